@@ -1,0 +1,246 @@
+/**
+ * The client core: what a worker is, whatever carries its frames.
+ *
+ * It keeps all registrations, so that they can be sent again after a reconnect, and the calls under way. Built-in
+ * workers of the engine use it over a local link and have no other door; programs use it over a WebSocket.
+ *
+ * On each connection, in this order: `reattach` (when there was one before), announce, trigger types, functions,
+ * triggers, calls that waited.
+ */
+import type { Clock } from '../../../src/clock/clock.ts'
+import type { Frame, InvokeFrame, RegistrationRejectedFrame } from '../../../src/protocol/frames.ts'
+import { toJsonText } from '../../../src/protocol/jsonText.ts'
+import { createCallTable } from './calls.ts'
+import { CancelledError, RegistrationRejectedError } from './errors.ts'
+import { runHandler } from './handlers.ts'
+import { bindTrigger, unbindTrigger } from './providers.ts'
+import { createRegistrations } from './registrations.ts'
+import type { Transport } from './transport.ts'
+import type {
+  AnswerReceiver,
+  CallRequest,
+  ConnectionState,
+  Handler,
+  TextCall,
+  TriggerDefinition,
+  WorkerClient,
+} from './worker.ts'
+
+export interface ClientOptions {
+  transport: Transport
+  clock: Clock
+  /** UUIDs of calls this client makes; need not be secret. */
+  newId: () => string
+  /** Payload of the announce; absent: the client does not announce itself. */
+  announcement?: () => unknown
+  /** Home namespace; calls and triggers that name none go there. */
+  namespace?: string
+  defaultTimeoutMs?: number
+  /** Told of refused registrations and other faults nobody waits for. */
+  onWarning?: (error: Error) => void
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000
+
+/** Ids of the engine live in `default`, whatever the namespace of the caller. */
+function namespaceOf(functionId: string, named: string | undefined, home: string | undefined): string | undefined {
+  if (named !== undefined) return named
+  return functionId.startsWith('engine::') || functionId.startsWith('configuration::') ? undefined : home
+}
+
+export function createClient(options: ClientOptions): WorkerClient {
+  const { transport, clock, newId } = options
+  const warn = options.onWarning ?? (() => {})
+  const defaultTimeoutMs = options.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS
+  const registrations = createRegistrations(options.namespace, newId, frame => sendIfOpen(frame))
+  const calls = createCallTable(clock, transport.engineKeepsDeadlines, frame => transport.send(frame))
+
+  let state: ConnectionState = 'connecting'
+  let open = false
+  let workerId: string | undefined
+  let reattachToken: string | undefined
+  let fatal: Error | undefined
+  let readyWaiters: { resolve: () => void; reject: (error: Error) => void }[] = []
+
+  function sendIfOpen(frame: Frame): void {
+    if (open) transport.send(frame)
+  }
+
+  function opened(): void {
+    open = true
+    if (workerId !== undefined) {
+      transport.send({ type: 'reattach', previousWorkerId: workerId, reattachToken })
+    }
+    if (options.announcement !== undefined) transport.send(announce(options.announcement()))
+    registrations.sendAll()
+    calls.opened()
+  }
+
+  function announce(data: unknown): InvokeFrame {
+    return {
+      type: 'invokefunction',
+      invocationId: undefined,
+      functionId: 'engine::workers::register',
+      data: toJsonText(data),
+      namespace: undefined,
+      action: 'void',
+      queue: undefined,
+      metadata: undefined,
+      traceparent: undefined,
+      baggage: undefined,
+      timeoutMs: undefined,
+    }
+  }
+
+  function received(frame: Frame): void {
+    switch (frame.type) {
+      case 'invocationresult':
+        calls.answered(frame)
+        return
+      case 'invokefunction':
+        runHandler(registrations.handlerOf(frame.functionId), frame, sendIfOpen)
+        return
+      case 'registertrigger':
+        bindTrigger(registrations, frame, sendIfOpen)
+        return
+      case 'unregistertrigger':
+        unbindTrigger(registrations, frame, warn)
+        return
+      case 'workerregistered':
+        workerId = frame.workerId
+        reattachToken = frame.reattachToken || undefined
+        becomeReady()
+        return
+      case 'triggerregistrationresult':
+        if (frame.error !== undefined) warn(new Error(`trigger ${frame.id} (${frame.triggerType}) refused: ${frame.error.code}: ${frame.error.message}`))
+        return
+      case 'registrationrejected':
+        rejected(frame)
+        return
+      case 'ping':
+        transport.send({ type: 'pong' })
+        return
+      case 'error':
+        warn(new Error(`${frame.error.code}: ${frame.error.message}`))
+        return
+      default:
+        return
+    }
+  }
+
+  function becomeReady(): void {
+    state = 'connected'
+    const waiters = readyWaiters
+    readyWaiters = []
+    for (const waiter of waiters) waiter.resolve()
+  }
+
+  function rejected(frame: RegistrationRejectedFrame): void {
+    const { code, namespace, ownerWorkerId, workerName, functionId } = frame
+    const error = new RegistrationRejectedError(code, namespace, ownerWorkerId, workerName, functionId)
+    warn(error)
+    if (code === 'WORKER_NAMESPACE_CONFLICT') fail(error)
+  }
+
+  /** The worker cannot exist as it is configured; trying again would not help. */
+  function fail(error: Error): void {
+    fatal = error
+    state = 'failed'
+    open = false
+    transport.close()
+    calls.failAll()
+    const waiters = readyWaiters
+    readyWaiters = []
+    for (const waiter of waiters) waiter.reject(error)
+  }
+
+  function closed(final: boolean, error?: Error): void {
+    open = false
+    if (state === 'failed') return
+    state = final ? 'disconnected' : 'reconnecting'
+    calls.closed(final)
+    if (!final) return
+    const waiters = readyWaiters
+    readyWaiters = []
+    const reason = error ?? new Error('the connection to the engine is closed')
+    fatal = error
+    for (const waiter of waiters) waiter.reject(reason)
+  }
+
+  function call(request: TextCall, answer: AnswerReceiver): () => void {
+    return calls.call(frameOf(request), request.timeoutMs, answer)
+  }
+
+  function frameOf(request: TextCall): InvokeFrame {
+    return {
+      type: 'invokefunction',
+      invocationId: newId(),
+      functionId: request.functionId,
+      data: request.data,
+      namespace: namespaceOf(request.functionId, request.namespace, options.namespace),
+      action: 'plain',
+      queue: undefined,
+      metadata: request.metadata,
+      traceparent: request.traceparent,
+      baggage: request.baggage,
+      timeoutMs: request.timeoutMs,
+    }
+  }
+
+  function trigger<Output>(request: CallRequest): Promise<Output> {
+    const { function_id: functionId, action, signal } = request
+    const timeoutMs = request.timeoutMs ?? defaultTimeoutMs
+    const frame = frameOf({
+      functionId,
+      data: toJsonText(request.payload ?? {}),
+      namespace: request.namespace,
+      metadata: request.metadata === undefined ? undefined : toJsonText(request.metadata),
+      timeoutMs,
+      traceparent: undefined,
+      baggage: undefined,
+    })
+    if (action?.type === 'void') {
+      calls.tell({ ...frame, action: 'void', invocationId: undefined, timeoutMs: undefined })
+      return Promise.resolve(null as Output)
+    }
+    if (action?.type === 'enqueue') {
+      frame.action = 'enqueue'
+      frame.queue = action.queue
+    }
+    if (signal?.aborted === true) return Promise.reject(new CancelledError(functionId))
+    const { promise, resolve, reject } = Promise.withResolvers<Output>()
+    const settled = calls.promise(frame, timeoutMs, resolve as (value: unknown) => void, reject)
+    signal?.addEventListener('abort', () => {
+      if (settled.cancel()) reject(new CancelledError(functionId))
+    })
+    return promise
+  }
+
+  transport.open({ opened, received, closed })
+
+  return {
+    registerFunction: (id, handler, functionOptions) =>
+      registrations.addFunction(id, handler as Handler, functionOptions ?? {}),
+    registerTriggerType: (definition, provider) => registrations.addTriggerType(definition, provider),
+    registerTrigger: (definition: TriggerDefinition) => registrations.addTrigger(definition),
+    trigger,
+    call,
+    getConnectionState: () => state,
+    getFatalError: () => fatal,
+    workerId: () => workerId,
+    ready() {
+      if (state === 'connected') return Promise.resolve()
+      if (state === 'failed' || state === 'disconnected') {
+        return Promise.reject(fatal ?? new Error('the connection to the engine is closed'))
+      }
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      readyWaiters.push({ resolve, reject })
+      return promise
+    },
+    async shutdown() {
+      if (state === 'disconnected' || state === 'failed') return
+      transport.close()
+      closed(true)
+    },
+  }
+}

@@ -1,0 +1,101 @@
+/** The public surface of the SDK. Names follow the published `iii-sdk`, so that a program changes its import only. */
+import { systemClock } from '../../../src/clock/clock.ts'
+import { createInvocationIds } from '../../../src/protocol/uuid.ts'
+import { createClient } from './client.ts'
+import { createWebSocketTransport, defaultReconnect, type ReconnectOptions } from './websocket.ts'
+import type { CallAction, WorkerClient } from './worker.ts'
+
+export {
+  CancelledError,
+  ConnectionLostError,
+  HandlerError,
+  InvocationError,
+  RegistrationRejectedError,
+  TimeoutError,
+} from './errors.ts'
+export { EngineUnreachableError } from './websocket.ts'
+export type {
+  Binding,
+  CallContext,
+  CallRequest,
+  ConnectionState,
+  FunctionOptions,
+  Handler,
+  Registration,
+  TriggerDefinition,
+  TriggerProvider,
+  TriggerTypeDefinition,
+  WorkerClient,
+} from './worker.ts'
+
+export const DEFAULT_ENGINE_URL = 'ws://127.0.0.1:49134'
+
+export const TriggerAction = {
+  /** No answer is wanted. */
+  Void: (): CallAction => ({ type: 'void' }),
+  /** The call goes through a queue; the answer is `{messageReceiptId}`. */
+  Enqueue: ({ queue }: { queue: string }): CallAction => ({ type: 'enqueue', queue }),
+}
+
+export interface InitOptions {
+  /** Else `III_WORKER_NAME`, else `<host>:<process id>`. */
+  workerName?: string
+  workerDescription?: string
+  /** Else `III_NAMESPACE`, else `default`. Blank throws. */
+  namespace?: string
+  /** Default 30,000. */
+  invocationTimeoutMs?: number
+  reconnectionConfig?: Partial<ReconnectOptions>
+  /** `false`: one attempt; `ready()` rejects when it fails. */
+  reconnect?: boolean
+  /** Time the connection may take to open; default 10,000. */
+  connectTimeoutMs?: number
+  /** Told of refused registrations and other faults nobody waits for; default: nothing. */
+  onWarning?: (error: Error) => void
+}
+
+/** Version of the protocol generation this client speaks: name leases, refusals (`protocol.md` 12). */
+const ANNOUNCED_VERSION = '0.23.0'
+
+const environment: Record<string, string | undefined> = typeof process === 'undefined' ? {} : process.env
+
+function runtimeName(): string {
+  if (typeof process === 'undefined') return 'browser'
+  return process.versions.bun === undefined ? 'node' : 'bun'
+}
+
+function defaultName(): string {
+  if (typeof process === 'undefined') return `browser:${crypto.randomUUID().slice(0, 8)}`
+  return `${environment.HOSTNAME ?? 'localhost'}:${process.pid}`
+}
+
+/** Connects to an engine in the background and returns at once. */
+export function registerWorker(address?: string, options: InitOptions = {}): WorkerClient {
+  if (options.namespace !== undefined && options.namespace.trim() === '') {
+    throw new TypeError('namespace is blank; give it a name or leave it out')
+  }
+  const namespace = options.namespace ?? (environment.III_NAMESPACE?.trim() || undefined)
+  const url = address ?? environment.III_URL ?? DEFAULT_ENGINE_URL
+  const reconnect = { ...defaultReconnect, ...options.reconnectionConfig }
+  if (options.reconnect === false) reconnect.maxRetries = 0
+  const name = options.workerName ?? environment.III_WORKER_NAME ?? defaultName()
+
+  return createClient({
+    transport: createWebSocketTransport(url, systemClock, Math.random, reconnect, options.connectTimeoutMs),
+    clock: systemClock,
+    newId: createInvocationIds(() => crypto.randomUUID()),
+    announcement: () => ({
+      runtime: runtimeName(),
+      version: ANNOUNCED_VERSION,
+      name,
+      description: options.workerDescription,
+      os: typeof process === 'undefined' ? undefined : `${process.platform} (${process.arch})`,
+      pid: typeof process === 'undefined' ? undefined : process.pid,
+      isolation: environment.III_ISOLATION,
+      namespace,
+    }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(options.invocationTimeoutMs === undefined ? {} : { defaultTimeoutMs: options.invocationTimeoutMs }),
+    ...(options.onWarning === undefined ? {} : { onWarning: options.onWarning }),
+  })
+}

@@ -1,0 +1,27 @@
+/**
+ * How a client reaches an engine. The client core is the same over each transport: a WebSocket from another
+ * process, a local link from inside the engine.
+ */
+import type { Frame } from '../../../src/protocol/frames.ts'
+
+export interface TransportReceiver {
+  /** A connection stands. Called again after each reconnect. */
+  opened(): void
+  received(frame: Frame): void
+  /** The connection is gone. `final`: the transport will not try again. */
+  closed(final: boolean, error?: Error): void
+}
+
+export interface Transport {
+  /**
+   * True when the engine at the other end answers a call whose `timeoutMs` has passed. Then the client keeps no
+   * timers of its own.
+   */
+  readonly engineKeepsDeadlines: boolean
+  /** Starts connecting; events go to `receiver`, never from within this call. */
+  open(receiver: TransportReceiver): void
+  /** Hands a frame over. Only between `opened` and `closed`. */
+  send(frame: Frame): void
+  /** Ends the connection for good. */
+  close(): void
+}

@@ -1,0 +1,120 @@
+/**
+ * What a program sees of the engine: the interface that external workers and built-in workers share.
+ * The names follow the published SDKs, so that a program changes only its import.
+ */
+import type { ErrorBody } from '../../../src/protocol/frames.ts'
+import type { JsonText } from '../../../src/protocol/jsonText.ts'
+
+/** What a handler may want to know beside its input. */
+export interface CallContext {
+  readonly invocationId: string | undefined
+  /** The `metadata` of the call or of the trigger that fired; `undefined` when there was none. */
+  readonly metadata: unknown
+  readonly traceparent: string | undefined
+  readonly baggage: string | undefined
+}
+
+/**
+ * Runs a function. The returned value is the answer (`undefined`: nothing); a thrown error is the caller's error,
+ * with its own code if it is a `HandlerError` and `invocation_failed` otherwise.
+ */
+export type Handler<Input = unknown> = (input: Input, context: CallContext) => unknown
+
+/** A value that is already JSON text; a handler returns it to have the text sent as it is. */
+export class RawJson {
+  constructor(readonly text: JsonText) {}
+}
+
+export interface FunctionOptions {
+  description?: string
+  request_format?: unknown
+  response_format?: unknown
+  metadata?: unknown
+}
+
+export interface Registration {
+  unregister(): void
+}
+
+/** A binding as its provider sees it. */
+export interface Binding {
+  readonly id: string
+  readonly trigger_type: string
+  readonly function_id: string
+  readonly config: JsonText
+  readonly metadata: JsonText | undefined
+  /** Namespace of the target function; `undefined` means `default`. */
+  readonly namespace: string | undefined
+}
+
+/** The part of a trigger type that acts. Throwing in `bind` refuses the binding; use `HandlerError` for a code. */
+export interface TriggerProvider {
+  bind(binding: Binding): void | Promise<void>
+  unbind(binding: Binding): void | Promise<void>
+}
+
+export interface TriggerTypeDefinition {
+  id: string
+  description: string
+  trigger_request_format?: unknown
+  call_request_format?: unknown
+  namespace?: string
+}
+
+export interface TriggerDefinition {
+  /** Chosen by the caller or made by the client; stable over reconnects. */
+  id?: string
+  type: string
+  function_id: string
+  config?: unknown
+  metadata?: unknown
+  namespace?: string
+  trigger_namespace?: string
+}
+
+export type CallAction = { type: 'void' } | { type: 'enqueue'; queue: string }
+
+export interface CallRequest {
+  function_id: string
+  payload?: unknown
+  action?: CallAction
+  /** Milliseconds; default 30,000. */
+  timeoutMs?: number
+  metadata?: unknown
+  namespace?: string
+  signal?: AbortSignal
+}
+
+/** A call whose payload is JSON text already. For gateways, where parsing would be waste. */
+export interface TextCall {
+  functionId: string
+  data: JsonText
+  namespace: string | undefined
+  metadata: JsonText | undefined
+  timeoutMs: number
+  traceparent: string | undefined
+  baggage: string | undefined
+}
+
+/** Exactly one of the two is set; both `undefined`: the function returned nothing. */
+export type AnswerReceiver = (error: ErrorBody | undefined, result: JsonText | undefined) => void
+
+export type ConnectionState = 'disconnected' | 'connecting' | 'connected' | 'reconnecting' | 'failed'
+
+export interface WorkerClient {
+  registerFunction<Input = unknown>(id: string, handler: Handler<Input>, options?: FunctionOptions): Registration
+  registerTriggerType(definition: TriggerTypeDefinition, provider: TriggerProvider): Registration
+  registerTrigger(definition: TriggerDefinition): Registration & { readonly id: string }
+  /** Calls a function. Rejects with an `InvocationError`. */
+  trigger<Output = unknown>(request: CallRequest): Promise<Output>
+  /** The bare call: no promise, no parsing. Returns the function that gives the call up. */
+  call(call: TextCall, answer: AnswerReceiver): () => void
+  getConnectionState(): ConnectionState
+  /** Why the worker cannot be, when its state is `failed` or its only dial did not succeed. */
+  getFatalError(): Error | undefined
+  /** Resolves when the engine has accepted the connection; at once when it stands already. */
+  ready(): Promise<void>
+  /** The id the engine gave this connection; `undefined` before the first one. */
+  workerId(): string | undefined
+  shutdown(): Promise<void>
+}

@@ -1,0 +1,157 @@
+/**
+ * The commands and options of `iii`, and what runs for each. Only what a command needs is loaded, because the engine
+ * is to be up in a fifth of a second.
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { nearestName } from '../config/nearest.ts'
+import { logLevels } from '../log/createLog.ts'
+import { CommandError, describeFailure, usageError } from './commandError.ts'
+import { exitCodes } from './exitCodes.ts'
+import type { ServeFlags } from './serve/flags.ts'
+import type { Terminal } from './terminal.ts'
+import type { TriggerFlags } from './trigger/request.ts'
+import { version } from './version.ts'
+
+/** Commands of the format that later versions bring. */
+const laterCommands = ['worker', 'project', 'compose', 'console', 'update', 'cloud'] as const
+
+const SERVE_HELP = `
+Without a command, iii runs the engine in the foreground. It reads the file named with --config, else the first
+config.yaml in the working directory or above it; if there is none, it writes one that starts no workers (on a
+terminal it asks first). With --defaults it reads no file: the worker listener is on 127.0.0.1:49134 and the
+built-in workers start with their defaults, HTTP on 127.0.0.1:3111.
+
+The first SIGINT or SIGTERM lets running work end (--drain-ms), then the exit code is 0; a second one stops at once.
+
+Environment: III_LOG_LEVEL, III_INSECURE=1, III_NAMESPACE_GRACE_MS, NO_COLOR.
+Exit codes: 0 success, 1 failure, 2 wrong usage, 124 time-out, 130 interrupted (SIGINT), 143 terminated (SIGTERM).`
+
+const TRIGGER_HELP = `
+Values are JSON where they parse as JSON (a=10 is a number), else strings (name=bob).
+With a function id, --help shows that function's own parameters.
+
+Examples:
+  iii trigger math::add a=2 b=3
+  iii trigger --function-id math::add --payload '{"a": 2, "b": 3}'
+  echo '{"a": 2}' | iii trigger math::add --json - b=3`
+
+/** Runs the command that `words` (without program and script) say; returns the exit code. Never throws. */
+export async function runCommandLine(words: readonly string[], terminal: Terminal): Promise<number> {
+  let exitCode: number = exitCodes.success
+  const program = createProgram(terminal, code => {
+    exitCode = code
+  })
+  try {
+    await program.parseAsync([...words], { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.success : exitCodes.usage
+    terminal.err(describeFailure(error))
+    return error instanceof CommandError ? error.exitCode : exitCodes.failure
+  } finally {
+    await terminal.flush()
+  }
+}
+
+function createProgram(terminal: Terminal, end: (exitCode: number) => void): Command {
+  // Inherited by every command below: help and errors go through the terminal, and nothing exits by itself.
+  const program = new Command('iii')
+    .exitOverride()
+    .configureOutput({ writeOut: text => void terminal.out(text), writeErr: terminal.err })
+    .showHelpAfterError("'iii --help' shows the options")
+    .enablePositionalOptions()
+    .description('One engine for functions, triggers and workers.')
+    .version(version, '-v, --version', 'print the version')
+    .option('-c, --config <file>', 'configuration file')
+    .addOption(new Option('--defaults', 'run on embedded defaults, without a file').conflicts('config'))
+    .option('--insecure', 'let listeners go beyond this machine without authentication')
+    .addOption(new Option('--log-level <level>', 'lowest level that is logged').choices(logLevels))
+    .addOption(new Option('--log-format <format>', 'default: human on a terminal').choices(['human', 'json']))
+    .option('--drain-ms <ms>', 'time for running work after the first stop signal', wholeNumber(0))
+    .option('--json', 'print one JSON document when started')
+    .option('--no-update-check', 'accepted; this engine never looks for updates')
+    .addHelpText('after', SERVE_HELP)
+    .helpCommand('help [command]', 'show the help of a command')
+    .allowExcessArguments()
+    .action(async (flags: ServeFlags) => {
+      refuseUnknownCommand(program)
+      const [{ serve }, { startThread }, { knownWorkers }] = await Promise.all([
+        import('./serve/run.ts'),
+        import('../threads/thread.ts'),
+        import('../threads/placement.ts'),
+      ])
+      end(await serve(flags, terminal, { startThread, knownWorkers }))
+    })
+
+  const trigger = program
+    .command('trigger [words...]')
+    .alias('t')
+    .usage('FUNCTION_ID [key=value ...] [options]')
+    .description('call a function and print its answer')
+    // Its own `--help` asks the engine when a function is named.
+    .helpOption(false)
+    .option('--function-id <id>', 'the function, when it is not the first word')
+    .option('--payload <json>', 'whole payload; - reads standard input')
+    .option('--json <json>', 'the same')
+    .option('--file <path>', 'whole payload from a file')
+    .option('--address <host>', 'host of the engine, or a ws:// address (default: III_URL, else localhost)')
+    .option('--port <number>', 'port of the engine (default: 49134)', wholeNumber(1, 65_535))
+    .option('--timeout-ms <ms>', 'time for the answer (default: 30000)', wholeNumber(1))
+    .option('-n, --namespace <name>', 'namespace of the function (default: default)')
+    .option('--void', 'do not wait for an answer')
+    .option('--enqueue <queue>', 'send the call through a queue; prints the receipt')
+    .option('-h, --help', 'this help, or the parameters of the named function')
+    .addHelpText('after', TRIGGER_HELP)
+    .action(async (words: string[], flags: TriggerFlags) => {
+      const [{ runTrigger }, { registerWorker }] = await Promise.all([
+        import('./trigger/run.ts'),
+        import('../../sdk/typescript/src/mod.ts'),
+      ])
+      end(await runTrigger(words, flags, helpOf(trigger), terminal, registerWorker))
+    })
+
+  for (const name of laterCommands) {
+    program
+      .command(`${name} [words...]`, { hidden: true })
+      .helpOption(false)
+      .allowUnknownOption()
+      .action(() => {
+        throw new CommandError(`'iii ${name}' is not part of this version yet`, {
+          fix: "'iii --help' shows what is",
+        })
+      })
+  }
+  return program
+}
+
+/** Without this, a mistyped command would start an engine. */
+function refuseUnknownCommand(program: Command): void {
+  const [word] = program.args
+  if (word === undefined) return
+  const known = program.commands.flatMap(command => [command.name(), ...command.aliases()])
+  const nearest = nearestName(word, known)
+  const fix = nearest === undefined ? "'iii --help' shows the commands" : `did you mean 'iii ${nearest}'?`
+  throw usageError(`'${word}' is not a command`, fix)
+}
+
+/** The complete help text, the part added after it included. */
+function helpOf(command: Command): string {
+  let text = ''
+  const output = command.configureOutput()
+  command.configureOutput({
+    writeOut: part => {
+      text += part
+    },
+  })
+  command.outputHelp()
+  command.configureOutput(output)
+  return text
+}
+
+function wholeNumber(from: number, to: number = 2 ** 31 - 1): (text: string) => number {
+  return text => {
+    const value = Number(text)
+    if (/^\d+$/.test(text) && value >= from && value <= to) return value
+    throw new InvalidArgumentError(`It must be a whole number from ${from} to ${to}.`)
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * The end of an engine, in two stages.
+ *
+ *     running ──signal──► draining: no new work, running work ends ──done, or time is up──► stopped, exit 0
+ *                              └──second signal──► cut: ports freed at once, exit 130 (SIGINT) or 143 (SIGTERM)
+ *
+ * Each stage has a time limit, so that the process ends whatever hangs.
+ */
+import type { Clock } from '../../clock/clock.ts'
+import type { Log } from '../../log/log.ts'
+import { exitCodeOf, exitCodes, type StopSignal } from '../exitCodes.ts'
+
+export interface Stoppable {
+  /** Takes no new work; resolves when work under way has ended, after `ms` at the latest. */
+  drain(ms: number): Promise<void>
+  /** Ends at once and frees every port. */
+  stop(): Promise<void>
+}
+
+export interface ShutdownOptions {
+  readonly thread: Stoppable
+  readonly drainMs: number
+  readonly log: Log
+  readonly clock: Clock
+  /** Calls the handler on each stop signal; the returned function ends that. */
+  readonly onStopSignal: (handler: (signal: StopSignal) => void) => () => void
+}
+
+/** Time for closing sockets and files once work has ended. */
+export const STOP_MS = 2000
+/** What draining may take beyond its own limit before it counts as hanging. */
+export const DRAIN_MARGIN_MS = 500
+
+/** Resolves with the exit code, once a signal has come and everything has ended. */
+export function untilStopped({
+  thread,
+  drainMs,
+  log,
+  clock,
+  onStopSignal,
+}: ShutdownOptions): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>()
+  let stage: 'running' | 'draining' | 'cut' = 'running'
+  const listenNoMore = onStopSignal(signal => {
+    if (stage === 'running') {
+      stage = 'draining'
+      void drainAndStop(signal)
+    } else if (stage === 'draining') {
+      stage = 'cut'
+      log.warn('second signal: stopping at once', { signal })
+      void stop().then(() => finish(exitCodeOf(signal)))
+    }
+  })
+
+  function finish(exitCode: number): void {
+    listenNoMore()
+    resolve(exitCode)
+  }
+
+  async function drainAndStop(signal: StopSignal): Promise<void> {
+    log.info('stopping: running work may finish; a second signal stops at once', {
+      signal,
+      drain_ms: drainMs,
+    })
+    const drained = await within(drainMs + DRAIN_MARGIN_MS, () => thread.drain(drainMs), clock)
+    if (stage === 'cut') return
+    if (drained !== 'done') log.warn('running work did not end in time and is cut', { reason: drained })
+    const stopped = await stop()
+    if (stage === 'draining') finish(stopped ? exitCodes.success : exitCodes.failure)
+  }
+
+  async function stop(): Promise<boolean> {
+    const outcome = await within(STOP_MS, () => thread.stop(), clock)
+    if (outcome === 'done') return true
+    log.error('the engine did not stop cleanly', { reason: outcome })
+    return false
+  }
+
+  return promise
+}
+
+/** `done`, or why not: `time is up`, or the error. */
+async function within(ms: number, work: () => Promise<void>, clock: Clock): Promise<unknown> {
+  const { promise: timeIsUp, resolve } = Promise.withResolvers<unknown>()
+  const cancel = clock.after(ms, () => resolve('time is up'))
+  try {
+    return await Promise.race([work().then(() => 'done'), timeIsUp])
+  } catch (error) {
+    return error
+  } finally {
+    cancel()
+  }
+}

@@ -1,0 +1,64 @@
+/** Everything a command touches outside itself, in one place, so that tests can stand in for it. */
+import { createInterface } from 'node:readline/promises'
+import type { Environment } from '../config/settings.ts'
+import type { StopSignal } from './exitCodes.ts'
+
+export interface Terminal {
+  readonly env: Environment
+  readonly cwd: string
+  /** Someone can be asked: stdin and stderr are both a terminal. */
+  readonly interactive: boolean
+  /** stderr shows colours. */
+  readonly colours: boolean
+  /** stderr is a terminal, so that log lines are for people. */
+  readonly human: boolean
+  /** Results. Resolves when the text has left the process. */
+  out(text: string): Promise<void>
+  /** Everything else: messages, progress, the log. */
+  err(text: string): void
+  /** Resolves when everything written so far has left the process. */
+  flush(): Promise<void>
+  readInput(): Promise<string>
+  ask(question: string): Promise<string>
+  /** Calls `handler` on each stop signal; the returned function ends that. */
+  onStopSignal(handler: (signal: StopSignal) => void): () => void
+}
+
+export function systemTerminal(): Terminal {
+  const { stdin, stdout, stderr, env } = process
+  // A reader that left (`iii | head`) is no reason to fail.
+  for (const stream of [stdout, stderr]) stream.on('error', () => {})
+  return {
+    env,
+    cwd: process.cwd(),
+    interactive: stdin.isTTY === true && stderr.isTTY === true,
+    colours: stderr.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb',
+    human: stderr.isTTY === true,
+    out: text => written(stdout, text),
+    err: text => void stderr.write(text),
+    flush: async () => void (await Promise.all([written(stdout, ''), written(stderr, '')])),
+    readInput: () => Bun.stdin.text(),
+    async ask(question) {
+      const dialogue = createInterface({ input: stdin, output: stderr })
+      try {
+        return await dialogue.question(question)
+      } finally {
+        dialogue.close()
+      }
+    },
+    onStopSignal(handler) {
+      const interrupt = (): void => handler('SIGINT')
+      const terminate = (): void => handler('SIGTERM')
+      process.on('SIGINT', interrupt)
+      process.on('SIGTERM', terminate)
+      return () => {
+        process.off('SIGINT', interrupt)
+        process.off('SIGTERM', terminate)
+      }
+    },
+  }
+}
+
+function written(stream: NodeJS.WriteStream, text: string): Promise<void> {
+  return new Promise(resolve => stream.write(text, () => resolve()))
+}

@@ -1,0 +1,50 @@
+/** Finds the name that was probably meant. */
+
+/** Number of single-character edits (insert, delete, replace, swap of neighbours) between two words. */
+export function editDistance(from: string, to: string): number {
+  let beforePrevious: number[] = []
+  let previous = Array.from({ length: to.length + 1 }, (_, column) => column)
+  for (let row = 1; row <= from.length; row++) {
+    const current = [row]
+    for (let column = 1; column <= to.length; column++) {
+      const same = from[row - 1] === to[column - 1]
+      let best = Math.min(
+        previous[column]! + 1,
+        current[column - 1]! + 1,
+        previous[column - 1]! + (same ? 0 : 1),
+      )
+      const swapped =
+        row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1]
+      if (swapped) best = Math.min(best, beforePrevious[column - 2]! + 1)
+      current.push(best)
+    }
+    beforePrevious = previous
+    previous = current
+  }
+  return previous[to.length]!
+}
+
+/** The known name nearest to `word`, unless even that one has little in common with it. */
+export function nearestName(word: string, known: Iterable<string>): string | undefined {
+  // A word of absurd length has no near name, and comparing it would cost its square.
+  if (word.length > 64) return undefined
+  const wanted = normal(word)
+  let nearest: string | undefined
+  let best = Math.max(1, Math.floor(wanted.length / 3)) + 1
+  for (const name of known) {
+    const distance = editDistance(wanted, normal(name))
+    if (distance < best) {
+      best = distance
+      nearest = name
+    }
+  }
+  return nearest
+}
+
+/** `bodyLimit`, `body-limit` and `body_limit` are the same word written by different habits. */
+function normal(word: string): string {
+  return word
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replaceAll('-', '_')
+    .toLowerCase()
+}

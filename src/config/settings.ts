@@ -1,0 +1,64 @@
+/** What a configuration file becomes: everything the engine is told at start, checked and complete. */
+import type { z } from 'zod'
+import type { ListenerSettings } from '../server/config.ts'
+
+export type { ListenerSettings }
+
+export interface WorkerSettings {
+  /** The canonical name, however the file spells it: `iii-http`. */
+  readonly name: string
+  /** Id of this instance: the name, and `name#1`, `name#2`, … for further ones. */
+  readonly instance: string
+  /** What the worker's own schema made of its `config:` block. */
+  readonly config: unknown
+}
+
+export interface Settings {
+  /** Milliseconds the engine waits for an announce. */
+  readonly namespaceGraceMs: number
+  /** At least one. */
+  readonly listeners: readonly ListenerSettings[]
+  /** The built-in workers to start, in the order of the file. */
+  readonly workers: readonly WorkerSettings[]
+  /** Sentences for the log. */
+  readonly warnings: readonly string[]
+  /** Absolute path of the file; `undefined` when the embedded defaults are in force. */
+  readonly file: string | undefined
+  /** Listeners beyond loopback may go without authentication. */
+  readonly insecure: boolean
+}
+
+/** What the reader of a configuration has to know of a built-in worker. */
+export interface KnownWorker {
+  readonly aliases: readonly string[]
+  readonly schema: z.ZodType
+  /** It may be listed more than once. */
+  readonly multiple: boolean
+}
+
+export type KnownWorkers = ReadonlyMap<string, KnownWorker>
+
+/** Why a configuration is refused. Never holds a value that came from the environment or belongs to a secret. */
+export interface ConfigProblem {
+  /** Where in the document: `workers[0].config.port`; empty for the document as a whole. */
+  readonly path: string
+  /** Counted from 1, in the file as written; `undefined` when the problem is not in the file. */
+  readonly line: number | undefined
+  readonly column: number | undefined
+  readonly message: string
+  /** What to write instead, as a sentence. */
+  readonly suggestion: string | undefined
+}
+
+export type ConfigResult =
+  | { readonly ok: true; readonly settings: Settings }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
+
+/** Variables as in `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface ConfigContext {
+  readonly env: Environment
+  readonly knownWorkers: KnownWorkers
+  readonly insecure: boolean
+}

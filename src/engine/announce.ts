@@ -1,0 +1,85 @@
+/** The announce, `engine::workers::register`: who a worker is, and which namespace it lives in (`protocol.md` 6.2). */
+import type { InvokeFrame } from '../protocol/frames.ts'
+import { asJsonText, type JsonText, toJsonText } from '../protocol/jsonText.ts'
+import { type Limits } from '../protocol/limits.ts'
+import { reply } from './calls.ts'
+import type { Connection } from './connection.ts'
+import { type Announcement, DEFAULT_NAMESPACE } from './directory/records.ts'
+import { blankAnnouncedNamespace, undecodable } from './errors.ts'
+import { fixNamespace } from './registrations.ts'
+import type { EngineState } from './state.ts'
+
+export const ANNOUNCE_FUNCTION = 'engine::workers::register'
+
+const CONTROL_AND_DIRECTION = /[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]/g
+
+/** Names and descriptions are shown to people: no control or direction characters, 280 characters, trimmed. */
+export function announcedText(value: unknown, limits: Limits): string | undefined {
+  if (typeof value !== 'string') return undefined
+  const plain = value.replace(CONTROL_AND_DIRECTION, '')
+  return Array.from(plain).slice(0, limits.announcedTextLength).join('').trim() || undefined
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function readAnnouncement(data: Record<string, unknown>, limits: Limits): Announcement {
+  const { pid, telemetry } = data
+  return {
+    name: announcedText(data.name, limits),
+    description: announcedText(data.description, limits),
+    version: text(data.version),
+    runtime: text(data.runtime) ?? 'unknown',
+    os: text(data.os),
+    pid: Number.isInteger(pid) && (pid as number) >= 0 && (pid as number) < 2 ** 32 ? (pid as number) : undefined,
+    isolation: text(data.isolation),
+    telemetry: typeof telemetry === 'object' && telemetry !== null ? toJsonText(telemetry) : undefined,
+  }
+}
+
+/** Python before 0.24.5 reads messages of at most 1 MiB; later ones and all others read 64 MiB. */
+function takesSmallMessagesOnly(announcement: Announcement, features: unknown): boolean {
+  if (announcement.runtime !== 'python') return false
+  if (Array.isArray(features) && features.includes('large-messages.v1')) return false
+  const parts = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(announcement.version ?? '')
+  if (parts === null) return true
+  const [major, minor, patch] = parts.slice(1).map(part => Number(part ?? 0)) as [number, number, number]
+  return major === 0 && (minor < 24 || (minor === 24 && patch < 5))
+}
+
+/** Handles the announce at once, before the next frame of the connection is looked at. */
+export function announce(engine: EngineState, connection: Connection, frame: InvokeFrame): void {
+  const respond = (error: JsonText | undefined, result: JsonText | undefined): void => {
+    if (frame.invocationId === undefined || frame.action === 'void') return
+    reply(connection, { ...frame, invocationId: frame.invocationId }, error, result)
+  }
+  const value: unknown = JSON.parse(frame.data)
+  if (value !== null && (typeof value !== 'object' || Array.isArray(value))) {
+    respond(undecodable(ANNOUNCE_FUNCTION, 'expected an object'), undefined)
+    return
+  }
+  const data = (value ?? {}) as Record<string, unknown>
+  const announcement = readAnnouncement(data, engine.limits)
+  if (typeof data.namespace === 'string' && data.namespace.trim() === '') {
+    engine.log.warn('announce refused: its namespace is blank', { worker_name: announcement.name })
+    respond(blankAnnouncedNamespace(announcement.name ?? ''), undefined)
+    return
+  }
+  const declared = typeof data.namespace === 'string' ? data.namespace : undefined
+  const namespace = connection.phase === 'resolved' ? connection.namespace : (declared ?? DEFAULT_NAMESPACE)
+  if (declared !== undefined && declared !== namespace) {
+    const fields = { worker_id: connection.id, namespace, declared }
+    engine.log.warn('a worker announced another namespace than the one it is in; it stays where it is', fields)
+  }
+  connection.takesSmallMessagesOnly = takesSmallMessagesOnly(announcement, data.features)
+  engine.carryOut(engine.directory.announce(connection.id, namespace, announcement))
+  const accepted = isLive(connection)
+  if (accepted) fixNamespace(engine, connection, namespace)
+  respond(undefined, asJsonText(`{"success":${accepted}}`))
+}
+
+/** A refused name ends the connection while its changes are carried out. */
+function isLive(connection: Connection): boolean {
+  return connection.phase !== 'gone'
+}

@@ -1,0 +1,297 @@
+/**
+ * The directory: which workers are there, who answers which function, who provides which trigger type, what is
+ * bound to what. A pure state machine: a command comes in, changes come out, nothing else happens.
+ */
+import type { ErrorBody } from '../../protocol/frames.ts'
+import { type Limits, limits as defaultLimits } from '../../protocol/limits.ts'
+import { append, type Change, note } from './changes.ts'
+import {
+  claimFunction,
+  createFunctionTable,
+  findFunction,
+  functionKey,
+  type FunctionTable,
+  releaseFunction,
+} from './functions.ts'
+import {
+  type Announcement,
+  type BindingRecord,
+  DEFAULT_NAMESPACE,
+  type FunctionDefinition,
+  type Lost,
+  type TriggerTypeDefinition,
+  type WorkerRecord,
+} from './records.ts'
+import {
+  addBinding,
+  createTriggerTable,
+  findType,
+  providerAnswered,
+  registerType,
+  removeBinding,
+  type TriggerTable,
+  unregisterType,
+} from './triggers.ts'
+
+export interface Joining {
+  id: string
+  builtIn: boolean
+  ipAddress: string | undefined
+}
+
+export type NewBinding = Omit<BindingRecord, 'provider' | 'providerId' | 'parkedReason'>
+
+export interface Directory {
+  readonly workers: ReadonlyMap<string, WorkerRecord>
+  readonly functions: FunctionTable
+  readonly triggers: TriggerTable
+
+  join(joining: Joining): Change[]
+  /**
+   * Stores what a worker says of itself and claims its name. A refused claim returns a `workerRejected` change and
+   * leaves the record as it was.
+   */
+  announce(workerId: string, namespace: string, announcement: Announcement): Change[]
+  /** `previous` proved with its token that it is `workerId` now: what strangers took from it is its again. */
+  reclaim(workerId: string, previousId: string, token: string): boolean
+  leave(workerId: string, token: string): Change[]
+
+  registerFunction(workerId: string, definition: FunctionDefinition): Change[]
+  unregisterFunction(workerId: string, namespace: string, id: string): Change[]
+  registerTriggerType(workerId: string, definition: TriggerTypeDefinition): Change[]
+  unregisterTriggerType(workerId: string, namespace: string, id: string): Change[]
+  registerTrigger(binding: NewBinding): Change[]
+  /** No ownership check: ids are global (`protocol.md` 4.4). */
+  unregisterTrigger(id: string): Change[]
+  providerAnswered(workerId: string, bindingId: string, error: ErrorBody | undefined): Change[]
+  /** Notes a refusal, so that it can be shown in the worker's details. */
+  refuse(workerId: string, what: string, id: string, reason: string): Change[]
+}
+
+/** Clients before 0.23 know neither name leases nor refusals (`protocol.md` 9.22). */
+export function isLegacyVersion(version: string | undefined): boolean {
+  const parts = version === undefined ? null : /^v?(\d+)(?:\.(\d+))?/.exec(version)
+  if (parts === null) return false
+  return Number(parts[1]) === 0 && Number(parts[2] ?? 0) < 23
+}
+
+/** Lost workers remembered at most; the oldest are forgotten first. */
+const LOST_KEPT = 10_000
+
+export function createDirectory(now: () => number, limits: Limits = defaultLimits): Directory {
+  const workers = new Map<string, WorkerRecord>()
+  const functions = createFunctionTable()
+  const triggers = createTriggerTable()
+  /** Name leases: namespace and name → worker. */
+  const names = new Map<string, string>()
+  const lost = new Map<string, Lost>()
+
+  function refuse(worker: WorkerRecord, what: string, id: string, reason: string): Change[] {
+    worker.refusals.push({ what, id, reason, atMs: now() })
+    if (worker.refusals.length > limits.refusalsKept) worker.refusals.shift()
+    const name = worker.announcement?.name
+    return [note('warn', `${what} refused: ${reason}`, { id, worker_id: worker.id, worker_name: name })]
+  }
+
+  /** The reason why an id cannot be registered, if there is one. */
+  function objection(worker: WorkerRecord, id: string): string | undefined {
+    if (id.trim() === '') return 'the id is blank'
+    if (id.length > limits.nameLength) return `the id is longer than ${limits.nameLength} characters`
+    const held = worker.functions.size + worker.triggerTypes.size + worker.bindings.size
+    if (!worker.builtIn && held >= limits.registrationsPerConnection) {
+      return `the connection has ${limits.registrationsPerConnection} registrations already`
+    }
+    return undefined
+  }
+
+  function releaseName(worker: WorkerRecord): void {
+    if (worker.nameKey !== undefined && names.get(worker.nameKey) === worker.id) names.delete(worker.nameKey)
+    worker.nameKey = undefined
+  }
+
+  function claimName(worker: WorkerRecord, namespace: string, name: string): Change[] {
+    const key = functionKey(namespace, name)
+    if (worker.nameKey === key) return []
+    const holder = names.get(key)
+    if (holder !== undefined && holder !== worker.id) {
+      if (worker.reclaims?.nameKey !== key) {
+        return [{ change: 'workerRejected', workerId: worker.id, namespace, name, ownerId: holder }]
+      }
+      const stranger = workers.get(holder)
+      if (stranger !== undefined) stranger.nameKey = undefined
+    }
+    releaseName(worker)
+    names.set(key, worker.id)
+    worker.nameKey = key
+    return holder !== undefined && holder !== worker.id
+      ? [{ change: 'workerRejected', workerId: holder, namespace, name, ownerId: worker.id }]
+      : []
+  }
+
+  function remember(worker: WorkerRecord, token: string): void {
+    for (const [id, entry] of lost) {
+      if (entry.untilMs > now() && lost.size < LOST_KEPT) break
+      lost.delete(id)
+    }
+    const functionKeys = new Set<string>()
+    for (const record of worker.functions) {
+      if (record.owner?.workerId === worker.id) functionKeys.add(functionKey(record.namespace, record.id))
+    }
+    lost.set(worker.id, { token, untilMs: now() + limits.reclaimMs, nameKey: worker.nameKey, functionKeys })
+  }
+
+  return {
+    workers,
+    functions,
+    triggers,
+
+    join({ id, builtIn, ipAddress }) {
+      workers.set(id, {
+        id,
+        builtIn,
+        ipAddress,
+        connectedAtMs: now(),
+        namespace: DEFAULT_NAMESPACE,
+        announcement: undefined,
+        legacy: false,
+        nameKey: undefined,
+        functions: new Set(),
+        triggerTypes: new Set(),
+        bindings: new Set(),
+        refusals: [],
+        reclaims: undefined,
+      })
+      return [{ change: 'workerChanged', event: 'worker_connected', workerId: id }]
+    },
+
+    announce(workerId, namespace, announcement) {
+      const worker = workers.get(workerId)
+      if (worker === undefined) return []
+      const legacy = isLegacyVersion(announcement.version)
+      const leases = announcement.name !== undefined && !legacy && !worker.builtIn
+      const changes = leases ? claimName(worker, namespace, announcement.name!) : []
+      if (changes.some(change => change.change === 'workerRejected' && change.workerId === workerId)) return changes
+      if (!leases) releaseName(worker)
+      worker.legacy = legacy
+      worker.namespace = namespace
+      worker.announcement = announcement
+      changes.push({ change: 'workerChanged', event: 'worker_metadata_updated', workerId })
+      return changes
+    },
+
+    reclaim(workerId, previousId, token) {
+      const entry = lost.get(previousId)
+      const worker = workers.get(workerId)
+      if (entry === undefined || worker === undefined || entry.token !== token || entry.untilMs < now()) return false
+      lost.delete(previousId)
+      worker.reclaims = entry
+      return true
+    },
+
+    leave(workerId, token) {
+      const worker = workers.get(workerId)
+      if (worker === undefined) return []
+      if (!worker.builtIn) remember(worker, token)
+      const changes: Change[] = []
+      // The worker counts as gone from here on, so that nothing is promoted or bound to it.
+      workers.delete(workerId)
+      for (const record of worker.functions) append(changes, releaseFunction(functions, worker, record))
+      for (const binding of worker.bindings) {
+        const removed = removeBinding(triggers, workers, binding)
+        append(changes, binding.providerId === workerId ? [] : removed)
+      }
+      for (const record of worker.triggerTypes) append(changes, unregisterType(triggers, worker, record, true))
+      releaseName(worker)
+      changes.push({ change: 'workerChanged', event: 'worker_disconnected', workerId })
+      return changes
+    },
+
+    registerFunction(workerId, definition) {
+      const worker = workers.get(workerId)
+      if (worker === undefined) return []
+      const { id, namespace } = definition
+      if (id.startsWith('engine::') && namespace !== DEFAULT_NAMESPACE) {
+        const reason = `ids that start with engine:: exist only in namespace '${DEFAULT_NAMESPACE}'`
+        return [
+          ...refuse(worker, 'function', id, reason),
+          { change: 'functionRejected', workerId, namespace, functionId: id, ownerId: '' },
+        ]
+      }
+      const known = findFunction(functions, namespace, id)
+      const reason = known !== undefined && worker.functions.has(known) ? undefined : objection(worker, id)
+      if (reason !== undefined) return refuse(worker, 'function', id, reason)
+      const changes = claimFunction(functions, workers, worker, definition)
+      for (const change of changes) {
+        if (change.change !== 'functionRejected') continue
+        const refused = workers.get(change.workerId)
+        if (refused) changes.push(...refuse(refused, 'function', id, `held by worker ${change.ownerId}`))
+      }
+      return changes
+    },
+
+    unregisterFunction(workerId, namespace, id) {
+      const worker = workers.get(workerId)
+      const record = findFunction(functions, namespace, id)
+      return worker !== undefined && record !== undefined && worker.functions.has(record)
+        ? releaseFunction(functions, worker, record)
+        : [note('debug', 'unregister of a function this worker does not hold ignored', { function_id: id })]
+    },
+
+    registerTriggerType(workerId, definition) {
+      const worker = workers.get(workerId)
+      if (worker === undefined) return []
+      const known = findType(triggers, definition.namespace, definition.id)
+      const reason =
+        definition.namespace.trim() === ''
+          ? 'its namespace is blank'
+          : known !== undefined && worker.triggerTypes.has(known)
+            ? undefined
+            : objection(worker, definition.id)
+      if (reason !== undefined) return refuse(worker, 'trigger type', definition.id, reason)
+      return registerType(triggers, worker, definition)
+    },
+
+    unregisterTriggerType(workerId, namespace, id) {
+      const worker = workers.get(workerId)
+      const record = findType(triggers, namespace, id)
+      return worker !== undefined && record !== undefined && worker.triggerTypes.has(record)
+        ? unregisterType(triggers, worker, record, false)
+        : [note('debug', 'unregister of a trigger type this worker does not provide ignored', { trigger_type: id })]
+    },
+
+    registerTrigger(binding) {
+      const owner = binding.ownerId === undefined ? undefined : workers.get(binding.ownerId)
+      if (binding.ownerId !== undefined && owner === undefined) return []
+      const known = triggers.bindings.get(binding.id)
+      const reason =
+        owner === undefined || (known !== undefined && owner.bindings.has(known))
+          ? undefined
+          : objection(owner, binding.id)
+      if (owner !== undefined && reason !== undefined) {
+        const { id, triggerType, functionId } = binding
+        const error = { code: 'trigger_registration_failed', message: `Trigger refused: ${reason}.` }
+        return [
+          ...refuse(owner, 'trigger', id, reason),
+          { change: 'triggerRefused', workerId: owner.id, id, triggerType, functionId, error },
+        ]
+      }
+      const record = { ...binding, provider: undefined, providerId: undefined, parkedReason: undefined }
+      return addBinding(triggers, workers, record)
+    },
+
+    unregisterTrigger(id) {
+      const binding = triggers.bindings.get(id)
+      return binding === undefined
+        ? [note('debug', 'unregister of an unknown trigger ignored', { trigger_id: id })]
+        : removeBinding(triggers, workers, binding)
+    },
+
+    providerAnswered: (workerId, bindingId, error) =>
+      providerAnswered(triggers, workers, workerId, bindingId, error),
+
+    refuse(workerId, what, id, reason) {
+      const worker = workers.get(workerId)
+      return worker === undefined ? [] : refuse(worker, what, id, reason)
+    },
+  }
+}

@@ -1,0 +1,138 @@
+/** The rows of the directory. Payload-like fields stay JSON text: the directory never looks into them. */
+import type { JsonText } from '../../protocol/jsonText.ts'
+
+export const DEFAULT_NAMESPACE = 'default'
+
+/** What a worker says of itself in its announce (`protocol.md` 6.2). */
+export interface Announcement {
+  name: string | undefined
+  description: string | undefined
+  version: string | undefined
+  runtime: string
+  os: string | undefined
+  pid: number | undefined
+  isolation: string | undefined
+  telemetry: JsonText | undefined
+}
+
+/** A registration that was refused, kept so that it can be shown. */
+export interface Refusal {
+  readonly what: string
+  readonly id: string
+  readonly reason: string
+  readonly atMs: number
+}
+
+export interface WorkerRecord {
+  readonly id: string
+  readonly builtIn: boolean
+  readonly connectedAtMs: number
+  readonly ipAddress: string | undefined
+  /** Home namespace; `default` until it is fixed. */
+  namespace: string
+  announcement: Announcement | undefined
+  /** Announced a version before 0.23: no name lease, and ids can be taken over (`protocol.md` 9.22, 9.23). */
+  legacy: boolean
+  /** The name lease this worker holds, as a key of `Directory.names`. */
+  nameKey: string | undefined
+  readonly functions: Set<FunctionRecord>
+  readonly triggerTypes: Set<TriggerTypeRecord>
+  readonly bindings: Set<BindingRecord>
+  readonly refusals: Refusal[]
+  /** Names and function keys that were this worker's before it lost its connection. */
+  reclaims: Lost | undefined
+}
+
+/** What a lost worker held, for the case that it comes back with its token. */
+export interface Lost {
+  readonly token: string
+  readonly untilMs: number
+  readonly nameKey: string | undefined
+  readonly functionKeys: ReadonlySet<string>
+}
+
+export interface FunctionDefinition {
+  readonly id: string
+  readonly namespace: string
+  readonly description: string | undefined
+  readonly requestFormat: JsonText | undefined
+  readonly responseFormat: JsonText | undefined
+  readonly metadata: JsonText | undefined
+  /** The worker is called over HTTP instead of its socket. */
+  readonly invocation: JsonText | undefined
+}
+
+/** One worker's claim of a function id. */
+export interface FunctionLayer {
+  readonly workerId: string
+  readonly definition: FunctionDefinition
+}
+
+/**
+ * Who answers a function id.
+ *
+ *     owner     the one external worker that holds the id
+ *     builtIn   lies below and answers while there is no owner
+ *     waiting   refused claimants, first come first; the next takes over when the owner goes
+ */
+export interface FunctionRecord {
+  readonly id: string
+  readonly namespace: string
+  builtIn: FunctionLayer | undefined
+  owner: FunctionLayer | undefined
+  waiting: FunctionLayer[]
+}
+
+export interface TriggerTypeDefinition {
+  readonly id: string
+  readonly namespace: string
+  readonly description: string
+  readonly triggerRequestFormat: JsonText | undefined
+  readonly callRequestFormat: JsonText | undefined
+}
+
+export interface TriggerTypeLayer {
+  readonly workerId: string
+  readonly builtIn: boolean
+  readonly definition: TriggerTypeDefinition
+}
+
+/** The last layer provides the type; the ones below come back when it goes. */
+export interface TriggerTypeRecord {
+  readonly id: string
+  readonly namespace: string
+  layers: TriggerTypeLayer[]
+}
+
+/**
+ * A binding: trigger type + target function + config, under a global id.
+ *
+ *     parked ──a provider appears──▶ bound ──the provider goes──▶ parked (or bound to the next provider)
+ *        ▲                             │
+ *        └──the provider refuses───────┘
+ */
+export interface BindingRecord {
+  readonly id: string
+  readonly triggerType: string
+  readonly functionId: string
+  readonly config: JsonText
+  readonly metadata: JsonText | undefined
+  /** Namespace of the target. */
+  readonly namespace: string
+  /** Asked-for namespace of the provider; `undefined`: home first, then `default`. */
+  readonly triggerNamespace: string | undefined
+  readonly homeNamespace: string
+  /** Connection that asked for it; `undefined`: ownerless, survives its caller. */
+  readonly ownerId: string | undefined
+  provider: TriggerTypeRecord | undefined
+  providerId: string | undefined
+  parkedReason: string | undefined
+}
+
+export function answering(record: FunctionRecord): FunctionLayer | undefined {
+  return record.owner ?? record.builtIn
+}
+
+export function providing(record: TriggerTypeRecord): TriggerTypeLayer | undefined {
+  return record.layers[record.layers.length - 1]
+}

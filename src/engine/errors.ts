@@ -1,0 +1,60 @@
+/** The answers the engine gives in place of a function. The catalogue of all codes is `protocol/errors.ts`. */
+import { type JsonText, toJsonText } from '../protocol/jsonText.ts'
+
+function answer(code: string, message: string): JsonText {
+  return toJsonText({ code, message })
+}
+
+export const INVOCATION_STOPPED = answer('invocation_stopped', 'Invocation stopped')
+
+export function functionNotFound(id: string, namespace: string, elsewhere: readonly string[], short: boolean): JsonText {
+  const where = elsewhere.length === 0 ? '' : ` It is registered in namespace(s): ${elsewhere.join(', ')}.`
+  return answer('function_not_found', `Function ${id} not found in namespace ${namespace}${short ? '' : `.${where}`}`)
+}
+
+/** `field` is `namespace` or `trigger_namespace` (`protocol.md` 4.2). */
+export function blankNamespace(field: string): { code: string; message: string } {
+  return {
+    code: 'INVALID_NAMESPACE',
+    message: `\`${field}\` is empty: it was named and left blank. Give it a name, or omit it to use \`default\`.`,
+  }
+}
+
+export function blankAnnouncedNamespace(worker: string): JsonText {
+  return answer(
+    'INVALID_NAMESPACE',
+    `namespace is empty: worker '${worker}' declared "". Give it a name, or omit the field to register in 'default'.`,
+  )
+}
+
+export function timedOut(timeoutMs: number): JsonText {
+  return answer('invocation_timeout', `No answer within ${timeoutMs} ms`)
+}
+
+export function tooManyCalls(limit: number): JsonText {
+  return answer('limit_exceeded', `This connection has ${limit} calls in flight; wait for answers before calling again`)
+}
+
+export function workerOverloaded(id: string): JsonText {
+  return answer('worker_overloaded', `The worker of function ${id} does not read fast enough; try again later`)
+}
+
+export function undecodable(functionId: string | undefined, detail: string): JsonText {
+  return answer('deserialization_error', `Failed to deserialize input for ${functionId ?? 'the call'}: ${detail}`)
+}
+
+export function undecodableResult(functionId: string, detail: string): JsonText {
+  return answer('deserialization_error', `Failed to deserialize the result of ${functionId}: ${detail}`)
+}
+
+export function httpInvokedUnsupported(id: string): JsonText {
+  return answer('function_not_invokable', `Function ${id} is HTTP-invoked, which this version does not run yet`)
+}
+
+export function enqueueFailed(message: string): JsonText {
+  return answer('enqueue_error', message)
+}
+
+export const NO_QUEUE_PROVIDER =
+  'No queue provider is installed. `TriggerAction::Enqueue` routes through the `engine::queue::enqueue` provider, ' +
+  'which the standalone queue worker registers. Add it with `iii worker add queue`.'

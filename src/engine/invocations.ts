@@ -1,0 +1,80 @@
+/**
+ * The calls in flight.
+ *
+ * An invocation stands in two places: in the table of the connection that executes it, by the id it was sent with
+ * (so only that connection can answer it), and in the list of the connection that made it (so that it can be freed
+ * when the caller goes). Both are left by pointer writes; nothing is ever searched.
+ */
+import type { DeadlineNode } from '../clock/deadlines.ts'
+import type { Connection } from './connection.ts'
+
+export interface Invocation extends DeadlineNode {
+  readonly caller: Connection
+  readonly callee: Connection
+  /** The id as the caller gave it. */
+  readonly callerInvocationId: string
+  /** The id the callee knows: the caller's, or a fresh one when that was taken. */
+  readonly calleeInvocationId: string
+  /** As the caller wrote it; goes into the answer. */
+  readonly functionId: string
+  /** The caller's own headers, echoed in the answer. */
+  readonly traceparent: string | undefined
+  readonly baggage: string | undefined
+  /** Set for an `enqueue` call: the answer is this receipt. */
+  readonly receiptId: string | undefined
+  readonly startedAtMs: number
+  previousOfCaller: Invocation | undefined
+  nextOfCaller: Invocation | undefined
+}
+
+export type NewInvocation = Omit<
+  Invocation,
+  'previousOfCaller' | 'nextOfCaller' | keyof DeadlineNode
+>
+
+/** Enters a call; before the frame is written, or a very fast answer is lost. */
+export function enter(call: NewInvocation): Invocation {
+  const { caller, callee } = call
+  const next = caller.firstMade
+  const invocation: Invocation = {
+    caller,
+    callee,
+    callerInvocationId: call.callerInvocationId,
+    calleeInvocationId: call.calleeInvocationId,
+    functionId: call.functionId,
+    traceparent: call.traceparent,
+    baggage: call.baggage,
+    receiptId: call.receiptId,
+    startedAtMs: call.startedAtMs,
+    previousOfCaller: undefined,
+    nextOfCaller: next,
+    deadline: 0,
+    earlier: undefined,
+    later: undefined,
+  }
+  if (next !== undefined) next.previousOfCaller = invocation
+  caller.firstMade = invocation
+  caller.callsInFlight++
+  callee.executing.set(call.calleeInvocationId, invocation)
+  return invocation
+}
+
+/** Takes a call out of both places. */
+export function remove(invocation: Invocation): void {
+  const { caller, callee, previousOfCaller, nextOfCaller } = invocation
+  callee.executing.delete(invocation.calleeInvocationId)
+  if (previousOfCaller === undefined) caller.firstMade = nextOfCaller
+  else previousOfCaller.nextOfCaller = nextOfCaller
+  if (nextOfCaller !== undefined) nextOfCaller.previousOfCaller = previousOfCaller
+  caller.callsInFlight--
+}
+
+/** The call a connection made under an id, newest first; looks at no more than `most` calls. */
+export function findMade(caller: Connection, callerInvocationId: string, most: number): Invocation | undefined {
+  let made = caller.firstMade
+  for (let looked = 0; made !== undefined && looked < most; looked++) {
+    if (made.callerInvocationId === callerInvocationId) return made
+    made = made.nextOfCaller
+  }
+  return undefined
+}

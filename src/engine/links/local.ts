@@ -1,0 +1,144 @@
+/**
+ * The link between the engine and a worker on the same thread: two queues and no copy.
+ *
+ * A frame sent on one side is delivered to the other in a microtask, never from within `send`, so that neither
+ * side is ever entered twice. A long exchange gives way to the event loop from time to time.
+ */
+import type { Frame } from '../../protocol/frames.ts'
+import { limits } from '../../protocol/limits.ts'
+import type { Link, LinkEnd, LinkReceiver } from '../../protocol/link.ts'
+
+export interface LocalSide extends Link {
+  /** Says who gets what comes in; frames that came earlier are delivered then. */
+  listen(receiver: LinkReceiver): void
+}
+
+/** When deliveries run: `soon` after the current task, `later` after the event loop had its turn. */
+export interface Scheduler {
+  soon(task: () => void): void
+  later(task: () => void): void
+}
+
+export const threadScheduler: Scheduler = { soon: queueMicrotask, later: task => void setImmediate(task) }
+
+/** Frames delivered in a row before the event loop gets a turn. */
+const DELIVERED_IN_A_ROW = 512
+
+function sizeOf(frame: Frame): number {
+  if (frame.type === 'invokefunction') return 200 + frame.data.length
+  if (frame.type === 'invocationresult') return 200 + (frame.result?.length ?? 0) + (frame.error?.length ?? 0)
+  return 200
+}
+
+interface Side {
+  inbox: Frame[]
+  /** Index of the next frame to deliver. */
+  head: number
+  bytes: number
+  receiver: LinkReceiver | undefined
+  paused: boolean
+  scheduled: boolean
+  /** The far side has ended the link; told after the last frame. */
+  ending: boolean
+  ended: boolean
+  /** The far side's backlog rose above the high-water mark and it waits for `drained`. */
+  full: boolean
+}
+
+function createSide(): Side {
+  return {
+    inbox: [],
+    head: 0,
+    bytes: 0,
+    receiver: undefined,
+    paused: false,
+    scheduled: false,
+    ending: false,
+    ended: false,
+    full: false,
+  }
+}
+
+/** Makes a link; each side sends to the other. */
+export function createLocalLink(scheduler: Scheduler = threadScheduler): [LocalSide, LocalSide] {
+  const left = createSide()
+  const right = createSide()
+
+  function schedule(side: Side, far: Side): void {
+    if (side.scheduled || side.paused || side.ended || side.receiver === undefined) return
+    side.scheduled = true
+    scheduler.soon(() => deliver(side, far))
+  }
+
+  function deliver(side: Side, far: Side): void {
+    side.scheduled = false
+    for (let count = 0; side.head < side.inbox.length; count++) {
+      if (side.paused || side.ended) return
+      if (count === DELIVERED_IN_A_ROW) {
+        side.scheduled = true
+        scheduler.later(() => deliver(side, far))
+        return
+      }
+      const frame = side.inbox[side.head++]!
+      side.bytes -= sizeOf(frame)
+      side.receiver!.receive(frame)
+      if (side.full && side.bytes < limits.outboundHighWaterBytes / 2) {
+        side.full = false
+        far.receiver?.drained()
+      }
+    }
+    side.inbox = []
+    side.head = 0
+    if (side.ending) finish(side)
+  }
+
+  function finish(side: Side): void {
+    if (side.ended) return
+    side.ended = true
+    side.inbox = []
+    side.head = 0
+    side.receiver?.ended()
+  }
+
+  function endpoint(own: Side, far: Side): LocalSide {
+    return {
+      listen(receiver) {
+        own.receiver = receiver
+        if (own.inbox.length > 0 || own.ending) schedule(own, far)
+      },
+      send(frame) {
+        if (own.ended || far.ended || far.ending) return
+        far.inbox.push(frame)
+        far.bytes += sizeOf(frame)
+        if (far.bytes >= limits.outboundHighWaterBytes) far.full = true
+        schedule(far, own)
+      },
+      backlog: () => far.bytes,
+      pause() {
+        own.paused = true
+      },
+      resume() {
+        if (!own.paused) return
+        own.paused = false
+        if (own.inbox.length > own.head || own.ending) schedule(own, far)
+      },
+      end(how: LinkEnd) {
+        if (own.ended || far.ending) return
+        far.ending = true
+        if (how === 'cut') {
+          far.inbox = []
+          far.head = 0
+          far.bytes = 0
+          far.paused = false
+        }
+        schedule(far, own)
+        own.ended = true
+        own.inbox = []
+        own.bytes = 0
+        scheduler.soon(() => own.receiver?.ended())
+      },
+    }
+  }
+
+  return [endpoint(left, right), endpoint(right, left)]
+}

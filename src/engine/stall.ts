@@ -1,0 +1,29 @@
+/**
+ * Back-pressure between connections. Who feeds a connection that does not drain is held back: its socket is not
+ * read for a moment. The hold ends when the slow one has drained, or after `stallMs`, so that two connections
+ * that fill each other cannot hold each other for ever. Built-in workers are never held: they serve everyone;
+ * their calls to an overloaded worker are refused instead (`calls.ts`).
+ */
+import type { Connection } from './connection.ts'
+import type { EngineState } from './state.ts'
+
+export function stallIfFull(engine: EngineState, target: Connection, source: Connection): void {
+  if (target.link.backlog() < engine.limits.outboundHighWaterBytes) return
+  if (source.builtIn || source === target || source.phase === 'gone') return
+  if (target.stalled === undefined) {
+    target.stalled = new Set()
+    target.cancelStall = engine.clock.after(engine.limits.stallMs, () => release(target))
+  }
+  if (target.stalled.has(source)) return
+  target.stalled.add(source)
+  source.link.pause()
+}
+
+/** Lets everyone go on who was held back for this connection. */
+export function release(target: Connection): void {
+  const stalled = target.stalled
+  if (stalled === undefined) return
+  target.stalled = undefined
+  target.cancelStall()
+  for (const source of stalled) source.link.resume()
+}

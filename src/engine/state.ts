@@ -1,0 +1,49 @@
+/** What the parts of the engine share. Made once per engine; everything that acts on the world is passed in. */
+import type { Clock } from '../clock/clock.ts'
+import type { Deadlines } from '../clock/deadlines.ts'
+import type { Log } from '../log/log.ts'
+import type { Limits } from '../protocol/limits.ts'
+import type { Connection } from './connection.ts'
+import type { Change } from './directory/changes.ts'
+import type { Directory } from './directory/directory.ts'
+import type { Invocation } from './invocations.ts'
+
+export interface EngineCounters {
+  calls: number
+  voidCalls: number
+  answers: number
+  /** Calls that ended by their deadline. */
+  timeouts: number
+  /** Results nobody waits for any more, or never did. */
+  lateResults: number
+  /** Answers to void calls: expected, and dropped. */
+  voidResults: number
+  /** Messages that could not be read. */
+  problems: number
+  /** Telemetry frames taken from worker sockets and `/otel`. */
+  telemetryFrames: number
+}
+
+export interface EngineState {
+  readonly clock: Clock
+  readonly log: Log
+  readonly limits: Limits
+  readonly namespaceGraceMs: number
+  /** Random, for worker ids and tokens. */
+  readonly randomId: () => string
+  /** Unique in this process, for invocations. */
+  readonly invocationId: () => string
+  /** The same for void calls, so that their answers can be told from late ones. */
+  readonly voidInvocationId: () => string
+  readonly isVoidInvocationId: (id: string) => boolean
+  readonly directory: Directory
+  readonly connections: Map<string, Connection>
+  readonly deadlines: Deadlines<Invocation>
+  readonly counters: EngineCounters
+  /** Told of every change of the directory, after it was carried out. */
+  readonly observers: Set<(change: Change) => void>
+  /** Ownerless bindings whose provider has not answered yet. */
+  readonly ownerless: Map<string, (error: { code: string; message: string } | undefined) => void>
+  readonly carryOut: (changes: readonly Change[]) => void
+  readonly teardown: (connection: Connection, reason: string) => void
+}

@@ -1,0 +1,204 @@
+/**
+ * Every message of the worker protocol, as it looks inside the process.
+ *
+ * A frame is what crosses a link, whatever its framing: a socket link writes it as JSON text, a local link passes
+ * the object itself. Payload fields (`data`, `result`, `config`, …) are `JsonText`: validated, never parsed.
+ * The names of `type` are those on the wire (`protocol.md` 2); absent optional fields are `undefined`.
+ * A received frame belongs to its receiver, which may change it and pass it on.
+ */
+import type { JsonText } from './jsonText.ts'
+
+/** `{code, message, stacktrace?}` as it appears in results and refusals. */
+export interface ErrorBody {
+  code: string
+  message: string
+  stacktrace?: string | undefined
+}
+
+/** What a call asks for: `plain` waits for an answer, `void` wants none, `enqueue` goes through a queue. */
+export type CallAction = 'plain' | 'void' | 'enqueue'
+
+export interface InvokeFrame {
+  type: 'invokefunction'
+  /** UUID, hyphenated and lower-case. Absent: no reply wanted. */
+  invocationId: string | undefined
+  functionId: string
+  data: JsonText
+  /** Absent means `default`. Only from worker to engine. */
+  namespace: string | undefined
+  action: CallAction
+  /** Queue name of an `enqueue` call. */
+  queue: string | undefined
+  metadata: JsonText | undefined
+  traceparent: string | undefined
+  baggage: string | undefined
+  /** Milliseconds the caller waits for the answer. Our extension; absent when the client does not say. */
+  timeoutMs: number | undefined
+}
+
+export interface ResultFrame {
+  type: 'invocationresult'
+  invocationId: string
+  functionId: string
+  /** Absent: the function returned nothing. */
+  result: JsonText | undefined
+  /** Present: the call failed; wins over `result`. Passed through as the callee wrote it. */
+  error: JsonText | undefined
+  traceparent: string | undefined
+  baggage: string | undefined
+}
+
+/** The caller gives a call up; the engine frees it. Our extension: no published SDK sends it. */
+export interface CancelFrame {
+  type: 'cancelinvocation'
+  invocationId: string
+}
+
+export interface RegisterFunctionFrame {
+  type: 'registerfunction'
+  id: string
+  description: string | undefined
+  requestFormat: JsonText | undefined
+  responseFormat: JsonText | undefined
+  metadata: JsonText | undefined
+  /** Present: the engine calls this URL instead of the worker (`protocol.md` 2.3). */
+  invocation: JsonText | undefined
+}
+
+export interface UnregisterFunctionFrame {
+  type: 'unregisterfunction'
+  id: string
+}
+
+export interface RegisterTriggerTypeFrame {
+  type: 'registertriggertype'
+  id: string
+  description: string
+  triggerRequestFormat: JsonText | undefined
+  callRequestFormat: JsonText | undefined
+  namespace: string | undefined
+}
+
+export interface UnregisterTriggerTypeFrame {
+  type: 'unregistertriggertype'
+  id: string
+  namespace: string | undefined
+}
+
+export interface RegisterTriggerFrame {
+  type: 'registertrigger'
+  id: string
+  triggerType: string
+  functionId: string
+  config: JsonText
+  metadata: JsonText | undefined
+  /** Namespace of the target function; absent means `default`. */
+  namespace: string | undefined
+  /** Namespace of the provider; absent means "home first, then `default`". */
+  triggerNamespace: string | undefined
+}
+
+export interface TriggerResultFrame {
+  type: 'triggerregistrationresult'
+  id: string
+  triggerType: string
+  functionId: string
+  error: ErrorBody | undefined
+}
+
+export interface UnregisterTriggerFrame {
+  type: 'unregistertrigger'
+  id: string
+  /** Always present towards a provider. */
+  triggerType: string | undefined
+}
+
+export interface ReattachFrame {
+  type: 'reattach'
+  previousWorkerId: string
+  reattachToken: string | undefined
+}
+
+export interface RegisterServiceFrame {
+  type: 'registerservice'
+  id: string
+  name: string
+  description: string | undefined
+}
+
+export interface WorkerRegisteredFrame {
+  type: 'workerregistered'
+  workerId: string
+  reattachToken: string
+}
+
+export interface RegistrationRejectedFrame {
+  type: 'registrationrejected'
+  code: 'WORKER_NAMESPACE_CONFLICT' | 'FUNCTION_NAMESPACE_CONFLICT'
+  namespace: string
+  workerName: string | undefined
+  functionId: string | undefined
+  /** `""` for a reserved `engine::*` id. */
+  ownerWorkerId: string
+}
+
+export interface PingFrame {
+  type: 'ping'
+}
+
+export interface PongFrame {
+  type: 'pong'
+}
+
+/** Authentication failed; the socket closes after it. */
+export interface ErrorFrame {
+  type: 'error'
+  error: ErrorBody
+}
+
+export type Frame =
+  | InvokeFrame
+  | ResultFrame
+  | CancelFrame
+  | RegisterFunctionFrame
+  | UnregisterFunctionFrame
+  | RegisterTriggerTypeFrame
+  | UnregisterTriggerTypeFrame
+  | RegisterTriggerFrame
+  | TriggerResultFrame
+  | UnregisterTriggerFrame
+  | ReattachFrame
+  | RegisterServiceFrame
+  | WorkerRegisteredFrame
+  | RegistrationRejectedFrame
+  | PingFrame
+  | PongFrame
+  | ErrorFrame
+
+export type FrameType = Frame['type']
+
+/** Why a message could not become a frame. Counted per connection and shown in its details. */
+export type ProblemReason =
+  | 'invalid_json'
+  | 'not_an_object'
+  | 'unknown_type'
+  | 'missing_field'
+  | 'wrong_type'
+  | 'duplicate_field'
+  | 'invalid_uuid'
+  | 'too_deep'
+  | 'lone_surrogate'
+  | 'number_out_of_range'
+  | 'not_utf8'
+
+/** A message that was dropped, with as much of it as could be read, so that its caller can still be answered. */
+export interface FrameProblem {
+  type: 'problem'
+  reason: ProblemReason
+  /** One readable sentence: which field, which position. Never holds payload text. */
+  detail: string
+  /** Set when the message was a call or a result whose invocation id could be read. */
+  about: 'invokefunction' | 'invocationresult' | undefined
+  invocationId: string | undefined
+  functionId: string | undefined
+}

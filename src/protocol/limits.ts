@@ -1,0 +1,74 @@
+/**
+ * Every named limit and its reason. Sizes in bytes, times in milliseconds.
+ *
+ * Frozen defaults: what configuration may change is copied into the setting it belongs to; the rest holds for
+ * every engine.
+ */
+const MiB = 1024 * 1024
+
+export const limits = {
+  /** Largest message in either direction, fragments joined (`protocol-0.25.md` 2.2). */
+  messageBytes: 64 * MiB,
+  /** Deepest nesting of a message, the envelope counted: strict clients decode no deeper (`protocol.md` 2). */
+  jsonDepth: 127,
+  /** A connection with this much unsent output slows the connections that feed it. */
+  outboundHighWaterBytes: 4 * MiB,
+  /** A connection with this much unsent output is cut. Room for two largest messages. */
+  outboundBytes: 128 * MiB,
+  /** A producer is held back for at most this long at a time, so that two slow peers cannot hold each other for ever. */
+  stallMs: 1000,
+  /** A connection whose output makes no progress for this long is cut (`guarantees.md` 5). */
+  writeDeadlineMs: 10_000,
+  /** Silence after which the engine pings a socket, and as long again until it is closed. */
+  idleTimeoutMs: 120_000,
+  /** Worker connections from one address at once. */
+  connectionsPerAddress: 16_384,
+  /** Time for complete request headers of an upgrade (`protocol.md` 1.2). */
+  handshakeTimeoutMs: 10_000,
+  /** Time the engine waits for an announce before a connection's namespace is fixed to `default`. */
+  namespaceGraceMs: 5000,
+  /** The grace is cut short when a connection has registered something and then stayed silent for this long. */
+  quietGraceMs: 1000,
+  /** Frames and bytes held for one connection until its namespace is fixed. */
+  heldFrames: 200_000,
+  heldBytes: 128 * MiB,
+  /** Time in which a lost worker that comes back with its token gets its names and ids back from a stranger. */
+  reclaimMs: 10_000,
+  /** Functions, trigger types and triggers of one connection, all together. */
+  registrationsPerConnection: 100_000,
+  /** Characters of a function id, trigger id, trigger type, namespace or worker name. */
+  nameLength: 1024,
+  /** Calls one connection may have in flight as a caller. */
+  callsInFlight: 65_536,
+  /** Default time-out of calls the engine's own workers make. */
+  engineCallTimeoutMs: 30_000,
+  /** A call whose caller named no time-out is dropped after this long, so that the table stays bounded. */
+  callAgeMs: 24 * 3_600_000,
+  /** Time an ownerless binding waits for its provider's answer (`protocol.md` 4.3). */
+  providerAnswerMs: 10_000,
+  /** Characters of a worker's announced name and description (`protocol.md` 6.2). */
+  announcedTextLength: 280,
+  /** Refused registrations kept per worker for `engine::workers::info`. */
+  refusalsKept: 50,
+  /** Largest result a Python client before 0.24.5 accepts (`protocol-0.25.md` 2.2). */
+  smallClientMessageBytes: MiB,
+  /** Registry changes are announced together, at the latest after this long (`engine-functions.md`). */
+  changeCoalesceMs: 50,
+  /** Items of one `engine::functions::info` batch. */
+  infoBatch: 32,
+  /** Time in which running work may finish after the first stop signal. */
+  drainMs: 10_000,
+  /** Largest HTTP request body. */
+  httpBodyBytes: 16 * MiB,
+  /** Number of HTTP request headers and their size together. */
+  httpHeaderCount: 100,
+  httpHeaderBytes: 16 * 1024,
+  /** Characters of an HTTP request target. */
+  httpUrlLength: 8192,
+  /** HTTP requests in work at once; further ones wait (`workers/http.md` 1). */
+  httpConcurrency: 1024,
+  /** HTTP requests that wait for a place; further ones are refused with 503. */
+  httpWaiting: 4096,
+} as const
+
+export type Limits = { readonly [name in keyof typeof limits]: number }

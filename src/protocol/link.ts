@@ -1,0 +1,37 @@
+/**
+ * A link is a two-way, ordered pipe of frames between the engine and one worker.
+ *
+ * There are several kinds (a WebSocket, a function call on the same thread, later a ring between threads) and one
+ * conformance suite, `tests/conformance/link.test.ts`. Each kind promises:
+ *  - frames arrive in the order they were sent, none twice, none changed, none lost while the link is open;
+ *  - `send` never blocks and never throws; after the end it does nothing;
+ *  - nothing is delivered from within `send`: a receiver runs in a turn of its own;
+ *  - after `pause` no further frame is delivered until `resume`, and the far side sees its backlog grow;
+ *  - the far side hears of the end once, after every frame that was sent before an orderly end.
+ */
+import type { Frame, FrameProblem } from './frames.ts'
+
+/** `orderly` tells the far side with a close; `cut` just ends the pipe. */
+export type LinkEnd = 'orderly' | 'cut'
+
+export interface Link {
+  /** Hands a frame over; it leaves at the end of this turn at the latest. */
+  send(frame: Frame): void
+  /** Bytes (approximately) that were sent and have not left yet. */
+  backlog(): number
+  /** Stops the delivery of frames from the far side; they wait there or in a bounded buffer. */
+  pause(): void
+  resume(): void
+  end(how: LinkEnd): void
+}
+
+/** What one side of a link does with what comes in. */
+export interface LinkReceiver {
+  receive(frame: Frame): void
+  /** A message that could not become a frame. */
+  problem(problem: FrameProblem): void
+  /** The backlog fell below the high-water mark again. */
+  drained(): void
+  /** The link is over. Called once; nothing follows. */
+  ended(): void
+}

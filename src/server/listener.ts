@@ -1,0 +1,188 @@
+/**
+ * The worker listener: HTTP upgrades in, links out (`protocol.md` 1).
+ *
+ *     GET /       worker protocol
+ *     GET /otel   telemetry frames of a worker process; counted
+ *     else        404
+ */
+import type { Server, ServerWebSocket } from 'bun'
+import type { Clock } from '../clock/clock.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { Log } from '../log/log.ts'
+import { decodeJson } from '../protocol/json/decode.ts'
+import { limits } from '../protocol/limits.ts'
+import type { LinkReceiver } from '../protocol/link.ts'
+import type { ListenerSettings } from './config.ts'
+import { ListenError } from './listenError.ts'
+import { isAllowedOrigin, isLoopbackHost } from './origin.ts'
+import { createSocketLink, type SocketLink } from './socketLink.ts'
+import { isTelemetry } from './telemetry.ts'
+import type { Turn } from './turn.ts'
+
+interface SocketData {
+  readonly kind: 'worker' | 'telemetry'
+  readonly ipAddress: string
+  link: SocketLink | undefined
+  receiver: LinkReceiver | undefined
+}
+
+type Socket = ServerWebSocket<SocketData>
+
+export interface Listener {
+  readonly host: string
+  readonly port: number
+  /** Accepts no further connection; those that stand go on. */
+  close(): void
+  /** Ends everything and frees the port. */
+  stop(): Promise<void>
+}
+
+export interface ListenerParts {
+  readonly engine: Engine
+  readonly turn: Turn
+  readonly clock: Clock
+  readonly log: Log
+  readonly insecure: boolean
+}
+
+/** Bun sets TCP_NODELAY on accepted sockets; saying so spares clients 40 ms per small write (`protocol-0.25.md` 2.1). */
+const HEADERS = { 'x-iii-capabilities': 'tcp-nodelay' }
+
+function refuse(status: number, text: string, headers: Record<string, string> = {}): Response {
+  return new Response(`${text}\n`, { status, headers: { ...HEADERS, 'content-type': 'text/plain', ...headers } })
+}
+
+/** The path of a request target without building a URL object. */
+function pathOf(url: string): string {
+  const start = url.indexOf('/', url.indexOf('://') + 3)
+  const query = url.indexOf('?', start)
+  return start < 0 ? '/' : url.slice(start, query < 0 ? undefined : query)
+}
+
+/** The fault of a request that should have been an upgrade. */
+function upgradeFault(headers: Headers): string | undefined {
+  const has = (name: string, token: string): boolean =>
+    (headers.get(name) ?? '').toLowerCase().split(',').some(part => part.trim() === token)
+  if (!has('connection', 'upgrade')) return 'Header "Connection: Upgrade" is missing: this is a WebSocket endpoint.'
+  if (!has('upgrade', 'websocket')) return 'Header "Upgrade: websocket" is missing.'
+  if (headers.get('sec-websocket-version') !== '13') return 'Header "Sec-WebSocket-Version: 13" is missing.'
+  if (!headers.has('sec-websocket-key')) return 'Header "Sec-WebSocket-Key" is missing.'
+  return undefined
+}
+
+export function listen(settings: ListenerSettings, parts: ListenerParts): Listener {
+  const { engine, turn, clock, log } = parts
+  if (!isLoopbackHost(settings.host) && !parts.insecure && settings.insecure !== true) {
+    throw new ListenError('insecure_bind', 'iii-worker-manager', settings.host, settings.port)
+  }
+  const perAddress = new Map<string, number>()
+  let accepting = true
+
+  function upgrade(request: Request, server: Server<SocketData>): Response | undefined {
+    const path = pathOf(request.url)
+    if (path !== '/' && path !== '/otel') return refuse(404, 'Not found')
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return refuse(405, 'Method not allowed', { allow: 'GET,HEAD' })
+    }
+    const fault = upgradeFault(request.headers)
+    if (fault !== undefined) return refuse(400, fault)
+    if (!isAllowedOrigin(request.headers.get('origin'), settings.allowed_origins ?? [])) {
+      log.warn('browser connection refused: its origin is not allowed', { origin: request.headers.get('origin') })
+      return refuse(403, 'Origin not allowed. Add it to allowed_origins of the listener.')
+    }
+    const ipAddress = server.requestIP(request)?.address ?? ''
+    if (!accepting) return refuse(503, 'The engine is stopping.')
+    if ((perAddress.get(ipAddress) ?? 0) >= limits.connectionsPerAddress) {
+      return refuse(503, `There are ${limits.connectionsPerAddress} connections from this address already.`)
+    }
+    const kind = path === '/' ? 'worker' : 'telemetry'
+    const data: SocketData = { kind, ipAddress, link: undefined, receiver: undefined }
+    return server.upgrade(request, { data, headers: HEADERS }) ? undefined : refuse(400, 'The upgrade failed.')
+  }
+
+  function opened(socket: Socket): void {
+    const { data } = socket
+    perAddress.set(data.ipAddress, (perAddress.get(data.ipAddress) ?? 0) + 1)
+    if (data.kind === 'telemetry') return
+    const link = createSocketLink(socket, turn, clock, backlog =>
+      log.warn('a worker that does not read was cut', { ip_address: data.ipAddress, unread_bytes: backlog }),
+    )
+    data.link = link
+    const { receiver } = engine.connect(link, { builtIn: false, ipAddress: data.ipAddress })
+    link.receiver = receiver
+    data.receiver = receiver
+  }
+
+  function received(socket: Socket, message: string | Buffer<ArrayBuffer>): void {
+    const { receiver } = socket.data
+    let text: string
+    if (typeof message === 'string') {
+      text = message
+    } else if (isTelemetry(message)) {
+      engine.state.counters.telemetryFrames++
+      return
+    } else {
+      text = message.toString('utf8')
+    }
+    if (receiver === undefined) return
+    const frame = decodeJson(text)
+    if (frame === undefined) return
+    if (frame.type === 'problem') receiver.problem(frame)
+    else receiver.receive(frame)
+  }
+
+  function closed(socket: Socket): void {
+    const { data } = socket
+    const count = (perAddress.get(data.ipAddress) ?? 1) - 1
+    if (count === 0) perAddress.delete(data.ipAddress)
+    else perAddress.set(data.ipAddress, count)
+    data.link?.closed()
+  }
+
+  /** A fault of ours in one message must not take the other connections down. */
+  function guarded<Arguments extends unknown[]>(run: (...args: Arguments) => void): (...args: Arguments) => void {
+    return (...args) => {
+      try {
+        run(...args)
+      } catch (error) {
+        log.error('internal error while handling a connection', { error: error instanceof Error ? error.stack : error })
+      }
+    }
+  }
+
+  let server: Server<SocketData>
+  try {
+    server = Bun.serve<SocketData>({
+      hostname: settings.host,
+      port: settings.port,
+      idleTimeout: Math.min(255, Math.ceil(settings.handshake_timeout_ms / 1000)),
+      fetch: upgrade,
+      error: () => refuse(500, 'Internal error'),
+      websocket: {
+        maxPayloadLength: limits.messageBytes,
+        backpressureLimit: limits.outboundBytes,
+        closeOnBackpressureLimit: false,
+        idleTimeout: Math.round(limits.idleTimeoutMs / 1000),
+        sendPings: true,
+        perMessageDeflate: false,
+        open: guarded(opened),
+        message: guarded(received),
+        drain: guarded(socket => socket.data.link?.drained()),
+        close: guarded(closed),
+      },
+    })
+  } catch (error) {
+    throw ListenError.from(error, 'iii-worker-manager', settings.host, settings.port)
+  }
+
+  return {
+    host: settings.host,
+    port: server.port ?? settings.port,
+    close() {
+      accepting = false
+    },
+    async stop() {
+      await server.stop(true)
+    },
+  }
+}

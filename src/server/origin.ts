@@ -1,0 +1,21 @@
+/** Who may connect from a browser. CORS does not apply to WebSockets, so the engine looks at `Origin` itself. */
+
+const LOOPBACK_NAME = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/i
+
+export function isLoopbackHost(host: string): boolean {
+  return LOOPBACK_NAME.test(host) || host === '::1'
+}
+
+/**
+ * True when an upgrade with this `Origin` header may proceed. No header: not a browser. On a listener without
+ * authentication only pages of this machine and listed origins may connect (`protocol.md` 1.7.2).
+ */
+export function isAllowedOrigin(origin: string | null, allowed: readonly string[]): boolean {
+  if (origin === null) return true
+  if (allowed.includes(origin)) return true
+  try {
+    return isLoopbackHost(new URL(origin).hostname)
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,197 @@
+/** The engine's side of discovery: rows made from the directory and the connections when they are asked for. */
+import type {
+  BindingRow,
+  Catalogue,
+  CatalogueEvent,
+  FunctionRow,
+  TriggerTypeRow,
+  WorkerRow,
+} from '../../workers/engine-functions/catalogue.ts'
+import type { Change } from '../engine/directory/changes.ts'
+import { findFunction, namespacesOf } from '../engine/directory/functions.ts'
+import {
+  answering,
+  type BindingRecord,
+  DEFAULT_NAMESPACE,
+  type FunctionRecord,
+  providing,
+  type TriggerTypeRecord,
+  type WorkerRecord,
+} from '../engine/directory/records.ts'
+import { findType } from '../engine/directory/triggers.ts'
+import type { EngineState } from '../engine/state.ts'
+import type { ErrorBody } from '../protocol/frames.ts'
+
+function eventOf(change: Change): CatalogueEvent | undefined {
+  if (change.change === 'functionChanged') {
+    const { namespace, functionId, workerId } = change
+    return { kind: 'function', namespace, id: functionId, present: workerId !== undefined }
+  }
+  if (change.change === 'workerChanged') return { kind: 'worker', event: change.event, workerId: change.workerId }
+  return undefined
+}
+
+export function createCatalogue(engine: EngineState): Catalogue {
+  const { directory } = engine
+  const { functions, triggers } = directory
+
+  function nameOf(workerId: string | undefined, id: string): string {
+    const worker = workerId === undefined ? undefined : directory.workers.get(workerId)
+    return worker?.announcement?.name ?? id.split('::', 1)[0]!
+  }
+
+  function functionRow(record: FunctionRecord): FunctionRow | undefined {
+    const layer = answering(record)
+    if (layer === undefined) return undefined
+    const { description, requestFormat, responseFormat, metadata } = layer.definition
+    return {
+      id: record.id,
+      namespace: record.namespace,
+      workerName: nameOf(layer.workerId, record.id),
+      description,
+      requestFormat,
+      responseFormat,
+      metadata,
+      overrides:
+        record.owner !== undefined && record.builtIn !== undefined
+          ? nameOf(record.builtIn.workerId, record.id)
+          : undefined,
+      waiting: record.waiting.map(claim => nameOf(claim.workerId, record.id)),
+    }
+  }
+
+  function typeRow(record: TriggerTypeRecord): TriggerTypeRow | undefined {
+    const layer = providing(record)
+    if (layer === undefined) return undefined
+    let instanceCount = 0
+    for (const binding of triggers.bindingsOfType.get(record.id) ?? []) if (binding.provider === record) instanceCount++
+    return {
+      id: record.id,
+      namespace: record.namespace,
+      workerName: nameOf(layer.workerId, record.id),
+      description: layer.definition.description,
+      configurationSchema: layer.definition.triggerRequestFormat,
+      requestSchema: layer.definition.callRequestFormat,
+      instanceCount,
+    }
+  }
+
+  function bindingRow(binding: BindingRecord): BindingRow {
+    const target = findFunction(functions, binding.namespace, binding.functionId)
+    return {
+      id: binding.id,
+      triggerType: binding.triggerType,
+      functionId: binding.functionId,
+      namespace: binding.namespace,
+      workerName: nameOf(target && answering(target)?.workerId, binding.functionId),
+      config: binding.config,
+      metadata: binding.metadata,
+      parkedReason: binding.parkedReason,
+      providerNamespace: binding.provider?.namespace,
+    }
+  }
+
+  function workerRow(worker: WorkerRecord): WorkerRow {
+    const { announcement, id, builtIn } = worker
+    const connection = engine.connections.get(id)
+    const answered = [...worker.functions].filter(record => answering(record)?.workerId === id)
+    return {
+      id: builtIn ? (announcement?.name ?? id) : id,
+      builtIn,
+      name: announcement?.name,
+      description: announcement?.description,
+      version: announcement?.version,
+      namespace: worker.namespace,
+      runtime: announcement?.runtime,
+      os: announcement?.os,
+      pid: announcement?.pid,
+      isolation: announcement?.isolation,
+      connectedAtMs: worker.connectedAtMs,
+      activeInvocations: connection?.executing.size ?? 0,
+      ipAddress: worker.ipAddress,
+      functions: rows(answered, functionRow),
+      triggerTypes: rows(worker.triggerTypes, typeRow),
+      bindings: [...worker.bindings].map(bindingRow),
+      refusals: worker.refusals,
+      problems: connection?.counters.problems ?? {},
+    }
+  }
+
+  function rows<Record, Row>(records: Iterable<Record>, row: (record: Record) => Row | undefined): Row[] {
+    const result: Row[] = []
+    for (const record of records) {
+      const made = row(record)
+      if (made !== undefined) result.push(made)
+    }
+    return result
+  }
+
+  function* all<Record>(tables: ReadonlyMap<string, ReadonlyMap<string, Record>>): Iterable<Record> {
+    for (const table of tables.values()) yield* table.values()
+  }
+
+  return {
+    functions: () => rows(all(functions.byNamespace), functionRow),
+    function(namespace, id) {
+      const record = findFunction(functions, namespace, id)
+      return record && functionRow(record)
+    },
+    namespacesOfFunction: id => namespacesOf(functions, id),
+    triggerTypes: () => rows(all(triggers.types), typeRow),
+    triggerType(namespace, id) {
+      const record = findType(triggers, namespace, id)
+      return record && typeRow(record)
+    },
+    bindings: () => [...triggers.bindings.values()].map(bindingRow),
+    binding(id) {
+      const binding = triggers.bindings.get(id)
+      return binding && bindingRow(binding)
+    },
+    bindingsOfFunction: (namespace, id) =>
+      [...triggers.bindings.values()]
+        .filter(binding => binding.functionId === id && binding.namespace === namespace)
+        .map(bindingRow),
+    workers: () => [...directory.workers.values()].map(workerRow),
+
+    watch(listener) {
+      const observer = (change: Change): void => {
+        const event = eventOf(change)
+        if (event !== undefined) listener(event)
+      }
+      engine.observers.add(observer)
+      return () => void engine.observers.delete(observer)
+    },
+
+    registerOwnerless(trigger) {
+      const { promise, resolve } = Promise.withResolvers<ErrorBody | undefined>()
+      const { id } = trigger
+      const settled = (error: ErrorBody | undefined): void => {
+        cancelWait()
+        engine.ownerless.delete(id)
+        // Its caller hears of the refusal; nobody would of a parked binding.
+        if (error !== undefined) engine.carryOut(directory.unregisterTrigger(id))
+        resolve(error)
+      }
+      const cancelWait = engine.clock.after(engine.limits.providerAnswerMs, () => settled(undefined))
+      engine.ownerless.get(id)?.(undefined)
+      engine.ownerless.set(id, settled)
+      engine.carryOut(
+        directory.registerTrigger({
+          ...trigger,
+          namespace: trigger.namespace ?? DEFAULT_NAMESPACE,
+          homeNamespace: DEFAULT_NAMESPACE,
+          ownerId: undefined,
+        }),
+      )
+      // Parked: there is no provider whose answer could be waited for.
+      if (triggers.bindings.get(id)?.providerId === undefined) settled(undefined)
+      return promise
+    },
+
+    unregisterTrigger(id) {
+      const exists = triggers.bindings.has(id)
+      engine.carryOut(directory.unregisterTrigger(id))
+      return exists
+    },
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Which built-in workers there are and how each is made. One row per worker: this table is the only place that
+ * knows them all.
+ */
+import type { z } from 'zod'
+import { createEngineFunctionsWorker } from '../../workers/engine-functions/worker.ts'
+import { httpConfigSchema, type HttpConfig } from '../../workers/http/config.ts'
+import { createHttpWorker } from '../../workers/http/worker.ts'
+import type { BuiltInWorker } from '../../workers/worker.ts'
+import type { Clock } from '../clock/clock.ts'
+import type { EngineState } from '../engine/state.ts'
+import type { Log } from '../log/log.ts'
+import { listenerSchema } from '../server/config.ts'
+import { createCatalogue } from './catalogue.ts'
+
+/** What a worker can be made from. */
+export interface PlacementParts {
+  readonly engine: EngineState
+  readonly clock: Clock
+  readonly log: Log
+}
+
+interface Placement {
+  /** Other spellings in a configuration file. */
+  readonly aliases: readonly string[]
+  readonly schema: z.ZodType
+  /** May be listed more than once. */
+  readonly multiple: boolean
+  /** Absent for what is not a worker: the worker listener. */
+  readonly create?: (config: unknown, parts: PlacementParts) => BuiltInWorker
+}
+
+/** Configurable workers by their name in a configuration file. */
+export const knownWorkers: ReadonlyMap<string, Placement> = new Map([
+  ['iii-worker-manager', { aliases: [], schema: listenerSchema, multiple: true }],
+  [
+    'iii-http',
+    {
+      aliases: ['http'],
+      schema: httpConfigSchema,
+      multiple: true,
+      create: (config: unknown, { clock, log }: PlacementParts) =>
+        createHttpWorker(config as HttpConfig, { clock, log }),
+    },
+  ],
+])
+
+/** Workers that always run and have no configuration. */
+export function alwaysPlaced({ engine, clock, log }: PlacementParts): BuiltInWorker[] {
+  const catalogue = createCatalogue(engine)
+  return [createEngineFunctionsWorker({ catalogue, clock, log, newId: engine.randomId })]
+}

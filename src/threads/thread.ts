@@ -1,0 +1,125 @@
+/**
+ * A thread: an engine, its links, and the workers placed on it. With one thread this is the whole process.
+ */
+import { createClient } from '../../sdk/typescript/src/client.ts'
+import type { BuiltInWorker, RunningWorker } from '../../workers/worker.ts'
+import packageJson from '../../package.json' with { type: 'json' }
+import { systemClock } from '../clock/clock.ts'
+import type { Settings } from '../config/settings.ts'
+import { createEngine, type Engine } from '../engine/engine.ts'
+import { createLocalLink } from '../engine/links/local.ts'
+import type { Log } from '../log/log.ts'
+import { createInvocationIds } from '../protocol/uuid.ts'
+import { type Listener, listen } from '../server/listener.ts'
+import { createTurn } from '../server/turn.ts'
+import { createLocalTransport } from './localTransport.ts'
+import { alwaysPlaced, knownWorkers, type PlacementParts } from './placement.ts'
+
+export interface RunningThread {
+  /** What listens where: `workers`, `http`, … */
+  readonly addresses: Readonly<Record<string, string>>
+  /** Takes no new work; resolves when calls under way have ended, at the latest after `ms`. */
+  drain(ms: number): Promise<void>
+  /** Ends at once and frees the ports. */
+  stop(): Promise<void>
+}
+
+export interface ThreadOptions {
+  readonly log: Log
+}
+
+/** Looks at the calls in flight this often while draining. */
+const DRAIN_LOOK_MS = 20
+
+/** Connects a built-in worker by a local link and starts it. */
+async function place(engine: Engine, worker: BuiltInWorker, instance: string): Promise<RunningWorker> {
+  const [engineSide, workerSide] = createLocalLink()
+  const { workerId, receiver } = engine.connect(engineSide, { builtIn: true, ipAddress: undefined })
+  engineSide.listen(receiver)
+  engine.state.carryOut(
+    engine.state.directory.announce(workerId, 'default', {
+      name: instance,
+      description: worker.description,
+      version: packageJson.version,
+      runtime: 'engine',
+      os: undefined,
+      pid: undefined,
+      isolation: 'in-process',
+      telemetry: undefined,
+    }),
+  )
+  const client = createClient({
+    transport: createLocalTransport(workerSide),
+    clock: systemClock,
+    newId: createInvocationIds(engine.state.randomId),
+  })
+  return worker.start(client)
+}
+
+function workerAddress(host: string, port: number): string {
+  return `ws://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** `workers`, `workers#1`, … and whatever else listens. */
+function addressesOf(listeners: readonly Listener[], running: readonly RunningWorker[]): Record<string, string> {
+  const addresses: Record<string, string> = {}
+  listeners.forEach(({ host, port }, index) => {
+    addresses[index === 0 ? 'workers' : `workers#${index}`] = workerAddress(host, port)
+  })
+  for (const worker of running) {
+    for (const [name, address] of Object.entries(worker.addresses)) {
+      let key = name
+      for (let count = 1; key in addresses; count++) key = `${name}#${count}`
+      addresses[key] = address
+    }
+  }
+  return addresses
+}
+
+/** Starts everything the settings name; when one part cannot start, the others are stopped and the error is thrown. */
+export async function startThread(settings: Settings, { log }: ThreadOptions): Promise<RunningThread> {
+  const turn = createTurn()
+  const engine = createEngine({
+    clock: systemClock,
+    log,
+    randomId: () => crypto.randomUUID(),
+    namespaceGraceMs: settings.namespaceGraceMs,
+  })
+  const parts: PlacementParts = { engine: engine.state, clock: systemClock, log }
+  const running: RunningWorker[] = []
+  const listeners: Listener[] = []
+
+  async function stop(): Promise<void> {
+    await Promise.all([...listeners.map(listener => listener.stop()), ...running.map(worker => worker.stop())])
+    engine.stop()
+  }
+
+  try {
+    for (const worker of alwaysPlaced(parts)) running.push(await place(engine, worker, worker.name))
+    for (const { name, instance, config } of settings.workers) {
+      const worker = knownWorkers.get(name)?.create?.(config, parts)
+      if (worker !== undefined) running.push(await place(engine, worker, instance))
+    }
+    // The workers' port opens last: who connects finds everything there.
+    for (const listener of settings.listeners) {
+      listeners.push(listen(listener, { engine, turn, clock: systemClock, log, insecure: settings.insecure }))
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+
+  async function drain(ms: number): Promise<void> {
+    const until = systemClock.now() + ms
+    for (const listener of listeners) listener.close()
+    const workersDone = Promise.all(running.map(worker => worker.drain()))
+    const timeOver = new Promise<void>(resolve => systemClock.after(ms, resolve))
+    await Promise.race([workersDone, timeOver])
+    while (engine.callsInFlight() > 0 && systemClock.now() < until) {
+      await new Promise<void>(resolve => systemClock.after(DRAIN_LOOK_MS, resolve))
+    }
+    log.debug('drained', { calls_left: engine.callsInFlight() })
+  }
+
+  return { addresses: addressesOf(listeners, running), drain, stop }
+}

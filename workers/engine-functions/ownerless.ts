@@ -1,0 +1,58 @@
+/** `engine::register_trigger` and `engine::unregister_trigger`: bindings that no connection owns. */
+import { z } from 'zod'
+import { HandlerError } from '../../sdk/typescript/src/errors.ts'
+import { toJsonText } from '../../src/protocol/jsonText.ts'
+import type { Catalogue } from './catalogue.ts'
+import { invalidArguments, optionalText, readInput } from './input.ts'
+
+export const REGISTER = 'engine::register_trigger'
+export const UNREGISTER = 'engine::unregister_trigger'
+
+const registerInput = z.object({
+  id: optionalText,
+  trigger_type: z.string().min(1),
+  function_id: z.string().min(1),
+  config: z.unknown().optional(),
+  metadata: z.unknown().optional(),
+  namespace: optionalText,
+  trigger_namespace: optionalText,
+})
+const unregisterInput = z.object({ id: optionalText, trigger_type: optionalText })
+
+function requireNotBlank(name: string, value: string | null | undefined): void {
+  if (value?.trim() !== '') return
+  throw new HandlerError(
+    'INVALID_NAMESPACE',
+    `\`${name}\` is empty: it was named and left blank. Give it a name, or omit it to use \`default\`.`,
+  )
+}
+
+export async function registerOwnerless(
+  catalogue: Catalogue,
+  newId: () => string,
+  input: unknown,
+): Promise<{ id: string }> {
+  const read = readInput(REGISTER, registerInput, input)
+  requireNotBlank('namespace', read.namespace)
+  requireNotBlank('trigger_namespace', read.trigger_namespace)
+  const id = read.id || newId()
+  const refusal = await catalogue.registerOwnerless({
+    id,
+    triggerType: read.trigger_type,
+    functionId: read.function_id,
+    config: toJsonText(read.config ?? {}),
+    metadata: read.metadata === undefined || read.metadata === null ? undefined : toJsonText(read.metadata),
+    namespace: read.namespace ?? undefined,
+    triggerNamespace: read.trigger_namespace ?? undefined,
+  })
+  if (refusal !== undefined) {
+    throw new HandlerError('trigger_registration_failed', `${refusal.code}: ${refusal.message}`)
+  }
+  return { id }
+}
+
+export function unregisterOwnerless(catalogue: Catalogue, input: unknown): { removed: boolean } {
+  const { id } = readInput(UNREGISTER, unregisterInput, input)
+  if (!id) throw invalidArguments('missing field `id`')
+  return { removed: catalogue.unregisterTrigger(id) }
+}

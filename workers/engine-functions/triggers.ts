@@ -1,0 +1,140 @@
+/** `engine::triggers::*` (trigger types) and `engine::registered-triggers::*` (bindings). */
+import { z } from 'zod'
+import { fromJsonText, type JsonText } from '../../src/protocol/jsonText.ts'
+import type { BindingRow, Catalogue, TriggerTypeRow } from './catalogue.ts'
+import { detailOf } from './functions.ts'
+import {
+  byText,
+  includesFolded,
+  invalidArguments,
+  notFound,
+  optionalFlag,
+  optionalText,
+  page,
+  paging,
+  readInput,
+} from './input.ts'
+
+export const LIST_TYPES = 'engine::triggers::list'
+export const TYPE_INFO = 'engine::triggers::info'
+export const LIST_BINDINGS = 'engine::registered-triggers::list'
+export const BINDING_INFO = 'engine::registered-triggers::info'
+
+/** Characters of a binding's config shown in a list. */
+const SUMMARY_LENGTH = 80
+
+const listTypesInput = z.object({
+  search: optionalText,
+  prefix: optionalText,
+  worker: optionalText,
+  include_internal: optionalFlag,
+  ...paging,
+})
+const infoInput = z.object({ id: optionalText, namespace: optionalText })
+const listBindingsInput = z.object({
+  search: optionalText,
+  trigger_type: optionalText,
+  function_id: optionalText,
+  worker: optionalText,
+  include_internal: optionalFlag,
+  include_pending: optionalFlag,
+  ...paging,
+})
+
+function value(text: JsonText | undefined): unknown {
+  return text === undefined ? undefined : fromJsonText(text)
+}
+
+export function typeSummaryOf(row: TriggerTypeRow): Record<string, unknown> {
+  return { id: row.id, namespace: row.namespace, worker_name: row.workerName, description: row.description }
+}
+
+export function typeDetailOf(row: TriggerTypeRow): Record<string, unknown> {
+  return {
+    ...typeSummaryOf(row),
+    configuration_schema: value(row.configurationSchema),
+    request_schema: value(row.requestSchema),
+    instance_count: row.instanceCount,
+  }
+}
+
+export function listTypes(catalogue: Catalogue, input: unknown): unknown {
+  const { search, prefix, worker, include_internal, limit, cursor } = readInput(LIST_TYPES, listTypesInput, input)
+  const term = search?.toLowerCase()
+  const rows = catalogue
+    .triggerTypes()
+    .filter(row => include_internal === true || !row.id.startsWith('engine::'))
+    .filter(row => !prefix || row.id.startsWith(prefix))
+    .filter(row => !worker || row.workerName === worker)
+    .filter(row => !term || includesFolded(row.id, term) || includesFolded(row.description, term))
+    .sort(byText(row => `${row.id}\0${row.namespace}`))
+  const part = page(rows, row => `${row.namespace}/${row.id}`, limit, cursor)
+  return { triggers: part.rows.map(typeSummaryOf), next_cursor: part.next_cursor }
+}
+
+export function typeInfo(catalogue: Catalogue, input: unknown): unknown {
+  const { id, namespace } = readInput(TYPE_INFO, infoInput, input)
+  if (!id) throw invalidArguments('missing field `id`')
+  const row = catalogue.triggerType(namespace ?? 'default', id)
+  if (row === undefined) {
+    throw notFound(`Trigger type '${id}' is not registered in namespace '${namespace ?? 'default'}'.`)
+  }
+  return typeDetailOf(row)
+}
+
+function configSummary(config: JsonText): string {
+  const characters = Array.from(config)
+  return characters.length <= SUMMARY_LENGTH ? config : `${characters.slice(0, SUMMARY_LENGTH).join('')}…`
+}
+
+export function bindingSummaryOf(row: BindingRow): Record<string, unknown> {
+  return {
+    id: row.id,
+    trigger_type: row.triggerType,
+    function_id: row.functionId,
+    namespace: row.namespace,
+    worker_name: row.workerName,
+    config: value(row.config),
+    config_summary: configSummary(row.config),
+    ...(row.parkedReason === undefined ? {} : { pending: true, reason: row.parkedReason }),
+  }
+}
+
+export function listBindings(catalogue: Catalogue, input: unknown): unknown {
+  const read = readInput(LIST_BINDINGS, listBindingsInput, input)
+  const { search, trigger_type, function_id, worker, include_internal, include_pending, limit, cursor } = read
+  const term = search?.toLowerCase()
+  const rows = catalogue
+    .bindings()
+    .filter(row => include_pending === true || row.parkedReason === undefined)
+    .filter(row => include_internal === true || !row.functionId.startsWith('engine::'))
+    .filter(row => !trigger_type || row.triggerType === trigger_type)
+    .filter(row => !function_id || row.functionId === function_id)
+    .filter(row => !worker || row.workerName === worker)
+    .filter(row => !term || [row.id, row.triggerType, row.functionId].some(text => includesFolded(text, term)))
+    .sort(byText(row => row.id))
+  const part = page(rows, row => row.id, limit, cursor)
+  return { registered_triggers: part.rows.map(bindingSummaryOf), next_cursor: part.next_cursor }
+}
+
+export function bindingInfo(catalogue: Catalogue, input: unknown): unknown {
+  const { id } = readInput(BINDING_INFO, infoInput, input)
+  if (!id) throw invalidArguments('missing field `id`')
+  const row = catalogue.binding(id)
+  if (row === undefined) throw notFound(`Registered trigger '${id}' was not found.`)
+  const type =
+    row.providerNamespace === undefined ? undefined : catalogue.triggerType(row.providerNamespace, row.triggerType)
+  const target = catalogue.function(row.namespace, row.functionId)
+  return {
+    id: row.id,
+    trigger_type: row.triggerType,
+    function_id: row.functionId,
+    namespace: row.namespace,
+    worker_name: row.workerName,
+    config: value(row.config),
+    metadata: value(row.metadata),
+    ...(row.parkedReason === undefined ? {} : { pending: true, reason: row.parkedReason }),
+    trigger: type === undefined ? null : typeDetailOf(type),
+    function: target === undefined ? null : detailOf(catalogue, target),
+  }
+}
