@@ -22,7 +22,8 @@ export interface DeadlineNode {
 }
 
 export interface Deadlines<Node extends DeadlineNode> {
-  set(node: Node, afterMs: number): void
+  /** Sets or moves a deadline. `now` spares a look at the clock where the caller has just had one. */
+  set(node: Node, afterMs: number, now?: number): void
   clear(node: Node): void
   size(): number
   /** Stops the timer; nodes stay where they are. */
@@ -90,9 +91,8 @@ export function createDeadlines<Node extends DeadlineNode>(
   }
 
   return {
-    set(node, afterMs) {
+    set(node, afterMs, now = clock.now()) {
       if (node.deadline !== 0) unlink(node)
-      const now = clock.now()
       if (count === 0) visited = Math.floor(now / resolutionMs)
       node.deadline = now + afterMs
       const slot = slots[Math.max(slotNumber(node.deadline), visited + 1) % SLOTS]!

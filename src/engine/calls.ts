@@ -132,7 +132,7 @@ function expectAnswer(
   })
   frame.invocationId = calleeInvocationId
   const fallback = caller.builtIn ? engine.limits.engineCallTimeoutMs : engine.limits.callAgeMs
-  engine.deadlines.set(invocation, Math.min(frame.timeoutMs ?? fallback, engine.limits.callAgeMs))
+  engine.deadlines.set(invocation, Math.min(frame.timeoutMs ?? fallback, engine.limits.callAgeMs), invocation.startedAtMs)
 }
 
 /** Turns the caller's frame into the one the executing worker gets (`protocol.md` 2.10, 5.5). */

@@ -59,6 +59,8 @@ export function createClient(options: ClientOptions): WorkerClient {
   let open = false
   let workerId: string | undefined
   let reattachToken: string | undefined
+  /** Who this client was on the connection before; proves on the next one that it is the same worker. */
+  let previous: { workerId: string; reattachToken: string | undefined } | undefined
   let fatal: Error | undefined
   let readyWaiters: { resolve: () => void; reject: (error: Error) => void }[] = []
 
@@ -68,8 +70,9 @@ export function createClient(options: ClientOptions): WorkerClient {
 
   function opened(): void {
     open = true
-    if (workerId !== undefined) {
-      transport.send({ type: 'reattach', previousWorkerId: workerId, reattachToken })
+    if (previous !== undefined) {
+      const { workerId: previousWorkerId, reattachToken: token } = previous
+      transport.send({ type: 'reattach', previousWorkerId, reattachToken: token })
     }
     if (options.announcement !== undefined) transport.send(announce(options.announcement()))
     registrations.sendAll()
@@ -157,6 +160,7 @@ export function createClient(options: ClientOptions): WorkerClient {
   function closed(final: boolean, error?: Error): void {
     open = false
     if (state === 'failed') return
+    if (workerId !== undefined) previous = { workerId, reattachToken }
     state = final ? 'disconnected' : 'reconnecting'
     calls.closed(final)
     if (!final) return

@@ -67,15 +67,10 @@ function isPresent(field: number): boolean {
   return scanner.has(field) && scanner.firstCode(field) !== LOWER_N
 }
 
-function unquote(field: number): string {
-  const literal = scanner.slice(field)
-  return literal.includes('\\') ? (JSON.parse(literal) as string) : literal.slice(1, -1)
-}
-
 function optionalString(field: number): string | undefined {
   if (!isPresent(field)) return undefined
   if (scanner.firstCode(field) !== QUOTE) throw wrongType(field, 'a string')
-  return unquote(field)
+  return scanner.text(field)
 }
 
 function requiredString(field: number): string {
@@ -197,10 +192,8 @@ function readRejectedCode(): 'WORKER_NAMESPACE_CONFLICT' | 'FUNCTION_NAMESPACE_C
     : 'FUNCTION_NAMESPACE_CONFLICT'
 }
 
-/** One reader per message type; each gives the frame or throws a `FieldProblem`. */
+/** One reader per rarer message type; each gives the frame or throws a `FieldProblem`. */
 const readers: Record<string, () => Frame> = {
-  invokefunction: readInvoke,
-  invocationresult: readResult,
   cancelinvocation: () => ({ type: 'cancelinvocation', invocationId: requiredUuid(member.invocation_id) }),
   registerfunction: () => ({
     type: 'registerfunction',
@@ -281,7 +274,7 @@ Object.setPrototypeOf(readers, null)
 function problemWith(problem: FieldProblem, type: string): FrameProblem {
   const isCall = type === 'invokefunction' || type === 'invocationresult'
   const text = (field: number): string | undefined =>
-    isCall && scanner.has(field) && scanner.firstCode(field) === QUOTE ? unquote(field) : undefined
+    isCall && scanner.has(field) && scanner.firstCode(field) === QUOTE ? scanner.text(field) : undefined
   const id = text(member.invocation_id)
   return {
     type: 'problem',
@@ -314,6 +307,8 @@ export function decodeJson(text: string): Frame | FrameProblem | undefined {
   try {
     type = requiredString(member.type)
     check()
+    if (type === 'invokefunction') return readInvoke()
+    if (type === 'invocationresult') return readResult()
     const read = readers[type]
     if (read === undefined) throw new FieldProblem('unknown_type', `type "${type.slice(0, 64)}" is unknown`)
     return read()

@@ -245,6 +245,26 @@ export function isSendableJson(text: string): boolean {
   )
 }
 
+const SLOT_BITS = 5
+const SLOTS = 1 << (2 * SLOT_BITS)
+
+/** A small hash of a name: its length and first character. */
+function slotOf(length: number, first: number): number {
+  return ((length << SLOT_BITS) | (first & 31)) & (SLOTS - 1)
+}
+
+/** Names by slot: the first candidate of each slot, and for each name the next one in the same slot. */
+function createNameTable(names: readonly string[]): { first: Int16Array; next: Int16Array } {
+  const first = new Int16Array(SLOTS).fill(NONE)
+  const next = new Int16Array(names.length).fill(NONE)
+  names.forEach((name, member) => {
+    const slot = slotOf(name.length, name.charCodeAt(0))
+    next[member] = first[slot]!
+    first[slot] = member
+  })
+  return { first, next }
+}
+
 /** The outcome of scanning one text for one table of member names. Overwritten by the next scan. */
 export interface ObjectScanner {
   /** Scans `text`; on success the members can be asked for. */
@@ -252,6 +272,8 @@ export interface ObjectScanner {
   has(member: number): boolean
   /** The member's value as it stands in the text. Only after `has`. */
   slice(member: number): string
+  /** The member's value, which must be a string, without quotes and escapes. */
+  text(member: number): string
   /** First character code of the member's value. */
   firstCode(member: number): number
   /** Where the value begins in the text. */
@@ -273,61 +295,64 @@ export function createObjectScanner(names: readonly string[]): ObjectScanner {
   const starts = new Int32Array(names.length)
   const ends = new Int32Array(names.length)
   const seenIn = new Uint32Array(names.length)
+  /** 1: the value holds an escape. */
+  const escaped = new Uint8Array(names.length)
   let scanNumber = 0
   let twice = NONE
   let text = ''
-  const byLength: { name: string; first: number; member: number }[][] = []
   const byName = new Map(names.map((name, member) => [name, member]))
-  names.forEach((name, member) => {
-    const group = byLength[name.length] ?? []
-    group.push({ name, first: name.charCodeAt(0), member })
-    byLength[name.length] = group
-  })
+  const candidates = createNameTable(names)
 
-  function memberAt(from: number, to: number): number {
-    const group = byLength[to - from]
-    if (group === undefined) return NONE
-    const first = text.charCodeAt(from)
-    for (let i = 0; i < group.length; i++) {
-      const candidate = group[i]!
-      if (candidate.first === first && text.startsWith(candidate.name, from)) return candidate.member
+  function memberAt(text: string, from: number, to: number): number {
+    let member = candidates.first[slotOf(to - from, text.charCodeAt(from))]!
+    while (member !== NONE && !(names[member]!.length === to - from && text.startsWith(names[member]!, from))) {
+      member = candidates.next[member]!
     }
-    return NONE
+    return member
   }
 
-  function scanMembers(from: number): number {
+  function scanMembers(text: string, from: number): number {
     let at = skipSpace(text, from)
     if (text.charCodeAt(at) === CLOSE_BRACE) return at + 1
     for (;;) {
       if (text.charCodeAt(at) !== QUOTE) return INVALID
       const keyStart = at + 1
-      const escapesBefore = sawEscape
       sawEscape = false
       const keyEnd = skipString(text, keyStart)
       if (keyEnd < 0) return INVALID
       const member = sawEscape
         ? (byName.get(JSON.parse(text.slice(at, keyEnd)) as string) ?? NONE)
-        : memberAt(keyStart, keyEnd - 1)
-      sawEscape = escapesBefore
+        : memberAt(text, keyStart, keyEnd - 1)
       at = keyEnd
       if (text.charCodeAt(at) !== COLON) {
         at = skipSpace(text, at)
         if (text.charCodeAt(at) !== COLON) return INVALID
       }
-      const start = skipSpace(text, at + 1)
-      at = skipValue(text, start, 1)
+      let start = at + 1
+      let code = text.charCodeAt(start)
+      if (code <= 32) {
+        start = skipSpace(text, start)
+        code = text.charCodeAt(start)
+      }
+      sawEscape = false
+      at = code === QUOTE ? skipString(text, start + 1) : skipValue(text, start, 1)
       if (at < 0) return at
       if (member !== NONE) {
         if (seenIn[member] === scanNumber) twice = member
         seenIn[member] = scanNumber
         starts[member] = start
         ends[member] = at
+        escaped[member] = sawEscape ? 1 : 0
       }
-      at = skipSpace(text, at)
-      const next = text.charCodeAt(at)
+      let next = text.charCodeAt(at)
+      if (next <= 32) {
+        at = skipSpace(text, at)
+        next = text.charCodeAt(at)
+      }
       if (next === CLOSE_BRACE) return at + 1
       if (next !== COMMA) return INVALID
-      at = skipSpace(text, at + 1)
+      at++
+      if (text.charCodeAt(at) <= 32) at = skipSpace(text, at)
     }
   }
 
@@ -341,18 +366,22 @@ export function createObjectScanner(names: readonly string[]): ObjectScanner {
         seenIn.fill(0)
         scanNumber = 1
       }
-      const start = skipSpace(text, 0)
-      if (text.charCodeAt(start) !== OPEN_BRACE) {
-        const end = skipValue(text, start, 0)
+      const start = skipSpace(input, 0)
+      if (input.charCodeAt(start) !== OPEN_BRACE) {
+        const end = skipValue(input, start, 0)
         if (end === TOO_DEEP) return 'too_deep'
-        return end > 0 && skipSpace(text, end) === text.length ? 'not_an_object' : 'invalid_json'
+        return end > 0 && skipSpace(input, end) === input.length ? 'not_an_object' : 'invalid_json'
       }
-      const end = scanMembers(start + 1)
+      const end = scanMembers(input, start + 1)
       if (end === TOO_DEEP) return 'too_deep'
-      return end > 0 && skipSpace(text, end) === text.length ? undefined : 'invalid_json'
+      return end > 0 && skipSpace(input, end) === input.length ? undefined : 'invalid_json'
     },
     has: member => seenIn[member] === scanNumber,
     slice: member => text.slice(starts[member], ends[member]),
+    text: member =>
+      escaped[member] === 1
+        ? (JSON.parse(text.slice(starts[member], ends[member])) as string)
+        : text.slice(starts[member]! + 1, ends[member]! - 1),
     firstCode: member => text.charCodeAt(starts[member]!),
     startOf: member => starts[member]!,
     endOf: member => ends[member]!,
