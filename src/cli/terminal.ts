@@ -1,7 +1,7 @@
 /** Everything a command touches outside itself, in one place, so that tests can stand in for it. */
 import { createInterface } from 'node:readline/promises'
 import type { Environment } from '../config/settings.ts'
-import type { StopSignal } from './exitCodes.ts'
+import { exitCodes, type StopSignal } from './exitCodes.ts'
 
 export interface Terminal {
   readonly env: Environment
@@ -22,6 +22,8 @@ export interface Terminal {
   ask(question: string): Promise<string>
   /** Calls `handler` on each stop signal; the returned function ends that. */
   onStopSignal(handler: (signal: StopSignal) => void): () => void
+  /** Tells of an error that no code caught; the process ends with exit code 1 after that. */
+  onUncaughtError(tell: (error: unknown) => void): void
 }
 
 export function systemTerminal(): Terminal {
@@ -55,6 +57,14 @@ export function systemTerminal(): Terminal {
         process.off('SIGINT', interrupt)
         process.off('SIGTERM', terminate)
       }
+    },
+    onUncaughtError(tell) {
+      const end = (error: unknown): void => {
+        tell(error)
+        process.exit(exitCodes.failure)
+      }
+      process.on('uncaughtException', end)
+      process.on('unhandledRejection', end)
     },
   }
 }

@@ -1,5 +1,5 @@
 /** YAML with places: the value of a document, what is wrong with it, and where each part of it stands. */
-import { isAlias, isMap, isScalar, isSeq, Lexer, type Node, type Pair, parseDocument } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, Lexer, type Node, type Pair, parseDocument, visit } from 'yaml'
 import type { Path } from './issues.ts'
 
 /** Offsets into the text, the end excluded. */
@@ -7,6 +7,8 @@ export interface Stretch {
   readonly start: number
   readonly end: number
 }
+
+const START: Stretch = { start: 0, end: 0 }
 
 export interface YamlDocument {
   /** Plain data; `undefined` when there are faults. */
@@ -20,13 +22,22 @@ export function readDocument(text: string): YamlDocument {
   // Without `logLevel` the library writes warnings to the process by itself.
   const document = parseDocument(text, { prettyErrors: false, logLevel: 'error', uniqueKeys: true })
   const faults = document.errors.map(({ pos, message }) => ({ start: pos[0], end: pos[1], message }))
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) return
+      faults.push({
+        ...(stretchOf(alias) ?? START),
+        message: 'this alias (*) names no anchor (&) that stands before it',
+      })
+    },
+  })
   let value: unknown
   if (faults.length === 0) {
     try {
       value = document.toJS()
-    } catch (error) {
-      // A flood of aliases: a few lines that would expand into gigabytes.
-      faults.push({ start: 0, end: 0, message: error instanceof Error ? error.message : 'cannot be read' })
+    } catch {
+      // A few lines of aliases of aliases expand into gigabytes; the library stops in time.
+      faults.push({ ...START, message: 'its aliases expand into more than can be read' })
     }
   }
 
@@ -35,7 +46,7 @@ export function readDocument(text: string): YamlDocument {
     faults,
     locate(path, aboutKey) {
       let node: unknown = document.contents
-      let place = stretchOf(node) ?? { start: 0, end: 0 }
+      let place = stretchOf(node) ?? START
       for (const [depth, key] of path.entries()) {
         if (isAlias(node)) node = node.resolve(document)
         const pair = isMap(node) ? node.items.find(item => keyText(item) === String(key)) : undefined

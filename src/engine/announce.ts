@@ -1,7 +1,7 @@
 /** The announce, `engine::workers::register`: who a worker is, and which namespace it lives in (`protocol.md` 6.2). */
 import type { InvokeFrame } from '../protocol/frames.ts'
 import { asJsonText, type JsonText, toJsonText } from '../protocol/jsonText.ts'
-import { type Limits } from '../protocol/limits.ts'
+import type { Limits } from '../protocol/limits.ts'
 import { reply } from './calls.ts'
 import type { Connection } from './connection.ts'
 import { type Announcement, DEFAULT_NAMESPACE } from './directory/records.ts'
@@ -32,7 +32,10 @@ function readAnnouncement(data: Record<string, unknown>, limits: Limits): Announ
     version: text(data.version),
     runtime: text(data.runtime) ?? 'unknown',
     os: text(data.os),
-    pid: Number.isInteger(pid) && (pid as number) >= 0 && (pid as number) < 2 ** 32 ? (pid as number) : undefined,
+    pid:
+      Number.isInteger(pid) && (pid as number) >= 0 && (pid as number) < 2 ** 32
+        ? (pid as number)
+        : undefined,
     isolation: text(data.isolation),
     telemetry: typeof telemetry === 'object' && telemetry !== null ? toJsonText(telemetry) : undefined,
   }
@@ -70,7 +73,10 @@ export function announce(engine: EngineState, connection: Connection, frame: Inv
   const namespace = connection.phase === 'resolved' ? connection.namespace : (declared ?? DEFAULT_NAMESPACE)
   if (declared !== undefined && declared !== namespace) {
     const fields = { worker_id: connection.id, namespace, declared }
-    engine.log.warn('a worker announced another namespace than the one it is in; it stays where it is', fields)
+    engine.log.warn(
+      'a worker announced another namespace than the one it is in; it stays where it is',
+      fields,
+    )
   }
   connection.takesSmallMessagesOnly = takesSmallMessagesOnly(announcement, data.features)
   engine.carryOut(engine.directory.announce(connection.id, namespace, announcement))

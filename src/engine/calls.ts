@@ -19,7 +19,12 @@ const ENQUEUE_FUNCTION = 'engine::queue::enqueue'
 /** Sends an answer to whoever made a call. */
 export function reply(
   to: Connection,
-  call: { invocationId: string; functionId: string; traceparent: string | undefined; baggage: string | undefined },
+  call: {
+    invocationId: string
+    functionId: string
+    traceparent: string | undefined
+    baggage: string | undefined
+  },
   error: JsonText | undefined,
   result: JsonText | undefined,
 ): void {
@@ -118,7 +123,9 @@ function expectAnswer(
   engine.counters.calls++
   const callerInvocationId = frame.invocationId!
   // Two callers may choose the same id; the second call then travels under one of ours.
-  const calleeInvocationId = callee.executing.has(callerInvocationId) ? engine.invocationId() : callerInvocationId
+  const calleeInvocationId = callee.executing.has(callerInvocationId)
+    ? engine.invocationId()
+    : callerInvocationId
   const invocation = enter({
     caller,
     callee,
@@ -132,7 +139,11 @@ function expectAnswer(
   })
   frame.invocationId = calleeInvocationId
   const fallback = caller.builtIn ? engine.limits.engineCallTimeoutMs : engine.limits.callAgeMs
-  engine.deadlines.set(invocation, Math.min(frame.timeoutMs ?? fallback, engine.limits.callAgeMs), invocation.startedAtMs)
+  engine.deadlines.set(
+    invocation,
+    Math.min(frame.timeoutMs ?? fallback, engine.limits.callAgeMs),
+    invocation.startedAtMs,
+  )
 }
 
 /** Turns the caller's frame into the one the executing worker gets (`protocol.md` 2.10, 5.5). */
@@ -154,7 +165,10 @@ function enqueue(engine: EngineState, caller: Connection, frame: InvokeFrame): v
   const receiptId = engine.randomId()
   const traceparent = frame.traceparent && forwardedTraceparent(frame.traceparent)
   const baggage = forwardedBaggage(frame.functionId, '', frame.baggage) ?? ''
-  const optional = frame.namespace === undefined || frame.namespace === DEFAULT_NAMESPACE ? '' : `,"namespace":${quote(frame.namespace)}`
+  const optional =
+    frame.namespace === undefined || frame.namespace === DEFAULT_NAMESPACE
+      ? ''
+      : `,"namespace":${quote(frame.namespace)}`
   const data = asJsonText(
     `{"queue":${quote(frame.queue ?? '')},"function_id":${quote(frame.functionId)},"data":${frame.data}` +
       `,"messageReceiptId":"${receiptId}","traceparent":${traceparent === undefined ? 'null' : quote(traceparent)}` +
@@ -170,7 +184,13 @@ function enqueue(engine: EngineState, caller: Connection, frame: InvokeFrame): v
     queue: undefined,
     metadata: undefined,
   }
-  deliver(engine, caller, request, findFunction(engine.directory.functions, undefined, ENQUEUE_FUNCTION), receiptId)
+  deliver(
+    engine,
+    caller,
+    request,
+    findFunction(engine.directory.functions, undefined, ENQUEUE_FUNCTION),
+    receiptId,
+  )
 }
 
 function noQueue(underlying: JsonText): JsonText {

@@ -5,8 +5,8 @@
 import type { Clock } from '../clock/clock.ts'
 import { createDeadlines } from '../clock/deadlines.ts'
 import type { Log } from '../log/log.ts'
-import type { LinkReceiver, Link } from '../protocol/link.ts'
-import { type Limits, limits as defaultLimits } from '../protocol/limits.ts'
+import { limits as defaultLimits, type Limits } from '../protocol/limits.ts'
+import type { Link, LinkReceiver } from '../protocol/link.ts'
 import { createInvocationIds } from '../protocol/uuid.ts'
 import { expire, haltCalls } from './calls.ts'
 import { carryOut } from './carryOut.ts'
@@ -74,7 +74,9 @@ export function createEngine(options: EngineOptions): Engine {
     isVoidInvocationId: id => id.startsWith(voidHead),
     directory: createDirectory(() => clock.now(), limits),
     connections: new Map(),
-    deadlines: createDeadlines<Invocation>(clock, DEADLINE_RESOLUTION_MS, invocation => expire(state, invocation)),
+    deadlines: createDeadlines<Invocation>(clock, DEADLINE_RESOLUTION_MS, invocation =>
+      expire(state, invocation),
+    ),
     counters: zeroCounters(),
     observers: new Set(),
     ownerless: new Map(),
@@ -109,7 +111,11 @@ export function createEngine(options: EngineOptions): Engine {
         ipAddress,
       })
       state.connections.set(connection.id, connection)
-      link.send({ type: 'workerregistered', workerId: connection.id, reattachToken: connection.reattachToken })
+      link.send({
+        type: 'workerregistered',
+        workerId: connection.id,
+        reattachToken: connection.reattachToken,
+      })
       state.carryOut(state.directory.join({ id: connection.id, builtIn, ipAddress }))
       if (!builtIn) startGrace(state, connection)
       const receiver: LinkReceiver = {

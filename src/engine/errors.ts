@@ -1,15 +1,24 @@
 /** The answers the engine gives in place of a function. The catalogue of all codes is `protocol/errors.ts`. */
+import type { ErrorCode } from '../protocol/errors.ts'
 import { type JsonText, toJsonText } from '../protocol/jsonText.ts'
 
-function answer(code: string, message: string): JsonText {
+function answer(code: ErrorCode, message: string): JsonText {
   return toJsonText({ code, message })
 }
 
 export const INVOCATION_STOPPED = answer('invocation_stopped', 'Invocation stopped')
 
-export function functionNotFound(id: string, namespace: string, elsewhere: readonly string[], short: boolean): JsonText {
+export function functionNotFound(
+  id: string,
+  namespace: string,
+  elsewhere: readonly string[],
+  short: boolean,
+): JsonText {
   const where = elsewhere.length === 0 ? '' : ` It is registered in namespace(s): ${elsewhere.join(', ')}.`
-  return answer('function_not_found', `Function ${id} not found in namespace ${namespace}${short ? '' : `.${where}`}`)
+  return answer(
+    'function_not_found',
+    `Function ${id} not found in namespace ${namespace}${short ? '' : `.${where}`}`,
+  )
 }
 
 /** `field` is `namespace` or `trigger_namespace` (`protocol.md` 4.2). */
@@ -32,15 +41,24 @@ export function timedOut(timeoutMs: number): JsonText {
 }
 
 export function tooManyCalls(limit: number): JsonText {
-  return answer('limit_exceeded', `This connection has ${limit} calls in flight; wait for answers before calling again`)
+  return answer(
+    'limit_exceeded',
+    `This connection has ${limit} calls in flight; wait for answers before calling again`,
+  )
 }
 
 export function workerOverloaded(id: string): JsonText {
-  return answer('worker_overloaded', `The worker of function ${id} does not read fast enough; try again later`)
+  return answer(
+    'worker_overloaded',
+    `The worker of function ${id} does not read fast enough; try again later`,
+  )
 }
 
 export function undecodable(functionId: string | undefined, detail: string): JsonText {
-  return answer('deserialization_error', `Failed to deserialize input for ${functionId ?? 'the call'}: ${detail}`)
+  return answer(
+    'deserialization_error',
+    `Failed to deserialize input for ${functionId ?? 'the call'}: ${detail}`,
+  )
 }
 
 export function undecodableResult(functionId: string, detail: string): JsonText {
@@ -48,7 +66,10 @@ export function undecodableResult(functionId: string, detail: string): JsonText 
 }
 
 export function httpInvokedUnsupported(id: string): JsonText {
-  return answer('function_not_invokable', `Function ${id} is HTTP-invoked, which this version does not run yet`)
+  return answer(
+    'function_not_invokable',
+    `Function ${id} is HTTP-invoked, which this version does not run yet`,
+  )
 }
 
 export function enqueueFailed(message: string): JsonText {

@@ -27,10 +27,7 @@ export interface Invocation extends DeadlineNode {
   nextOfCaller: Invocation | undefined
 }
 
-export type NewInvocation = Omit<
-  Invocation,
-  'previousOfCaller' | 'nextOfCaller' | keyof DeadlineNode
->
+export type NewInvocation = Omit<Invocation, 'previousOfCaller' | 'nextOfCaller' | keyof DeadlineNode>
 
 /** Enters a call; before the frame is written, or a very fast answer is lost. */
 export function enter(call: NewInvocation): Invocation {
@@ -70,7 +67,11 @@ export function remove(invocation: Invocation): void {
 }
 
 /** The call a connection made under an id, newest first; looks at no more than `most` calls. */
-export function findMade(caller: Connection, callerInvocationId: string, most: number): Invocation | undefined {
+export function findMade(
+  caller: Connection,
+  callerInvocationId: string,
+  most: number,
+): Invocation | undefined {
   let made = caller.firstMade
   for (let looked = 0; made !== undefined && looked < most; looked++) {
     if (made.callerInvocationId === callerInvocationId) return made

@@ -38,7 +38,10 @@ function graceOver(engine: EngineState, connection: Connection): void {
   if (connection.phase !== 'pending') return
   const fields = { worker_id: connection.id, held: connection.held.length }
   if (connection.held.length > 0) {
-    engine.log.warn(`a connection did not announce itself; it is in namespace '${DEFAULT_NAMESPACE}' now`, fields)
+    engine.log.warn(
+      `a connection did not announce itself; it is in namespace '${DEFAULT_NAMESPACE}' now`,
+      fields,
+    )
   }
   fixNamespace(engine, connection, DEFAULT_NAMESPACE)
 }

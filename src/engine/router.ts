@@ -13,7 +13,10 @@ export function receive(engine: EngineState, connection: Connection, frame: Fram
   if (connection.phase === 'pending') connection.lastFrameAtMs = engine.clock.now()
   switch (frame.type) {
     case 'invokefunction':
-      if (frame.functionId === ANNOUNCE_FUNCTION && (frame.namespace ?? DEFAULT_NAMESPACE) === DEFAULT_NAMESPACE) {
+      if (
+        frame.functionId === ANNOUNCE_FUNCTION &&
+        (frame.namespace ?? DEFAULT_NAMESPACE) === DEFAULT_NAMESPACE
+      ) {
         announce(engine, connection, frame)
       } else if (waitsForOwnRegistration(connection, frame.functionId) && !findTarget(engine, frame)) {
         hold(engine, connection, frame)

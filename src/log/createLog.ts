@@ -1,6 +1,6 @@
 /** A log that writes one line per message: readable ones for people, JSON for programs. */
 
-import { cleanText } from './clean.ts'
+import { cleanJson, cleanText } from './clean.ts'
 import type { Log, LogFields } from './log.ts'
 import { redact, redactText } from './redact.ts'
 
@@ -39,7 +39,7 @@ function jsonLine(time: number, level: Spoken, message: string, fields: LogField
     key in head ? `${key}_` : key,
     value,
   ])
-  return `${JSON.stringify({ ...head, ...Object.fromEntries(rest) })}\n`
+  return `${cleanJson(JSON.stringify({ ...head, ...Object.fromEntries(rest) }))}\n`
 }
 
 const COLOURS: Readonly<Record<Spoken, string>> = {
@@ -60,7 +60,9 @@ function humanLine(colours: boolean) {
     const millis = String(time % 1000).padStart(3, '0')
     const { short, stacks } = splitStacks(redact(fields) as LogFields)
     const head = `${paint(DIM, `${clock}.${millis}`)} ${paint(COLOURS[level], level.toUpperCase().padEnd(5))}`
-    const tail = Object.entries(short).map(([key, value]) => paint(DIM, `${key}=`) + humanValue(value))
+    const tail = Object.entries(short).map(
+      ([key, value]) => paint(DIM, `${cleanText(key)}=`) + humanValue(value),
+    )
     const text = cleanText(redactText(message))
     return `${[`${head} ${text}`, tail.join(' ')].filter(part => part !== '').join('  ')}\n${stacks}`
   }

@@ -1,6 +1,7 @@
 /** Changes to a payload that is an object, made on its text. */
-import { asJsonText, JSON_EMPTY_OBJECT, type JsonText } from './jsonText.ts'
+
 import { createObjectScanner } from './json/scan.ts'
+import { asJsonText, JSON_EMPTY_OBJECT, type JsonText } from './jsonText.ts'
 
 export const CALLER_KEY = '_caller_worker_id'
 

@@ -35,7 +35,14 @@ export function isBuiltInId(functionId: string): boolean {
 export function forwardedTraceparent(header: string): string | undefined {
   const parts = TRACEPARENT.exec(header)
   if (parts === null) return undefined
-  const [, version, trace, span, flags, rest] = parts as unknown as [string, string, string, string, string, string?]
+  const [, version, trace, span, flags, rest] = parts as unknown as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string?,
+  ]
   if (version === 'ff' || trace === ZERO_TRACE || span === ZERO_SPAN) return undefined
   if (version === '00') return rest === undefined && Number.parseInt(flags, 16) <= 2 ? header : undefined
   const sampled = Number.parseInt(flags, 16) & 1

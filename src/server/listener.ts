@@ -9,12 +9,13 @@ import type { Server, ServerWebSocket } from 'bun'
 import type { Clock } from '../clock/clock.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Log } from '../log/log.ts'
+import { createListenError, explainListenFailure } from '../net/listenError.ts'
+import { isLoopbackHost } from '../net/loopback.ts'
 import { decodeJson } from '../protocol/json/decode.ts'
 import { limits } from '../protocol/limits.ts'
 import type { LinkReceiver } from '../protocol/link.ts'
 import type { ListenerSettings } from './config.ts'
-import { ListenError } from './listenError.ts'
-import { isAllowedOrigin, isLoopbackHost } from './origin.ts'
+import { isAllowedOrigin } from './origin.ts'
 import { createSocketLink, type SocketLink } from './socketLink.ts'
 import { isTelemetry } from './telemetry.ts'
 import type { Turn } from './turn.ts'
@@ -49,7 +50,10 @@ export interface ListenerParts {
 const HEADERS = { 'x-iii-capabilities': 'tcp-nodelay' }
 
 function refuse(status: number, text: string, headers: Record<string, string> = {}): Response {
-  return new Response(`${text}\n`, { status, headers: { ...HEADERS, 'content-type': 'text/plain', ...headers } })
+  return new Response(`${text}\n`, {
+    status,
+    headers: { ...HEADERS, 'content-type': 'text/plain', ...headers },
+  })
 }
 
 /** The path of a request target without building a URL object. */
@@ -62,8 +66,12 @@ function pathOf(url: string): string {
 /** The fault of a request that should have been an upgrade. */
 function upgradeFault(headers: Headers): string | undefined {
   const has = (name: string, token: string): boolean =>
-    (headers.get(name) ?? '').toLowerCase().split(',').some(part => part.trim() === token)
-  if (!has('connection', 'upgrade')) return 'Header "Connection: Upgrade" is missing: this is a WebSocket endpoint.'
+    (headers.get(name) ?? '')
+      .toLowerCase()
+      .split(',')
+      .some(part => part.trim() === token)
+  if (!has('connection', 'upgrade'))
+    return 'Header "Connection: Upgrade" is missing: this is a WebSocket endpoint.'
   if (!has('upgrade', 'websocket')) return 'Header "Upgrade: websocket" is missing.'
   if (headers.get('sec-websocket-version') !== '13') return 'Header "Sec-WebSocket-Version: 13" is missing.'
   if (!headers.has('sec-websocket-key')) return 'Header "Sec-WebSocket-Key" is missing.'
@@ -72,8 +80,9 @@ function upgradeFault(headers: Headers): string | undefined {
 
 export function listen(settings: ListenerSettings, parts: ListenerParts): Listener {
   const { engine, turn, clock, log } = parts
+  const place = { listener: 'iii-worker-manager', host: settings.host, port: settings.port }
   if (!isLoopbackHost(settings.host) && !parts.insecure && settings.insecure !== true) {
-    throw new ListenError('insecure_bind', 'iii-worker-manager', settings.host, settings.port)
+    throw createListenError('insecure_bind', place)
   }
   const perAddress = new Map<string, number>()
   let accepting = true
@@ -87,7 +96,9 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
     const fault = upgradeFault(request.headers)
     if (fault !== undefined) return refuse(400, fault)
     if (!isAllowedOrigin(request.headers.get('origin'), settings.allowed_origins ?? [])) {
-      log.warn('browser connection refused: its origin is not allowed', { origin: request.headers.get('origin') })
+      log.warn('browser connection refused: its origin is not allowed', {
+        origin: request.headers.get('origin'),
+      })
       return refuse(403, 'Origin not allowed. Add it to allowed_origins of the listener.')
     }
     const ipAddress = server.requestIP(request)?.address ?? ''
@@ -97,7 +108,9 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
     }
     const kind = path === '/' ? 'worker' : 'telemetry'
     const data: SocketData = { kind, ipAddress, link: undefined, receiver: undefined }
-    return server.upgrade(request, { data, headers: HEADERS }) ? undefined : refuse(400, 'The upgrade failed.')
+    return server.upgrade(request, { data, headers: HEADERS })
+      ? undefined
+      : refuse(400, 'The upgrade failed.')
   }
 
   function opened(socket: Socket): void {
@@ -140,12 +153,16 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
   }
 
   /** A fault of ours in one message must not take the other connections down. */
-  function guarded<Arguments extends unknown[]>(run: (...args: Arguments) => void): (...args: Arguments) => void {
+  function guarded<Arguments extends unknown[]>(
+    run: (...args: Arguments) => void,
+  ): (...args: Arguments) => void {
     return (...args) => {
       try {
         run(...args)
       } catch (error) {
-        log.error('internal error while handling a connection', { error: error instanceof Error ? error.stack : error })
+        log.error('internal error while handling a connection', {
+          error: error instanceof Error ? error.stack : error,
+        })
       }
     }
   }
@@ -172,7 +189,7 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
       },
     })
   } catch (error) {
-    throw ListenError.from(error, 'iii-worker-manager', settings.host, settings.port)
+    throw explainListenFailure(error, place)
   }
 
   return {

@@ -1,10 +1,5 @@
 /** Who may connect from a browser. CORS does not apply to WebSockets, so the engine looks at `Origin` itself. */
-
-const LOOPBACK_NAME = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/i
-
-export function isLoopbackHost(host: string): boolean {
-  return LOOPBACK_NAME.test(host) || host === '::1'
-}
+import { isLoopbackHost } from '../net/loopback.ts'
 
 /**
  * True when an upgrade with this `Origin` header may proceed. No header: not a browser. On a listener without

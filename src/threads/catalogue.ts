@@ -27,7 +27,8 @@ function eventOf(change: Change): CatalogueEvent | undefined {
     const { namespace, functionId, workerId } = change
     return { kind: 'function', namespace, id: functionId, present: workerId !== undefined }
   }
-  if (change.change === 'workerChanged') return { kind: 'worker', event: change.event, workerId: change.workerId }
+  if (change.change === 'workerChanged')
+    return { kind: 'worker', event: change.event, workerId: change.workerId }
   return undefined
 }
 
@@ -64,7 +65,8 @@ export function createCatalogue(engine: EngineState): Catalogue {
     const layer = providing(record)
     if (layer === undefined) return undefined
     let instanceCount = 0
-    for (const binding of triggers.bindingsOfType.get(record.id) ?? []) if (binding.provider === record) instanceCount++
+    for (const binding of triggers.bindingsOfType.get(record.id) ?? [])
+      if (binding.provider === record) instanceCount++
     return {
       id: record.id,
       namespace: record.namespace,

@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod'
 import { createEngineFunctionsWorker } from '../../workers/engine-functions/worker.ts'
-import { httpConfigSchema, type HttpConfig } from '../../workers/http/config.ts'
+import { type HttpConfig, httpConfigSchema } from '../../workers/http/config.ts'
 import { createHttpWorker } from '../../workers/http/worker.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
 import type { Clock } from '../clock/clock.ts'

@@ -1,14 +1,16 @@
 /**
  * A thread: an engine, its links, and the workers placed on it. With one thread this is the whole process.
  */
+
+import packageJson from '../../package.json' with { type: 'json' }
 import { createClient } from '../../sdk/typescript/src/client.ts'
 import type { BuiltInWorker, RunningWorker } from '../../workers/worker.ts'
-import packageJson from '../../package.json' with { type: 'json' }
 import { systemClock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
 import { createEngine, type Engine } from '../engine/engine.ts'
 import { createLocalLink } from '../engine/links/local.ts'
 import type { Log } from '../log/log.ts'
+import { urlHost } from '../net/loopback.ts'
 import { createInvocationIds } from '../protocol/uuid.ts'
 import { type Listener, listen } from '../server/listener.ts'
 import { createTurn } from '../server/turn.ts'
@@ -56,15 +58,14 @@ async function place(engine: Engine, worker: BuiltInWorker, instance: string): P
   return worker.start(client)
 }
 
-function workerAddress(host: string, port: number): string {
-  return `ws://${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
 /** `workers`, `workers#1`, … and whatever else listens. */
-function addressesOf(listeners: readonly Listener[], running: readonly RunningWorker[]): Record<string, string> {
+function addressesOf(
+  listeners: readonly Listener[],
+  running: readonly RunningWorker[],
+): Record<string, string> {
   const addresses: Record<string, string> = {}
   listeners.forEach(({ host, port }, index) => {
-    addresses[index === 0 ? 'workers' : `workers#${index}`] = workerAddress(host, port)
+    addresses[index === 0 ? 'workers' : `workers#${index}`] = `ws://${urlHost(host)}:${port}`
   })
   for (const worker of running) {
     for (const [name, address] of Object.entries(worker.addresses)) {
@@ -90,7 +91,10 @@ export async function startThread(settings: Settings, { log }: ThreadOptions): P
   const listeners: Listener[] = []
 
   async function stop(): Promise<void> {
-    await Promise.all([...listeners.map(listener => listener.stop()), ...running.map(worker => worker.stop())])
+    await Promise.all([
+      ...listeners.map(listener => listener.stop()),
+      ...running.map(worker => worker.stop()),
+    ])
     engine.stop()
   }
 

@@ -18,7 +18,8 @@ interface FunctionFilter {
 
 function filterOf(config: JsonText): FunctionFilter {
   const value = fromJsonText(config) as { prefix?: unknown; worker?: unknown } | null
-  const text = (part: unknown): string | undefined => (typeof part === 'string' && part !== '' ? part : undefined)
+  const text = (part: unknown): string | undefined =>
+    typeof part === 'string' && part !== '' ? part : undefined
   return { prefix: text(value?.prefix), worker: text(value?.worker) }
 }
 
@@ -34,7 +35,12 @@ export interface Availability {
   stop(): void
 }
 
-export function watchAvailability(client: WorkerClient, catalogue: Catalogue, clock: Clock, log: Log): Availability {
+export function watchAvailability(
+  client: WorkerClient,
+  catalogue: Catalogue,
+  clock: Clock,
+  log: Log,
+): Availability {
   const functionBindings = new Map<string, { binding: Binding; filter: FunctionFilter }>()
   const workerBindings = new Map<string, Binding>()
   /** Names of the workers behind the functions known last, by namespace and id. */
@@ -54,7 +60,8 @@ export function watchAvailability(client: WorkerClient, catalogue: Catalogue, cl
       baggage: undefined,
     }
     client.call(call, error => {
-      if (error !== undefined) log.warn('a registry change was not taken', { trigger_id: binding.id, ...error })
+      if (error !== undefined)
+        log.warn('a registry change was not taken', { trigger_id: binding.id, ...error })
     })
   }
 

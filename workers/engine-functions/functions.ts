@@ -66,7 +66,11 @@ function rank(row: FunctionRow, term: string): number {
 }
 
 export function listFunctions(catalogue: Catalogue, input: unknown): unknown {
-  const { search, prefix, worker, workers, include_internal, limit, cursor } = readInput(LIST, listInput, input)
+  const { search, prefix, worker, workers, include_internal, limit, cursor } = readInput(
+    LIST,
+    listInput,
+    input,
+  )
   const names = [...(worker ? [worker] : []), ...(workers ?? [])]
   const term = search?.toLowerCase()
   const rows = catalogue
@@ -112,7 +116,8 @@ function find(catalogue: Catalogue, id: string, namespace: string | undefined): 
 
 export function functionInfo(catalogue: Catalogue, input: unknown): unknown {
   const { function_id, function_ids, namespace } = readInput(INFO, infoInput, input)
-  if (function_id && function_ids) throw invalidArguments('pass either `function_id` or `function_ids`, not both')
+  if (function_id && function_ids)
+    throw invalidArguments('pass either `function_id` or `function_ids`, not both')
   if (function_ids) return batch(catalogue, function_ids, namespace ?? undefined)
   if (!function_id) throw invalidArguments('missing field `function_id` (or `function_ids` for a batch)')
   const found = find(catalogue, function_id, namespace ?? undefined)
@@ -127,7 +132,8 @@ export function functionInfo(catalogue: Catalogue, input: unknown): unknown {
 function batch(catalogue: Catalogue, ids: string[], namespace: string | undefined): unknown {
   if (ids.length === 0) throw invalidArguments('`function_ids` must be a non-empty array of function ids')
   const distinct = [...new Set(ids)]
-  if (distinct.length > limits.infoBatch) throw invalidArguments(`too many function_ids (max ${limits.infoBatch})`)
+  if (distinct.length > limits.infoBatch)
+    throw invalidArguments(`too many function_ids (max ${limits.infoBatch})`)
   const functions = distinct.map(id => {
     const found = find(catalogue, id, namespace)
     return 'row' in found ? detailOf(catalogue, found.row) : { function_id: id, error: 'not_found' }

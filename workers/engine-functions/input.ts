@@ -42,7 +42,9 @@ export function page<Row>(
   if (limit === null || limit === undefined) return { rows: rows.slice(after) }
   const part = rows.slice(after, after + limit)
   const last = part[part.length - 1]
-  return last === undefined || after + limit >= rows.length ? { rows: part } : { rows: part, next_cursor: key(last) }
+  return last === undefined || after + limit >= rows.length
+    ? { rows: part }
+    : { rows: part, next_cursor: key(last) }
 }
 
 export function byText<Row>(key: (row: Row) => string): (a: Row, b: Row) => number {

@@ -59,7 +59,11 @@ export function typeDetailOf(row: TriggerTypeRow): Record<string, unknown> {
 }
 
 export function listTypes(catalogue: Catalogue, input: unknown): unknown {
-  const { search, prefix, worker, include_internal, limit, cursor } = readInput(LIST_TYPES, listTypesInput, input)
+  const { search, prefix, worker, include_internal, limit, cursor } = readInput(
+    LIST_TYPES,
+    listTypesInput,
+    input,
+  )
   const term = search?.toLowerCase()
   const rows = catalogue
     .triggerTypes()
@@ -111,7 +115,9 @@ export function listBindings(catalogue: Catalogue, input: unknown): unknown {
     .filter(row => !trigger_type || row.triggerType === trigger_type)
     .filter(row => !function_id || row.functionId === function_id)
     .filter(row => !worker || row.workerName === worker)
-    .filter(row => !term || [row.id, row.triggerType, row.functionId].some(text => includesFolded(text, term)))
+    .filter(
+      row => !term || [row.id, row.triggerType, row.functionId].some(text => includesFolded(text, term)),
+    )
     .sort(byText(row => row.id))
   const part = page(rows, row => row.id, limit, cursor)
   return { registered_triggers: part.rows.map(bindingSummaryOf), next_cursor: part.next_cursor }
@@ -123,7 +129,9 @@ export function bindingInfo(catalogue: Catalogue, input: unknown): unknown {
   const row = catalogue.binding(id)
   if (row === undefined) throw notFound(`Registered trigger '${id}' was not found.`)
   const type =
-    row.providerNamespace === undefined ? undefined : catalogue.triggerType(row.providerNamespace, row.triggerType)
+    row.providerNamespace === undefined
+      ? undefined
+      : catalogue.triggerType(row.providerNamespace, row.triggerType)
   const target = catalogue.function(row.namespace, row.functionId)
   return {
     id: row.id,

@@ -17,7 +17,12 @@ export interface EngineFunctionsParts {
   readonly newId: () => string
 }
 
-export function createEngineFunctionsWorker({ catalogue, clock, log, newId }: EngineFunctionsParts): BuiltInWorker {
+export function createEngineFunctionsWorker({
+  catalogue,
+  clock,
+  log,
+  newId,
+}: EngineFunctionsParts): BuiltInWorker {
   function registerFunctions(client: WorkerClient): void {
     const add = (id: string, description: string, handler: (input: unknown) => unknown): void =>
       void client.registerFunction(id, handler, { description })
@@ -27,7 +32,9 @@ export function createEngineFunctionsWorker({ catalogue, clock, log, newId }: En
     add(triggers.LIST_TYPES, 'Lists trigger types', input => triggers.listTypes(catalogue, input))
     add(triggers.TYPE_INFO, 'Describes a trigger type', input => triggers.typeInfo(catalogue, input))
     add(triggers.LIST_BINDINGS, 'Lists registered triggers', input => triggers.listBindings(catalogue, input))
-    add(triggers.BINDING_INFO, 'Describes a registered trigger', input => triggers.bindingInfo(catalogue, input))
+    add(triggers.BINDING_INFO, 'Describes a registered trigger', input =>
+      triggers.bindingInfo(catalogue, input),
+    )
     add(workers.LIST, 'Lists workers', input => workers.listWorkers(catalogue, input))
     add(workers.INFO, 'Describes a worker', input => workers.workerInfo(catalogue, input))
     add(ownerless.REGISTER, 'Registers a trigger that survives its caller', input =>

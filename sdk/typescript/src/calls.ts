@@ -90,7 +90,8 @@ export function createCallTable(
   function dropOldest(): void {
     const dropped = unsent.shift()!
     const call = dropped.invocationId === undefined ? undefined : waiting.get(dropped.invocationId)
-    if (call) fail(call, { code: 'CONNECTION_LOST', message: `more than ${UNSENT_KEPT} calls wait for a connection` })
+    if (call)
+      fail(call, { code: 'CONNECTION_LOST', message: `more than ${UNSENT_KEPT} calls wait for a connection` })
   }
 
   const table: CallTable = {

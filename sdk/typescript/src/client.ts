@@ -43,7 +43,11 @@ export interface ClientOptions {
 const DEFAULT_TIMEOUT_MS = 30_000
 
 /** Ids of the engine live in `default`, whatever the namespace of the caller. */
-function namespaceOf(functionId: string, named: string | undefined, home: string | undefined): string | undefined {
+function namespaceOf(
+  functionId: string,
+  named: string | undefined,
+  home: string | undefined,
+): string | undefined {
   if (named !== undefined) return named
   return functionId.startsWith('engine::') || functionId.startsWith('configuration::') ? undefined : home
 }
@@ -115,7 +119,12 @@ export function createClient(options: ClientOptions): WorkerClient {
         becomeReady()
         return
       case 'triggerregistrationresult':
-        if (frame.error !== undefined) warn(new Error(`trigger ${frame.id} (${frame.triggerType}) refused: ${frame.error.code}: ${frame.error.message}`))
+        if (frame.error !== undefined)
+          warn(
+            new Error(
+              `trigger ${frame.id} (${frame.triggerType}) refused: ${frame.error.code}: ${frame.error.message}`,
+            ),
+          )
         return
       case 'registrationrejected':
         rejected(frame)

@@ -30,7 +30,11 @@ function resultText(value: unknown): JsonText | undefined {
   return value instanceof RawJson ? value.text : toJsonText(value)
 }
 
-export function runHandler(handler: Handler | undefined, frame: InvokeFrame, send: (frame: Frame) => void): void {
+export function runHandler(
+  handler: Handler | undefined,
+  frame: InvokeFrame,
+  send: (frame: Frame) => void,
+): void {
   const finish = (error: JsonText | undefined, result: JsonText | undefined): void => {
     if (frame.invocationId === undefined) return
     send({

@@ -33,7 +33,8 @@ function optional(value: unknown): JsonText | undefined {
 }
 
 function requireId(id: string, what: string): void {
-  if (typeof id !== 'string' || id.trim() === '') throw new TypeError(`a ${what} needs an id that is not blank`)
+  if (typeof id !== 'string' || id.trim() === '')
+    throw new TypeError(`a ${what} needs an id that is not blank`)
 }
 
 export function createRegistrations(

@@ -76,7 +76,9 @@ export function createWebSocketTransport(
       receiver.opened()
     }
     current.onmessage = event => {
-      const frame = decodeJson(typeof event.data === 'string' ? event.data : new TextDecoder().decode(event.data))
+      const frame = decodeJson(
+        typeof event.data === 'string' ? event.data : new TextDecoder().decode(event.data),
+      )
       if (frame !== undefined && frame.type !== 'problem') receiver.received(frame)
     }
     current.onclose = ended

@@ -102,7 +102,11 @@ export type AnswerReceiver = (error: ErrorBody | undefined, result: JsonText | u
 export type ConnectionState = 'disconnected' | 'connecting' | 'connected' | 'reconnecting' | 'failed'
 
 export interface WorkerClient {
-  registerFunction<Input = unknown>(id: string, handler: Handler<Input>, options?: FunctionOptions): Registration
+  registerFunction<Input = unknown>(
+    id: string,
+    handler: Handler<Input>,
+    options?: FunctionOptions,
+  ): Registration
   registerTriggerType(definition: TriggerTypeDefinition, provider: TriggerProvider): Registration
   registerTrigger(definition: TriggerDefinition): Registration & { readonly id: string }
   /** Calls a function. Rejects with an `InvocationError`. */

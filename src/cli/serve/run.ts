@@ -4,23 +4,20 @@ import type { KnownWorkers, Settings } from '../../config/settings.ts'
 import { createLog, type LogLevel, logLevels } from '../../log/createLog.ts'
 import type { Log } from '../../log/log.ts'
 import { limits } from '../../protocol/limits.ts'
+import type { RunningThread, ThreadOptions } from '../../threads/thread.ts'
 import { CommandError, usageError } from '../commandError.ts'
-import { exitCodeOf, exitCodes } from '../exitCodes.ts'
+import { exitCodeOf } from '../exitCodes.ts'
 import type { Terminal } from '../terminal.ts'
 import { version } from '../version.ts'
 import type { ServeFlags } from './flags.ts'
 import { loadSettings } from './loadSettings.ts'
 import { findPortHolder, holderCommand } from './portHolder.ts'
-import { type Stoppable, untilStopped } from './shutdown.ts'
-
-export interface RunningThread extends Stoppable {
-  readonly addresses: Readonly<Record<string, string>>
-}
+import { untilStopped } from './shutdown.ts'
 
 /** The engine below the command line. */
 export interface EngineParts {
   readonly knownWorkers: KnownWorkers
-  readonly startThread: (settings: Settings, options: { log: Log }) => Promise<RunningThread>
+  readonly startThread: (settings: Settings, options: ThreadOptions) => Promise<RunningThread>
 }
 
 /** Returns the exit code, when the engine has ended. */
@@ -29,7 +26,8 @@ export async function serve(flags: ServeFlags, terminal: Terminal, parts: Engine
   const settings = await loadSettings(flags, terminal, parts.knownWorkers)
   for (const warning of settings.warnings) log.warn(warning)
 
-  endOnUncaughtErrors(log)
+  // Nobody knows what state an engine is in after an error that no code expected.
+  terminal.onUncaughtError(error => log.error('uncaught error: the engine ends', { error }))
 
   // Until the engine runs there is nothing to drain, so the first signal ends the start.
   const interrupted = Promise.withResolvers<number>()
@@ -67,16 +65,6 @@ function levelFrom(text: string | undefined): LogLevel {
   const level = logLevels.find(each => each === text.toLowerCase())
   if (level !== undefined) return level
   throw usageError(`the environment variable III_LOG_LEVEL must be one of ${logLevels.join(', ')}`)
-}
-
-/** Nobody knows what state an engine is in after an error that no code expected. */
-function endOnUncaughtErrors(log: Log): void {
-  const end = (error: unknown): void => {
-    log.error('uncaught error: the engine ends', { error })
-    process.exit(exitCodes.failure)
-  }
-  process.on('uncaughtException', end)
-  process.on('unhandledRejection', end)
 }
 
 function startDocument(settings: Settings, { addresses }: RunningThread): string {

@@ -3,14 +3,14 @@
  * bound to what. A pure state machine: a command comes in, changes come out, nothing else happens.
  */
 import type { ErrorBody } from '../../protocol/frames.ts'
-import { type Limits, limits as defaultLimits } from '../../protocol/limits.ts'
+import { limits as defaultLimits, type Limits } from '../../protocol/limits.ts'
 import { append, type Change, note } from './changes.ts'
 import {
   claimFunction,
   createFunctionTable,
+  type FunctionTable,
   findFunction,
   functionKey,
-  type FunctionTable,
   releaseFunction,
 } from './functions.ts'
 import {
@@ -74,6 +74,9 @@ export function isLegacyVersion(version: string | undefined): boolean {
   if (parts === null) return false
   return Number(parts[1]) === 0 && Number(parts[2] ?? 0) < 23
 }
+
+/** Commands of the command line come and go under one name, several at a time; they hold no lease. */
+const COMMAND_LINE_NAME = 'iii-cli:'
 
 /** Lost workers remembered at most; the oldest are forgotten first. */
 const LOST_KEPT = 10_000
@@ -168,9 +171,11 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       const worker = workers.get(workerId)
       if (worker === undefined) return []
       const legacy = isLegacyVersion(announcement.version)
-      const leases = announcement.name !== undefined && !legacy && !worker.builtIn
-      const changes = leases ? claimName(worker, namespace, announcement.name!) : []
-      if (changes.some(change => change.change === 'workerRejected' && change.workerId === workerId)) return changes
+      const { name } = announcement
+      const leases = name !== undefined && !legacy && !worker.builtIn && !name.startsWith(COMMAND_LINE_NAME)
+      const changes = leases ? claimName(worker, namespace, name) : []
+      if (changes.some(change => change.change === 'workerRejected' && change.workerId === workerId))
+        return changes
       if (!leases) releaseName(worker)
       worker.legacy = legacy
       worker.namespace = namespace
@@ -182,7 +187,8 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     reclaim(workerId, previousId, token) {
       const entry = lost.get(previousId)
       const worker = workers.get(workerId)
-      if (entry === undefined || worker === undefined || entry.token !== token || entry.untilMs < now()) return false
+      if (entry === undefined || worker === undefined || entry.token !== token || entry.untilMs < now())
+        return false
       lost.delete(previousId)
       worker.reclaims = entry
       return true
@@ -200,7 +206,8 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         const removed = removeBinding(triggers, workers, binding)
         append(changes, binding.providerId === workerId ? [] : removed)
       }
-      for (const record of worker.triggerTypes) append(changes, unregisterType(triggers, worker, record, true))
+      for (const record of worker.triggerTypes)
+        append(changes, unregisterType(triggers, worker, record, true))
       releaseName(worker)
       changes.push({ change: 'workerChanged', event: 'worker_disconnected', workerId })
       return changes
@@ -256,7 +263,11 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       const record = findType(triggers, namespace, id)
       return worker !== undefined && record !== undefined && worker.triggerTypes.has(record)
         ? unregisterType(triggers, worker, record, false)
-        : [note('debug', 'unregister of a trigger type this worker does not provide ignored', { trigger_type: id })]
+        : [
+            note('debug', 'unregister of a trigger type this worker does not provide ignored', {
+              trigger_type: id,
+            }),
+          ]
     },
 
     registerTrigger(binding) {

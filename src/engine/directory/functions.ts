@@ -30,7 +30,11 @@ export function functionKey(namespace: string, id: string): string {
   return `${namespace}\0${id}`
 }
 
-export function findFunction(table: FunctionTable, namespace: string | undefined, id: string): FunctionRecord | undefined {
+export function findFunction(
+  table: FunctionTable,
+  namespace: string | undefined,
+  id: string,
+): FunctionRecord | undefined {
   return namespace === undefined || namespace === DEFAULT_NAMESPACE
     ? table.inDefault.get(id)
     : table.byNamespace.get(namespace)?.get(id)
@@ -63,7 +67,8 @@ function removeIfEmpty(table: FunctionTable, record: FunctionRecord): void {
   if (record.owner !== undefined || record.builtIn !== undefined || record.waiting.length > 0) return
   const functions = table.byNamespace.get(record.namespace)
   functions?.delete(record.id)
-  if (functions?.size === 0 && record.namespace !== DEFAULT_NAMESPACE) table.byNamespace.delete(record.namespace)
+  if (functions?.size === 0 && record.namespace !== DEFAULT_NAMESPACE)
+    table.byNamespace.delete(record.namespace)
 }
 
 function changed(record: FunctionRecord): Change {
@@ -116,7 +121,11 @@ export function claimFunction(
 }
 
 /** Gives up one worker's claim of a function; the next claimant, or the built-in below, takes over. */
-export function releaseFunction(table: FunctionTable, worker: WorkerRecord, record: FunctionRecord): Change[] {
+export function releaseFunction(
+  table: FunctionTable,
+  worker: WorkerRecord,
+  record: FunctionRecord,
+): Change[] {
   worker.functions.delete(record)
   if (record.builtIn?.workerId === worker.id) {
     record.builtIn = undefined

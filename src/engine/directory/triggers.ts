@@ -46,7 +46,8 @@ export function findType(table: TriggerTable, namespace: string, id: string): Tr
 }
 
 function resolve(table: TriggerTable, binding: BindingRecord): TriggerTypeRecord | undefined {
-  if (binding.triggerNamespace !== undefined) return findType(table, binding.triggerNamespace, binding.triggerType)
+  if (binding.triggerNamespace !== undefined)
+    return findType(table, binding.triggerNamespace, binding.triggerType)
   return (
     findType(table, binding.homeNamespace, binding.triggerType) ??
     findType(table, DEFAULT_NAMESPACE, binding.triggerType)
@@ -179,7 +180,11 @@ export function addBinding(
   return changes
 }
 
-function forget(table: TriggerTable, workers: ReadonlyMap<string, WorkerRecord>, binding: BindingRecord): void {
+function forget(
+  table: TriggerTable,
+  workers: ReadonlyMap<string, WorkerRecord>,
+  binding: BindingRecord,
+): void {
   table.bindings.delete(binding.id)
   const ofType = table.bindingsOfType.get(binding.triggerType)
   ofType?.delete(binding)
@@ -210,7 +215,8 @@ export function providerAnswered(
   error: ErrorBody | undefined,
 ): Change[] {
   const binding = table.bindings.get(bindingId)
-  if (binding === undefined) return [note('debug', 'answer for an unknown trigger ignored', { trigger_id: bindingId })]
+  if (binding === undefined)
+    return [note('debug', 'answer for an unknown trigger ignored', { trigger_id: bindingId })]
   if (binding.providerId !== providerId) {
     const fields = { trigger_id: bindingId, worker_id: providerId }
     return [note('warn', 'answer for a trigger from a worker that does not provide its type ignored', fields)]

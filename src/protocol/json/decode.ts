@@ -140,7 +140,11 @@ function readError(): JsonText | undefined {
     return toJsonText({ code: error.code, message: error.message })
   }
   const message =
-    typeof value === 'string' ? value : typeof error?.message === 'string' ? error.message : slice.slice(0, 1000)
+    typeof value === 'string'
+      ? value
+      : typeof error?.message === 'string'
+        ? error.message
+        : slice.slice(0, 1000)
   return toJsonText({ code: typeof error?.code === 'string' ? error.code : 'invocation_failed', message })
 }
 
@@ -293,7 +297,8 @@ function check(): void {
   }
   const { loneSurrogate, numberOutOfRange } = scanner
   if (loneSurrogate()) throw new FieldProblem('lone_surrogate', 'an escape is half of a surrogate pair')
-  if (numberOutOfRange()) throw new FieldProblem('number_out_of_range', 'a number is beyond the range of a double')
+  if (numberOutOfRange())
+    throw new FieldProblem('number_out_of_range', 'a number is beyond the range of a double')
 }
 
 /**

@@ -240,9 +240,7 @@ export function isSendableJson(text: string): boolean {
   begin()
   const start = skipSpace(text, 0)
   const end = skipValue(text, start, 0)
-  return (
-    end > 0 && skipSpace(text, end) === text.length && !sawLoneSurrogate && !sawNumberOutOfRange
-  )
+  return end > 0 && skipSpace(text, end) === text.length && !sawLoneSurrogate && !sawNumberOutOfRange
 }
 
 const SLOT_BITS = 5
@@ -305,7 +303,10 @@ export function createObjectScanner(names: readonly string[]): ObjectScanner {
 
   function memberAt(text: string, from: number, to: number): number {
     let member = candidates.first[slotOf(to - from, text.charCodeAt(from))]!
-    while (member !== NONE && !(names[member]!.length === to - from && text.startsWith(names[member]!, from))) {
+    while (
+      member !== NONE &&
+      !(names[member]!.length === to - from && text.startsWith(names[member]!, from))
+    ) {
       member = candidates.next[member]!
     }
     return member

@@ -1,0 +1,232 @@
+/**
+ * The error catalogue: every code a client can meet, what causes it and what to do.
+ * `docs/errors.md` is made from it (`bun scripts/errorDocs.ts`); a test holds the two equal.
+ */
+
+/** Where a code appears. */
+export type ErrorPlace =
+  /** `error` of an `invocationresult`. */
+  | 'call'
+  /** `triggerregistrationresult`. */
+  | 'trigger'
+  /** `registrationrejected`. */
+  | 'registration'
+  /** Body of an HTTP answer. */
+  | 'http'
+  /** Start of the engine, on stderr. */
+  | 'start'
+  /** Made by the client itself, never sent. */
+  | 'client'
+
+export interface ErrorEntry {
+  readonly where: readonly ErrorPlace[]
+  readonly cause: string
+  readonly fix: string
+  /** HTTP status, for codes of the http worker. */
+  readonly status?: number
+}
+
+export const errorCatalogue = {
+  // Calls
+  function_not_found: {
+    where: ['call'],
+    cause: 'No worker answers this function id in the namespace of the call.',
+    fix: 'Check the id and the namespace (the message names others that have it); see that its worker is connected.',
+  },
+  function_not_invokable: {
+    where: ['call'],
+    cause: 'The function is registered with an `invocation` URL, which this version does not call yet.',
+    fix: 'Let the worker execute the function itself.',
+  },
+  invocation_failed: {
+    where: ['call'],
+    cause: 'The handler threw an error; its message and stack trace are passed on.',
+    fix: 'Look at the stack trace: the fault is in the handler.',
+  },
+  invocation_stopped: {
+    where: ['call'],
+    cause: 'The worker that executed the call lost its connection or stopped.',
+    fix: 'Call again if that is safe; the call may have run.',
+  },
+  invocation_timeout: {
+    where: ['call'],
+    cause: 'The call was not answered before its deadline.',
+    fix: 'Look at the handler, or allow more time with `timeoutMs`.',
+  },
+  worker_overloaded: {
+    where: ['call'],
+    cause: 'The worker does not read its messages fast enough; too many bytes wait for it.',
+    fix: 'Try again later, send less at a time, or run the function on more workers.',
+  },
+  limit_exceeded: {
+    where: ['call'],
+    cause: 'The connection has as many calls in flight as it may have.',
+    fix: 'Wait for answers before making further calls.',
+  },
+  deserialization_error: {
+    where: ['call'],
+    cause: 'The input, or the result, is not what the function or JSON allows; the message says where.',
+    fix: 'Correct the value. `NaN` and `Infinity` are not JSON; a lone surrogate or `1e400` cannot be sent on.',
+  },
+  enqueue_error: {
+    where: ['call'],
+    cause: 'A call with action `enqueue` did not reach a queue; the message names the underlying fault.',
+    fix: 'Start a worker that registers `engine::queue::enqueue`.',
+  },
+  INVALID_NAMESPACE: {
+    where: ['call', 'trigger'],
+    cause: 'A namespace field is there and blank.',
+    fix: 'Give the namespace a name, or leave the field out.',
+  },
+  INVALID_ARGUMENTS: {
+    where: ['call'],
+    cause: 'A discovery function was called with arguments that do not go together.',
+    fix: 'The message says which ones.',
+  },
+  // Registrations
+  trigger_registration_failed: {
+    where: ['trigger', 'call'],
+    cause: 'The provider of the trigger type refused the trigger; the message says why.',
+    fix: 'Correct the config of the trigger.',
+  },
+  trigger_type_not_found: {
+    where: ['trigger'],
+    cause: 'The provider does not know the trigger type any more.',
+    fix: 'Register the trigger type in the providing worker.',
+  },
+  WORKER_NAMESPACE_CONFLICT: {
+    where: ['registration'],
+    cause: 'Another live worker of the namespace has this name. The connection is closed.',
+    fix: 'Give each worker its own name (`workerName`, `III_WORKER_NAME`).',
+  },
+  FUNCTION_NAMESPACE_CONFLICT: {
+    where: ['registration'],
+    cause: 'Another live worker answers this id, or the id starts with `engine::` outside `default`.',
+    fix: 'Use another id or namespace. The claim waits: when the owner leaves, it takes over.',
+  },
+  // HTTP
+  BAD_REQUEST: {
+    where: ['http'],
+    status: 400,
+    cause: 'The request cannot be understood in one way only.',
+    fix: 'Send one `Host`, one `Content-Length`, and a path.',
+  },
+  INVALID_PATH: {
+    where: ['http'],
+    status: 400,
+    cause: 'A percent escape in a path parameter is broken.',
+    fix: 'Encode the parameter with `encodeURIComponent`.',
+  },
+  INCOMPLETE_BODY: {
+    where: ['http'],
+    status: 400,
+    cause: 'The connection ended before the body was complete.',
+    fix: 'Send as many bytes as `Content-Length` says.',
+  },
+  JSON_TOO_DEEP: {
+    where: ['http'],
+    status: 400,
+    cause: 'The JSON body is nested too deeply.',
+    fix: 'Send a flatter body, or raise `json_depth_limit`.',
+  },
+  NOT_FOUND: {
+    where: ['http', 'call'],
+    status: 404,
+    cause: 'No route has this path; or, in discovery, nothing is registered under this id.',
+    fix: 'Check the path; `iii trigger engine::registered-triggers::list` shows all routes.',
+  },
+  METHOD_NOT_ALLOWED: {
+    where: ['http'],
+    status: 405,
+    cause: 'The path is served for other methods only; `Allow` names them.',
+    fix: 'Use one of the methods in `Allow`.',
+  },
+  REQUEST_TIMEOUT: {
+    where: ['http'],
+    status: 408,
+    cause: 'The body did not arrive in time.',
+    fix: 'Send faster, or raise `default_timeout`.',
+  },
+  PAYLOAD_TOO_LARGE: {
+    where: ['http'],
+    status: 413,
+    cause: 'The body is larger than `body_limit_bytes`.',
+    fix: 'Send less, or raise the limit.',
+  },
+  URI_TOO_LONG: {
+    where: ['http'],
+    status: 414,
+    cause: 'The URL is longer than `url_limit_length`.',
+    fix: 'Put long values into the body.',
+  },
+  CONDITION_NOT_MET: {
+    where: ['http'],
+    status: 422,
+    cause: "The route's condition function returned `false`.",
+    fix: 'Nothing, if that is meant; else look at the condition function.',
+  },
+  HEADERS_TOO_LARGE: {
+    where: ['http'],
+    status: 431,
+    cause: 'The headers are too many or too large.',
+    fix: 'Send fewer, or raise `header_limit_count` or `header_limit_bytes`.',
+  },
+  INTERNAL_ERROR: {
+    where: ['http'],
+    status: 500,
+    cause: 'A fault in the engine.',
+    fix: 'Look for the `error_id` in the log and report it.',
+  },
+  INVALID_STATUS: {
+    where: ['http'],
+    status: 500,
+    cause: 'The function returned a `status_code` that cannot be sent.',
+    fix: 'Return a status from 200 to 599.',
+  },
+  OVERLOADED: {
+    where: ['http'],
+    status: 503,
+    cause: 'Too many requests are in work.',
+    fix: 'Try again after the seconds in `Retry-After`; raise `concurrency_request_limit` if there is room.',
+  },
+  TIMEOUT: {
+    where: ['http', 'client'],
+    status: 504,
+    cause: 'The function did not answer in time.',
+    fix: 'Look at the handler, or allow more time (`timeout_ms` of the route, `default_timeout`, `timeoutMs`).',
+  },
+  // Start
+  port_in_use: {
+    where: ['start'],
+    cause: 'Another process listens on the port.',
+    fix: 'Stop that process (the message names it where it can), or choose another port.',
+  },
+  insecure_bind: {
+    where: ['start'],
+    cause: 'A listener without authentication would be open to other machines.',
+    fix: 'Bind it to 127.0.0.1, or say `--insecure` if everyone who can reach it may use it.',
+  },
+  listen_failed: {
+    where: ['start'],
+    cause: 'The address cannot be listened on.',
+    fix: 'Choose an address of this machine.',
+  },
+  // Client
+  CONNECTION_LOST: {
+    where: ['client'],
+    cause: 'The connection to the engine was lost while the call was under way.',
+    fix: 'Call again if that is safe; the call may have run.',
+  },
+  UNKNOWN: {
+    where: ['client'],
+    cause: 'The engine reported an error without a readable code.',
+    fix: 'Look into the log of the engine.',
+  },
+  CANCELLED: {
+    where: ['client'],
+    cause: 'The caller gave the call up by its `AbortSignal`.',
+    fix: 'Nothing.',
+  },
+} as const satisfies Record<string, ErrorEntry>
+
+export type ErrorCode = keyof typeof errorCatalogue
