@@ -3,6 +3,7 @@
  * is to be up in a fifth of a second.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { systemClock } from '../clock/clock.ts'
 import { nearestName } from '../config/nearest.ts'
 import { logLevels } from '../log/createLog.ts'
 import { CommandError, describeFailure, usageError } from './commandError.ts'
@@ -103,11 +104,13 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
     .option('-h, --help', 'this help, or the parameters of the named function')
     .addHelpText('after', TRIGGER_HELP)
     .action(async (words: string[], flags: TriggerFlags) => {
-      const [{ runTrigger }, { registerWorker }] = await Promise.all([
+      const [{ runTrigger }, { CONNECT_MS }, { registerWorker }] = await Promise.all([
         import('./trigger/run.ts'),
+        import('./trigger/connection.ts'),
         import('../../sdk/typescript/src/mod.ts'),
       ])
-      end(await runTrigger(words, flags, helpOf(trigger), terminal, registerWorker))
+      const dialler = { connect: registerWorker, connectMs: CONNECT_MS, clock: systemClock }
+      end(await runTrigger(words, flags, helpOf(trigger), terminal, dialler))
     })
 
   for (const name of laterCommands) {

@@ -19,7 +19,8 @@ export interface Terminal {
   /** Resolves when everything written so far has left the process. */
   flush(): Promise<void>
   readInput(): Promise<string>
-  ask(question: string): Promise<string>
+  /** The line that was typed; `undefined` after Ctrl-C or Ctrl-D. */
+  ask(question: string): Promise<string | undefined>
   /** Calls `handler` on each stop signal; the returned function ends that. */
   onStopSignal(handler: (signal: StopSignal) => void): () => void
   /** Tells of an error that no code caught; the process ends with exit code 1 after that. */
@@ -44,6 +45,9 @@ export function systemTerminal(): Terminal {
       const dialogue = createInterface({ input: stdin, output: stderr })
       try {
         return await dialogue.question(question)
+      } catch {
+        stderr.write('\n')
+        return undefined
       } finally {
         dialogue.close()
       }

@@ -1,15 +1,19 @@
 /**
  * Many deadlines, one timer.
  *
- * A timer per call costs a heap entry and 0.1 µs; here a deadline is a node in the doubly linked list of the slot
+ * A timer per call costs a heap entry and 0.1 µs; here a deadline is a node in the doubly linked ring of the slot
  * it falls into, so adding and removing it is a handful of pointer writes. Deadlines are coarse: they expire up to
- * one `resolution` late. While there are none, no timer runs.
+ * one `resolution` late (and what the timer itself is late), never early. Without any, the timer stops after its
+ * next turn.
  *
  *     slot   0     1     2    …   511
  *            │     │     │
  *            ○     ○     ○          ← a node expires when its slot comes by and its time has come;
  *            │           │            one that lies further than a whole turn away stays for the next
  *            ○           ○
+ *
+ * A turn first moves all nodes that are due into a ring of their own and only then tells of them, one by one: so
+ * whoever is told may set and clear any node, also one that is due in the same turn.
  */
 import type { Clock } from './clock.ts'
 
@@ -32,8 +36,30 @@ export interface Deadlines<Node extends DeadlineNode> {
 
 const SLOTS = 512
 
-interface Slot extends DeadlineNode {
+/** The fixed point of a ring; it never expires. */
+interface Ring extends DeadlineNode {
   deadline: 0
+}
+
+function createRing(): Ring {
+  const ring: Ring = { deadline: 0, earlier: undefined, later: undefined }
+  ring.earlier = ring
+  ring.later = ring
+  return ring
+}
+
+function append(ring: Ring, node: DeadlineNode): void {
+  node.later = ring
+  node.earlier = ring.earlier
+  ring.earlier!.later = node
+  ring.earlier = node
+}
+
+function unlink(node: DeadlineNode): void {
+  node.earlier!.later = node.later
+  node.later!.earlier = node.earlier
+  node.earlier = undefined
+  node.later = undefined
 }
 
 export function createDeadlines<Node extends DeadlineNode>(
@@ -41,70 +67,68 @@ export function createDeadlines<Node extends DeadlineNode>(
   resolutionMs: number,
   expired: (node: Node) => void,
 ): Deadlines<Node> {
-  const slots: Slot[] = Array.from({ length: SLOTS }, () => {
-    const slot: Slot = { deadline: 0, earlier: undefined, later: undefined }
-    slot.earlier = slot
-    slot.later = slot
-    return slot
-  })
+  const slots = Array.from({ length: SLOTS }, createRing)
+  const due = createRing()
   let count = 0
+  /** Number of the last slot whose time has come; slots are numbered from the beginning of time. */
   let visited = 0
   let cancelTimer: (() => void) | undefined
 
-  const slotNumber = (time: number): number => Math.ceil(time / resolutionMs)
-
+  /** Wakes at the border of two slots: from any other moment a turn would find a node up to two slots late. */
   function arm(): void {
     if (cancelTimer !== undefined || count === 0) return
-    cancelTimer = clock.after(resolutionMs, turn)
+    cancelTimer = clock.after(resolutionMs - (clock.now() % resolutionMs), turn)
   }
 
   function turn(): void {
     cancelTimer = undefined
-    const now = clock.now()
-    const current = Math.floor(now / resolutionMs)
-    const last = Math.min(current, visited + SLOTS)
-    for (let number = visited + 1; number <= last; number++) expireSlot(slots[number % SLOTS]!, now)
-    visited = Math.max(visited, current)
-    arm()
-  }
-
-  function expireSlot(slot: Slot, now: number): void {
-    let node = slot.later!
-    while (node !== slot) {
-      const next = node.later!
-      if (node.deadline <= now) {
-        unlink(node)
-        expired(node as Node)
+    collectDue(clock.now())
+    try {
+      while (due.later !== due) {
+        const node = due.later as Node
+        remove(node)
+        expired(node)
       }
-      // `expired` may have removed the neighbour; then start the slot again.
-      node = next.later === undefined ? slot.later! : next
+    } finally {
+      arm()
     }
   }
 
-  function unlink(node: DeadlineNode): void {
-    node.earlier!.later = node.later
-    node.later!.earlier = node.earlier
-    node.earlier = undefined
-    node.later = undefined
+  function collectDue(now: number): void {
+    const current = Math.floor(now / resolutionMs)
+    const last = Math.min(current, visited + SLOTS)
+    for (let number = visited + 1; number <= last; number++) {
+      const slot = slots[number % SLOTS]!
+      for (let node = slot.later!; node !== slot; ) {
+        const next = node.later!
+        if (node.deadline <= now) {
+          unlink(node)
+          append(due, node)
+        }
+        node = next
+      }
+    }
+    visited = Math.max(visited, current)
+  }
+
+  function remove(node: DeadlineNode): void {
+    unlink(node)
     node.deadline = 0
     count--
   }
 
   return {
     set(node, afterMs, now = clock.now()) {
-      if (node.deadline !== 0) unlink(node)
+      if (node.deadline !== 0) remove(node)
       if (count === 0) visited = Math.floor(now / resolutionMs)
       node.deadline = now + afterMs
-      const slot = slots[Math.max(slotNumber(node.deadline), visited + 1) % SLOTS]!
-      node.later = slot
-      node.earlier = slot.earlier
-      slot.earlier!.later = node
-      slot.earlier = node
+      const number = Math.max(Math.ceil(node.deadline / resolutionMs), visited + 1)
+      append(slots[number % SLOTS]!, node)
       count++
       arm()
     },
     clear(node) {
-      if (node.deadline !== 0) unlink(node)
+      if (node.deadline !== 0) remove(node)
     },
     size: () => count,
     stop() {

@@ -17,6 +17,8 @@ export interface Entry {
 export interface PlacingSource extends BlockSource {
   /** Line of the file on which the value at `path` stands. */
   line(path: Path): number
+  /** The variable, if any, that the value at `path` came from. */
+  variableAt(path: Path): string | undefined
 }
 
 export interface Placement {
@@ -80,7 +82,7 @@ export function placeEntries(
     if (settings === undefined) return
     const { host, port } = settings
     if (port !== 0 && listeners.some(other => other.port === port && other.host === host)) {
-      const message = `another ${LISTENER} listens on ${host}:${port} already`
+      const message = `another ${LISTENER} has the same host and port`
       source.problem(refusal(entry.path, message, 'Give each its own port.'))
     }
     listeners.push(settings)
@@ -93,7 +95,8 @@ export function placeEntries(
   }
 
   function place(entry: Entry): string {
-    return `${entry.name} (line ${source.line(entry.path)})`
+    const variable = source.variableAt([...entry.path, 'name'])
+    return `${variable === undefined ? entry.name : `\${${variable}}`} (line ${source.line(entry.path)})`
   }
 
   function externalWarning(entry: Entry, spellings: readonly string[]): string {

@@ -52,6 +52,10 @@ export function readConfig(text: string, context: ConfigContext & { readonly pat
       const { start, end } = document.locate(path, false)
       return expanded.isExpanded(start, end)
     },
+    variableAt: path => {
+      const { start, end } = document.locate(path, false)
+      return expanded.variableIn(start, end)
+    },
   }
   const root = parseBlock(value, rootSchema, [], source)
   const placement = placeEntries(listedEntries(value), context.knownWorkers, source)
@@ -60,10 +64,7 @@ export function readConfig(text: string, context: ConfigContext & { readonly pat
   if (root === undefined || problems.length > 0) return { ok: false, problems: inOrder(problems) }
 
   const graceMs = grace.ms ?? root.registration_namespace_grace_ms ?? undefined
-  const warnings = [
-    ...references.shellDefaults.map(each => shellWarning(text, each)),
-    ...placement.warnings.map(expanded.mask),
-  ]
+  const warnings = [...references.shellDefaults.map(each => shellWarning(text, each)), ...placement.warnings]
   return {
     ok: true,
     settings: complete({ ...placement, warnings }, { graceMs, file: context.path }, context),
@@ -125,15 +126,18 @@ function yamlProblem(
 }
 
 function problemOf(expanded: ExpandedText, document: YamlDocument): (finding: Finding) => ConfigProblem {
-  return ({ path, aboutKey, message, suggestion }) => {
-    const { start } = document.locate(path, aboutKey)
-    return {
-      path: expanded.mask(pathText(path)),
-      ...expanded.position(start),
-      message: expanded.mask(message),
-      suggestion: suggestion === undefined ? undefined : expanded.mask(suggestion),
-    }
+  /** A key that came from the environment, or a part of it, is shown as its variable. */
+  function shownKey(path: Path): PropertyKey {
+    const { start, end } = document.locate(path, true)
+    const variable = typeof path.at(-1) === 'number' ? undefined : expanded.variableIn(start, end)
+    return variable === undefined ? path.at(-1)! : `\${${variable}}`
   }
+  return ({ path, aboutKey, message, suggestion }) => ({
+    path: pathText(path.map((_, depth) => shownKey(path.slice(0, depth + 1)))),
+    ...expanded.position(document.locate(path, aboutKey).start),
+    message: expanded.mask(message),
+    suggestion: suggestion === undefined ? undefined : expanded.mask(suggestion),
+  })
 }
 
 /** `workers[0].config["my key"]` */

@@ -5,7 +5,7 @@ import type { Limits } from '../protocol/limits.ts'
 import { reply } from './calls.ts'
 import type { Connection } from './connection.ts'
 import { type Announcement, DEFAULT_NAMESPACE } from './directory/records.ts'
-import { blankAnnouncedNamespace, undecodable } from './errors.ts'
+import { blankAnnouncedNamespace, longAnnouncedNamespace, undecodable } from './errors.ts'
 import { fixNamespace } from './registrations.ts'
 import type { EngineState } from './state.ts'
 
@@ -51,6 +51,12 @@ function takesSmallMessagesOnly(announcement: Announcement, features: unknown): 
   return major === 0 && (minor < 24 || (minor === 24 && patch < 5))
 }
 
+function namespaceFault(namespace: unknown, worker: string, limits: Limits): JsonText | undefined {
+  if (typeof namespace !== 'string') return undefined
+  if (namespace.trim() === '') return blankAnnouncedNamespace(worker)
+  return namespace.length > limits.nameLength ? longAnnouncedNamespace(worker, limits.nameLength) : undefined
+}
+
 /** Handles the announce at once, before the next frame of the connection is looked at. */
 export function announce(engine: EngineState, connection: Connection, frame: InvokeFrame): void {
   const respond = (error: JsonText | undefined, result: JsonText | undefined): void => {
@@ -64,9 +70,13 @@ export function announce(engine: EngineState, connection: Connection, frame: Inv
   }
   const data = (value ?? {}) as Record<string, unknown>
   const announcement = readAnnouncement(data, engine.limits)
-  if (typeof data.namespace === 'string' && data.namespace.trim() === '') {
-    engine.log.warn('announce refused: its namespace is blank', { worker_name: announcement.name })
-    respond(blankAnnouncedNamespace(announcement.name ?? ''), undefined)
+  const fault = namespaceFault(data.namespace, announcement.name ?? '', engine.limits)
+  if (fault !== undefined) {
+    engine.log.warn('announce refused: its namespace cannot be used', {
+      worker_id: connection.id,
+      worker_name: announcement.name,
+    })
+    respond(fault, undefined)
     return
   }
   const declared = typeof data.namespace === 'string' ? data.namespace : undefined

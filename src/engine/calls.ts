@@ -2,19 +2,19 @@
  * The way of a call: caller's frame → executing worker → answer → caller. This is the hot path; the payload is
  * passed on as text and the frame object that came in is the one that goes out.
  */
-import type { FrameProblem, InvokeFrame, ResultFrame } from '../protocol/frames.ts'
-import { asJsonText, type JsonText, quote, toJsonText } from '../protocol/jsonText.ts'
+import type { ErrorBody, FrameProblem, InvokeFrame, ResultFrame } from '../protocol/frames.ts'
+import { type JsonText, toJsonText } from '../protocol/jsonText.ts'
 import { withCaller } from '../protocol/payload.ts'
 import { forwardedBaggage, forwardedTraceparent } from '../protocol/traceContext.ts'
 import type { Connection } from './connection.ts'
 import { findFunction, namespacesOf } from './directory/functions.ts'
-import { answering, DEFAULT_NAMESPACE, type FunctionRecord } from './directory/records.ts'
+import { answering, DEFAULT_NAMESPACE, type FunctionLayer, type FunctionRecord } from './directory/records.ts'
+import { enqueueFailure, enqueueRequest, noQueueProvider } from './enqueue.ts'
 import * as errors from './errors.ts'
 import { enter, findMade, type Invocation, remove } from './invocations.ts'
+import { isMilestone, shortened } from './notices.ts'
 import { stallIfFull } from './stall.ts'
 import type { EngineState } from './state.ts'
-
-const ENQUEUE_FUNCTION = 'engine::queue::enqueue'
 
 /** Sends an answer to whoever made a call. */
 export function reply(
@@ -39,10 +39,30 @@ export function reply(
   })
 }
 
-/** Refuses a call; a caller that wants no answer gets none. */
-function refuse(caller: Connection, frame: InvokeFrame, error: JsonText): void {
-  if (frame.invocationId === undefined || frame.action === 'void') return
-  reply(caller, { ...frame, invocationId: frame.invocationId }, error, undefined)
+function wantsAnswer(asked: InvokeFrame): boolean {
+  return asked.invocationId !== undefined && asked.action !== 'void'
+}
+
+/** Refuses a call; a caller that wants no answer gets none, so there the loss is counted and logged. */
+function refuse(engine: EngineState, caller: Connection, asked: InvokeFrame, error: JsonText): void {
+  if (wantsAnswer(asked)) {
+    reply(caller, { ...asked, invocationId: asked.invocationId! }, error, undefined)
+    return
+  }
+  engine.counters.lostVoids++
+  const count = ++caller.counters.lostVoids
+  if (!isMilestone(count)) return
+  engine.log.warn('a call that wants no answer was dropped', {
+    function_id: shortened(asked.functionId),
+    worker_id: caller.id,
+    worker_name: nameOf(engine, caller),
+    reason: (JSON.parse(error) as ErrorBody).code,
+    count,
+  })
+}
+
+function nameOf(engine: EngineState, connection: Connection): string | undefined {
+  return engine.directory.workers.get(connection.id)?.announcement?.name
 }
 
 /** The id a call goes to, or the reason why it goes nowhere. */
@@ -52,52 +72,57 @@ export function findTarget(engine: EngineState, frame: InvokeFrame): FunctionRec
 
 export function invoke(engine: EngineState, caller: Connection, frame: InvokeFrame): void {
   if (frame.namespace !== undefined && frame.namespace.trim() === '') {
-    refuse(caller, frame, toJsonText(errors.blankNamespace('namespace')))
+    refuse(engine, caller, frame, toJsonText(errors.blankNamespace('namespace')))
     return
   }
   caller.counters.callsMade++
-  if (frame.action === 'enqueue') enqueue(engine, caller, frame)
-  else deliver(engine, caller, frame, findTarget(engine, frame), undefined)
+  if (frame.action === 'enqueue') {
+    const receiptId = engine.randomId()
+    deliver(engine, caller, frame, enqueueRequest(frame, receiptId), receiptId)
+  } else {
+    deliver(engine, caller, frame, frame, undefined)
+  }
 }
 
-function notFound(engine: EngineState, caller: Connection, frame: InvokeFrame): JsonText {
-  const elsewhere = namespacesOf(engine.directory.functions, frame.functionId)
-  const namespace = frame.namespace ?? DEFAULT_NAMESPACE
-  return errors.functionNotFound(frame.functionId, namespace, elsewhere, caller.builtIn)
-}
-
-/** Finds who executes the call and hands it over. `receiptId`: the caller is to get this receipt as its result. */
-function deliver(
+function notFound(
   engine: EngineState,
   caller: Connection,
   frame: InvokeFrame,
-  target: FunctionRecord | undefined,
+  engineMade: boolean,
+): JsonText {
+  const elsewhere = namespacesOf(engine.directory.functions, frame.functionId)
+  const namespace = frame.namespace ?? DEFAULT_NAMESPACE
+  return errors.functionNotFound(frame.functionId, namespace, elsewhere, engineMade || caller.builtIn)
+}
+
+/**
+ * Finds who executes a call and hands it over. `asked` is what the caller wrote and is answered for; `frame` is what
+ * is sent: the same, or for an `enqueue` call the request to the queue's provider, with the receipt its caller gets.
+ */
+function deliver(
+  engine: EngineState,
+  caller: Connection,
+  asked: InvokeFrame,
+  frame: InvokeFrame,
   receiptId: string | undefined,
 ): void {
+  const target = findTarget(engine, frame)
   const layer = target && answering(target)
   const callee = layer && engine.connections.get(layer.workerId)
   if (layer === undefined || callee === undefined) {
-    const error = notFound(engine, caller, frame)
-    if (frame.action === 'void') noteLostVoid(engine, caller, frame)
-    refuse(caller, frame, receiptId === undefined ? error : noQueue(error))
+    const error = notFound(engine, caller, frame, receiptId !== undefined)
+    refuse(engine, caller, asked, receiptId === undefined ? error : noQueueProvider(error))
     return
   }
-  if (layer.definition.invocation !== undefined) {
-    refuse(caller, frame, errors.httpInvokedUnsupported(frame.functionId))
-    return
-  }
-  if (callee.link.backlog() >= engine.limits.outboundBytes / 2) {
-    refuse(caller, frame, errors.workerOverloaded(frame.functionId))
-    return
-  }
-  const wantsAnswer = frame.invocationId !== undefined && frame.action !== 'void'
-  if (wantsAnswer && caller.callsInFlight >= engine.limits.callsInFlight && !caller.builtIn) {
-    refuse(caller, frame, errors.tooManyCalls(engine.limits.callsInFlight))
+  const obstacle = obstacleTo(engine, caller, callee, layer, asked)
+  if (obstacle !== undefined) {
+    refuse(engine, caller, asked, receiptId === undefined ? obstacle : enqueueFailure(obstacle))
     return
   }
   callee.counters.callsExecuted++
-  if (wantsAnswer) expectAnswer(engine, caller, callee, frame, receiptId)
-  else {
+  if (wantsAnswer(asked)) {
+    expectAnswer(engine, caller, callee, asked, frame, receiptId)
+  } else {
     engine.counters.voidCalls++
     frame.invocationId = engine.voidInvocationId()
   }
@@ -105,11 +130,20 @@ function deliver(
   stallIfFull(engine, callee, caller)
 }
 
-function noteLostVoid(engine: EngineState, caller: Connection, frame: InvokeFrame): void {
-  engine.log.debug('void call to a function that does not exist dropped', {
-    function_id: frame.functionId,
-    worker_id: caller.id,
-  })
+/** Why a call that has a target cannot be handed over now. */
+function obstacleTo(
+  engine: EngineState,
+  caller: Connection,
+  callee: Connection,
+  layer: FunctionLayer,
+  asked: InvokeFrame,
+): JsonText | undefined {
+  if (layer.definition.invocation !== undefined) return errors.httpInvokedUnsupported(asked.functionId)
+  if (callee.link.backlog() >= engine.limits.outboundBytes / 2) {
+    return errors.workerOverloaded(asked.functionId)
+  }
+  const atLimit = caller.callsInFlight >= engine.limits.callsInFlight && !caller.builtIn
+  return atLimit && wantsAnswer(asked) ? errors.tooManyCalls(engine.limits.callsInFlight) : undefined
 }
 
 /** Enters the call in the table and gives the frame the id its callee will answer with. */
@@ -117,23 +151,23 @@ function expectAnswer(
   engine: EngineState,
   caller: Connection,
   callee: Connection,
+  asked: InvokeFrame,
   frame: InvokeFrame,
   receiptId: string | undefined,
 ): void {
   engine.counters.calls++
-  const callerInvocationId = frame.invocationId!
+  const callerInvocationId = asked.invocationId!
   // Two callers may choose the same id; the second call then travels under one of ours.
-  const calleeInvocationId = callee.executing.has(callerInvocationId)
-    ? engine.invocationId()
-    : callerInvocationId
+  let calleeInvocationId = callerInvocationId
+  while (callee.executing.has(calleeInvocationId)) calleeInvocationId = engine.invocationId()
   const invocation = enter({
     caller,
     callee,
     callerInvocationId,
     calleeInvocationId,
-    functionId: frame.functionId,
-    traceparent: frame.traceparent,
-    baggage: frame.baggage,
+    functionId: asked.functionId,
+    traceparent: asked.traceparent,
+    baggage: asked.baggage,
     receiptId,
     startedAtMs: engine.clock.now(),
   })
@@ -141,7 +175,7 @@ function expectAnswer(
   const fallback = caller.builtIn ? engine.limits.engineCallTimeoutMs : engine.limits.callAgeMs
   engine.deadlines.set(
     invocation,
-    Math.min(frame.timeoutMs ?? fallback, engine.limits.callAgeMs),
+    Math.min(asked.timeoutMs ?? fallback, engine.limits.callAgeMs),
     invocation.startedAtMs,
   )
 }
@@ -160,44 +194,6 @@ function handOver(caller: Connection, callee: Connection, frame: InvokeFrame, en
   callee.link.send(frame)
 }
 
-/** A call that goes through a queue: the provider's function is called, the caller gets a receipt (5.3). */
-function enqueue(engine: EngineState, caller: Connection, frame: InvokeFrame): void {
-  const receiptId = engine.randomId()
-  const traceparent = frame.traceparent && forwardedTraceparent(frame.traceparent)
-  const baggage = forwardedBaggage(frame.functionId, '', frame.baggage) ?? ''
-  const optional =
-    frame.namespace === undefined || frame.namespace === DEFAULT_NAMESPACE
-      ? ''
-      : `,"namespace":${quote(frame.namespace)}`
-  const data = asJsonText(
-    `{"queue":${quote(frame.queue ?? '')},"function_id":${quote(frame.functionId)},"data":${frame.data}` +
-      `,"messageReceiptId":"${receiptId}","traceparent":${traceparent === undefined ? 'null' : quote(traceparent)}` +
-      `,"baggage":${quote(baggage)}${optional}}`,
-  )
-  const request: InvokeFrame = {
-    ...frame,
-    invocationId: frame.invocationId ?? engine.invocationId(),
-    functionId: ENQUEUE_FUNCTION,
-    data,
-    namespace: undefined,
-    action: 'plain',
-    queue: undefined,
-    metadata: undefined,
-  }
-  deliver(
-    engine,
-    caller,
-    request,
-    findFunction(engine.directory.functions, undefined, ENQUEUE_FUNCTION),
-    receiptId,
-  )
-}
-
-function noQueue(underlying: JsonText): JsonText {
-  const { message } = JSON.parse(underlying) as { message: string }
-  return errors.enqueueFailed(`${errors.NO_QUEUE_PROVIDER} (underlying: ${message})`)
-}
-
 /** The answer as its caller gets it; an `enqueue` call gets its receipt instead of the provider's own result. */
 function finish(invocation: Invocation, error: JsonText | undefined, result: JsonText | undefined): void {
   remove(invocation)
@@ -208,8 +204,7 @@ function finish(invocation: Invocation, error: JsonText | undefined, result: Jso
   } else if (error === undefined) {
     reply(caller, call, undefined, toJsonText({ messageReceiptId: receiptId }))
   } else {
-    const { code, message } = JSON.parse(error) as { code: string; message: string }
-    reply(caller, call, errors.enqueueFailed(`${code}: ${message}`), undefined)
+    reply(caller, call, enqueueFailure(error), undefined)
   }
 }
 
@@ -253,7 +248,14 @@ function countLateResult(engine: EngineState, callee: Connection, invocationId: 
     return
   }
   engine.counters.lateResults++
-  callee.counters.lateResults++
+  const count = ++callee.counters.lateResults
+  if (!isMilestone(count)) return
+  engine.log.warn('an answer was dropped: this connection has no such call to answer, or not any more', {
+    worker_id: callee.id,
+    worker_name: nameOf(engine, callee),
+    invocation_id: invocationId,
+    count,
+  })
 }
 
 /** The deadline of a call has passed: the caller is told, a later answer is only counted. */

@@ -21,10 +21,33 @@ function bindFrame(binding: BindingRecord): RegisterTriggerFrame {
   }
 }
 
-export function carryOut(engine: EngineState, changes: readonly Change[]): void {
-  for (const change of changes) carryOutOne(engine, change)
-  if (engine.observers.size === 0) return
-  for (const change of changes) for (const observer of engine.observers) observer(change)
+/**
+ * Returns the function that carries changes out. What one change causes (a refused worker leaves, a full link is cut
+ * while it is sent to) changes the directory again; those changes wait for their turn, so that every worker is told
+ * of things in the order in which they happened.
+ */
+export function createCarryOut(engine: EngineState): (changes: readonly Change[]) => void {
+  let waiting: (readonly Change[])[] = []
+  let running = false
+
+  function carryOut(changes: readonly Change[]): void {
+    for (const change of changes) carryOutOne(engine, change)
+    if (engine.observers.size === 0) return
+    for (const change of changes) for (const observer of engine.observers) observer(change)
+  }
+
+  return changes => {
+    if (changes.length === 0) return
+    waiting.push(changes)
+    if (running) return
+    running = true
+    try {
+      for (let i = 0; i < waiting.length; i++) carryOut(waiting[i]!)
+    } finally {
+      waiting = []
+      running = false
+    }
+  }
 }
 
 function carryOutOne(engine: EngineState, change: Change): void {

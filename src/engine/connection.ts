@@ -19,6 +19,8 @@ export interface ConnectionCounters {
   callsExecuted: number
   /** Answers for calls that are over: timed out, cancelled, caller gone, or never known. */
   lateResults: number
+  /** Calls that wanted no answer and went nowhere. */
+  lostVoids: number
   problems: Partial<Record<ProblemReason, number>>
 }
 
@@ -45,6 +47,8 @@ export interface Connection {
   readonly callerSuffix: string
   /** Connections held back because this one does not drain. */
   stalled: Set<Connection> | undefined
+  /** How many connections hold this one back. */
+  stalledBy: number
   cancelStall: () => void
   /** The client drops its connection on messages above `limits.smallClientMessageBytes`. */
   takesSmallMessagesOnly: boolean
@@ -75,8 +79,9 @@ export function createConnection(
     callsInFlight: 0,
     callerSuffix: callerSuffix(origin.id),
     stalled: undefined,
+    stalledBy: 0,
     cancelStall: nothing,
     takesSmallMessagesOnly: false,
-    counters: { received: 0, callsMade: 0, callsExecuted: 0, lateResults: 0, problems: {} },
+    counters: { received: 0, callsMade: 0, callsExecuted: 0, lateResults: 0, lostVoids: 0, problems: {} },
   }
 }

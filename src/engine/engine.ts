@@ -9,7 +9,7 @@ import { limits as defaultLimits, type Limits } from '../protocol/limits.ts'
 import type { Link, LinkReceiver } from '../protocol/link.ts'
 import { createInvocationIds } from '../protocol/uuid.ts'
 import { expire, haltCalls } from './calls.ts'
-import { carryOut } from './carryOut.ts'
+import { createCarryOut } from './carryOut.ts'
 import { type Connection, createConnection } from './connection.ts'
 import { createDirectory } from './directory/directory.ts'
 import type { Invocation } from './invocations.ts'
@@ -51,6 +51,7 @@ function zeroCounters(): EngineCounters {
     answers: 0,
     timeouts: 0,
     lateResults: 0,
+    lostVoids: 0,
     voidResults: 0,
     problems: 0,
     telemetryFrames: 0,
@@ -80,9 +81,10 @@ export function createEngine(options: EngineOptions): Engine {
     counters: zeroCounters(),
     observers: new Set(),
     ownerless: new Map(),
-    carryOut: changes => carryOut(state, changes),
+    carryOut: changes => carryOut(changes),
     teardown,
   }
+  const carryOut = createCarryOut(state)
 
   /** Ends a connection inside the engine, once and completely (`protocol.md` 3.5). */
   function teardown(connection: Connection, reason: string): void {

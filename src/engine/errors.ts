@@ -36,6 +36,13 @@ export function blankAnnouncedNamespace(worker: string): JsonText {
   )
 }
 
+export function longAnnouncedNamespace(worker: string, limit: number): JsonText {
+  return answer(
+    'INVALID_NAMESPACE',
+    `namespace is longer than ${limit} characters: worker '${worker}' must announce a shorter one.`,
+  )
+}
+
 export function timedOut(timeoutMs: number): JsonText {
   return answer('invocation_timeout', `No answer within ${timeoutMs} ms`)
 }

@@ -21,6 +21,11 @@ function sizeOf(frame: Frame): number {
 export function hold(engine: EngineState, connection: Connection, frame: Frame): void {
   connection.heldBytes += sizeOf(frame)
   if (connection.held.length >= engine.limits.heldFrames || connection.heldBytes > engine.limits.heldBytes) {
+    engine.log.warn('a connection was cut: it registers too much without announcing itself', {
+      worker_id: connection.id,
+      held: connection.held.length,
+      held_bytes: connection.heldBytes,
+    })
     engine.teardown(connection, 'too many registrations before the announce')
     return
   }

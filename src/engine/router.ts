@@ -4,6 +4,7 @@ import { ANNOUNCE_FUNCTION, announce } from './announce.ts'
 import { answer, answerProblem, cancel, findTarget, invoke } from './calls.ts'
 import type { Connection } from './connection.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
+import { isMilestone } from './notices.ts'
 import { hold, register } from './registrations.ts'
 import type { EngineState } from './state.ts'
 
@@ -91,7 +92,8 @@ function reattach(engine: EngineState, connection: Connection, frame: ReattachFr
     previous.link.end('cut')
     engine.teardown(previous, 'replaced by a new connection of the same worker')
   }
-  engine.directory.reclaim(connection.id, previousWorkerId, reattachToken)
+  const isKnown = engine.directory.reclaim(connection.id, previousWorkerId, reattachToken)
+  if (!isKnown) engine.log.debug('reattach ignored: the earlier connection is not known (any more)', fields)
 }
 
 /** A message that is no frame: counted, logged, and answered if someone waits for it. The connection stays. */
@@ -101,8 +103,7 @@ export function receiveProblem(engine: EngineState, connection: Connection, prob
   const count = (problems[problem.reason] ?? 0) + 1
   problems[problem.reason] = count
   engine.counters.problems++
-  // The first of a kind is worth a line; after that every power of ten is.
-  if (Number.isInteger(Math.log10(count))) {
+  if (isMilestone(count)) {
     engine.log.warn(`message dropped: ${problem.detail}`, {
       reason: problem.reason,
       worker_id: connection.id,

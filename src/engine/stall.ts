@@ -16,14 +16,14 @@ export function stallIfFull(engine: EngineState, target: Connection, source: Con
   }
   if (target.stalled.has(source)) return
   target.stalled.add(source)
-  source.link.pause()
+  if (++source.stalledBy === 1) source.link.pause()
 }
 
-/** Lets everyone go on who was held back for this connection. */
+/** Lets everyone go on who was held back for this connection and for no other. */
 export function release(target: Connection): void {
   const stalled = target.stalled
   if (stalled === undefined) return
   target.stalled = undefined
   target.cancelStall()
-  for (const source of stalled) source.link.resume()
+  for (const source of stalled) if (--source.stalledBy === 0) source.link.resume()
 }

@@ -18,6 +18,8 @@ export interface EngineCounters {
   lateResults: number
   /** Answers to void calls: expected, and dropped. */
   voidResults: number
+  /** Calls that wanted no answer and went nowhere. */
+  lostVoids: number
   /** Messages that could not be read. */
   problems: number
   /** Telemetry frames taken from worker sockets and `/otel`. */

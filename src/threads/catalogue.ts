@@ -18,7 +18,7 @@ import {
   type TriggerTypeRecord,
   type WorkerRecord,
 } from '../engine/directory/records.ts'
-import { findType } from '../engine/directory/triggers.ts'
+import { countBound, findType } from '../engine/directory/triggers.ts'
 import type { EngineState } from '../engine/state.ts'
 import type { ErrorBody } from '../protocol/frames.ts'
 
@@ -29,6 +29,12 @@ function eventOf(change: Change): CatalogueEvent | undefined {
   }
   if (change.change === 'workerChanged')
     return { kind: 'worker', event: change.event, workerId: change.workerId }
+  return undefined
+}
+
+/** The directory's own refusal of an ownerless binding. */
+function refusalIn(changes: readonly Change[]): ErrorBody | undefined {
+  for (const change of changes) if (change.change === 'ownerlessAnswered') return change.error
   return undefined
 }
 
@@ -64,9 +70,6 @@ export function createCatalogue(engine: EngineState): Catalogue {
   function typeRow(record: TriggerTypeRecord): TriggerTypeRow | undefined {
     const layer = providing(record)
     if (layer === undefined) return undefined
-    let instanceCount = 0
-    for (const binding of triggers.bindingsOfType.get(record.id) ?? [])
-      if (binding.provider === record) instanceCount++
     return {
       id: record.id,
       namespace: record.namespace,
@@ -74,7 +77,7 @@ export function createCatalogue(engine: EngineState): Catalogue {
       description: layer.definition.description,
       configurationSchema: layer.definition.triggerRequestFormat,
       requestSchema: layer.definition.callRequestFormat,
-      instanceCount,
+      instanceCount: countBound(triggers, record),
     }
   }
 
@@ -132,6 +135,21 @@ export function createCatalogue(engine: EngineState): Catalogue {
     for (const table of tables.values()) yield* table.values()
   }
 
+  /** Resolves with the provider's refusal; with nothing when it accepts, has gone, or does not answer in time. */
+  function waitForProvider(id: string): Promise<ErrorBody | undefined> {
+    const { promise, resolve } = Promise.withResolvers<ErrorBody | undefined>()
+    const settled = (error: ErrorBody | undefined): void => {
+      cancelWait()
+      engine.ownerless.delete(id)
+      // Its caller hears of the refusal; nobody would of a parked binding.
+      if (error !== undefined) engine.carryOut(directory.unregisterTrigger(id))
+      resolve(error)
+    }
+    const cancelWait = engine.clock.after(engine.limits.providerAnswerMs, () => settled(undefined))
+    engine.ownerless.set(id, settled)
+    return promise
+  }
+
   return {
     functions: () => rows(all(functions.byNamespace), functionRow),
     function(namespace, id) {
@@ -165,29 +183,20 @@ export function createCatalogue(engine: EngineState): Catalogue {
     },
 
     registerOwnerless(trigger) {
-      const { promise, resolve } = Promise.withResolvers<ErrorBody | undefined>()
       const { id } = trigger
-      const settled = (error: ErrorBody | undefined): void => {
-        cancelWait()
-        engine.ownerless.delete(id)
-        // Its caller hears of the refusal; nobody would of a parked binding.
-        if (error !== undefined) engine.carryOut(directory.unregisterTrigger(id))
-        resolve(error)
-      }
-      const cancelWait = engine.clock.after(engine.limits.providerAnswerMs, () => settled(undefined))
+      const changes = directory.registerTrigger({
+        ...trigger,
+        namespace: trigger.namespace ?? DEFAULT_NAMESPACE,
+        homeNamespace: DEFAULT_NAMESPACE,
+        ownerId: undefined,
+      })
+      const refusal = refusalIn(changes)
+      if (refusal !== undefined) return Promise.resolve(refusal)
+      // Whoever waits for the binding that is replaced has its answer: it was made.
       engine.ownerless.get(id)?.(undefined)
-      engine.ownerless.set(id, settled)
-      engine.carryOut(
-        directory.registerTrigger({
-          ...trigger,
-          namespace: trigger.namespace ?? DEFAULT_NAMESPACE,
-          homeNamespace: DEFAULT_NAMESPACE,
-          ownerId: undefined,
-        }),
-      )
-      // Parked: there is no provider whose answer could be waited for.
-      if (triggers.bindings.get(id)?.providerId === undefined) settled(undefined)
-      return promise
+      const answer = waitForProvider(id)
+      engine.carryOut(changes)
+      return answer
     },
 
     unregisterTrigger(id) {

@@ -3,18 +3,28 @@ import type { Transport } from '../../sdk/typescript/src/transport.ts'
 import type { LocalSide } from '../engine/links/local.ts'
 
 export function createLocalTransport(side: LocalSide): Transport {
+  let isOver = false
   return {
     engineKeepsDeadlines: true,
     open(receiver) {
+      // Asked for before `listen`, so that the receiver hears of the connection before it hears a frame.
+      queueMicrotask(() => {
+        if (!isOver) receiver.opened()
+      })
       side.listen({
         receive: frame => receiver.received(frame),
         problem: () => {},
         drained: () => {},
-        ended: () => receiver.closed(true),
+        ended() {
+          isOver = true
+          receiver.closed(true)
+        },
       })
-      queueMicrotask(() => receiver.opened())
     },
     send: frame => side.send(frame),
-    close: () => side.end('orderly'),
+    close() {
+      isOver = true
+      side.end('orderly')
+    },
   }
 }

@@ -1,44 +1,10 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of configuration files
 import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
 import { z } from 'zod'
 import { defaultSettings } from '../../src/config/complete.ts'
 import { readConfig } from '../../src/config/read.ts'
-import type { ConfigProblem, Environment, KnownWorkers, Settings } from '../../src/config/settings.ts'
-
-const httpSchema = z.strictObject({
-  port: z.int().min(0).max(65_535).default(3111),
-  host: z.string().default('127.0.0.1'),
-  verbose: z.boolean().default(false),
-  api_token: z.enum(['red', 'green']).optional(),
-  mode: z.enum(['fast', 'slow']).optional(),
-  cors: z.strictObject({ allowed_origins: z.array(z.string()) }).optional(),
-  adapter: z
-    .union([z.literal('memory'), z.strictObject({ name: z.string(), config: z.strictObject({ url: z.string() }) })])
-    .optional(),
-})
-
-const knownWorkers: KnownWorkers = new Map([
-  ['iii-http', { aliases: ['http'], schema: httpSchema, multiple: false }],
-  ['iii-echo', { aliases: [], schema: z.strictObject({ n: z.int().default(0) }), multiple: true }],
-])
-
-function read(text: string, env: Environment = {}) {
-  return readConfig(text, { env, path: '/project/config.yaml', knownWorkers, insecure: false })
-}
-
-function settings(text: string, env: Environment = {}): Settings {
-  const result = read(text, env)
-  if (!result.ok) throw new Error(`refused: ${JSON.stringify(result.problems)}`)
-  return result.settings
-}
-
-function problems(text: string, env: Environment = {}): readonly ConfigProblem[] {
-  const result = read(text, env)
-  if (result.ok) throw new Error('was not refused')
-  return result.problems
-}
-
-const places = (text: string, env: Environment = {}) =>
-  problems(text, env).map(({ line, column, path }) => `${line}:${column} ${path}`)
+import { knownWorkers, places, problems, settings } from './support.ts'
 
 const implicitListener = { host: '127.0.0.1', port: 49_134, handshake_timeout_ms: 10_000 }
 
@@ -83,29 +49,37 @@ describe('which workers start', () => {
   })
 
   test('a worker that is always on starts although the file does not list it', () => {
-    const always = new Map([...knownWorkers, ['iii-engine-functions', { aliases: [], schema: z.object({}), multiple: false }]])
+    const always = new Map([
+      ...knownWorkers,
+      ['iii-engine-functions', { aliases: [], schema: z.object({}), multiple: false }],
+    ])
     const result = readConfig('workers: []', { env: {}, path: '/c', knownWorkers: always, insecure: false })
     expect(result.ok && result.settings.workers.map(worker => worker.name)).toEqual(['iii-engine-functions'])
   })
 
   test('further instances get ids', () => {
-    const { workers } = settings('workers: [{ name: iii-echo }, { name: iii-echo, config: { n: 1 } }, { name: iii-echo }]')
+    const { workers } = settings(
+      'workers: [{ name: iii-echo }, { name: iii-echo, config: { n: 1 } }, { name: iii-echo }]',
+    )
     expect(workers.map(worker => worker.instance)).toEqual(['iii-echo', 'iii-echo#1', 'iii-echo#2'])
     expect(workers[1]?.config).toEqual({ n: 1 })
   })
 
   test('a declared listener replaces the implicit one, and there may be several', () => {
-    const text = 'workers:\n- name: iii-worker-manager\n  config: { port: 1 }\n- name: iii-worker-manager\n  config: { port: 2 }\n'
+    const text =
+      'workers:\n- name: iii-worker-manager\n  config: { port: 1 }\n- name: iii-worker-manager\n  config: { port: 2 }\n'
     expect(settings(text).listeners.map(listener => listener.port)).toEqual([1, 2])
   })
 
   test('two listeners on one address are refused', () => {
     const text = 'workers:\n- name: iii-worker-manager\n- name: iii-worker-manager\n'
-    expect(problems(text)[0]?.message).toContain('127.0.0.1:49134')
+    expect(problems(text)[0]?.message).toContain('same host and port')
   })
 
   test('workers of later versions and outside programs are accepted by name, with one warning each', () => {
-    const { workers, warnings } = settings('workers:\n- name: cron\n- name: my-worker\n  image: x/y:1\n- name: iii-htpp\n')
+    const { workers, warnings } = settings(
+      'workers:\n- name: cron\n- name: my-worker\n  image: x/y:1\n- name: iii-htpp\n',
+    )
     expect(workers).toEqual([])
     expect(warnings).toEqual([
       'cron (line 2) is not part of this version yet and is not started',
@@ -137,14 +111,18 @@ describe('duplicates', () => {
   }
 
   test('a worker that can run only once is refused the second time', () => {
-    expect(problems('workers: [{ name: http }, { name: http }]')[0]?.message).toStartWith('Duplicate worker configurations: ')
+    expect(problems('workers: [{ name: http }, { name: http }]')[0]?.message).toStartWith(
+      'Duplicate worker configurations: ',
+    )
   })
 })
 
 describe('the grace', () => {
   test('comes from the file, and the environment overrides it', () => {
     expect(settings('registration_namespace_grace_ms: 70').namespaceGraceMs).toBe(70)
-    expect(settings('registration_namespace_grace_ms: 70', { III_NAMESPACE_GRACE_MS: '0' }).namespaceGraceMs).toBe(0)
+    expect(
+      settings('registration_namespace_grace_ms: 70', { III_NAMESPACE_GRACE_MS: '0' }).namespaceGraceMs,
+    ).toBe(0)
     expect(settings('', { III_NAMESPACE_GRACE_MS: '' }).namespaceGraceMs).toBe(5000)
   })
 
@@ -152,7 +130,9 @@ describe('the grace', () => {
     const [problem] = problems('', { III_NAMESPACE_GRACE_MS: 'hunter2' })
     expect(problem?.message).toContain('III_NAMESPACE_GRACE_MS')
     expect(JSON.stringify(problem)).not.toContain('hunter2')
-    expect(defaultSettings({ env: { III_NAMESPACE_GRACE_MS: '-1' }, knownWorkers, insecure: false }).ok).toBe(false)
+    expect(defaultSettings({ env: { III_NAMESPACE_GRACE_MS: '-1' }, knownWorkers, insecure: false }).ok).toBe(
+      false,
+    )
   })
 })
 
@@ -186,15 +166,22 @@ describe('refusals', () => {
 
   test('an unknown key is named with its nearest neighbour, and with all keys when nothing is near', () => {
     expect(problems('wrokers: []')[0]?.suggestion).toBe("Did you mean 'workers'?")
-    expect(problems('workers: [{ name: http, config: { Verbose: 1 } }]')[0]?.suggestion).toBe("Did you mean 'verbose'?")
-    expect(problems('workers: [{ name: http, config: { xylophone: 1 } }]')[0]?.suggestion).toStartWith('Known keys: port, ')
+    expect(problems('workers: [{ name: http, config: { Verbose: 1 } }]')[0]?.suggestion).toBe(
+      "Did you mean 'verbose'?",
+    )
+    expect(problems('workers: [{ name: http, config: { xylophone: 1 } }]')[0]?.suggestion).toStartWith(
+      'Known keys: port, ',
+    )
     const adapter = 'workers: [{ name: http, config: { adapter: { name: a, config: { rul: b } } } }]'
     expect(problems(adapter).map(problem => problem.suggestion)).toContain("Did you mean 'url'?")
   })
 
   test('a wrong choice is answered with the choices', () => {
     const [problem] = problems('workers: [{ name: http, config: { mode: fats } }]')
-    expect(problem).toMatchObject({ message: 'must be one of fast, slow', suggestion: "Did you mean 'fast'?" })
+    expect(problem).toMatchObject({
+      message: 'must be one of fast, slow',
+      suggestion: "Did you mean 'fast'?",
+    })
   })
 
   test('what would leave a listener open is refused, not ignored', () => {
@@ -220,107 +207,86 @@ describe('refusals', () => {
   })
 
   test('a key called __proto__ is a key like others', () => {
-    expect(problems('workers: [{ name: http, config: { __proto__: { port: 1 } } }]')[0]?.path).toEndWith('config.__proto__')
+    expect(problems('workers: [{ name: http, config: { __proto__: { port: 1 } } }]')[0]?.path).toEndWith(
+      'config.__proto__',
+    )
     expect(({} as { port?: number }).port).toBeUndefined()
   })
 })
 
-describe('environment expansion', () => {
-  test('a set variable is used even if empty, a default where it is not set', () => {
-    const text = 'workers: [{ name: http, config: { host: "${A:x}", port: ${B:80} } }]'
-    expect(settings(text, { A: '', B: '81' }).workers[0]?.config).toMatchObject({ host: '', port: 81 })
-    expect(settings(text).workers[0]?.config).toMatchObject({ host: 'x', port: 80 })
-  })
-
-  test('a default may hold colons or nothing', () => {
-    const text = 'workers: [{ name: http, config: { host: "${A:a:b://c}", mode: ${B:}fast } }]'
-    expect(settings(text).workers[0]?.config).toMatchObject({ host: 'a:b://c', mode: 'fast' })
-  })
-
-  test('$${ stays a literal ${', () => {
-    expect(settings('workers: [{ name: http, config: { host: "$${A}${B}" } }]', { B: 'c' }).workers[0]?.config).toMatchObject({
-      host: '${A}c',
-    })
-  })
-
-  test('a number or boolean in quotes is read as such when it was written as a variable, and only then', () => {
-    const text = 'workers: [{ name: http, config: { port: "${P:3000}", verbose: "${V}" } }]'
-    expect(settings(text, { V: 'true' }).workers[0]?.config).toMatchObject({ port: 3000, verbose: true })
-    expect(places(text, { V: 'perhaps' })).toEqual(['1:62 workers[0].config.verbose'])
-    expect(places('workers: [{ name: http, config: { port: "3000" } }]')).toEqual(['1:41 workers[0].config.port'])
-    expect(settings('registration_namespace_grace_ms: "${G:9}"').namespaceGraceMs).toBe(9)
-  })
-
-  test('all missing variables are reported at once with their lines', () => {
-    const text = 'workers:\n  - name: ${ONE}\n    image: "${TWO}${ONE}"\n'
-    expect(places(text)).toEqual(['2:11 ', '3:13 ', '3:19 '])
-    expect(problems(text)[0]?.message).toBe("Environment variable 'ONE' not set and no default provided")
-  })
-
-  test('a variable that only a comment mentions is not needed', () => {
-    const text = '# ${A}\nworkers: # ${B}\n  - name: http\n    config: { host: "# ${C:c}" } # ${D:-x}\n'
-    expect(settings(text)).toMatchObject({ warnings: [], workers: [{ config: { host: '# c' } }] })
-    expect(places('workers: [{ name: "# ${A}" }]')).toEqual(['1:22 '])
-    expect(places('a: |\n  # ${A}\n')).toEqual(['2:5 '])
-  })
-
-  test('names of the object prototype are not variables', () => {
-    expect(problems('a: ${constructor}')[0]?.message).toContain("'constructor' not set")
-  })
-
-  test("the shell's ${NAME:-default} is warned about with its line", () => {
-    const { warnings, workers } = settings('workers:\n  - name: iii-echo\n    config: { n: ${N:-1} }\n')
-    expect(workers[0]?.config).toEqual({ n: -1 })
-    expect(warnings).toHaveLength(1)
-    expect(warnings[0]).toStartWith('line 3: ')
-  })
-
-  test('problems stand at their place in the file, not in the expanded text', () => {
-    const env = { A: 'one\n# two\n# three\n# four', B: 'a much longer value than its reference' }
-    const text = 'workers: # ${A}\n  - { name: iii-echo, image: "${B}", confg: 1 }\n  - { nam: 1 }\n'
-    expect(problems('a: 1 # ${A}\nb: 1', { A: 'x\n#y' }).map(problem => problem.line)).toEqual([1, 2])
-    expect(places(text.replace('one\n', ''), { ...env, A: 'one\n# two' })).toEqual([
-      '2:38 workers[0].confg',
-      '3:5 workers[1].name',
-      '3:7 workers[1].nam',
-    ])
-  })
-})
-
-describe('secrets', () => {
-  const secret = 'hunter22-hunter22'
-  const texts = [
-    'workers: [{ name: http, config: { port: ${S} } }]',
-    'workers: [{ name: http, config: { mode: ${S}, api_token: ${S} } }]',
-    'workers: [{ name: http, config: { ${S}: 1 } }]',
-    'workers: [{ name: http, config: { port: {${S}: {${S}: 1}} } }]',
-    '${S}: 1',
-    'a: !${S} b',
-    'a: *${S}',
-    'a: "\\${S}"',
-    'a: | ${S}\n b',
-    'a: {b: ${S}',
-    '? [${S}]\n: 1',
-    'workers: [{ name: ${S} }, { name: http }, { name: ${S}, x: 1 }]',
-    'workers: [{ name: "http", config: { port: "${S}" } }]',
+describe('whatever the text', () => {
+  const pieces = [
+    'workers:',
+    '\n',
+    '  ',
+    '- ',
+    'name: ',
+    'http',
+    '{',
+    '}',
+    '[',
+    ']',
+    ': ',
+    ',',
+    '"',
+    "'",
+    '|',
+    '>',
+    '&a ',
+    '*a',
+    '!',
+    '#',
   ]
-  for (const text of texts) {
-    test(`a value from the environment is not shown: ${text}`, () => {
-      expect(JSON.stringify(read(text, { S: secret }))).not.toContain('hunter')
-    })
-  }
+  const expansions = [
+    '${S}',
+    '${S:x}',
+    '${MISSING}',
+    '$${',
+    '${',
+    '<<',
+    '?',
+    '---',
+    'config:',
+    'workers:\n- name: ',
+    'workers: [{ name: http, config: {',
+    'port',
+    '1',
+    '\t',
+    '\u{1f600}',
+    '\ud800',
+    '\r\n',
+    '%',
+  ]
 
-  for (const value of ['[', '"', '}', '!!x', '@y', '- a\n- b', 'hunter22: hunter22', '*hunter22', '%hunter22']) {
-    test(`nor when it breaks the YAML around it: ${JSON.stringify(value)}`, () => {
-      const found = problems('workers:\n  - name: http\n    config: { host: ${S} }\n', { S: value })
-      expect(JSON.stringify(found)).not.toContain('hunter')
-      for (const problem of found) expect(problem.line).toBeWithin(2, 5)
-    })
-  }
-
-  test('values of secret keys in the file are not shown either', () => {
-    expect(JSON.stringify(problems('workers: [{ name: http, config: { api_token: gren } }]'))).not.toContain('gren"')
-    const [problem] = problems('workers: [{ name: http, config: { api_token: gren } }]')
-    expect(problem?.suggestion).toBeUndefined()
+  test('the answer is settings or problems with a place in the file, never a secret', () => {
+    const text = fc
+      .array(fc.constantFrom(...pieces, ...expansions), { maxLength: 40 })
+      .map(parts => parts.join(''))
+    const value = fc.constantFrom(
+      'hunter22',
+      '*hunter22',
+      'a: hunter22',
+      '"hunter22',
+      '!hunter22',
+      '',
+      '\nhunter22: [',
+      '{hunter22',
+    )
+    fc.assert(
+      fc.property(text, value, (raw, secret) => {
+        const result = readConfig(raw, { env: { S: secret }, path: '/c', knownWorkers, insecure: false })
+        if (result.ok) {
+          expect(JSON.stringify(result.settings.warnings)).not.toContain('hunter')
+          return
+        }
+        expect(JSON.stringify(result.problems)).not.toContain('hunter')
+        const lines = raw.split('\n')
+        for (const { line, column } of result.problems) {
+          expect(line).toBeWithin(1, lines.length + 1)
+          expect(column).toBeWithin(1, lines[line! - 1]!.length + 2)
+        }
+      }),
+      { numRuns: 3000 },
+    )
   })
 })

@@ -205,7 +205,7 @@ export function createClient(options: ClientOptions): WorkerClient {
     const timeoutMs = request.timeoutMs ?? defaultTimeoutMs
     const frame = frameOf({
       functionId,
-      data: toJsonText(request.payload ?? {}),
+      data: toJsonText(request.payload === undefined ? {} : request.payload),
       namespace: request.namespace,
       metadata: request.metadata === undefined ? undefined : toJsonText(request.metadata),
       timeoutMs,

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { CommandError, messageOf } from '../commandError.ts'
+import { exitCodes } from '../exitCodes.ts'
 import type { Terminal } from '../terminal.ts'
 
 export const CONFIG_FILE = 'config.yaml'
@@ -38,6 +39,9 @@ export async function chooseConfigFile(named: string | undefined, terminal: Term
     terminal.err(`note: ${compose} is there, but this version does not read it yet\n`)
   if (terminal.interactive) {
     const answer = await terminal.ask(`${searched}. Create ${path}? [Y/n] `)
+    if (answer === undefined) {
+      throw new CommandError('interrupted', { causes: [searched], exitCode: exitCodes.interrupted })
+    }
     if (!/^\s*(y|yes)?\s*$/i.test(answer)) {
       throw new CommandError('there is no configuration file', {
         causes: [searched],

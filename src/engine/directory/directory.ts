@@ -4,13 +4,13 @@
  */
 import type { ErrorBody } from '../../protocol/frames.ts'
 import { limits as defaultLimits, type Limits } from '../../protocol/limits.ts'
+import { shortened } from '../notices.ts'
 import { append, type Change, note } from './changes.ts'
 import {
   claimFunction,
   createFunctionTable,
   type FunctionTable,
   findFunction,
-  functionKey,
   releaseFunction,
 } from './functions.ts'
 import {
@@ -18,6 +18,7 @@ import {
   type BindingRecord,
   DEFAULT_NAMESPACE,
   type FunctionDefinition,
+  keyIn,
   type Lost,
   type TriggerTypeDefinition,
   type WorkerRecord,
@@ -39,7 +40,7 @@ export interface Joining {
   ipAddress: string | undefined
 }
 
-export type NewBinding = Omit<BindingRecord, 'provider' | 'providerId' | 'parkedReason'>
+export type NewBinding = Omit<BindingRecord, 'provider' | 'providerId' | 'refusedBy' | 'parkedReason'>
 
 export interface Directory {
   readonly workers: ReadonlyMap<string, WorkerRecord>
@@ -89,22 +90,68 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
   const names = new Map<string, string>()
   const lost = new Map<string, Lost>()
 
-  function refuse(worker: WorkerRecord, what: string, id: string, reason: string): Change[] {
+  function refuse(worker: WorkerRecord, what: string, fullId: string, reason: string): Change[] {
+    const id = shortened(fullId)
     worker.refusals.push({ what, id, reason, atMs: now() })
     if (worker.refusals.length > limits.refusalsKept) worker.refusals.shift()
     const name = worker.announcement?.name
     return [note('warn', `${what} refused: ${reason}`, { id, worker_id: worker.id, worker_name: name })]
   }
 
-  /** The reason why an id cannot be registered, if there is one. */
-  function objection(worker: WorkerRecord, id: string): string | undefined {
-    if (id.trim() === '') return 'the id is blank'
-    if (id.length > limits.nameLength) return `the id is longer than ${limits.nameLength} characters`
-    const held = worker.functions.size + worker.triggerTypes.size + worker.bindings.size
-    if (!worker.builtIn && held >= limits.registrationsPerConnection) {
-      return `the connection has ${limits.registrationsPerConnection} registrations already`
+  /** What is wrong with the names of a registration, if something is. An absent name is in order. */
+  function faultIn(names: Readonly<Record<string, string | undefined>>): string | undefined {
+    for (const [name, value] of Object.entries(names)) {
+      if (value?.trim() === '') return `its ${name} is blank`
+      if (value !== undefined && value.length > limits.nameLength) {
+        return `its ${name} is longer than ${limits.nameLength} characters`
+      }
     }
     return undefined
+  }
+
+  function isFull(worker: WorkerRecord): boolean {
+    const held = worker.functions.size + worker.triggerTypes.size + worker.bindings.size
+    return !worker.builtIn && held >= limits.registrationsPerConnection
+  }
+
+  const FULL = `the connection has ${limits.registrationsPerConnection} registrations already`
+
+  /** Why a binding cannot be kept. Ownerless bindings have one bound together. */
+  function objectionTo(binding: NewBinding, owner: WorkerRecord | undefined): string | undefined {
+    const { id, triggerType, functionId, namespace, triggerNamespace } = binding
+    const fault = faultIn({
+      id,
+      'trigger type': triggerType,
+      'function id': functionId,
+      namespace,
+      'trigger namespace': triggerNamespace,
+    })
+    const known = triggers.bindings.get(id)
+    if (fault !== undefined) return fault
+    if (owner === undefined) {
+      const isReplaced = known !== undefined && triggers.ownerless.has(known)
+      const isFullOfThem = triggers.ownerless.size >= limits.registrationsPerConnection
+      return isFullOfThem && !isReplaced
+        ? `there are ${limits.registrationsPerConnection} ownerless triggers already`
+        : undefined
+    }
+    return isFull(owner) && (known === undefined || !owner.bindings.has(known)) ? FULL : undefined
+  }
+
+  /** Uses up a lost worker's right to a name or an id; false when there is none (any more). */
+  function takesBack(
+    worker: WorkerRecord,
+    kind: 'name' | 'function',
+    namespace: string,
+    id: string,
+  ): boolean {
+    const { reclaims } = worker
+    if (reclaims === undefined || reclaims.untilMs < now()) return false
+    const key = keyIn(namespace, id)
+    if (kind === 'function') return reclaims.functionKeys.delete(key)
+    if (reclaims.nameKey !== key) return false
+    reclaims.nameKey = undefined
+    return true
   }
 
   function releaseName(worker: WorkerRecord): void {
@@ -113,22 +160,21 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
   }
 
   function claimName(worker: WorkerRecord, namespace: string, name: string): Change[] {
-    const key = functionKey(namespace, name)
+    const key = keyIn(namespace, name)
     if (worker.nameKey === key) return []
+    const reclaims = takesBack(worker, 'name', namespace, name)
     const holder = names.get(key)
-    if (holder !== undefined && holder !== worker.id) {
-      if (worker.reclaims?.nameKey !== key) {
-        return [{ change: 'workerRejected', workerId: worker.id, namespace, name, ownerId: holder }]
-      }
-      const stranger = workers.get(holder)
-      if (stranger !== undefined) stranger.nameKey = undefined
+    if (holder !== undefined && !reclaims) {
+      return [{ change: 'workerRejected', workerId: worker.id, namespace, name, ownerId: holder }]
     }
+    const stranger = holder === undefined ? undefined : workers.get(holder)
+    if (stranger !== undefined) stranger.nameKey = undefined
     releaseName(worker)
     names.set(key, worker.id)
     worker.nameKey = key
-    return holder !== undefined && holder !== worker.id
-      ? [{ change: 'workerRejected', workerId: holder, namespace, name, ownerId: worker.id }]
-      : []
+    return stranger === undefined
+      ? []
+      : [{ change: 'workerRejected', workerId: stranger.id, namespace, name, ownerId: worker.id }]
   }
 
   function remember(worker: WorkerRecord, token: string): void {
@@ -138,9 +184,19 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     }
     const functionKeys = new Set<string>()
     for (const record of worker.functions) {
-      if (record.owner?.workerId === worker.id) functionKeys.add(functionKey(record.namespace, record.id))
+      if (record.owner?.workerId === worker.id) functionKeys.add(keyIn(record.namespace, record.id))
     }
     lost.set(worker.id, { token, untilMs: now() + limits.reclaimMs, nameKey: worker.nameKey, functionKeys })
+  }
+
+  function refuseTrigger(binding: NewBinding, owner: WorkerRecord | undefined, reason: string): Change[] {
+    const { id, triggerType, functionId } = binding
+    const error = { code: 'trigger_registration_failed', message: `Trigger refused: ${reason}.` }
+    if (owner === undefined) return [{ change: 'ownerlessAnswered', id, error }]
+    return [
+      ...refuse(owner, 'trigger', id, reason),
+      { change: 'triggerRefused', workerId: owner.id, id, triggerType, functionId, error },
+    ]
   }
 
   return {
@@ -190,7 +246,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       if (entry === undefined || worker === undefined || entry.token !== token || entry.untilMs < now())
         return false
       lost.delete(previousId)
-      worker.reclaims = entry
+      worker.reclaims = { ...entry, untilMs: now() + limits.reclaimMs }
       return true
     },
 
@@ -225,9 +281,11 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         ]
       }
       const known = findFunction(functions, namespace, id)
-      const reason = known !== undefined && worker.functions.has(known) ? undefined : objection(worker, id)
+      const isNew = known === undefined || !worker.functions.has(known)
+      const reason = faultIn({ id }) ?? (isNew && isFull(worker) ? FULL : undefined)
       if (reason !== undefined) return refuse(worker, 'function', id, reason)
-      const changes = claimFunction(functions, workers, worker, definition)
+      const reclaims = takesBack(worker, 'function', namespace, id)
+      const changes = claimFunction(functions, workers, worker, definition, reclaims)
       for (const change of changes) {
         if (change.change !== 'functionRejected') continue
         const refused = workers.get(change.workerId)
@@ -247,14 +305,11 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     registerTriggerType(workerId, definition) {
       const worker = workers.get(workerId)
       if (worker === undefined) return []
-      const known = findType(triggers, definition.namespace, definition.id)
-      const reason =
-        definition.namespace.trim() === ''
-          ? 'its namespace is blank'
-          : known !== undefined && worker.triggerTypes.has(known)
-            ? undefined
-            : objection(worker, definition.id)
-      if (reason !== undefined) return refuse(worker, 'trigger type', definition.id, reason)
+      const { id, namespace } = definition
+      const known = findType(triggers, namespace, id)
+      const isNew = known === undefined || !worker.triggerTypes.has(known)
+      const reason = faultIn({ id, namespace }) ?? (isNew && isFull(worker) ? FULL : undefined)
+      if (reason !== undefined) return refuse(worker, 'trigger type', id, reason)
       return registerType(triggers, worker, definition)
     },
 
@@ -273,21 +328,15 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     registerTrigger(binding) {
       const owner = binding.ownerId === undefined ? undefined : workers.get(binding.ownerId)
       if (binding.ownerId !== undefined && owner === undefined) return []
-      const known = triggers.bindings.get(binding.id)
-      const reason =
-        owner === undefined || (known !== undefined && owner.bindings.has(known))
-          ? undefined
-          : objection(owner, binding.id)
-      if (owner !== undefined && reason !== undefined) {
-        const { id, triggerType, functionId } = binding
-        const error = { code: 'trigger_registration_failed', message: `Trigger refused: ${reason}.` }
-        return [
-          ...refuse(owner, 'trigger', id, reason),
-          { change: 'triggerRefused', workerId: owner.id, id, triggerType, functionId, error },
-        ]
+      const reason = objectionTo(binding, owner)
+      if (reason !== undefined) return refuseTrigger(binding, owner, reason)
+      const unbound = {
+        provider: undefined,
+        providerId: undefined,
+        refusedBy: undefined,
+        parkedReason: undefined,
       }
-      const record = { ...binding, provider: undefined, providerId: undefined, parkedReason: undefined }
-      return addBinding(triggers, workers, record)
+      return addBinding(triggers, workers, { ...binding, ...unbound })
     },
 
     unregisterTrigger(id) {

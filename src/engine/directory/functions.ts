@@ -26,10 +26,6 @@ export function createFunctionTable(): FunctionTable {
   return { inDefault, byNamespace: new Map([[DEFAULT_NAMESPACE, inDefault]]) }
 }
 
-export function functionKey(namespace: string, id: string): string {
-  return `${namespace}\0${id}`
-}
-
 export function findFunction(
   table: FunctionTable,
   namespace: string | undefined,
@@ -84,12 +80,13 @@ function rejected(record: FunctionRecord, workerId: string, ownerId: string): Ch
   return { change: 'functionRejected', workerId, namespace: record.namespace, functionId: record.id, ownerId }
 }
 
-/** Registers a function for a worker, or refuses it. */
+/** Registers a function for a worker, or refuses it. `reclaims`: it was this worker's and it may have it back. */
 export function claimFunction(
   table: FunctionTable,
   workers: ReadonlyMap<string, WorkerRecord>,
   worker: WorkerRecord,
   definition: FunctionDefinition,
+  reclaims: boolean,
 ): Change[] {
   const layer: FunctionLayer = { workerId: worker.id, definition }
   const record = recordFor(table, definition.namespace, definition.id)
@@ -106,9 +103,8 @@ export function claimFunction(
   }
   const holder = workers.get(owner.workerId)
   record.waiting = record.waiting.filter(other => other.workerId !== worker.id)
-  const reclaimed = worker.reclaims?.functionKeys.has(functionKey(record.namespace, record.id)) === true
   const lastWins = worker.legacy && holder?.legacy === true
-  if (!reclaimed && !lastWins) {
+  if (!reclaims && !lastWins) {
     record.waiting.push(layer)
     return [rejected(record, worker.id, owner.workerId)]
   }
@@ -116,7 +112,7 @@ export function claimFunction(
   record.owner = layer
   const fields = { function_id: record.id, namespace: record.namespace, from: owner.workerId, to: worker.id }
   const changes = [changed(record), note('warn', 'a function id changed hands', fields)]
-  if (reclaimed) changes.push(rejected(record, owner.workerId, worker.id))
+  if (reclaims) changes.push(rejected(record, owner.workerId, worker.id))
   return changes
 }
 

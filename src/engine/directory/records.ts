@@ -39,16 +39,19 @@ export interface WorkerRecord {
   readonly triggerTypes: Set<TriggerTypeRecord>
   readonly bindings: Set<BindingRecord>
   readonly refusals: Refusal[]
-  /** Names and function keys that were this worker's before it lost its connection. */
+  /** What was this worker's before it lost its connection, as far as it has not taken it back. */
   reclaims: Lost | undefined
 }
 
-/** What a lost worker held, for the case that it comes back with its token. */
+/**
+ * What a lost worker held, for the case that it comes back with its token. Each thing can be taken back once and
+ * until the time is over: a right that lasted would let two owners push each other out for ever.
+ */
 export interface Lost {
   readonly token: string
   readonly untilMs: number
-  readonly nameKey: string | undefined
-  readonly functionKeys: ReadonlySet<string>
+  nameKey: string | undefined
+  readonly functionKeys: Set<string>
 }
 
 export interface FunctionDefinition {
@@ -126,7 +129,14 @@ export interface BindingRecord {
   readonly ownerId: string | undefined
   provider: TriggerTypeRecord | undefined
   providerId: string | undefined
+  /** The provider that refused it; not asked again before it registers the type anew. */
+  refusedBy: string | undefined
   parkedReason: string | undefined
+}
+
+/** One key for what lives in a namespace: functions, trigger types, worker names. */
+export function keyIn(namespace: string, id: string): string {
+  return `${namespace}\0${id}`
 }
 
 export function answering(record: FunctionRecord): FunctionLayer | undefined {

@@ -9,6 +9,7 @@ import { append, type Change, note } from './changes.ts'
 import {
   type BindingRecord,
   DEFAULT_NAMESPACE,
+  keyIn,
   providing,
   type TriggerTypeDefinition,
   type TriggerTypeRecord,
@@ -18,12 +19,13 @@ import {
 export interface TriggerTable {
   readonly types: Map<string, Map<string, TriggerTypeRecord>>
   readonly bindings: Map<string, BindingRecord>
-  /** Bindings by trigger type id, whatever the namespace: the ones a change of a provider can concern. */
-  readonly bindingsOfType: Map<string, Set<BindingRecord>>
+  /** Bindings by each type they would take, bound to it or not: the ones a change of its provider concerns. */
+  readonly candidates: Map<string, Set<BindingRecord>>
+  readonly ownerless: Set<BindingRecord>
 }
 
 export function createTriggerTable(): TriggerTable {
-  return { types: new Map(), bindings: new Map(), bindingsOfType: new Map() }
+  return { types: new Map(), bindings: new Map(), candidates: new Map(), ownerless: new Set() }
 }
 
 /** The built-in worker that usually provides a type, for the log line of a parked binding. */
@@ -45,13 +47,28 @@ export function findType(table: TriggerTable, namespace: string, id: string): Tr
   return table.types.get(namespace)?.get(id)
 }
 
+/** Namespaces in which a provider is looked for, in this order. */
+function providerNamespaces(binding: BindingRecord): string[] {
+  const { triggerNamespace, homeNamespace } = binding
+  if (triggerNamespace !== undefined) return [triggerNamespace]
+  return homeNamespace === DEFAULT_NAMESPACE ? [DEFAULT_NAMESPACE] : [homeNamespace, DEFAULT_NAMESPACE]
+}
+
 function resolve(table: TriggerTable, binding: BindingRecord): TriggerTypeRecord | undefined {
-  if (binding.triggerNamespace !== undefined)
-    return findType(table, binding.triggerNamespace, binding.triggerType)
-  return (
-    findType(table, binding.homeNamespace, binding.triggerType) ??
-    findType(table, DEFAULT_NAMESPACE, binding.triggerType)
-  )
+  for (const namespace of providerNamespaces(binding)) {
+    const type = findType(table, namespace, binding.triggerType)
+    if (type !== undefined) return type
+  }
+  return undefined
+}
+
+/** Bindings that are bound to a type now. */
+export function countBound(table: TriggerTable, type: TriggerTypeRecord): number {
+  let count = 0
+  for (const binding of table.candidates.get(keyIn(type.namespace, type.id)) ?? []) {
+    if (binding.provider === type) count++
+  }
+  return count
 }
 
 function bind(binding: BindingRecord, providerId: string): Change {
@@ -71,6 +88,17 @@ function park(binding: BindingRecord, reason: string): Change {
   })
 }
 
+/** Parks a binding for want of a provider. An ownerless one has no answer to wait for then. */
+function parkForWant(binding: BindingRecord): Change[] {
+  binding.refusedBy = undefined
+  const parked = park(binding, `no worker provides trigger type '${binding.triggerType}'`)
+  return binding.ownerId === undefined ? [parked, accepted(binding)] : [parked]
+}
+
+function accepted(binding: BindingRecord): Change {
+  return { change: 'ownerlessAnswered', id: binding.id, error: undefined }
+}
+
 /** Brings one binding to the provider its type has now. `replay`: a type that was registered just now. */
 function settleBinding(
   table: TriggerTable,
@@ -81,32 +109,36 @@ function settleBinding(
   const type = resolve(table, binding)
   const providerId = type && providing(type)?.workerId
   const before = binding.providerId
+  const isReplayed = type !== undefined && type === replay
+  if (binding.refusedBy !== undefined && binding.refusedBy === providerId && !isReplayed) return []
   if (type === binding.provider && providerId === before) {
-    return providerId !== undefined && type === replay ? [bind(binding, providerId)] : []
+    return providerId !== undefined && isReplayed ? [bind(binding, providerId)] : []
   }
   const changes: Change[] = []
   if (before !== undefined && before !== gone && before !== providerId) {
     changes.push({ change: 'unbind', providerId: before, binding })
   }
   if (type === undefined || providerId === undefined) {
-    changes.push(park(binding, `no worker provides trigger type '${binding.triggerType}'`))
+    append(changes, parkForWant(binding))
     return changes
   }
   binding.provider = type
   binding.providerId = providerId
+  binding.refusedBy = undefined
   binding.parkedReason = undefined
   changes.push(bind(binding, providerId))
   return changes
 }
 
+/** Settles every binding that a change of this type's provider concerns. */
 function settle(
   table: TriggerTable,
-  typeId: string,
+  type: TriggerTypeRecord,
   gone: string | undefined,
   replay: TriggerTypeRecord | undefined,
 ): Change[] {
   const changes: Change[] = []
-  for (const binding of table.bindingsOfType.get(typeId) ?? []) {
+  for (const binding of table.candidates.get(keyIn(type.namespace, type.id)) ?? []) {
     append(changes, settleBinding(table, binding, gone, replay))
   }
   return changes
@@ -131,7 +163,7 @@ export function registerType(
   const others = record.layers.filter(other => other.workerId !== worker.id)
   record.layers = worker.builtIn ? [layer, ...others] : [...others, layer]
   worker.triggerTypes.add(record)
-  return settle(table, definition.id, undefined, record)
+  return settle(table, record, undefined, record)
 }
 
 /** Takes a worker's layer of a type away and settles its bindings. `gone`: the worker itself has left. */
@@ -148,7 +180,7 @@ export function unregisterType(
     types?.delete(record.id)
     if (types?.size === 0) table.types.delete(record.namespace)
   }
-  return settle(table, record.id, gone ? worker.id : undefined, undefined)
+  return settle(table, record, gone ? worker.id : undefined, undefined)
 }
 
 /** Adds a binding, or puts it in the place of the one with the same id. */
@@ -161,6 +193,7 @@ export function addBinding(
   const changes: Change[] = []
   if (previous !== undefined) {
     forget(table, workers, previous)
+    if (previous.ownerId === undefined && binding.ownerId !== undefined) changes.push(accepted(previous))
     const provider = resolve(table, binding)
     const providerId = provider && providing(provider)?.workerId
     const moved = previous.triggerType !== binding.triggerType || previous.providerId !== providerId
@@ -169,15 +202,24 @@ export function addBinding(
     }
   }
   table.bindings.set(binding.id, binding)
-  const ofType = table.bindingsOfType.get(binding.triggerType)
-  if (ofType === undefined) table.bindingsOfType.set(binding.triggerType, new Set([binding]))
-  else ofType.add(binding)
-  if (binding.ownerId !== undefined) workers.get(binding.ownerId)?.bindings.add(binding)
-  append(changes, settleBinding(table, binding, undefined, undefined))
-  if (binding.providerId === undefined && binding.parkedReason === undefined) {
-    changes.push(park(binding, `no worker provides trigger type '${binding.triggerType}'`))
+  for (const namespace of providerNamespaces(binding)) {
+    const key = keyIn(namespace, binding.triggerType)
+    const others = table.candidates.get(key)
+    if (others === undefined) table.candidates.set(key, new Set([binding]))
+    else others.add(binding)
   }
+  bindingsOfOwner(table, workers, binding)?.add(binding)
+  const settled = settleBinding(table, binding, undefined, undefined)
+  append(changes, binding.providerId === undefined ? parkForWant(binding) : settled)
   return changes
+}
+
+function bindingsOfOwner(
+  table: TriggerTable,
+  workers: ReadonlyMap<string, WorkerRecord>,
+  { ownerId }: BindingRecord,
+): Set<BindingRecord> | undefined {
+  return ownerId === undefined ? table.ownerless : workers.get(ownerId)?.bindings
 }
 
 function forget(
@@ -186,10 +228,13 @@ function forget(
   binding: BindingRecord,
 ): void {
   table.bindings.delete(binding.id)
-  const ofType = table.bindingsOfType.get(binding.triggerType)
-  ofType?.delete(binding)
-  if (ofType?.size === 0) table.bindingsOfType.delete(binding.triggerType)
-  if (binding.ownerId !== undefined) workers.get(binding.ownerId)?.bindings.delete(binding)
+  for (const namespace of providerNamespaces(binding)) {
+    const key = keyIn(namespace, binding.triggerType)
+    const others = table.candidates.get(key)
+    others?.delete(binding)
+    if (others?.size === 0) table.candidates.delete(key)
+  }
+  bindingsOfOwner(table, workers, binding)?.delete(binding)
 }
 
 export function removeBinding(
@@ -198,9 +243,11 @@ export function removeBinding(
   binding: BindingRecord,
 ): Change[] {
   forget(table, workers, binding)
-  return binding.providerId === undefined
-    ? []
-    : [{ change: 'unbind', providerId: binding.providerId, binding }]
+  const changes: Change[] = binding.ownerId === undefined ? [accepted(binding)] : []
+  if (binding.providerId !== undefined) {
+    changes.push({ change: 'unbind', providerId: binding.providerId, binding })
+  }
+  return changes
 }
 
 /**
@@ -224,7 +271,10 @@ export function providerAnswered(
   const changes: Change[] = []
   if (error !== undefined) {
     if (workers.get(providerId)?.builtIn === true) forget(table, workers, binding)
-    else changes.push(park(binding, `refused by its provider: ${error.code}`))
+    else {
+      binding.refusedBy = providerId
+      changes.push(park(binding, `refused by its provider: ${error.code}`))
+    }
   }
   if (binding.ownerId === undefined) {
     changes.push({ change: 'ownerlessAnswered', id: binding.id, error })

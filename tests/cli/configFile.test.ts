@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'bun:test'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CommandError } from '../../src/cli/commandError.ts'
+import { chooseConfigFile, readConfigFile } from '../../src/cli/serve/configFile.ts'
+import { readConfig } from '../../src/config/read.ts'
+import { fakeTerminal, temporaryFolder } from './support.ts'
+
+describe('the configuration file', () => {
+  test('is found in the working directory or the nearest folder above it', async () => {
+    using folder = temporaryFolder()
+    const inner = join(folder.path, 'a/b')
+    mkdirSync(inner, { recursive: true })
+    writeFileSync(join(folder.path, 'config.yaml'), '')
+    expect(await chooseConfigFile(undefined, fakeTerminal({ cwd: inner }))).toBe(
+      join(folder.path, 'config.yaml'),
+    )
+    writeFileSync(join(folder.path, 'a/config.yaml'), '')
+    expect(await chooseConfigFile(undefined, fakeTerminal({ cwd: inner }))).toBe(
+      join(folder.path, 'a/config.yaml'),
+    )
+  })
+
+  test('that is named is taken relative to the working directory, and not looked for elsewhere', async () => {
+    using folder = temporaryFolder()
+    writeFileSync(join(folder.path, 'other.yaml'), '')
+    expect(await chooseConfigFile('other.yaml', fakeTerminal({ cwd: folder.path }))).toBe(
+      join(folder.path, 'other.yaml'),
+    )
+  })
+})
+
+describe('a missing file, with nobody to ask', () => {
+  for (const named of [undefined, 'mine.yaml']) {
+    test(`${named ?? 'unnamed'}: a starter is written, and a note names its absolute path`, async () => {
+      using folder = temporaryFolder()
+      const terminal = fakeTerminal({ cwd: folder.path })
+      const path = await chooseConfigFile(named, terminal)
+      expect(path).toBe(join(folder.path, named ?? 'config.yaml'))
+      expect(terminal.stderr()).toContain(path)
+      expect(terminal.stdout()).toBe('')
+      const text = readFileSync(path, 'utf8')
+      expect(text).toEndWith('\nworkers: []\n')
+      expect(readConfig(text, { env: {}, knownWorkers: new Map(), insecure: false, path }).ok).toBe(true)
+    })
+  }
+
+  test('a compose file nearby is mentioned', async () => {
+    using folder = temporaryFolder()
+    writeFileSync(join(folder.path, 'worker-compose.yaml'), '')
+    const terminal = fakeTerminal({ cwd: folder.path })
+    await chooseConfigFile(undefined, terminal)
+    expect(terminal.stderr()).toContain(join(folder.path, 'worker-compose.yaml'))
+  })
+
+  test('a folder that is not there is not made', async () => {
+    using folder = temporaryFolder()
+    const chosen = chooseConfigFile('no/such/config.yaml', fakeTerminal({ cwd: folder.path }))
+    await expect(chosen).rejects.toThrow(CommandError)
+    expect(existsSync(join(folder.path, 'no'))).toBe(false)
+  })
+})
+
+describe('a missing file, on a terminal', () => {
+  test.each(['', 'y', 'Y', 'yes', ' y '])('the answer %j writes the starter', async answer => {
+    using folder = temporaryFolder()
+    const terminal = fakeTerminal({ cwd: folder.path, answer })
+    const path = await chooseConfigFile(undefined, terminal)
+    expect(terminal.stderr()).toContain('[Y/n]')
+    expect(existsSync(path)).toBe(true)
+  })
+
+  test.each(['n', 'no', 'never', 'x'])(
+    'the answer %j writes nothing and fails with exit code 1',
+    async answer => {
+      using folder = temporaryFolder()
+      const error = await chooseConfigFile(undefined, fakeTerminal({ cwd: folder.path, answer })).catch(
+        thrown => thrown,
+      )
+      expect(error).toBeInstanceOf(CommandError)
+      expect(error.exitCode).toBe(1)
+      expect(existsSync(join(folder.path, 'config.yaml'))).toBe(false)
+    },
+  )
+})
+
+test('leaving the question writes nothing and ends with exit code 130', async () => {
+  using folder = temporaryFolder()
+  const terminal = fakeTerminal({ cwd: folder.path, answer: undefined })
+  const error = await chooseConfigFile(undefined, terminal).catch(thrown => thrown)
+  expect(error).toBeInstanceOf(CommandError)
+  expect(error.exitCode).toBe(130)
+  expect(existsSync(join(folder.path, 'config.yaml'))).toBe(false)
+})
+
+test('a path that is not a readable file is named', () => {
+  using folder = temporaryFolder()
+  expect(() => readConfigFile(folder.path)).toThrow(folder.path)
+})
