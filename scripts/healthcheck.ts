@@ -4,12 +4,13 @@
  *
  *     III_HEALTH_URL    the worker listener, http://127.0.0.1:49134/ when not set
  */
-const url = process.env['III_HEALTH_URL'] ?? 'http://127.0.0.1:49134/'
+const url = process.env.III_HEALTH_URL ?? 'http://127.0.0.1:49134/'
 
 async function complaint(): Promise<string | undefined> {
   try {
     const answer = await fetch(url, { signal: AbortSignal.timeout(2000) })
-    if (!answer.headers.has('x-iii-capabilities')) return `something that is not the engine answers (${answer.status})`
+    if (!answer.headers.has('x-iii-capabilities'))
+      return `something that is not the engine answers (${answer.status})`
     return answer.status === 400 ? undefined : `the listener answers ${answer.status} instead of 400`
   } catch (error) {
     return error instanceof Error ? error.message : String(error)

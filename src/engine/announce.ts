@@ -89,9 +89,14 @@ export function announce(engine: EngineState, connection: Connection, frame: Inv
     )
   }
   connection.takesSmallMessagesOnly = takesSmallMessagesOnly(announcement, data.features)
-  engine.carryOut(engine.directory.announce(connection.id, namespace, announcement))
+  const changes = engine.directory.announce(connection.id, namespace, announcement)
+  engine.carryOut(changes.filter(change => change.change !== 'workerChanged'))
   const accepted = isLive(connection)
-  if (accepted) fixNamespace(engine, connection, namespace)
+  if (accepted) {
+    fixNamespace(engine, connection, namespace)
+    // Told last: who hears of the worker finds what it has registered.
+    engine.carryOut(changes.filter(change => change.change === 'workerChanged'))
+  }
   respond(undefined, asJsonText(`{"success":${accepted}}`))
 }
 

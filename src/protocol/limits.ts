@@ -19,11 +19,11 @@ export const limits = {
   stallMs: 1000,
   /** A connection whose output makes no progress for this long is cut (`guarantees.md` 5). */
   writeDeadlineMs: 10_000,
-  /** Silence after which the engine pings a socket, and as long again until it is closed. */
+  /** Silence after which a socket is closed. It is pinged up to 16 s before, so that only a dead peer stays silent. */
   idleTimeoutMs: 120_000,
   /** Worker connections from one address at once. */
   connectionsPerAddress: 16_384,
-  /** Time for complete request headers of an upgrade (`protocol.md` 1.2). */
+  /** Time for complete request headers of an upgrade (`protocol.md` 1.2); Bun's own, it looks every 4 s. */
   handshakeTimeoutMs: 10_000,
   /** Time the engine waits for an announce before a connection's namespace is fixed to `default`. */
   namespaceGraceMs: 5000,

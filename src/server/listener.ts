@@ -5,18 +5,19 @@
  *     GET /otel   telemetry frames of a worker process; counted
  *     else        404
  */
+import { isUtf8 } from 'node:buffer'
 import type { Server, ServerWebSocket } from 'bun'
 import type { Clock } from '../clock/clock.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Log } from '../log/log.ts'
 import { createListenError, explainListenFailure } from '../net/listenError.ts'
 import { isLoopbackHost } from '../net/loopback.ts'
+import type { Frame, FrameProblem } from '../protocol/frames.ts'
 import { decodeJson } from '../protocol/json/decode.ts'
-import { limits } from '../protocol/limits.ts'
-import type { LinkReceiver } from '../protocol/link.ts'
+import { limits as defaultLimits } from '../protocol/limits.ts'
 import type { ListenerSettings } from './config.ts'
 import { isAllowedOrigin } from './origin.ts'
-import { createSocketLink, type SocketLink } from './socketLink.ts'
+import { createSocketLink, NO_STATUS, type SocketLink } from './socketLink.ts'
 import { isTelemetry } from './telemetry.ts'
 import type { Turn } from './turn.ts'
 
@@ -24,7 +25,6 @@ interface SocketData {
   readonly kind: 'worker' | 'telemetry'
   readonly ipAddress: string
   link: SocketLink | undefined
-  receiver: LinkReceiver | undefined
 }
 
 type Socket = ServerWebSocket<SocketData>
@@ -48,6 +48,9 @@ export interface ListenerParts {
 
 /** Bun sets TCP_NODELAY on accepted sockets; saying so spares clients 40 ms per small write (`protocol-0.25.md` 2.1). */
 const HEADERS = { 'x-iii-capabilities': 'tcp-nodelay' }
+
+/** The empty name keeps Bun from selecting the first sub-protocol a client offers. */
+const UPGRADE_HEADERS = { ...HEADERS, 'sec-websocket-protocol': '' }
 
 function refuse(status: number, text: string, headers: Record<string, string> = {}): Response {
   return new Response(`${text}\n`, {
@@ -78,12 +81,33 @@ function upgradeFault(headers: Headers): string | undefined {
   return undefined
 }
 
+/** A binary message that is no telemetry counts as text (`protocol.md` 1.3). */
+function decodeBinary(message: Buffer): Frame | FrameProblem | undefined {
+  if (isUtf8(message)) return decodeJson(message.toString('utf8'))
+  return {
+    type: 'problem',
+    reason: 'not_utf8',
+    detail: 'the binary message is neither telemetry nor UTF-8',
+    about: undefined,
+    invocationId: undefined,
+    functionId: undefined,
+  }
+}
+
 export function listen(settings: ListenerSettings, parts: ListenerParts): Listener {
   const { engine, turn, clock, log } = parts
+  const { limits } = engine.state
   const place = { listener: 'iii-worker-manager', host: settings.host, port: settings.port }
   if (!isLoopbackHost(settings.host) && !parts.insecure && settings.insecure !== true) {
     throw createListenError('insecure_bind', place)
   }
+  if (settings.handshake_timeout_ms !== defaultLimits.handshakeTimeoutMs) {
+    log.warn('handshake_timeout_ms has no effect: the time for request headers is fixed in this version', {
+      handshake_timeout_ms: settings.handshake_timeout_ms,
+      in_effect: defaultLimits.handshakeTimeoutMs,
+    })
+  }
+  const sockets = new Set<Socket>()
   const perAddress = new Map<string, number>()
   let accepting = true
 
@@ -107,45 +131,46 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
       return refuse(503, `There are ${limits.connectionsPerAddress} connections from this address already.`)
     }
     const kind = path === '/' ? 'worker' : 'telemetry'
-    const data: SocketData = { kind, ipAddress, link: undefined, receiver: undefined }
-    return server.upgrade(request, { data, headers: HEADERS })
+    const data: SocketData = { kind, ipAddress, link: undefined }
+    return server.upgrade(request, { data, headers: UPGRADE_HEADERS })
       ? undefined
       : refuse(400, 'The upgrade failed.')
   }
 
   function opened(socket: Socket): void {
     const { data } = socket
+    sockets.add(socket)
     perAddress.set(data.ipAddress, (perAddress.get(data.ipAddress) ?? 0) + 1)
     if (data.kind === 'telemetry') return
-    const link = createSocketLink(socket, turn, clock, backlog =>
-      log.warn('a worker that does not read was cut', { ip_address: data.ipAddress, unread_bytes: backlog }),
-    )
+    const link = createSocketLink(socket, {
+      turn,
+      clock,
+      limits,
+      cutSlowReader: backlog =>
+        log.warn('a worker that does not read was cut', {
+          ip_address: data.ipAddress,
+          unread_bytes: backlog,
+        }),
+      guard: deliver => guarded(deliver)(),
+    })
     data.link = link
-    const { receiver } = engine.connect(link, { builtIn: false, ipAddress: data.ipAddress })
-    link.receiver = receiver
-    data.receiver = receiver
+    link.receiver = engine.connect(link, { builtIn: false, ipAddress: data.ipAddress }).receiver
   }
 
   function received(socket: Socket, message: string | Buffer<ArrayBuffer>): void {
-    const { receiver } = socket.data
-    let text: string
-    if (typeof message === 'string') {
-      text = message
-    } else if (isTelemetry(message)) {
+    if (typeof message !== 'string' && isTelemetry(message)) {
       engine.state.counters.telemetryFrames++
       return
-    } else {
-      text = message.toString('utf8')
     }
-    if (receiver === undefined) return
-    const frame = decodeJson(text)
-    if (frame === undefined) return
-    if (frame.type === 'problem') receiver.problem(frame)
-    else receiver.receive(frame)
+    const { link } = socket.data
+    if (link === undefined) return
+    const frame = typeof message === 'string' ? decodeJson(message) : decodeBinary(message)
+    if (frame !== undefined) link.received(frame)
   }
 
   function closed(socket: Socket): void {
     const { data } = socket
+    sockets.delete(socket)
     const count = (perAddress.get(data.ipAddress) ?? 1) - 1
     if (count === 0) perAddress.delete(data.ipAddress)
     else perAddress.set(data.ipAddress, count)
@@ -172,7 +197,8 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
     server = Bun.serve<SocketData>({
       hostname: settings.host,
       port: settings.port,
-      idleTimeout: Math.min(255, Math.ceil(settings.handshake_timeout_ms / 1000)),
+      // For a connection that was answered and sends no further request; headers have Bun's own limit of 10 s.
+      idleTimeout: Math.ceil(defaultLimits.handshakeTimeoutMs / 1000),
       fetch: upgrade,
       error: () => refuse(500, 'Internal error'),
       websocket: {
@@ -199,6 +225,12 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
       accepting = false
     },
     async stop() {
+      accepting = false
+      // Bun would close them with 1001, after which old clients do not come back (`protocol.md` 1.5, 1.7.10).
+      for (const socket of [...sockets]) {
+        if (socket.data.kind === 'telemetry') socket.close(NO_STATUS)
+        else socket.terminate()
+      }
       await server.stop(true)
     },
   }

@@ -7,42 +7,63 @@
  *
  * While open, what was sent in a turn leaves in one burst at its end. While blocked, frames wait here, in order;
  * the socket's own buffer holds little, so the bound on the backlog is ours.
+ *
+ * A paused socket reads no more, but what was read already still comes (up to half a MiB and one message). Those
+ * frames are held here until the link goes on.
  */
 import type { ServerWebSocket } from 'bun'
 import type { Clock } from '../clock/clock.ts'
+import type { Frame, FrameProblem } from '../protocol/frames.ts'
 import { encodeJson } from '../protocol/json/encode.ts'
-import { limits } from '../protocol/limits.ts'
+import type { Limits } from '../protocol/limits.ts'
 import type { Link, LinkEnd, LinkReceiver } from '../protocol/link.ts'
 import type { Turn } from './turn.ts'
 
 export interface SocketLink extends Link {
-  /** Whom to tell of drains and the end. */
+  /** Who gets what comes in, and is told of drains and the end. */
   receiver: LinkReceiver | undefined
+  /** A message has come over the socket. */
+  received(message: Frame | FrameProblem): void
   /** The socket can take more. */
   drained(): void
   /** The socket is closed. */
   closed(): void
 }
 
+export interface SocketLinkParts {
+  readonly turn: Turn
+  readonly clock: Clock
+  readonly limits: Limits
+  /** Told when the link is cut because the far side does not read; `backlog` in bytes. */
+  readonly cutSlowReader: (backlog: number) => void
+  /** Runs deliveries so that a fault in one of them harms nobody else. */
+  readonly guard: (deliver: () => void) => void
+}
+
 /** A Close frame without status (`protocol.md` 1.5); Bun's default would be 1000, after which old clients stay away. */
-const NO_STATUS = 0
+export const NO_STATUS = 0
 const BLOCKED = -1
 const DROPPED = 0
 
-export function createSocketLink(
-  socket: ServerWebSocket<unknown>,
-  turn: Turn,
-  clock: Clock,
-  cutSlowReader: (backlog: number) => void,
-): SocketLink {
+/** From this many messages on, what has left is cut from the queue's front: a slow reader's queue is never empty. */
+const QUEUE_FRONT = 1024
+
+export function createSocketLink(socket: ServerWebSocket<unknown>, parts: SocketLinkParts): SocketLink {
+  const { turn, clock, limits, cutSlowReader, guard } = parts
   let queue: string[] = []
   let head = 0
   let queuedBytes = 0
+  /** Bytes in the socket's own buffer, when it was last looked at. */
+  let bufferedBytes = 0
   let flushing = false
   let blocked = false
   let wasFull = false
   let paused = false
+  let held: (Frame | FrameProblem)[] = []
+  let delivering = false
   let state: 'open' | 'closing' | 'ended' = 'open'
+  let socketIsClosed = false
+  let toldOfEnd = false
   let cancelDeadline = (): void => {}
 
   function flush(): void {
@@ -50,11 +71,12 @@ export function createSocketLink(
     if (blocked || state === 'ended') return
     if (queue.length - head === 1) sendNext()
     else socket.cork(sendAll)
-    if (head === queue.length) {
-      queue = []
+    if (head === queue.length || (head > QUEUE_FRONT && head * 2 > queue.length)) {
+      queue = queue.slice(head)
       head = 0
     }
     if (state === 'closing' && queue.length === 0 && !blocked) close()
+    else tellDrained()
   }
 
   function sendAll(): void {
@@ -67,45 +89,92 @@ export function createSocketLink(
     queuedBytes -= message.length
     const status = socket.send(message)
     if (status === BLOCKED) block()
-    else if (status === DROPPED && message.length > 0 && socket.readyState === WebSocket.OPEN) end('cut')
+    else if (status === DROPPED && socket.readyState === WebSocket.OPEN) cut()
   }
 
   function block(): void {
     blocked = true
+    bufferedBytes = socket.getBufferedAmount()
+    noteFull()
     cancelDeadline()
-    cancelDeadline = clock.after(limits.writeDeadlineMs, () => slow())
+    cancelDeadline = clock.after(limits.writeDeadlineMs, slow)
   }
 
   function slow(): void {
+    if (state === 'ended') return
     cutSlowReader(backlog())
-    end('cut')
+    cut()
   }
 
   function backlog(): number {
-    return blocked ? queuedBytes + socket.getBufferedAmount() : queuedBytes
+    return queuedBytes + bufferedBytes
+  }
+
+  function noteFull(): void {
+    if (backlog() >= limits.outboundHighWaterBytes) wasFull = true
+  }
+
+  function tellDrained(): void {
+    if (!wasFull || blocked || state !== 'open' || backlog() >= limits.outboundHighWaterBytes / 2) return
+    wasFull = false
+    guard(() => link.receiver?.drained())
+  }
+
+  function forget(): void {
+    state = 'ended'
+    queue = []
+    head = 0
+    queuedBytes = 0
+    bufferedBytes = 0
+    cancelDeadline()
   }
 
   function close(): void {
-    state = 'ended'
-    cancelDeadline()
+    forget()
     socket.close(NO_STATUS)
   }
 
-  function end(how: LinkEnd): void {
-    if (state === 'ended') return
-    if (how === 'orderly') {
-      if (state === 'closing') return
-      state = 'closing'
-      if (paused) link.resume()
-      if (queue.length === 0 && !blocked) close()
-      return
-    }
-    if (state === 'closing') return
-    state = 'ended'
-    queue = []
-    queuedBytes = 0
-    cancelDeadline()
+  function cut(): void {
+    forget()
+    ignoreInput()
     socket.terminate()
+  }
+
+  function ignoreInput(): void {
+    held = []
+    paused = false
+  }
+
+  /** Once, when every frame that had come was delivered. */
+  function tellOfEnd(): void {
+    if (toldOfEnd) return
+    toldOfEnd = true
+    guard(() => link.receiver?.ended())
+  }
+
+  function deliver(message: Frame | FrameProblem): void {
+    if (message.type === 'problem') link.receiver?.problem(message)
+    else link.receiver?.receive(message)
+  }
+
+  function deliverHeld(): void {
+    delivering = false
+    let next = 0
+    const messages = held
+    while (next < messages.length && !paused && held === messages) {
+      const message = messages[next++]!
+      guard(() => deliver(message))
+    }
+    if (held === messages) held = messages.slice(next)
+    if (paused) return
+    if (socketIsClosed) tellOfEnd()
+    else if (state !== 'ended') socket.resume()
+  }
+
+  function deliverHeldSoon(): void {
+    if (delivering) return
+    delivering = true
+    turn.atEnd(deliverHeld)
   }
 
   const link: SocketLink = {
@@ -116,12 +185,10 @@ export function createSocketLink(
       const message = encodeJson(frame)
       queue.push(message)
       queuedBytes += message.length
-      if (queuedBytes > limits.outboundHighWaterBytes) {
-        wasFull = true
-        if (queuedBytes > limits.outboundBytes) {
-          slow()
-          return
-        }
+      noteFull()
+      if (backlog() > limits.outboundBytes) {
+        slow()
+        return
       }
       if (flushing || blocked) return
       flushing = true
@@ -139,10 +206,31 @@ export function createSocketLink(
     resume() {
       if (!paused) return
       paused = false
-      if (state !== 'ended') socket.resume()
+      if (held.length > 0 || socketIsClosed) deliverHeldSoon()
+      else if (state !== 'ended' && !delivering) socket.resume()
     },
 
-    end,
+    end(how: LinkEnd) {
+      if (state === 'closing') return
+      const wasPaused = paused
+      ignoreInput()
+      if (state === 'ended') {
+        if (socketIsClosed) deliverHeldSoon()
+      } else if (how === 'cut') {
+        cut()
+      } else {
+        state = 'closing'
+        // Or the far side's own close would not be seen.
+        if (wasPaused) socket.resume()
+        if (queue.length === 0 && !blocked) close()
+      }
+    },
+
+    received(message) {
+      if (state !== 'open') return
+      if (paused || held.length > 0) held.push(message)
+      else deliver(message)
+    },
 
     drained() {
       if (!blocked) return
@@ -152,20 +240,16 @@ export function createSocketLink(
         return
       }
       blocked = false
+      bufferedBytes = 0
       cancelDeadline()
-      if (queue.length > 0 || state === 'closing') flush()
-      if (wasFull && backlog() < limits.outboundHighWaterBytes / 2) {
-        wasFull = false
-        link.receiver?.drained()
-      }
+      flush()
     },
 
     closed() {
-      state = 'ended'
-      queue = []
-      queuedBytes = 0
-      cancelDeadline()
-      link.receiver?.ended()
+      socketIsClosed = true
+      forget()
+      // A close can come from within `send` or `end`; the receiver is told in a turn of its own.
+      if (!paused) deliverHeldSoon()
     },
   }
   return link

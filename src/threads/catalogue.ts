@@ -114,9 +114,10 @@ export function createCatalogue(engine: EngineState): Catalogue {
       connectedAtMs: worker.connectedAtMs,
       activeInvocations: connection?.executing.size ?? 0,
       ipAddress: worker.ipAddress,
-      functions: rows(answered, functionRow),
-      triggerTypes: rows(worker.triggerTypes, typeRow),
-      bindings: [...worker.bindings].map(bindingRow),
+      functionCount: answered.length,
+      functions: () => rows(answered, functionRow),
+      triggerTypes: () => rows(worker.triggerTypes, typeRow),
+      bindings: () => [...worker.bindings].map(bindingRow),
       refusals: worker.refusals,
       problems: connection?.counters.problems ?? {},
     }

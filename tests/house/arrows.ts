@@ -3,7 +3,7 @@
  *
  *     main → cli → threads → config → server → engine → protocol
  *                     │                                    ↑
- *                     └────→ workers ────→ sdk ────────────┘        clock, log: at the bottom
+ *                     └────→ workers ────→ sdk ────────────┘        clock, log, net: at the bottom
  *
  * A worker knows the SDK's client and what goes over a wire, never the engine: that is what lets it run in a process
  * of its own.
@@ -14,16 +14,17 @@ import type { Import, SourceFile } from './imports.ts'
 const allowed: Readonly<Record<string, readonly string[]>> = {
   clock: [],
   log: [],
+  net: [],
   protocol: ['clock', 'log'],
   engine: ['protocol', 'clock', 'log'],
   storage: ['protocol', 'clock', 'log'],
-  server: ['engine', 'protocol', 'clock', 'log'],
+  server: ['engine', 'protocol', 'net', 'clock', 'log'],
   // The settings of a listener are described where they are used.
-  config: ['server', 'protocol', 'log'],
+  config: ['server', 'protocol', 'net', 'log'],
   sdk: ['protocol', 'clock'],
-  workers: ['sdk', 'protocol', 'clock', 'log'],
-  threads: ['server', 'engine', 'storage', 'config', 'workers', 'sdk', 'protocol', 'clock', 'log'],
-  cli: ['threads', 'server', 'engine', 'config', 'sdk', 'protocol', 'clock', 'log'],
+  workers: ['sdk', 'protocol', 'net', 'clock', 'log'],
+  threads: ['server', 'engine', 'storage', 'config', 'workers', 'sdk', 'protocol', 'net', 'clock', 'log'],
+  cli: ['threads', 'server', 'engine', 'config', 'sdk', 'protocol', 'net', 'clock', 'log'],
   main: ['cli', 'log'],
   examples: ['sdk'],
 }
@@ -55,6 +56,8 @@ export function complaintAbout({ from, to, specifier }: Import): string | undefi
     if (!pureAreas.has(area) || !isPlatformModule(specifier)) return undefined
     return `${from} imports ${specifier}: ${area} is pure, pass in what it needs from the platform`
   }
+  // Everyone may know the project's own version.
+  if (to === 'package.json') return undefined
   const target = areaOf(to)
   if (target === 'main')
     return `${from} imports ${to}: nothing imports the entry, loading it runs the program`

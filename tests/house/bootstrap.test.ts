@@ -91,8 +91,16 @@ function calls(): string[] {
   return lines.filter(line => line !== '' && !line.includes('--version'))
 }
 
-const node = Bun.which('node')
+const node = findNode()
 const runtimes = [['Bun', process.execPath], ...(node === null ? [] : [['Node', node]])] as [string, string][]
+
+/** The program called `node`, unless it is Bun: `bun run` stands in for it where there is none. */
+function findNode(): string | null {
+  const program = Bun.which('node')
+  if (program === null) return null
+  const answer = Bun.spawnSync([program, '-p', 'process.versions.bun'])
+  return answer.stdout.toString().trim() === 'undefined' ? program : null
+}
 
 describe.each(runtimes)('started by %s', (_, runtime) => {
   test('fetches the pinned Bun through npm, installs, and runs the script with its arguments and exit code', async () => {

@@ -3,7 +3,16 @@
  * are not shown; every COPY, RUN, the entry point and the health check are, with the Bun that runs this test.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildImage, type Image, isIgnored, readInstructions } from './dockerfile.ts'
@@ -24,7 +33,7 @@ workers:
 `
 
 let folder: string
-let env: Record<string, string>
+let env: Record<string, string | undefined>
 let image: Image
 
 beforeAll(() => {
@@ -35,7 +44,8 @@ beforeAll(() => {
   chmodSync(folder, 0o755)
   chmodSync(join(folder, 'home'), 0o777)
   writeFileSync(join(folder, 'etc', 'config.yaml'), openConfig)
-  env = { PATH: `${join(folder, 'bin')}:/usr/bin:/bin`, HOME: join(folder, 'home') }
+  // The rest of the environment says how this machine reaches a registry.
+  env = { ...process.env, PATH: `${join(folder, 'bin')}:/usr/bin:/bin`, HOME: join(folder, 'home') }
   image = buildImage({ context: root, target: join(folder, 'stages'), env })
 }, 120_000)
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -49,6 +59,12 @@ const inImage = (command: string[], more: Record<string, string> = {}) =>
     stdout: 'pipe',
     stderr: 'pipe',
   })
+
+/** What a program prints when it is up. */
+async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const { value } = await stream.getReader().read()
+  return new TextDecoder().decode(value)
+}
 
 describe('the image', () => {
   test('is built in stages, and its base is named by version', () => {
@@ -68,16 +84,26 @@ describe('the image', () => {
     for (const needed of ['src/main.ts', 'node_modules/zod', 'LICENSE', 'scripts/container.sh']) {
       expect([needed, has(needed)]).toEqual([needed, true])
     }
-    for (const spare of ['tests', 'bench', 'examples', 'node_modules/typescript', 'scripts/test.ts', '.git']) {
+    for (const spare of [
+      'tests',
+      'bench',
+      'examples',
+      'node_modules/typescript',
+      'scripts/test.ts',
+      '.git',
+    ]) {
       expect([spare, has(spare)]).toEqual([spare, false])
     }
   })
 
   test('starts with a mounted configuration, is healthy, and stops on SIGTERM with code 0', async () => {
-    const engine = inImage([...image.entrypoint, '--json'], { III_CONFIG: join(folder, 'etc', 'config.yaml') })
+    const engine = inImage([...image.entrypoint, '--json'], {
+      III_CONFIG: join(folder, 'etc', 'config.yaml'),
+    })
     try {
-      const { value } = await engine.stdout.pipeThrough(new TextDecoderStream()).getReader().read()
-      const { addresses } = JSON.parse(value ?? '') as { addresses: Record<string, string> }
+      const { addresses } = JSON.parse(await firstLine(engine.stdout)) as {
+        addresses: Record<string, string>
+      }
       const worker = Object.values(addresses).find(address => address.startsWith('ws:'))
       const III_HEALTH_URL = `${worker?.replace('ws:', 'http:')}/`
       const check = inImage(image.healthcheck, { III_HEALTH_URL })
@@ -89,22 +115,36 @@ describe('the image', () => {
   })
 
   test('is unhealthy when nothing listens, or something else does', async () => {
-    const stranger = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response('hi', { status: 400 }) })
+    const stranger = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: () => new Response('hi', { status: 400 }),
+    })
     const url = `http://127.0.0.1:${stranger.port}/`
     const wrong = inImage(image.healthcheck, { III_HEALTH_URL: url })
-    expect(await new Response(wrong.stdout).text()).toContain('something that is not the engine answers (400)')
+    expect(await new Response(wrong.stdout).text()).toContain(
+      'something that is not the engine answers (400)',
+    )
     await stranger.stop(true)
     const dead = inImage(image.healthcheck, { III_HEALTH_URL: url })
     expect(await dead.exited).toBe(1)
   })
 
-  test('says how to open it when no configuration is mounted, and stays on loopback', async () => {
-    // The port is taken on purpose: what matters is said before, and the engine ends by itself.
-    const engine = inImage([...image.entrypoint, '--no-such-flag'], { III_CONFIG: join(folder, 'etc', 'none.yaml') })
-    const [text, code] = [await new Response(engine.stderr).text(), await engine.exited]
+  test('says how to open it when no configuration is mounted, and what it says works', async () => {
+    // A wrong flag ends the engine before it binds the ports of the defaults, which may be taken here.
+    const closed = inImage([...image.entrypoint, '--no-such-flag'], { III_CONFIG: join(folder, 'none.yaml') })
+    const [text, code] = [await new Response(closed.stderr).text(), await closed.exited]
+    expect(code).toBe(2)
     expect(text).toContain('this container is closed')
     expect(text).toContain('docker run -v "$PWD/config.yaml:/etc/iii/config.yaml:ro"')
-    expect(code).toBe(2)
+
+    const advised = /^ {4}workers:\n(?: {6}.*\n)+/m.exec(text)?.[0].replaceAll(/port: \d+/g, 'port: 0') ?? ''
+    expect(advised).toContain('0.0.0.0')
+    writeFileSync(join(folder, 'advised.yaml'), advised.replaceAll(/^ {4}/gm, ''))
+    const open = inImage([...image.entrypoint, '--json'], { III_CONFIG: join(folder, 'advised.yaml') })
+    expect(await firstLine(open.stdout)).toContain('ws://0.0.0.0:')
+    open.kill('SIGTERM')
+    expect(await open.exited).toBe(0)
   })
 
   test('passes other commands on', async () => {

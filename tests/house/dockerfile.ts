@@ -54,7 +54,7 @@ export interface Build {
   /** An empty folder for the stages. */
   target: string
   /** Environment of the RUN steps. */
-  env: Record<string, string>
+  env: Record<string, string | undefined>
 }
 
 /** Carries out all stages and returns the last one. Throws on an instruction that it does not know. */
@@ -82,7 +82,7 @@ interface Surroundings {
   context: string
   dockerignore: string
   stages: ReadonlyMap<string, Image>
-  env: Record<string, string>
+  env: Record<string, string | undefined>
 }
 
 function carryOut(image: Image, name: string, text: string, around: Surroundings): void {
@@ -125,7 +125,8 @@ function copy(image: Image, words: string[], { context, dockerignore, stages }: 
   const stageName = words[0]?.startsWith('--from=') ? words.shift()!.slice('--from='.length) : undefined
   const from = stageName === undefined ? context : stages.get(stageName)?.root
   const to = words.pop()
-  if (from === undefined || to === undefined || words.length === 0) throw new Error(`cannot COPY ${words.join(' ')}`)
+  if (from === undefined || to === undefined || words.length === 0)
+    throw new Error(`cannot COPY ${words.join(' ')}`)
   const target = join(image.root, posix.resolve(image.workdir, to))
   const kept = (path: string) => stageName !== undefined || !isIgnored(dockerignore, path)
   for (const word of words) {

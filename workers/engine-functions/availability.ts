@@ -16,6 +16,9 @@ interface FunctionFilter {
   readonly worker: string | undefined
 }
 
+/** Functions by namespace and id, with the name of the worker that answers. */
+type Answerers = ReadonlyMap<string, string>
+
 function filterOf(config: JsonText): FunctionFilter {
   const value = fromJsonText(config) as { prefix?: unknown; worker?: unknown } | null
   const text = (part: unknown): string | undefined =>
@@ -26,6 +29,25 @@ function filterOf(config: JsonText): FunctionFilter {
 function passes(filter: FunctionFilter, id: string, workerName: string): boolean {
   if (filter.prefix !== undefined && !id.startsWith(filter.prefix)) return false
   return filter.worker === undefined || filter.worker === workerName
+}
+
+function idOf(key: string): string {
+  return key.slice(key.indexOf('\0') + 1)
+}
+
+/** What one filter lets through of the functions before and after a burst of changes. */
+function difference(
+  filter: FunctionFilter,
+  before: Answerers,
+  after: Answerers,
+): { added: string[]; removed: string[] } {
+  const isIn = (answerers: Answerers, key: string): boolean => {
+    const name = answerers.get(key)
+    return name !== undefined && passes(filter, idOf(key), name)
+  }
+  const onlyIn = (one: Answerers, other: Answerers): string[] =>
+    [...one.keys()].filter(key => isIn(one, key) && !isIn(other, key)).map(idOf)
+  return { added: onlyIn(after, before), removed: onlyIn(before, after) }
 }
 
 export interface Availability {
@@ -43,11 +65,12 @@ export function watchAvailability(
 ): Availability {
   const functionBindings = new Map<string, { binding: Binding; filter: FunctionFilter }>()
   const workerBindings = new Map<string, Binding>()
-  /** Names of the workers behind the functions known last, by namespace and id. */
-  let known = new Map<string, string>()
+  /** The functions as they were when they were last told of. */
+  let known: Answerers = new Map()
+  /** Functions that changed since then, if only in their description. */
+  let touched = new Set<string>()
   let cancelTimer: (() => void) | undefined
-
-  const keyOf = (row: FunctionRow): string => `${row.namespace}\0${row.id}`
+  let isStopped = false
 
   function fire(binding: Binding, data: JsonText): void {
     const call: TextCall = {
@@ -60,42 +83,61 @@ export function watchAvailability(
       baggage: undefined,
     }
     client.call(call, error => {
-      if (error !== undefined)
-        log.warn('a registry change was not taken', { trigger_id: binding.id, ...error })
+      if (error === undefined) return
+      log.warn('a registry change was not taken', { trigger_id: binding.id, ...error })
     })
   }
 
-  function snapshot(): Map<string, string> {
-    return new Map(catalogue.functions().map(row => [keyOf(row), row.workerName]))
+  function answerersOf(rows: readonly FunctionRow[]): Answerers {
+    return new Map(rows.map(row => [`${row.namespace}\0${row.id}`, row.workerName]))
+  }
+
+  /** The payload for one filter; `undefined` when nothing that it lets through has changed. */
+  function payloadFor(
+    filter: FunctionFilter,
+    rows: readonly FunctionRow[],
+    before: Answerers,
+    after: Answerers,
+    changed: ReadonlySet<string>,
+  ): JsonText | undefined {
+    const { added, removed } = difference(filter, before, after)
+    const isTouched = (key: string): boolean =>
+      passes(filter, idOf(key), after.get(key) ?? before.get(key) ?? '')
+    if (added.length === 0 && removed.length === 0 && ![...changed].some(isTouched)) return undefined
+    const functions = rows.filter(row => passes(filter, row.id, row.workerName)).map(summaryOf)
+    return toJsonText({ event: 'functions_changed', functions, added, removed })
   }
 
   function fireFunctions(): void {
     cancelTimer = undefined
     const rows = catalogue.functions().sort(byText(row => row.id))
-    const present = new Map(rows.map(row => [keyOf(row), row.workerName]))
-    const idOf = (key: string): string => key.slice(key.indexOf('\0') + 1)
-    const added = [...present].filter(([key]) => !known.has(key))
-    const removed = [...known].filter(([key]) => !present.has(key))
-    known = present
+    const before = known
+    const after = answerersOf(rows)
+    const changed = touched
+    known = after
+    touched = new Set()
+    // Bindings with the same filter share one payload: it can hold every function there is.
+    const payloads = new Map<string, JsonText | undefined>()
     for (const { binding, filter } of functionBindings.values()) {
-      const wanted = ([key, name]: [string, string]): boolean => passes(filter, idOf(key), name)
-      const isFiltered = filter.prefix !== undefined || filter.worker !== undefined
-      if (isFiltered && !added.some(wanted) && !removed.some(wanted)) continue
-      const functions = rows.filter(row => passes(filter, row.id, row.workerName)).map(summaryOf)
-      const ids = (list: [string, string][]): string[] => list.filter(wanted).map(([key]) => idOf(key))
-      fire(
-        binding,
-        toJsonText({ event: 'functions_changed', functions, added: ids(added), removed: ids(removed) }),
-      )
+      const key = JSON.stringify(filter)
+      if (!payloads.has(key)) payloads.set(key, payloadFor(filter, rows, before, after, changed))
+      const payload = payloads.get(key)
+      if (payload !== undefined) fire(binding, payload)
     }
+  }
+
+  function fireWorkers(event: string, workerId: string): void {
+    if (isStopped) return
+    const data = toJsonText({ event, worker_id: workerId })
+    for (const binding of workerBindings.values()) fire(binding, data)
   }
 
   const unwatch = catalogue.watch(event => {
     if (event.kind === 'worker') {
-      if (workerBindings.size === 0) return
-      const data = toJsonText({ event: event.event, worker_id: event.workerId })
-      for (const binding of workerBindings.values()) fire(binding, data)
+      // Not at once: a worker that leaves takes its bindings along, and those are about to be unbound.
+      if (workerBindings.size > 0) queueMicrotask(() => fireWorkers(event.event, event.workerId))
     } else if (functionBindings.size > 0) {
+      touched.add(`${event.namespace}\0${event.id}`)
       cancelTimer ??= clock.after(limits.changeCoalesceMs, fireFunctions)
     }
   })
@@ -103,7 +145,7 @@ export function watchAvailability(
   return {
     functions: {
       bind(binding) {
-        if (functionBindings.size === 0) known = snapshot()
+        if (functionBindings.size === 0) known = answerersOf(catalogue.functions())
         functionBindings.set(binding.id, { binding, filter: filterOf(binding.config) })
       },
       unbind: binding => void functionBindings.delete(binding.id),
@@ -113,6 +155,7 @@ export function watchAvailability(
       unbind: binding => void workerBindings.delete(binding.id),
     },
     stop() {
+      isStopped = true
       unwatch()
       cancelTimer?.()
     },

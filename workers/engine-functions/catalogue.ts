@@ -60,10 +60,11 @@ export interface WorkerRow {
   readonly connectedAtMs: number
   readonly activeInvocations: number
   readonly ipAddress: string | undefined
-  /** Ids this worker answers, with their namespaces. */
-  readonly functions: readonly FunctionRow[]
-  readonly triggerTypes: readonly TriggerTypeRow[]
-  readonly bindings: readonly BindingRow[]
+  readonly functionCount: number
+  /** What it answers, provides and has bound; made when asked for, a list of workers does not need them. */
+  functions(): FunctionRow[]
+  triggerTypes(): TriggerTypeRow[]
+  bindings(): BindingRow[]
   readonly refusals: readonly { what: string; id: string; reason: string; atMs: number }[]
   /** Messages that could not be read, by reason. */
   readonly problems: Readonly<Record<string, number>>

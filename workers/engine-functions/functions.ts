@@ -4,7 +4,6 @@ import { fromJsonText, type JsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { Catalogue, FunctionRow } from './catalogue.ts'
 import {
-  byText,
   includesFolded,
   invalidArguments,
   notFound,
@@ -79,9 +78,8 @@ export function listFunctions(catalogue: Catalogue, input: unknown): unknown {
     .filter(row => !prefix || row.id.startsWith(prefix))
     .filter(row => names.length === 0 || names.includes(row.workerName))
     .filter(row => !term || includesFolded(row.id, term) || includesFolded(row.description, term))
-    .sort(byText(row => `${row.id}\0${row.namespace}`))
-  if (term) rows.sort((a, b) => rank(a, term) - rank(b, term))
-  const part = page(rows, row => `${row.namespace}/${row.id}`, limit, cursor)
+  const place = (row: FunctionRow): string => `${term ? rank(row, term) : ''}\0${row.id}\0${row.namespace}`
+  const part = page(rows, place, limit, cursor)
   return { functions: part.rows.map(summaryOf), next_cursor: part.next_cursor }
 }
 
@@ -96,6 +94,7 @@ export function detailOf(catalogue: Catalogue, row: FunctionRow): Record<string,
     metadata: value(row.metadata),
     registered_triggers: catalogue
       .bindingsOfFunction(row.namespace, row.id)
+      .filter(binding => binding.parkedReason === undefined)
       .map(binding => ({ id: binding.id, trigger_type: binding.triggerType, config: value(binding.config) })),
     overrides: row.overrides,
     waiting: row.waiting.length === 0 ? undefined : row.waiting,

@@ -31,20 +31,25 @@ export function invalidArguments(message: string): HandlerError {
   return new HandlerError('INVALID_ARGUMENTS', message)
 }
 
-/** Cuts a sorted list; `key` gives the value a cursor names. */
+/**
+ * Sorts rows by a text and cuts a page out: at most `limit` rows from after the place the cursor names. The cursor is
+ * that place in the order, not a row, so that a page follows the one before even when rows have come or gone.
+ */
 export function page<Row>(
-  rows: Row[],
+  rows: readonly Row[],
   key: (row: Row) => string,
   limit: number | null | undefined,
   cursor: string | null | undefined,
 ): { rows: Row[]; next_cursor?: string } {
-  const after = cursor === null || cursor === undefined ? 0 : rows.findIndex(row => key(row) === cursor) + 1
-  if (limit === null || limit === undefined) return { rows: rows.slice(after) }
-  const part = rows.slice(after, after + limit)
+  const sorted = rows.map(row => ({ row, key: key(row) })).sort(byText(entry => entry.key))
+  const after = cursor ? Buffer.from(cursor, 'base64url').toString() : undefined
+  const rest = after === undefined ? sorted : sorted.filter(entry => entry.key > after)
+  const part = limit ? rest.slice(0, limit) : rest
   const last = part[part.length - 1]
-  return last === undefined || after + limit >= rows.length
-    ? { rows: part }
-    : { rows: part, next_cursor: key(last) }
+  const result = part.map(entry => entry.row)
+  return last === undefined || part.length === rest.length
+    ? { rows: result }
+    : { rows: result, next_cursor: Buffer.from(last.key).toString('base64url') }
 }
 
 export function byText<Row>(key: (row: Row) => string): (a: Row, b: Row) => number {

@@ -4,7 +4,6 @@ import { fromJsonText, type JsonText } from '../../src/protocol/jsonText.ts'
 import type { BindingRow, Catalogue, TriggerTypeRow } from './catalogue.ts'
 import { detailOf } from './functions.ts'
 import {
-  byText,
   includesFolded,
   invalidArguments,
   notFound,
@@ -71,8 +70,7 @@ export function listTypes(catalogue: Catalogue, input: unknown): unknown {
     .filter(row => !prefix || row.id.startsWith(prefix))
     .filter(row => !worker || row.workerName === worker)
     .filter(row => !term || includesFolded(row.id, term) || includesFolded(row.description, term))
-    .sort(byText(row => `${row.id}\0${row.namespace}`))
-  const part = page(rows, row => `${row.namespace}/${row.id}`, limit, cursor)
+  const part = page(rows, row => `${row.id}\0${row.namespace}`, limit, cursor)
   return { triggers: part.rows.map(typeSummaryOf), next_cursor: part.next_cursor }
 }
 
@@ -118,7 +116,6 @@ export function listBindings(catalogue: Catalogue, input: unknown): unknown {
     .filter(
       row => !term || [row.id, row.triggerType, row.functionId].some(text => includesFolded(text, term)),
     )
-    .sort(byText(row => row.id))
   const part = page(rows, row => row.id, limit, cursor)
   return { registered_triggers: part.rows.map(bindingSummaryOf), next_cursor: part.next_cursor }
 }

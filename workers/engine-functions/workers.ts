@@ -3,7 +3,6 @@ import { z } from 'zod'
 import type { Catalogue, WorkerRow } from './catalogue.ts'
 import { summaryOf } from './functions.ts'
 import {
-  byText,
   includesFolded,
   invalidArguments,
   notFound,
@@ -42,7 +41,7 @@ function rowOf(row: WorkerRow): Record<string, unknown> {
     runtime: row.runtime ?? null,
     os: row.os ?? null,
     status: row.builtIn ? 'available' : 'connected',
-    function_count: row.functions.length,
+    function_count: row.functionCount,
     connected_at_ms: row.connectedAtMs,
     active_invocations: row.activeInvocations,
     isolation: row.isolation ?? null,
@@ -59,8 +58,7 @@ export function listWorkers(catalogue: Catalogue, input: unknown): unknown {
     .filter(row => !term || includesFolded(row.name, term))
     .filter(row => !runtime || row.runtime === runtime)
     .filter(row => !status || status === (row.builtIn ? 'available' : 'connected'))
-    .sort(byText(row => `${row.name ?? ''}\0${row.id}`))
-  const part = page(rows, row => row.id, limit, cursor)
+  const part = page(rows, row => `${row.name ?? ''}\0${row.id}`, limit, cursor)
   return { workers: part.rows.map(rowOf), next_cursor: part.next_cursor }
 }
 
@@ -91,8 +89,8 @@ export function workerInfo(catalogue: Catalogue, input: unknown): unknown {
       refused: row.refusals.length === 0 ? undefined : row.refusals,
       dropped_messages: Object.keys(row.problems).length === 0 ? undefined : row.problems,
     },
-    functions: row.functions.map(summaryOf),
-    trigger_types: row.triggerTypes.map(typeSummaryOf),
-    registered_triggers: row.bindings.map(bindingSummaryOf),
+    functions: row.functions().map(summaryOf),
+    trigger_types: row.triggerTypes().map(typeSummaryOf),
+    registered_triggers: row.bindings().map(bindingSummaryOf),
   }
 }

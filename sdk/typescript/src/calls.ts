@@ -2,7 +2,8 @@
  * Calls a client has made and not heard of yet.
  *
  * A call made while there is no connection waits for one. When the connection is lost, calls that were written are
- * failed at once (whether they ran is not known); calls that never left are sent on the next connection.
+ * failed at once (whether they ran is not known); calls that never left are sent on the next connection. Once there
+ * will be no other connection, calls fail without being sent.
  */
 import type { Clock } from '../../../src/clock/clock.ts'
 import { createDeadlines, type DeadlineNode } from '../../../src/clock/deadlines.ts'
@@ -12,6 +13,8 @@ import { ConnectionLostError, InvocationError, TimeoutError } from './errors.ts'
 import type { AnswerReceiver } from './worker.ts'
 
 interface Waiting extends DeadlineNode {
+  /** Set until it is sent: from then on the frame is its receiver's, and its payload need not stay in memory. */
+  unsent: InvokeFrame | undefined
   readonly id: string
   readonly functionId: string
   readonly timeoutMs: number
@@ -28,8 +31,8 @@ export interface CallTable {
     resolve: (value: unknown) => void,
     reject: (error: InvocationError) => void,
   ): { cancel(): boolean }
-  /** Sends a call nobody waits for. */
-  tell(frame: InvokeFrame): void
+  /** Sends a call nobody waits for. Returns false when there is no connection and there will be none. */
+  tell(frame: InvokeFrame): boolean
   answered(frame: ResultFrame): void
   opened(): void
   /** `final`: there will be no other connection. */
@@ -37,10 +40,12 @@ export interface CallTable {
   failAll(): void
 }
 
-const CONNECTION_LOST: ErrorBody = {
-  code: 'CONNECTION_LOST',
-  message: 'the connection to the engine was lost before the answer came',
+function connectionLost(message: string): ErrorBody {
+  return { code: 'CONNECTION_LOST', message }
 }
+
+const LOST = connectionLost('the connection to the engine was lost before the answer came')
+const CLOSED = connectionLost('the connection to the engine is closed; the call was not sent')
 
 /** Frames kept while there is no connection. */
 const UNSENT_KEPT = 10_000
@@ -52,7 +57,7 @@ const TIMED_OUT = new Set(['invocation_timeout', 'TIMEOUT'])
 
 function errorOf(error: ErrorBody, functionId: string, timeoutMs: number): InvocationError {
   if (TIMED_OUT.has(error.code)) return new TimeoutError(functionId, timeoutMs)
-  if (error.code === CONNECTION_LOST.code) return new ConnectionLostError(functionId)
+  if (error.code === LOST.code) return new ConnectionLostError(functionId, error.message)
   return InvocationError.from(error, functionId)
 }
 
@@ -62,13 +67,15 @@ export function createCallTable(
   send: (frame: Frame) => void,
 ): CallTable {
   const waiting = new Map<string, Waiting>()
-  let unsent: InvokeFrame[] = []
+  /** In order of their making. */
+  let unsent = new Set<InvokeFrame>()
   let open = false
+  let over = false
   const deadlines = createDeadlines<Waiting>(clock, TIMEOUT_RESOLUTION_MS, expired)
 
   function expired(call: Waiting): void {
     waiting.delete(call.id)
-    unsent = unsent.filter(frame => frame.invocationId !== call.id)
+    if (call.unsent !== undefined) unsent.delete(call.unsent)
     if (open) send({ type: 'cancelinvocation', invocationId: call.id })
     call.answer({ code: 'TIMEOUT', message: `no answer within ${call.timeoutMs} ms` }, undefined)
   }
@@ -82,23 +89,32 @@ export function createCallTable(
   function sendOrKeep(frame: InvokeFrame): void {
     if (open) send(frame)
     else {
-      unsent.push(frame)
-      if (unsent.length > UNSENT_KEPT) dropOldest()
+      unsent.add(frame)
+      if (unsent.size > UNSENT_KEPT) dropOldest()
     }
   }
 
+  function callOf(frame: InvokeFrame): Waiting | undefined {
+    return frame.invocationId === undefined ? undefined : waiting.get(frame.invocationId)
+  }
+
   function dropOldest(): void {
-    const dropped = unsent.shift()!
-    const call = dropped.invocationId === undefined ? undefined : waiting.get(dropped.invocationId)
-    if (call)
-      fail(call, { code: 'CONNECTION_LOST', message: `more than ${UNSENT_KEPT} calls wait for a connection` })
+    const [dropped] = unsent
+    unsent.delete(dropped!)
+    const call = callOf(dropped!)
+    if (call) fail(call, connectionLost(`more than ${UNSENT_KEPT} calls wait for a connection`))
   }
 
   const table: CallTable = {
     call(frame, timeoutMs, answer) {
       const id = frame.invocationId!
       const { functionId } = frame
+      if (over) {
+        queueMicrotask(() => answer(CLOSED, undefined))
+        return () => false
+      }
       const call: Waiting = {
+        unsent: open ? undefined : frame,
         id,
         functionId,
         timeoutMs,
@@ -113,8 +129,8 @@ export function createCallTable(
       return () => {
         if (!waiting.delete(id)) return false
         deadlines.clear(call)
-        unsent = unsent.length === 0 ? unsent : unsent.filter(other => other.invocationId !== id)
-        if (open) send({ type: 'cancelinvocation', invocationId: id })
+        if (call.unsent !== undefined) unsent.delete(call.unsent)
+        else if (open) send({ type: 'cancelinvocation', invocationId: id })
         return true
       }
     },
@@ -128,7 +144,10 @@ export function createCallTable(
       return { cancel }
     },
 
-    tell: sendOrKeep,
+    tell(frame) {
+      if (!over) sendOrKeep(frame)
+      return !over
+    },
 
     answered(frame) {
       const call = waiting.get(frame.invocationId)
@@ -142,8 +161,12 @@ export function createCallTable(
     opened() {
       open = true
       const frames = unsent
-      unsent = []
-      for (const frame of frames) send(frame)
+      unsent = new Set()
+      for (const frame of frames) {
+        const call = callOf(frame)
+        if (call !== undefined) call.unsent = undefined
+        send(frame)
+      }
     },
 
     closed(final) {
@@ -152,14 +175,14 @@ export function createCallTable(
         table.failAll()
         return
       }
-      const kept = new Set(unsent.map(frame => frame.invocationId))
-      for (const call of [...waiting.values()]) if (!kept.has(call.id)) fail(call, CONNECTION_LOST)
+      for (const call of [...waiting.values()]) if (call.unsent === undefined) fail(call, LOST)
     },
 
     failAll() {
       open = false
-      unsent = []
-      for (const call of [...waiting.values()]) fail(call, CONNECTION_LOST)
+      over = true
+      unsent = new Set()
+      for (const call of [...waiting.values()]) fail(call, call.unsent === undefined ? LOST : CLOSED)
       deadlines.stop()
     },
   }

@@ -11,7 +11,7 @@ import type { Clock } from '../../../src/clock/clock.ts'
 import type { Frame, InvokeFrame, RegistrationRejectedFrame } from '../../../src/protocol/frames.ts'
 import { toJsonText } from '../../../src/protocol/jsonText.ts'
 import { createCallTable } from './calls.ts'
-import { CancelledError, RegistrationRejectedError } from './errors.ts'
+import { CancelledError, ConnectionLostError, RegistrationRejectedError } from './errors.ts'
 import { runHandler } from './handlers.ts'
 import { bindTrigger, unbindTrigger } from './providers.ts'
 import { createRegistrations } from './registrations.ts'
@@ -213,8 +213,15 @@ export function createClient(options: ClientOptions): WorkerClient {
       baggage: undefined,
     })
     if (action?.type === 'void') {
-      calls.tell({ ...frame, action: 'void', invocationId: undefined, timeoutMs: undefined })
-      return Promise.resolve(null as Output)
+      const isOnItsWay = calls.tell({
+        ...frame,
+        action: 'void',
+        invocationId: undefined,
+        timeoutMs: undefined,
+      })
+      return isOnItsWay
+        ? Promise.resolve(null as Output)
+        : Promise.reject(new ConnectionLostError(functionId, 'the connection to the engine is closed'))
     }
     if (action?.type === 'enqueue') {
       frame.action = 'enqueue'
@@ -222,10 +229,25 @@ export function createClient(options: ClientOptions): WorkerClient {
     }
     if (signal?.aborted === true) return Promise.reject(new CancelledError(functionId))
     const { promise, resolve, reject } = Promise.withResolvers<Output>()
-    const settled = calls.promise(frame, timeoutMs, resolve as (value: unknown) => void, reject)
-    signal?.addEventListener('abort', () => {
-      if (settled.cancel()) reject(new CancelledError(functionId))
-    })
+    // One signal may serve many calls; it must not hold on to those that are over.
+    const ignoreSignal = (): void => signal?.removeEventListener('abort', abort)
+    const abort = (): void => {
+      ignoreSignal()
+      if (sent.cancel()) reject(new CancelledError(functionId))
+    }
+    const sent = calls.promise(
+      frame,
+      timeoutMs,
+      value => {
+        ignoreSignal()
+        resolve(value as Output)
+      },
+      error => {
+        ignoreSignal()
+        reject(error)
+      },
+    )
+    signal?.addEventListener('abort', abort)
     return promise
   }
 

@@ -29,12 +29,15 @@ export class TimeoutError extends InvocationError {
   }
 }
 
-/** The connection was lost while the call was under way. Whether it ran is not known. */
+/**
+ * The connection was lost while the call was under way: whether it ran is not known. Or there is none and there will
+ * be none: then it did not run. `detail` says which.
+ */
 export class ConnectionLostError extends InvocationError {
   override readonly name = 'ConnectionLostError'
 
-  constructor(functionId: string | undefined) {
-    super('CONNECTION_LOST', 'the connection to the engine was lost before the answer came', functionId)
+  constructor(functionId: string | undefined, detail: string) {
+    super('CONNECTION_LOST', detail, functionId)
   }
 }
 

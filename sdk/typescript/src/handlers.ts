@@ -17,12 +17,20 @@ function contextOf(frame: InvokeFrame): CallContext {
 export function errorBodyOf(thrown: unknown): JsonText {
   if (thrown instanceof HandlerError) return toJsonText({ code: thrown.code, message: thrown.message })
   if (thrown instanceof InvocationError) return toJsonText({ code: thrown.code, message: thrown.detail })
-  const message = thrown instanceof Error ? thrown.message : String(thrown)
   return toJsonText({
     code: 'invocation_failed',
-    message,
+    message: thrown instanceof Error ? thrown.message : describe(thrown),
     stacktrace: thrown instanceof Error ? thrown.stack : undefined,
   })
+}
+
+/** Anything can be thrown, also what cannot be made a string of; the caller is answered all the same. */
+function describe(thrown: unknown): string {
+  try {
+    return String(thrown)
+  } catch {
+    return 'the handler threw a value that cannot be shown'
+  }
 }
 
 function resultText(value: unknown): JsonText | undefined {

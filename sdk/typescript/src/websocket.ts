@@ -54,14 +54,18 @@ export function createWebSocketTransport(
   let cancelRetry = (): void => {}
 
   function dial(): void {
+    let current: WebSocket
+    try {
+      current = new WebSocket(address)
+    } catch (error) {
+      closedForGood = true
+      receiver.closed(true, error instanceof Error ? error : new Error(String(error)))
+      return
+    }
     let opened = false
     let over = false
-    const current = new WebSocket(address)
     socket = current
-    const cancelHandshake = clock.after(handshakeMs, () => {
-      current.close()
-      ended()
-    })
+    current.binaryType = 'arraybuffer'
     const ended = (): void => {
       if (over) return
       over = true
@@ -69,15 +73,22 @@ export function createWebSocketTransport(
       if (socket === current) socket = undefined
       if (!closedForGood) lost(opened)
     }
+    const cancelHandshake = clock.after(handshakeMs, () => {
+      current.close()
+      ended()
+    })
     current.onopen = () => {
+      if (over || closedForGood) return
       opened = true
       attempts = 0
       cancelHandshake()
       receiver.opened()
     }
     current.onmessage = event => {
+      // After a close of ours, messages that were under way still come.
+      if (over || closedForGood) return
       const frame = decodeJson(
-        typeof event.data === 'string' ? event.data : new TextDecoder().decode(event.data),
+        typeof event.data === 'string' ? event.data : new TextDecoder().decode(event.data as ArrayBuffer),
       )
       if (frame !== undefined && frame.type !== 'problem') receiver.received(frame)
     }
@@ -92,10 +103,11 @@ export function createWebSocketTransport(
       receiver.closed(true, wasOpen ? undefined : new EngineUnreachableError(address, handshakeMs))
       return
     }
-    receiver.closed(false)
     const delay = Math.min(initialDelayMs * backoffMultiplier ** attempts, maxDelayMs)
     attempts++
+    // Before the receiver hears of it: it may close the transport for good, which cancels this.
     cancelRetry = clock.after(delay * (1 + jitterFactor * (2 * random() - 1)), dial)
+    receiver.closed(false)
   }
 
   return {

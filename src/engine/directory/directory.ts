@@ -168,7 +168,10 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       return [{ change: 'workerRejected', workerId: worker.id, namespace, name, ownerId: holder }]
     }
     const stranger = holder === undefined ? undefined : workers.get(holder)
-    if (stranger !== undefined) stranger.nameKey = undefined
+    if (stranger !== undefined) {
+      stranger.nameKey = undefined
+      stranger.displaced = true
+    }
     releaseName(worker)
     names.set(key, worker.id)
     worker.nameKey = key
@@ -219,6 +222,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         bindings: new Set(),
         refusals: [],
         reclaims: undefined,
+        displaced: false,
       })
       return [{ change: 'workerChanged', event: 'worker_connected', workerId: id }]
     },
@@ -253,7 +257,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     leave(workerId, token) {
       const worker = workers.get(workerId)
       if (worker === undefined) return []
-      if (!worker.builtIn) remember(worker, token)
+      if (!worker.builtIn && !worker.displaced) remember(worker, token)
       const changes: Change[] = []
       // The worker counts as gone from here on, so that nothing is promoted or bound to it.
       workers.delete(workerId)

@@ -41,6 +41,8 @@ export interface WorkerRecord {
   readonly refusals: Refusal[]
   /** What was this worker's before it lost its connection, as far as it has not taken it back. */
   reclaims: Lost | undefined
+  /** Its name was taken back by its earlier holder: it leaves, and leaves no right to return behind. */
+  displaced: boolean
 }
 
 /**

@@ -95,11 +95,16 @@ export function createLocalLink(scheduler: Scheduler = threadScheduler): [LocalS
     if (side.ending) finish(side)
   }
 
+  function empty(side: Side): void {
+    side.inbox = []
+    side.head = 0
+    side.bytes = 0
+  }
+
   function finish(side: Side): void {
     if (side.ended) return
     side.ended = true
-    side.inbox = []
-    side.head = 0
+    empty(side)
     side.receiver?.ended()
   }
 
@@ -129,15 +134,12 @@ export function createLocalLink(scheduler: Scheduler = threadScheduler): [LocalS
         if (own.ended || far.ending) return
         far.ending = true
         if (how === 'cut') {
-          far.inbox = []
-          far.head = 0
-          far.bytes = 0
+          empty(far)
           far.paused = false
         }
         schedule(far, own)
         own.ended = true
-        own.inbox = []
-        own.bytes = 0
+        empty(own)
         scheduler.soon(() => own.receiver?.ended())
       },
     }

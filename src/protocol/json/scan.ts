@@ -35,6 +35,12 @@ const UNUSUAL = /[\\\x00-\x1f]/g
 /** Integers of more digits than this may leave the range of a double; shorter ones without exponent cannot. */
 const SAFE_DIGITS = 300
 
+/**
+ * A string that was cut out of a text keeps the whole text in memory. Out of texts longer than this (characters)
+ * strings are copied, or the id of a call under way would hold on to megabytes of payload.
+ */
+const CUT_OUT_OF = 2048
+
 // Scratch of the scan under way. A scan is synchronous and never re-entered, so one set serves the thread.
 let nextUnusual = -1
 let sawLoneSurrogate = false
@@ -286,7 +292,7 @@ export interface ObjectScanner {
 }
 
 /**
- * Builds a scanner for the given member names; a member is asked for by its index in `names`.
+ * Builds a scanner for the given member names (none of them empty); a member is asked for by its index in `names`.
  * Members with other names are checked and passed over.
  */
 export function createObjectScanner(names: readonly string[]): ObjectScanner {
@@ -380,7 +386,7 @@ export function createObjectScanner(names: readonly string[]): ObjectScanner {
     has: member => seenIn[member] === scanNumber,
     slice: member => text.slice(starts[member], ends[member]),
     text: member =>
-      escaped[member] === 1
+      escaped[member] === 1 || text.length > CUT_OUT_OF
         ? (JSON.parse(text.slice(starts[member], ends[member])) as string)
         : text.slice(starts[member]! + 1, ends[member]! - 1),
     firstCode: member => text.charCodeAt(starts[member]!),

@@ -1,0 +1,196 @@
+/**
+ * Every measure there is: its name never changes its meaning, so that figures of different days can be compared.
+ * `README.md` says in words what each one covers.
+ */
+import { routeCounts } from './suites/http.ts'
+
+export interface MeasureInfo {
+  readonly name: string
+  readonly unit: 'calls/s' | 'requests/s' | 'µs' | 'ms' | 'ns' | 'MiB' | 'calls' | 'answers' | 'requests'
+  readonly better: 'more' | 'less' | 'neither'
+  readonly what: string
+  /** Name of the measure it is compared with; the ratio is its value divided by that one's. */
+  readonly peer?: string
+  /** What the project promises to reach. */
+  readonly goal?: string
+}
+
+/** What the goals are set for. */
+const GOALS: Readonly<Record<string, string>> = {
+  'calls-1-p50': '≤ 75',
+  'calls-256-rate': '≥ 100000',
+  'calls-256-cpu': '≤ 6.5',
+  'lost-answers': '0',
+  'lost-unexpected': '0',
+  'lost-wrong': '0',
+  'http-post-rate': '≥ 45000',
+  'http-post-p99': '≤ 5',
+  'start-open-port': '≤ 200',
+  'start-idle-memory': '≤ 120',
+}
+
+function callMeasures(level: number): MeasureInfo[] {
+  const rows = (name: 'calls' | 'nats', program: string, peer?: 'nats'): MeasureInfo[] => {
+    const row = (suffix: string, unit: MeasureInfo['unit'], better: MeasureInfo['better'], what: string) => ({
+      name: `${name}-${level}-${suffix}`,
+      unit,
+      better,
+      what: `${what}, ${level} in flight`,
+      ...(peer === undefined || suffix === 'lost' ? {} : { peer: `${peer}-${level}-${suffix}` }),
+    })
+    const one = name === 'calls' ? 'call' : 'NATS request'
+    return [
+      row('rate', 'calls/s', 'more', `${one}s answered`),
+      row('p50', 'µs', 'less', `time from a ${one} to its answer, median`),
+      row('p99', 'µs', 'less', `time from a ${one} to its answer, 99th percentile`),
+      row('cpu', 'µs', 'less', `CPU time of the ${program} per call, all threads`),
+      row('lost', 'answers', 'less', `${one}s answered not at all, twice or wrongly`),
+    ]
+  }
+  return [...rows('calls', 'engine', 'nats'), ...rows('nats', 'NATS server')]
+}
+
+const lostMeasures: MeasureInfo[] = [
+  { name: 'lost-answers', unit: 'answers', better: 'less', what: 'calls never answered, of lost-calls' },
+  {
+    name: 'lost-unexpected',
+    unit: 'answers',
+    better: 'less',
+    what: 'answers that belong to no call under way',
+  },
+  {
+    name: 'lost-wrong',
+    unit: 'answers',
+    better: 'less',
+    what: 'answers that are errors or not what was returned',
+  },
+  { name: 'lost-calls', unit: 'calls', better: 'neither', what: 'calls made to find that out' },
+  {
+    name: 'lost-rate',
+    unit: 'calls/s',
+    better: 'more',
+    what: 'calls answered meanwhile, 256 in flight on 4 connections',
+  },
+]
+
+function httpRows(name: string, what: string, peer: string | undefined, cpuOf: string): MeasureInfo[] {
+  const row = (suffix: string, unit: MeasureInfo['unit'], better: MeasureInfo['better'], text: string) => ({
+    name: `${name}-${suffix}`,
+    unit,
+    better,
+    what: `${what}: ${text}`,
+    ...(peer === undefined ? {} : { peer: `${peer}-${suffix}` }),
+  })
+  return [
+    row('rate', 'requests/s', 'more', 'requests answered'),
+    row('p50', 'ms', 'less', 'time to answer, median'),
+    row('p99', 'ms', 'less', 'time to answer, 99th percentile'),
+    row('cpu', 'µs', 'less', `CPU time of ${cpuOf} per request`),
+  ]
+}
+
+const httpMeasures: MeasureInfo[] = [
+  ...routeCounts.flatMap(routes =>
+    routes === 1
+      ? httpRows('http-post', 'POST → worker → answer, 1 route', 'http-bun-post', 'the engine')
+      : httpRows(`http-post-${routes}-routes`, `POST round ${routes} routes`, 'http-post', 'the engine'),
+  ),
+  ...httpRows('http-get', 'GET → worker → answer, 1 route', 'http-bun-get', 'the engine'),
+  ...httpRows('http-bun-post', 'POST to a bare Bun.serve', undefined, 'that process'),
+  ...httpRows('http-bun-get', 'GET to a bare Bun.serve', undefined, 'that process'),
+  {
+    name: 'http-failures',
+    unit: 'requests',
+    better: 'less',
+    what: 'requests to the engine that failed, timed out or got a status of 400 and above',
+  },
+]
+
+function startRows(name: string, program: string, peer?: string): MeasureInfo[] {
+  const toPeer = (suffix: string) => (peer === undefined ? {} : { peer: `${peer}-${suffix}` })
+  return [
+    {
+      name: `${name}-open-port`,
+      unit: 'ms',
+      better: 'less',
+      what: `from spawn of ${program} to its port open`,
+      ...toPeer('open-port'),
+    },
+    {
+      name: `${name}-idle-memory`,
+      unit: 'MiB',
+      better: 'less',
+      what: `resident memory of ${program} 2 s later`,
+      ...toPeer('idle-memory'),
+    },
+  ]
+}
+
+const microRow = (name: string, what: string, peer?: string): MeasureInfo => ({
+  name: `micro-${name}`,
+  unit: 'ns',
+  better: 'less',
+  what,
+  ...(peer === undefined ? {} : { peer: `micro-${peer}` }),
+})
+
+const microMeasures: MeasureInfo[] = (['small', 'large'] as const)
+  .flatMap(size => {
+    const frame = `a ${size} call frame`
+    return [
+      microRow(`scan-${size}`, `${frame} scanned: proved to be JSON, members found`, `json-parse-${size}`),
+      microRow(
+        `decode-${size}`,
+        `${frame} from text to header fields and payload slice`,
+        `json-parse-${size}`,
+      ),
+      microRow(`json-parse-${size}`, `JSON.parse of ${frame}`),
+      microRow(`encode-${size}`, `${frame} to bytes`, `json-stringify-${size}`),
+      microRow(`json-stringify-${size}`, `JSON.stringify of the parsed frame, to bytes`),
+    ]
+  })
+  .concat([
+    microRow('route-call', 'router: both frames of a call, as objects, no link'),
+    microRow('route-text-call', 'router: both frames of a call decoded, routed and encoded, no socket'),
+    microRow('local-call', 'a call between two built-in workers over local links, 256 in flight'),
+  ])
+
+/** All measures, in the order of the table, for these levels of calls in flight. */
+export function catalogue(levels: readonly number[]): MeasureInfo[] {
+  const all = [
+    ...levels.flatMap(callMeasures),
+    ...lostMeasures,
+    ...httpMeasures,
+    ...startRows('start', 'the engine', 'start-bun'),
+    ...startRows('start-bun', 'a bare Bun.serve'),
+    ...microMeasures,
+  ]
+  return all.map(info => (GOALS[info.name] === undefined ? info : { ...info, goal: GOALS[info.name]! }))
+}
+
+/** Whether a measure is named by a word: by its whole name or by the first parts of it. */
+export const isNamedBy = (measure: string, word: string): boolean =>
+  measure === word || measure.startsWith(`${word}-`)
+
+/**
+ * The measures that words ask for, all if there are none. With `peers`, what a measure is compared with comes along,
+ * because a ratio only counts in one run; and so does what is compared with it.
+ */
+export function selectMeasures(
+  infos: readonly MeasureInfo[],
+  words: readonly string[],
+  peers: boolean,
+): Set<string> {
+  if (words.length === 0) return new Set(infos.map(({ name }) => name))
+  const named = new Set(
+    infos.filter(({ name }) => words.some(word => isNamedBy(name, word))).map(({ name }) => name),
+  )
+  if (!peers) return named
+  const selected = new Set(named)
+  for (const { name, peer } of infos) {
+    if (peer === undefined) continue
+    if (named.has(peer)) selected.add(name)
+    if (named.has(name)) selected.add(peer)
+  }
+  return selected
+}

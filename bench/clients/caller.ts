@@ -1,0 +1,65 @@
+/**
+ * Calls a function of an engine in a closed loop over raw sockets.
+ *
+ *     bun caller.ts '{"url":"ws://…","functionId":"…","connections":1,"pid":123,"plan":{…}}'
+ *
+ * Progress goes to stderr (the number of answers, one line each); the result, a `LoopResult`, is one line of JSON on
+ * stdout.
+ */
+import { cpuSeconds } from '../procfs.ts'
+import { createLoop, type LoopPlan } from './closedLoop.ts'
+import {
+  announce,
+  callOf,
+  connect,
+  idPrefix,
+  idSuffix,
+  MOST_PLACES,
+  placeOf,
+  REQUEST,
+  RESULT,
+  suffixOf,
+} from './wire.ts'
+
+export interface CallerOptions {
+  url: string
+  functionId: string
+  /** Places are spread over this many connections. */
+  connections: number
+  /** Process whose CPU time is read. */
+  pid: number
+  plan: LoopPlan
+}
+
+const { url, functionId, connections, pid, plan } = JSON.parse(process.argv[2]!) as CallerOptions
+if (plan.inFlight > MOST_PLACES) throw new Error(`at most ${MOST_PLACES} calls in flight`)
+
+const sockets = await Promise.all(Array.from({ length: connections }, () => connect(url)))
+const heads = sockets.map((_, at) => `{"type":"invokefunction","invocation_id":"${idPrefix(at)}`)
+const tail = `","function_id":"${functionId}","data":${REQUEST}}`
+
+const loop = createLoop(plan, {
+  send(place, call) {
+    const at = place % connections
+    sockets[at]!.send(heads[at]! + idSuffix(call, place) + tail)
+  },
+  cpuSeconds: () => cpuSeconds(pid),
+  onProgress: answers => void process.stderr.write(`${answers}\n`),
+})
+
+for (const [at, socket] of sockets.entries()) {
+  announce(socket, `bench-caller-${process.pid}-${at}`)
+  socket.onclose = () => {
+    console.error('the engine closed the connection')
+    process.exit(1)
+  }
+  socket.onmessage = ({ data }) => {
+    const frame = data as string
+    if (!frame.includes('"invocationresult"')) return
+    const suffix = suffixOf(frame)
+    loop.answered(placeOf(suffix), callOf(suffix), frame.includes(RESULT))
+  }
+}
+
+console.log(JSON.stringify(await loop.run()))
+process.exit(0)

@@ -1,0 +1,40 @@
+/** The engine under measurement: the real program, from source, in a process of its own with a configuration of its own. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Running, start } from './processes.ts'
+
+export const mainFile = join(import.meta.dir, '..', 'src', 'main.ts')
+
+export interface EnginePorts {
+  /** 0 = any free port. */
+  workers: number
+  http: number
+}
+
+export interface RunningEngine extends Running {
+  /** Resolves when it says that it listens. */
+  readonly addresses: Promise<{ workers: string; http: string }>
+}
+
+const configuration = ({ workers, http }: EnginePorts): string => `workers:
+  - name: iii-worker-manager
+    config: { port: ${workers} }
+  - name: iii-http
+    config: { port: ${http} }
+`
+
+const folder = mkdtempSync(join(tmpdir(), 'iii-bench-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+let engines = 0
+
+/** Starts an engine; `entry` is the file of its command, so that another checkout can be measured with the same bench. */
+export function startEngine(entry: string, ports: EnginePorts = { workers: 0, http: 0 }): RunningEngine {
+  const file = join(folder, `${engines++}.yaml`)
+  writeFileSync(file, configuration(ports))
+  const engine = start([process.execPath, entry, '--config', file, '--json', '--log-level', 'error'])
+  const addresses = engine.firstLine.then(line => JSON.parse(line).addresses)
+  // Whoever waits for the addresses hears of a failure; nobody has to.
+  addresses.catch(() => {})
+  return { ...engine, addresses }
+}

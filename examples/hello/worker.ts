@@ -1,0 +1,20 @@
+/** One function behind one route: `GET /hello?name=Ada` answers `{"message":"Hello, Ada!"}`. */
+import { registerWorker } from '../../sdk/typescript/src/mod.ts'
+
+interface Request {
+  query_params: { name?: string }
+}
+
+const worker = registerWorker(process.env.III_URL, { workerName: 'hello' })
+
+worker.registerFunction<Request>(
+  'hello::greet',
+  ({ query_params: { name = 'world' } }) => ({ status_code: 200, body: { message: `Hello, ${name}!` } }),
+  { description: 'Greets whoever is named in the query' },
+)
+
+worker.registerTrigger({
+  type: 'http',
+  function_id: 'hello::greet',
+  config: { api_path: '/hello', http_method: 'GET' },
+})

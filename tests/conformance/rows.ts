@@ -1,0 +1,170 @@
+/**
+ * The kinds of links that the conformance suite runs over. A further kind (a ring between threads) is one more row:
+ * a name and a function that gives both ends of a new link.
+ */
+
+import { systemClock } from '../../src/clock/clock.ts'
+import { createEngine, type Engine } from '../../src/engine/engine.ts'
+import { createLocalLink, type LocalSide } from '../../src/engine/links/local.ts'
+import { silentLog } from '../../src/log/log.ts'
+import { decodeJson } from '../../src/protocol/json/decode.ts'
+import { encodeJson } from '../../src/protocol/json/encode.ts'
+import { type Limits, limits as usualLimits } from '../../src/protocol/limits.ts'
+import type { Link, LinkReceiver } from '../../src/protocol/link.ts'
+import { type Listener, listen } from '../../src/server/listener.ts'
+import { createTurn } from '../../src/server/turn.ts'
+import { clientFrame, createInbox, opcodes, openRaw, type RawWebSocket } from '../support/rawWebSocket.ts'
+
+/** One side of a link. What has come before `listen` is delivered then. */
+export interface LinkEnd {
+  readonly link: Link
+  listen(receiver: LinkReceiver): void
+}
+
+export interface LinkKind {
+  readonly name: string
+  /** A new link; `engine` is the side the engine would have, `worker` the far one. */
+  open(): Promise<{ engine: LinkEnd; worker: LinkEnd }>
+  /** Frees what the kind holds on to. */
+  close(): Promise<void>
+}
+
+function local(): LinkKind {
+  const endOf = (side: LocalSide): LinkEnd => ({ link: side, listen: receiver => side.listen(receiver) })
+  return {
+    name: 'LocalLink',
+    async open() {
+      const [engine, worker] = createLocalLink()
+      return { engine: endOf(engine), worker: endOf(worker) }
+    },
+    async close() {},
+  }
+}
+
+/** The worker's side over a bare TCP socket, so that it can be paused and cut. */
+function overTcp(socket: RawWebSocket): LinkEnd {
+  const { tcp } = socket
+  let receiver: LinkReceiver | undefined
+  /** What has come and waits: for a receiver, or for `resume`. */
+  let waiting: ((to: LinkReceiver) => void)[] = []
+  let paused = false
+  let ending = false
+  let isOver = false
+
+  function arrived(event: (to: LinkReceiver) => void): void {
+    waiting.push(event)
+    deliver()
+  }
+
+  function deliver(): void {
+    while (receiver !== undefined && !paused && waiting.length > 0) waiting.shift()!(receiver)
+  }
+
+  function over(): void {
+    if (isOver) return
+    isOver = true
+    arrived(to => to.ended())
+  }
+
+  socket.listen(({ opcode, payload }) => {
+    if (opcode === opcodes.close) {
+      tcp.end()
+      over()
+    }
+    if (opcode !== opcodes.text || isOver || ending) return
+    const frame = decodeJson(payload.toString())
+    if (frame !== undefined) arrived(to => (frame.type === 'problem' ? to.problem(frame) : to.receive(frame)))
+  })
+  tcp.on('drain', () => receiver?.drained())
+  void socket.over.then(over)
+
+  const link: Link = {
+    send(frame) {
+      if (!isOver && !ending) tcp.write(clientFrame(opcodes.text, encodeJson(frame)))
+    },
+    backlog: () => tcp.writableLength,
+    pause() {
+      paused = true
+      tcp.pause()
+    },
+    resume() {
+      if (!paused) return
+      paused = false
+      tcp.resume()
+      setImmediate(deliver)
+    },
+    end(how) {
+      if (ending || isOver) return
+      ending = true
+      waiting = []
+      paused = false
+      if (how === 'cut') tcp.destroy()
+      else {
+        tcp.end(clientFrame(opcodes.close, ''))
+        // The rest of what comes is read, or the end would not be seen.
+        tcp.resume()
+      }
+    },
+  }
+  return {
+    link,
+    listen(next) {
+      receiver = next
+      deliver()
+    },
+  }
+}
+
+/** The engine's side: what the real listener hands to an engine. */
+function socket(): LinkKind {
+  const accepted = createInbox<LinkEnd>()
+  const limits: Limits = usualLimits
+  const engine: Engine = {
+    ...createEngine({ clock: systemClock, log: silentLog, randomId: () => crypto.randomUUID(), limits }),
+    connect(link) {
+      const early: (() => void)[] = []
+      let receiver: LinkReceiver | undefined
+      const pass = (event: (receiver: LinkReceiver) => void): void => {
+        if (receiver === undefined) early.push(() => event(receiver!))
+        else event(receiver)
+      }
+      accepted.push({
+        link,
+        listen(next) {
+          receiver = next
+          for (const event of early) event()
+        },
+      })
+      return {
+        workerId: '',
+        receiver: {
+          receive: frame => pass(to => to.receive(frame)),
+          problem: problem => pass(to => to.problem(problem)),
+          drained: () => pass(to => to.drained()),
+          ended: () => pass(to => to.ended()),
+        },
+      }
+    },
+  }
+  const settings = { host: '127.0.0.1', port: 0, handshake_timeout_ms: 10_000 }
+  let listener: Listener | undefined
+  return {
+    name: 'SocketLink',
+    async open() {
+      listener ??= listen(settings, {
+        engine,
+        turn: createTurn(),
+        clock: systemClock,
+        log: silentLog,
+        insecure: false,
+      })
+      const [worker, engineEnd] = await Promise.all([openRaw(listener.port), accepted.next()])
+      return { engine: engineEnd, worker: overTcp(worker) }
+    },
+    async close() {
+      await listener?.stop()
+    },
+  }
+}
+
+export const kinds: readonly LinkKind[] = [local(), socket()]

@@ -1,0 +1,187 @@
+/** What one connection may register, and what it costs when it registers a lot (`guarantees.md` 5). */
+import { describe, expect, test } from 'bun:test'
+import {
+  boundAnswer,
+  createWorld,
+  type Message,
+  registerFunction,
+  registerTrigger,
+  registerType,
+} from '../support/world.ts'
+import { answererOf, errorOf, leftovers } from './support.ts'
+
+describe('the registrations of one connection', () => {
+  test('are bounded, functions, trigger types and triggers together; the rest is refused and noted', () => {
+    const world = createWorld({ limits: { registrationsPerConnection: 3 } })
+    const a = world.join()
+    a.says(registerFunction('x::1'), registerType('tick'), registerTrigger('T1', 'tick'))
+    a.hears()
+    a.says(registerFunction('x::2'), registerType('tock'), registerTrigger('T2', 'tick'))
+    expect(a.hears()).toMatchObject([
+      {
+        type: 'triggerregistrationresult',
+        id: 'T2',
+        error: {
+          code: 'trigger_registration_failed',
+          message: 'Trigger refused: the connection has 3 registrations already.',
+        },
+      },
+    ])
+    const refusals = world.engine.state.directory.workers.get(a.id)?.refusals
+    expect(refusals?.map(({ what, id }) => `${what} ${id}`)).toEqual([
+      'function x::2',
+      'trigger type tock',
+      'trigger T2',
+    ])
+    expect(answererOf(world, 'x::2', { a })).toBe('nobody')
+    expect(answererOf(world, 'x::1', { a })).toBe('a')
+  })
+
+  test('may be overwritten at the bound, and go on when one is taken back', () => {
+    const world = createWorld({ limits: { registrationsPerConnection: 3 } })
+    const a = world.join()
+    a.says(registerFunction('x::1'), registerType('tick'), registerTrigger('T1', 'tick'))
+    a.hears()
+    a.says(registerFunction('x::1'), registerType('tick'), registerTrigger('T1', 'tick', 'x::other'))
+    expect(a.hears()).toMatchObject([{ type: 'registertrigger' }, { function_id: 'x::other' }])
+    a.says({ type: 'unregisterfunction', id: 'x::1' }, registerFunction('x::2'))
+    expect(answererOf(world, 'x::2', { a })).toBe('a')
+  })
+
+  test('of another connection do not count, and those of built-ins are not bounded', () => {
+    const world = createWorld({ limits: { registrationsPerConnection: 1 } })
+    const [a, b, state] = [world.join(), world.join(), world.builtIn()]
+    a.says(registerFunction('a::f'))
+    b.says(registerFunction('b::f'))
+    for (let i = 0; i < 5; i++) state.says(registerFunction(`state::${i}`))
+    expect(answererOf(world, 'b::f', { a, b })).toBe('b')
+    expect(answererOf(world, 'state::4', { state })).toBe('state')
+  })
+})
+
+describe('a name that is too long', () => {
+  const limits = { nameLength: 20 }
+  const long = 'n'.repeat(21)
+
+  test.each<[string, Message]>([
+    ['function', registerFunction(long)],
+    ['trigger type', registerType(long)],
+    ['namespace of a trigger type', registerType('tick', { namespace: long })],
+  ])('(%s) is refused and noted, in silence as clients expect', (_, message) => {
+    const world = createWorld({ limits })
+    const a = world.join()
+    a.says(message)
+    expect(a.hears()).toEqual([])
+    expect(world.engine.state.directory.workers.get(a.id)?.refusals).toHaveLength(1)
+    expect(world.log.warnings()).toEqual([expect.stringContaining('is longer than 20 characters')])
+  })
+
+  test.each<[string, Message]>([
+    ['id', registerTrigger(long, 'tick')],
+    ['trigger type', registerTrigger('T1', long)],
+    ['function id', registerTrigger('T1', 'tick', long)],
+    ['namespace', registerTrigger('T1', 'tick', 'x::f', { namespace: long })],
+    ['trigger namespace', registerTrigger('T1', 'tick', 'x::f', { trigger_namespace: long })],
+  ])('of a trigger (%s) is refused and answered', (name, message) => {
+    const world = createWorld({ limits })
+    const a = world.join()
+    a.says(message)
+    expect(errorOf(a.hears()[0])).toEqual({
+      code: 'trigger_registration_failed',
+      message: `Trigger refused: its ${name} is longer than 20 characters.`,
+    })
+    expect(world.engine.state.directory.triggers.bindings.size).toBe(0)
+  })
+
+  test('that fits exactly is taken', () => {
+    const world = createWorld({ limits })
+    const a = world.join()
+    a.says(registerFunction('n'.repeat(20)))
+    expect(answererOf(world, 'n'.repeat(20), { a })).toBe('a')
+  })
+
+  test('is not kept or logged at its full length', () => {
+    const world = createWorld()
+    const a = world.join()
+    a.says(registerFunction('n'.repeat(1_000_000)))
+    expect(world.engine.state.directory.workers.get(a.id)?.refusals[0]?.id.length).toBeLessThan(100)
+    expect(JSON.stringify(world.log.lines).length).toBeLessThan(1000)
+  })
+})
+
+describe('100,000 registrations on one connection', () => {
+  const COUNT = 100_000
+  /** Ten times what it takes, and far below what anything quadratic would: 10^10 steps. */
+  const BUDGET_MS = 10_000
+
+  /** Milliseconds of processor time, which does not depend on what else the machine does. */
+  function timed(run: () => void): number {
+    const start = process.cpuUsage()
+    run()
+    const { user, system } = process.cpuUsage(start)
+    return (user + system) / 1000
+  }
+
+  test('of functions are made and torn down in bounded time', () => {
+    const world = createWorld()
+    const a = world.connect()
+    const waiting = world.join()
+    const spent = timed(() => {
+      for (let i = 0; i < COUNT; i++) a.says(registerFunction(`x::${i}`))
+      a.says({ type: 'invokefunction', function_id: 'engine::workers::register', data: {} })
+      waiting.says(registerFunction('x::50000'))
+      a.leaves()
+    })
+    expect(spent).toBeLessThan(BUDGET_MS)
+    expect(answererOf(world, 'x::50000', { waiting })).toBe('waiting')
+    waiting.leaves()
+    expect(leftovers(world)).toEqual({})
+  })
+
+  test('of triggers follow their provider as it goes and comes, in bounded time', () => {
+    const world = createWorld()
+    const [owner, first] = [world.join(), world.join()]
+    first.says(registerType('tick'))
+    const spent = timed(() => {
+      for (let i = 0; i < COUNT; i++) owner.says(registerTrigger(`T${i}`, 'tick'))
+      expect(first.link.take()).toHaveLength(COUNT)
+      first.leaves()
+      const second = world.join()
+      second.says(registerType('tick'))
+      const binds = second.hears()
+      expect(binds).toHaveLength(COUNT)
+      for (const bind of binds) second.says(boundAnswer(bind, { code: 'no', message: 'no' }))
+      expect(owner.link.take()).toHaveLength(COUNT)
+      owner.leaves()
+      second.leaves()
+    })
+    expect(spent).toBeLessThan(BUDGET_MS)
+    expect(leftovers(world)).toEqual({})
+  })
+
+  test('of one trigger type in as many namespaces cost no more for all the triggers of that type', () => {
+    const world = createWorld()
+    const [owner, provider] = [world.join(), world.join()]
+    const spent = timed(() => {
+      for (let i = 0; i < COUNT / 2; i++) owner.says(registerTrigger(`T${i}`, 'tick'))
+      for (let i = 0; i < COUNT / 2; i++) provider.says(registerType('tick', { namespace: `n${i}` }))
+      provider.leaves()
+    })
+    expect(spent).toBeLessThan(BUDGET_MS)
+    expect(world.engine.state.directory.triggers.bindings.size).toBe(COUNT / 2)
+  })
+
+  test('of claims that wait for one owner are promoted in bounded time', () => {
+    const world = createWorld()
+    const [owner, waiting] = [world.join(), world.join()]
+    const spent = timed(() => {
+      for (const worker of [owner, waiting]) {
+        for (let i = 0; i < COUNT; i++) worker.says(registerFunction(`x::${i}`))
+      }
+      owner.leaves()
+    })
+    expect(spent).toBeLessThan(BUDGET_MS)
+    expect(waiting.link.take()).toHaveLength(COUNT)
+    expect(answererOf(world, `x::${COUNT - 1}`, { waiting })).toBe('waiting')
+  })
+})

@@ -1,0 +1,100 @@
+/** What is special to the link on one thread; what holds for every link is in the conformance suite. */
+import { describe, expect, test } from 'bun:test'
+import { createLocalLink, type Scheduler } from '../../src/engine/links/local.ts'
+import type { Frame } from '../../src/protocol/frames.ts'
+import { createLocalTransport } from '../../src/threads/localTransport.ts'
+
+/** Runs what was scheduled when the test says so. */
+function manualScheduler(): Scheduler & { turn(): void; waiting(): number } {
+  let tasks: (() => void)[] = []
+  return {
+    soon: task => void tasks.push(task),
+    later: task => void tasks.push(task),
+    turn() {
+      const now = tasks
+      tasks = []
+      for (const task of now) task()
+    },
+    waiting: () => tasks.length,
+  }
+}
+
+const PING: Frame = { type: 'ping' }
+const deaf = { problem() {}, drained() {}, ended() {} }
+
+describe('a local link', () => {
+  test('gives way to the event loop in a long exchange and keeps nothing of what was delivered', () => {
+    const scheduler = manualScheduler()
+    const [left, right] = createLocalLink(scheduler)
+    let received = 0
+    right.listen({ ...deaf, receive: () => void received++ })
+    let sent = 0
+    // As much comes in as goes out: the inbox is never empty.
+    for (let turn = 0; turn < 1000; turn++) {
+      for (let i = 0; i < 512; i++, sent++) left.send(PING)
+      if (turn === 0) left.send(PING)
+      scheduler.turn()
+      expect(sent + 1 - received).toBeLessThanOrEqual(1 + 512)
+    }
+    expect(received).toBe(1000 * 512)
+    expect(left.backlog()).toBe(200)
+    scheduler.turn()
+    expect(received).toBe(sent + 1)
+    expect(left.backlog()).toBe(0)
+  })
+
+  test('delivers nothing after the receiver paused in the middle of a burst, and all of it afterwards', () => {
+    const scheduler = manualScheduler()
+    const [left, right] = createLocalLink(scheduler)
+    const received: Frame[] = []
+    right.listen({
+      ...deaf,
+      receive(frame) {
+        received.push(frame)
+        if (received.length === 2) right.pause()
+      },
+    })
+    for (let i = 0; i < 5; i++) left.send(PING)
+    scheduler.turn()
+    scheduler.turn()
+    expect(received).toHaveLength(2)
+    right.resume()
+    scheduler.turn()
+    expect(received).toHaveLength(5)
+  })
+})
+
+describe('the transport of a built-in worker', () => {
+  const settle = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+
+  test('opens before it delivers what the engine had sent already', async () => {
+    const [engineSide, workerSide] = createLocalLink()
+    engineSide.send(PING)
+    const events: string[] = []
+    createLocalTransport(workerSide).open({
+      opened: () => void events.push('opened'),
+      received: frame => void events.push(frame.type),
+      closed: final => void events.push(`closed ${final}`),
+    })
+    expect(events).toEqual([])
+    await settle()
+    expect(events).toEqual(['opened', 'ping'])
+    engineSide.end('cut')
+    await settle()
+    expect(events).toEqual(['opened', 'ping', 'closed true'])
+  })
+
+  test('that is closed at once never opens', async () => {
+    const [, workerSide] = createLocalLink()
+    const events: string[] = []
+    const transport = createLocalTransport(workerSide)
+    transport.open({
+      opened: () => void events.push('opened'),
+      received: () => {},
+      closed: () => void events.push('closed'),
+    })
+    transport.close()
+    await settle()
+    expect(events).toEqual(['closed'])
+  })
+})

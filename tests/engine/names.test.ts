@@ -1,0 +1,141 @@
+/** Worker names are leased: one live owner per namespace (`protocol.md` 3.7, 9.21, 9.22). */
+import { describe, expect, test } from 'bun:test'
+import { announce, createWorld, registerFunction } from '../support/world.ts'
+import { answererOf } from './support.ts'
+
+const NEW = '0.23.0'
+const OLD = '0.22.1'
+
+describe('a worker name', () => {
+  test('held by a live worker is refused: the newcomer hears why, then its socket is closed', () => {
+    const world = createWorld()
+    const a = world.join({ name: 'orders' })
+    const b = world.join({ name: 'orders' })
+    expect(b.hears()).toEqual([
+      {
+        type: 'registrationrejected',
+        code: 'WORKER_NAMESPACE_CONFLICT',
+        namespace: 'default',
+        worker_name: 'orders',
+        owner_worker_id: a.id,
+      },
+    ])
+    expect(b.link.ended).toBe('orderly')
+    expect(a.link.ended).toBeUndefined()
+    expect(world.engine.state.connections.has(b.id)).toBe(false)
+    expect(world.engine.state.directory.workers.has(b.id)).toBe(false)
+    expect(world.clock.pending()).toBe(0)
+  })
+
+  test('that is refused leaves nothing of its connection, neither held nor sent later', () => {
+    const world = createWorld()
+    world.join({ name: 'orders' })
+    const b = world.connect()
+    b.says(registerFunction('x::f'), announce({ name: 'orders', version: NEW }), registerFunction('x::g'))
+    expect(answererOf(world, 'x::f', { b })).toBe('nobody')
+    expect(answererOf(world, 'x::g', { b })).toBe('nobody')
+  })
+
+  test('is free again when its holder leaves', () => {
+    const world = createWorld()
+    world.join({ name: 'orders' }).leaves()
+    expect(world.join({ name: 'orders' }).link.ended).toBeUndefined()
+  })
+
+  test('is free again when its holder takes another name', () => {
+    const world = createWorld()
+    const a = world.join({ name: 'orders' })
+    a.says(announce({ name: 'invoices', version: NEW }))
+    expect(world.join({ name: 'orders' }).link.ended).toBeUndefined()
+    expect(world.join({ name: 'invoices' }).link.ended).toBe('orderly')
+  })
+
+  test('may be announced again by its holder', () => {
+    const world = createWorld()
+    const a = world.join({ name: 'orders' })
+    a.says(announce({ name: 'orders', version: NEW, description: 'once more' }))
+    expect(a.link.ended).toBeUndefined()
+    expect(world.engine.state.directory.workers.get(a.id)?.announcement?.description).toBe('once more')
+  })
+
+  test('refused on a rename ends the connection and frees its functions', () => {
+    const world = createWorld()
+    world.join({ name: 'orders' })
+    const b = world.join({ name: 'invoices' })
+    b.says(registerFunction('x::f'), announce({ name: 'orders', version: NEW }))
+    expect(b.link.ended).toBe('orderly')
+    expect(answererOf(world, 'x::f', { b })).toBe('nobody')
+    expect(world.join({ name: 'invoices' }).link.ended).toBeUndefined()
+  })
+
+  test('is one name however it is spelled with invisible characters', () => {
+    const world = createWorld()
+    world.join({ name: 'orders' })
+    expect(world.join({ name: ' or\u0007ders\u2066' }).link.ended).toBe('orderly')
+  })
+
+  test('belongs to its namespace', () => {
+    const world = createWorld()
+    world.join({ name: 'orders' })
+    expect(world.join({ name: 'orders', namespace: 'team' }).link.ended).toBeUndefined()
+    expect(world.join({ name: 'orders', namespace: 'team' }).link.ended).toBe('orderly')
+  })
+
+  test.each([[undefined], [''], ['\u0000'], [7]])('that is not usable (%p) is not leased', name => {
+    const world = createWorld()
+    expect([world.join({ name }), world.join({ name })].map(worker => worker.link.ended)).toEqual([
+      undefined,
+      undefined,
+    ])
+  })
+})
+
+describe('clients before 0.23 do not know leases', () => {
+  test('two instances of one process share its default name', () => {
+    const world = createWorld()
+    const [a, b] = [
+      world.join({ name: 'host:42', version: OLD }),
+      world.join({ name: 'host:42', version: OLD }),
+    ]
+    a.says(registerFunction('a::f'))
+    b.says(registerFunction('b::f'))
+    expect(answererOf(world, 'a::f', { a, b })).toBe('a')
+    expect(answererOf(world, 'b::f', { a, b })).toBe('b')
+  })
+
+  test('they neither refuse a newer client of that name nor are refused', () => {
+    const world = createWorld()
+    const old = world.join({ name: 'orders', version: OLD })
+    const fresh = world.join({ name: 'orders', version: NEW })
+    const older = world.join({ name: 'orders', version: OLD })
+    expect([old, fresh, older].map(worker => worker.link.ended)).toEqual([undefined, undefined, undefined])
+  })
+
+  test('a worker that announces an older version later gives its lease up', () => {
+    const world = createWorld()
+    const a = world.join({ name: 'orders', version: NEW })
+    a.says(announce({ name: 'orders', version: OLD }))
+    expect(world.join({ name: 'orders', version: NEW }).link.ended).toBeUndefined()
+  })
+})
+
+test('commands of the command line share one name, several at a time', () => {
+  const world = createWorld()
+  const [a, b] = [world.join({ name: 'iii-cli:trigger' }), world.join({ name: 'iii-cli:trigger' })]
+  expect([a.link.ended, b.link.ended]).toEqual([undefined, undefined])
+})
+
+test('two instances of one process with names of their own live side by side', () => {
+  const world = createWorld()
+  const [a, b] = [world.join({ name: 'host:42/a', pid: 42 }), world.join({ name: 'host:42/b', pid: 42 })]
+  a.says(registerFunction('a::f'))
+  b.says(registerFunction('b::f'))
+  expect(answererOf(world, 'a::f', { a, b })).toBe('a')
+  expect(answererOf(world, 'b::f', { a, b })).toBe('b')
+})
+
+test('a built-in holds no lease: a worker may carry its name', () => {
+  const world = createWorld()
+  world.builtIn('iii-http')
+  expect(world.join({ name: 'iii-http' }).link.ended).toBeUndefined()
+})

@@ -1,0 +1,57 @@
+/** Questions that tests of the engine ask again and again. */
+import type { Message, Puppet, World } from '../support/world.ts'
+
+/**
+ * Which of these workers a call goes to now; `nobody` when it is answered with `function_not_found`. What the workers
+ * had heard before is forgotten.
+ */
+export function answererOf(
+  world: World,
+  functionId: string,
+  workers: Readonly<Record<string, Puppet>>,
+  namespace?: string,
+): string {
+  const caller = world.connect()
+  const id = caller.calls(functionId, {}, namespace === undefined ? {} : { namespace })
+  const heard = Object.entries(workers).filter(([, worker]) =>
+    worker.hears().some(message => message.invocation_id === id),
+  )
+  const refusal = caller.hears().find(message => message.invocation_id === id)
+  caller.leaves()
+  if (refusal !== undefined) return codeOf(refusal) === 'function_not_found' ? 'nobody' : codeOf(refusal)
+  return heard.map(([name]) => name).join(' and ')
+}
+
+export function codeOf(message: Message | undefined): string {
+  return errorOf(message).code
+}
+
+export function errorOf(message: Message | undefined): { code: string; message: string } {
+  return (message?.error ?? { code: 'no error', message: 'no error' }) as { code: string; message: string }
+}
+
+/** The messages without their payloads, as `type id`, for tests of their order. */
+export function outline(messages: readonly Message[]): string[] {
+  return messages.map(message => `${message.type} ${message.id ?? message.function_id ?? ''}`.trim())
+}
+
+/** What is left in the engine's tables, by name; nothing when all is over. */
+export function leftovers(world: World): Record<string, number> {
+  const { connections, directory, deadlines, ownerless } = world.engine.state
+  // The timer of the deadlines ends with its next turn.
+  world.clock.advance(100)
+  const sizes = {
+    connections: connections.size,
+    workers: directory.workers.size,
+    functions: directory.functions.inDefault.size,
+    namespaces: directory.functions.byNamespace.size - 1,
+    types: directory.triggers.types.size,
+    bindings: directory.triggers.bindings.size,
+    candidates: directory.triggers.candidates.size,
+    ownerless: directory.triggers.ownerless.size + ownerless.size,
+    calls: world.engine.callsInFlight(),
+    deadlines: deadlines.size(),
+    timers: world.clock.pending(),
+  }
+  return Object.fromEntries(Object.entries(sizes).filter(([, size]) => size !== 0))
+}

@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Started, startExamples } from './started.ts'
+
+/** The first start fetches the packages of the Python example. */
+const FIRST_START_MS = 120_000
+
+/** Who runs and who holds a port is read from /proc. */
+const onLinux = test.skipIf(process.platform !== 'linux')
+
+/** All processes that this one has started, and theirs. */
+function descendants(pid: number): number[] {
+  const parents = readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .flatMap(name => {
+      const path = join('/proc', name, 'stat')
+      // A process may end while we look.
+      const stat = existsSync(path) ? readFileSync(path, 'utf8') : ''
+      return stat === ''
+        ? []
+        : [{ pid: Number(name), parent: Number(stat.slice(stat.lastIndexOf(')') + 4).split(' ')[0]) }]
+    })
+  const children = parents.filter(({ parent }) => parent === pid).map(each => each.pid)
+  return [...children, ...children.flatMap(descendants)]
+}
+
+const isRunning = (pid: number): boolean => existsSync(`/proc/${pid}`)
+const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+
+describe('npm start', () => {
+  let started: Started
+  beforeAll(async () => {
+    started = await startExamples()
+  }, FIRST_START_MS)
+  afterAll(() => started?.stop())
+
+  test('prints curl lines that work, for every example that this machine can run', async () => {
+    const lines = started.summary.split('\n').filter(line => line.trim().startsWith('curl '))
+    const hasPython = process.env.CI !== undefined || !started.progress().includes('is left out')
+    expect(lines).toHaveLength(hasPython ? 2 : 1)
+    for (const line of lines) {
+      const curl = Bun.spawn(['sh', '-c', line.replace('curl', 'curl -fsS')], {
+        stdout: 'pipe',
+        stderr: 'pipe',
+      })
+      expect([await new Response(curl.stderr).text(), await curl.exited]).toEqual(['', 0])
+    }
+  })
+
+  test('logs no failure while everything starts', () => {
+    expect(started.progress()).not.toMatch(/\b(WARN|ERROR)\b/)
+  })
+
+  onLinux(
+    'stops on one Ctrl-C, however often it is passed on, and leaves no process and no port',
+    async () => {
+      const processes = descendants(started.child.pid)
+      expect(processes.length).toBeGreaterThan(1)
+      const http = /http:\S+/.exec(started.summary)![0]
+      // The terminal, npm and the bootstrap each pass it on.
+      for (let times = 0; times < 3; times++) started.child.kill('SIGINT')
+      expect(await started.ended).toBe(0)
+      expect(started.progress()).toEndWith('Stopped.\n')
+      expect(processes.filter(isRunning)).toEqual([])
+      expect(fetch(http)).rejects.toThrow()
+    },
+  )
+})
+
+test(
+  'without Python the other examples run, and it is said what is missing',
+  async () => {
+    const empty = mkdtempSync(join(tmpdir(), 'no-python-'))
+    const started = await startExamples({ PATH: empty, PYTHON: '' })
+    try {
+      expect(started.progress()).toMatch(/"pricing" is left out: .*Python.* To have it, .*\./)
+      expect(started.summary).toContain('/hello')
+      expect(started.summary).not.toContain('/orders')
+    } finally {
+      await started.stop()
+      rmSync(empty, { recursive: true })
+    }
+  },
+  FIRST_START_MS,
+)
+
+test(
+  'when the engine dies, everything stops with code 1',
+  async () => {
+    const started = await startExamples()
+    const processes = descendants(started.child.pid)
+    const engine = processes.find(pid => commandOf(pid).includes('src/main.ts'))!
+    process.kill(engine, 'SIGKILL')
+    expect(await started.ended).toBe(1)
+    expect(started.progress()).toContain('The engine has ended with code 137.')
+    expect(processes.filter(isRunning)).toEqual([])
+  },
+  FIRST_START_MS,
+)
+
+onLinux('when a port is taken, it says who holds it and what to do, and ends with code 1', async () => {
+  const stranger = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() })
+  try {
+    const failure: Error = await startExamples({}, stranger.port).catch(error => error)
+    expect(failure.message).toContain(`process ${process.pid}`)
+    expect(failure.message).toMatch(/fix: .*stop the process that holds port/)
+    expect(failure.message).toContain('code 1')
+  } finally {
+    await stranger.stop(true)
+  }
+})

@@ -1,0 +1,183 @@
+/**
+ * An engine without sockets and with a clock of its own, and workers that are puppets of a test: they say and hear
+ * messages exactly as they are on the wire.
+ *
+ *     const world = createWorld()
+ *     const orders = world.join({ name: 'orders' })
+ *     orders.says(registerFunction('orders::create'))
+ *     const id = world.join().calls('orders::create', { n: 1 })
+ *     expect(orders.hears()).toEqual([{ type: 'invokefunction', invocation_id: id, … }])
+ */
+import { createEngine, type Engine } from '../../src/engine/engine.ts'
+import { decodeJson } from '../../src/protocol/json/decode.ts'
+import { encodeJson } from '../../src/protocol/json/encode.ts'
+import { limits as defaultLimits, type Limits } from '../../src/protocol/limits.ts'
+import {
+  createRecordingLink,
+  createRecordingLog,
+  createSeededIds,
+  createVirtualClock,
+  type RecordingLink,
+  type RecordingLog,
+  type VirtualClock,
+} from './fakes.ts'
+
+/** One message as it is on the wire. */
+export interface Message {
+  readonly type: string
+  readonly [field: string]: unknown
+}
+
+export interface Puppet {
+  readonly id: string
+  /** Its reattach token. */
+  readonly token: string
+  readonly link: RecordingLink
+  says(...messages: Message[]): void
+  saysText(text: string): void
+  /** Takes out what the engine has sent since the last look. */
+  hears(): Message[]
+  /** The same as the exact text. */
+  hearsText(): string[]
+  /** Calls a function and wants an answer; returns the invocation id. `more`: further fields of the message. */
+  calls(functionId: string, data?: unknown, more?: object): string
+  /** It reads again what it was sent: its link has no backlog any more. */
+  drains(): void
+  /** Its socket is lost. */
+  leaves(): void
+}
+
+export interface World {
+  readonly engine: Engine
+  readonly clock: VirtualClock
+  readonly log: RecordingLog
+  /** A connection that has not said anything yet; it has heard its `workerregistered`. */
+  connect(): Puppet
+  /** A worker that has announced itself: `{ name, version, namespace, … }`, by default a name nobody else has. */
+  join(announcement?: Record<string, unknown>): Puppet
+  /** A worker of the engine's own. */
+  builtIn(name?: string): Puppet
+}
+
+export interface WorldOptions {
+  readonly limits?: Partial<Limits>
+  readonly namespaceGraceMs?: number
+  readonly seed?: number
+}
+
+export function registerFunction(id: string, more: object = {}): Message {
+  return { type: 'registerfunction', id, ...more }
+}
+
+export function unregisterFunction(id: string): Message {
+  return { type: 'unregisterfunction', id }
+}
+
+export function registerType(id: string, more: object = {}): Message {
+  return { type: 'registertriggertype', id, description: '', ...more }
+}
+
+export function unregisterType(id: string): Message {
+  return { type: 'unregistertriggertype', id }
+}
+
+export function registerTrigger(
+  id: string,
+  trigger_type: string,
+  function_id = 'target::run',
+  more: object = {},
+): Message {
+  return { type: 'registertrigger', id, trigger_type, function_id, config: {}, ...more }
+}
+
+export function unregisterTrigger(id: string): Message {
+  return { type: 'unregistertrigger', id }
+}
+
+export function announce(data: object = {}, more: object = { action: { type: 'void' } }): Message {
+  return { type: 'invokefunction', function_id: 'engine::workers::register', data, ...more }
+}
+
+/** The answer to an `invokefunction` message. `outcome`: `{ result }`, `{ error }` or nothing. */
+export function answerTo(call: Message | undefined, outcome: object = {}): Message {
+  const { invocation_id, function_id } = call ?? {}
+  return { type: 'invocationresult', invocation_id, function_id, ...outcome }
+}
+
+/** A provider's answer to a `registertrigger` message. */
+export function boundAnswer(bind: Message | undefined, error?: object): Message {
+  const { id, trigger_type, function_id } = bind ?? {}
+  return { type: 'triggerregistrationresult', id, trigger_type, function_id, error }
+}
+
+export function createWorld(options: WorldOptions = {}): World {
+  const clock = createVirtualClock()
+  const log = createRecordingLog()
+  const engine = createEngine({
+    clock,
+    log,
+    randomId: createSeededIds(options.seed),
+    limits: { ...defaultLimits, ...options.limits } as Limits,
+    ...(options.namespaceGraceMs === undefined ? {} : { namespaceGraceMs: options.namespaceGraceMs }),
+  })
+  const newInvocationId = createSeededIds((options.seed ?? 1) + 1)
+  let joined = 0
+
+  function connect(builtIn: boolean): Puppet {
+    const link = createRecordingLink()
+    const { workerId, receiver } = engine.connect(link, { builtIn, ipAddress: '127.0.0.1' })
+    const [greeting] = link.take()
+    const puppet: Puppet = {
+      id: workerId,
+      token: greeting?.type === 'workerregistered' ? greeting.reattachToken : '',
+      link,
+      says: (...messages) => messages.forEach(message => puppet.saysText(JSON.stringify(message))),
+      saysText(text) {
+        const frame = decodeJson(text)
+        if (frame === undefined) return
+        if (frame.type === 'problem') receiver.problem(frame)
+        else receiver.receive(frame)
+      },
+      hears: () => puppet.hearsText().map(text => JSON.parse(text) as Message),
+      hearsText: () => link.take().map(encodeJson),
+      calls(function_id, data = {}, more = {}) {
+        const invocation_id = newInvocationId()
+        puppet.says({ type: 'invokefunction', invocation_id, function_id, data, ...more })
+        return invocation_id
+      },
+      drains() {
+        link.unreadBytes = 0
+        receiver.drained()
+      },
+      leaves: () => receiver.ended(),
+    }
+    return puppet
+  }
+
+  return {
+    engine,
+    clock,
+    log,
+    connect: () => connect(false),
+    join(announcement = {}) {
+      const puppet = connect(false)
+      puppet.says(announce({ name: `worker-${++joined}`, version: '0.23.0', ...announcement }))
+      return puppet
+    },
+    builtIn(name = `built-in-${++joined}`) {
+      const puppet = connect(true)
+      const announcement = {
+        name,
+        description: undefined,
+        version: '1.0.0',
+        runtime: 'engine',
+        os: undefined,
+        pid: undefined,
+        isolation: 'in-process',
+        telemetry: undefined,
+      }
+      engine.state.carryOut(engine.state.directory.announce(puppet.id, 'default', announcement))
+      return puppet
+    },
+  }
+}

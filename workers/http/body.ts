@@ -1,0 +1,109 @@
+/**
+ * Reads the body of a request, as far as it belongs into the payload: JSON is held once and becomes text that is
+ * spliced in as it is. Bodies of other types are left alone until there are channels to stream them through.
+ */
+
+import { createObjectScanner, isSendableJson } from '../../src/protocol/json/scan.ts'
+import { asJsonText, JSON_NULL, type JsonText } from '../../src/protocol/jsonText.ts'
+import type { FailureCode } from './failures.ts'
+import type { RequestHeaders } from './headers.ts'
+
+export interface BodyLimits {
+  readonly bytes: number
+  readonly depth: number
+}
+
+/** Either the body as JSON text, or why there is none. */
+export type BodyOutcome =
+  | { readonly json: JsonText; readonly failure?: undefined }
+  | { readonly failure: FailureCode; readonly message: string }
+
+/** True if the body has to be read before the function can be called. */
+export function hasJsonBody({ contentType, contentLength, transferEncoding }: RequestHeaders): boolean {
+  if (contentType === undefined) return false
+  if (transferEncoding === undefined && (contentLength === undefined || contentLength === '0')) return false
+  return contentType === 'application/json' || contentType.toLowerCase().includes('application/json')
+}
+
+export function tooLarge(limit: number): BodyOutcome {
+  return { failure: 'PAYLOAD_TOO_LARGE', message: `The request body is larger than ${limit} bytes.` }
+}
+
+export async function readJsonBody(
+  request: Request,
+  headers: RequestHeaders,
+  limits: BodyLimits,
+): Promise<BodyOutcome> {
+  let bytes: Uint8Array | undefined
+  try {
+    bytes =
+      headers.transferEncoding === undefined ? await request.bytes() : await readChunks(request, limits.bytes)
+  } catch {
+    return { failure: 'INCOMPLETE_BODY', message: 'The request body ended before it was complete.' }
+  }
+  return bytes === undefined ? tooLarge(limits.bytes) : toJson(bytes, limits.depth)
+}
+
+/** A body that does not say how long it is; `undefined`: longer than `limit`. */
+async function readChunks(request: Request, limit: number): Promise<Uint8Array | undefined> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of request.body ?? []) {
+    length += chunk.length
+    if (length > limit) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+/** Fatal: bytes that are not UTF-8 are not JSON. A byte order mark is kept, which is not JSON either. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+const verdict = createObjectScanner([])
+
+/** What is not JSON becomes `null`, as published clients expect. */
+function toJson(bytes: Uint8Array, depth: number): BodyOutcome {
+  let text: string
+  try {
+    text = utf8.decode(bytes)
+  } catch {
+    return { json: JSON_NULL }
+  }
+  const valid = isSendableJson(text)
+  if (valid ? isDeeperThan(text, depth) : verdict.scan(text) === 'too_deep') {
+    return { failure: 'JSON_TOO_DEEP', message: `The JSON body is nested deeper than ${depth} levels.` }
+  }
+  return { json: valid ? asJsonText(text) : JSON_NULL }
+}
+
+/** `json` is valid. Each level takes two characters at least, so that most bodies need not be looked at. */
+function isDeeperThan(json: string, limit: number): boolean {
+  if (json.length <= 2 * limit) return false
+  let depth = 0
+  for (let at = 0; at < json.length; at++) {
+    switch (json.charCodeAt(at)) {
+      case 34: // "
+        at = endOfString(json, at)
+        break
+      case 91: // [
+      case 123: // {
+        if (++depth > limit) return true
+        break
+      case 93: // ]
+      case 125: // }
+        depth--
+    }
+  }
+  return false
+}
+
+/** Index of the quote that ends the string which begins at `from`: the next one with an even number of backslashes before it. */
+function endOfString(json: string, from: number): number {
+  let end = json.indexOf('"', from + 1)
+  for (;;) {
+    let before = end
+    while (json.charCodeAt(before - 1) === 92 /* \ */) before--
+    if ((end - before) % 2 === 0) return end
+    end = json.indexOf('"', end + 1)
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Answers the http worker gives in place of a function:
+ *
+ *     {"error":{"code":"NOT_FOUND","message":"Not Found"}}
+ *
+ * With a status of 500 or more comes an `error_id`, which stands in the log line of the failure too.
+ */
+import type { Clock } from '../../src/clock/clock.ts'
+import type { Log } from '../../src/log/log.ts'
+import type { ErrorBody } from '../../src/protocol/frames.ts'
+import type { Heads } from './cors.ts'
+
+/** Every code of the http worker's own, with its status. Errors of functions keep their code and get 500. */
+export const failureStatus = {
+  /** The request cannot be understood in one way only, or not at all. */
+  BAD_REQUEST: 400,
+  /** A percent escape in a path parameter is broken. */
+  INVALID_PATH: 400,
+  /** The body ended before it was complete. */
+  INCOMPLETE_BODY: 400,
+  /** The JSON body is nested too deeply. */
+  JSON_TOO_DEEP: 400,
+  NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  /** The body did not arrive in time. */
+  REQUEST_TIMEOUT: 408,
+  PAYLOAD_TOO_LARGE: 413,
+  URI_TOO_LONG: 414,
+  CONDITION_NOT_MET: 422,
+  HEADERS_TOO_LARGE: 431,
+  INTERNAL_ERROR: 500,
+  /** The function asked for a status that HTTP servers cannot send. */
+  INVALID_STATUS: 500,
+  /** Too many requests are in work. */
+  OVERLOADED: 503,
+  /** The function did not answer in time. */
+  TIMEOUT: 504,
+} as const
+
+export type FailureCode = keyof typeof failureStatus
+
+/** After these the connection is closed: what follows on it may be the rest of a body, or something smuggled in. */
+const CLOSING: ReadonlySet<FailureCode> = new Set([
+  'BAD_REQUEST',
+  'INCOMPLETE_BODY',
+  'REQUEST_TIMEOUT',
+  'PAYLOAD_TOO_LARGE',
+  'URI_TOO_LONG',
+  'HEADERS_TOO_LARGE',
+])
+
+/** Seconds after which a refused client may try again. */
+const RETRY_AFTER = '1'
+
+/** What a log line says about the request; `undefined` before a route was found. */
+export interface FailedRoute {
+  readonly method: string
+  readonly pattern: string
+  readonly functionId: string
+}
+
+export interface Failures {
+  /** `allow`: value of the header of a 405. */
+  refuse(heads: Heads, code: FailureCode, message: string, about?: FailedRoute, allow?: string): Response
+  /** The condition or the function failed with an error of its own: 500. */
+  failed(heads: Heads, error: ErrorBody, about: FailedRoute): Response
+}
+
+const CODES_OF_TIMEOUT = new Set(['invocation_timeout', 'TIMEOUT'])
+
+/** True for the error of a call whose time has passed: the engine's own code, or the client's. */
+export function isTimeout(error: ErrorBody): boolean {
+  return CODES_OF_TIMEOUT.has(error.code)
+}
+
+export function createFailures(clock: Clock, log: Log): Failures {
+  let last = 0
+
+  /** 12 hex digits: sixteenths of a millisecond since 1970, counted on where the clock stands still. */
+  function createErrorId(): string {
+    last = Math.max(last + 1, clock.now() * 16)
+    return last.toString(16).padStart(12, '0')
+  }
+
+  function write(
+    heads: Heads,
+    status: number,
+    error: { code: string; message: string },
+    about: FailedRoute | undefined,
+  ): Response {
+    const body: Record<string, unknown> = { error }
+    if (status >= 500) {
+      const error_id = createErrorId()
+      body.error = { code: error.code, message: error.message, error_id }
+      const report = error.code === 'OVERLOADED' ? log.debug : log.warn
+      report(`http request failed: ${error.code}: ${error.message}`, { error_id, status, ...about })
+    }
+    if (error.code === 'CONDITION_NOT_MET' && status === 422) body.skipped = true
+    return new Response(JSON.stringify(body), { status, headers: heads.json })
+  }
+
+  return {
+    refuse(heads, code, message, about, allow) {
+      const response = write(heads, failureStatus[code], { code, message }, about)
+      if (CLOSING.has(code)) response.headers.set('connection', 'close')
+      if (code === 'OVERLOADED') response.headers.set('retry-after', RETRY_AFTER)
+      if (allow !== undefined) response.headers.set('allow', allow)
+      return response
+    },
+    failed: (heads, error, about) => write(heads, 500, { code: error.code, message: error.message }, about),
+  }
+}

@@ -1,0 +1,367 @@
+/**
+ * The life of one request. Each stage stands in a file of its own; to the right, how a request ends there.
+ *
+ *     request
+ *        │
+ *     receive     target.ts, headers.ts   400 BAD_REQUEST · 414 · 431 · 413
+ *        │
+ *     preflight   cors.ts                 200 to an OPTIONS request that asks on behalf of another
+ *        │
+ *     route       routes.ts               404 · 405 · 400 INVALID_PATH
+ *        │                                                       (later: global middleware)
+ *     admit       slots.ts                503
+ *        │                                                       (later: channels)
+ *     body        body.ts                 400 INCOMPLETE_BODY, JSON_TOO_DEEP · 408 · 413
+ *        │
+ *     condition   a call                  422 · 500 with its error · 504
+ *        │                                                       (later: middleware of the route)
+ *     function    a call                  500 with its error · 504
+ *        │
+ *     answer      answer.ts               500 INVALID_STATUS      (later: streams, compression)
+ *        │
+ *     response    ← every exit: failures.ts
+ *
+ * A client that goes away ends its request at any stage: the wait in line is given up, a call under way is cancelled,
+ * the place becomes free. One deadline per request serves the line, the body and the call in turn: see `late`.
+ */
+
+import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import type { Clock } from '../../src/clock/clock.ts'
+import { createDeadlines, type DeadlineNode } from '../../src/clock/deadlines.ts'
+import type { Log } from '../../src/log/log.ts'
+import type { ErrorBody } from '../../src/protocol/frames.ts'
+import { JSON_NULL, type JsonText } from '../../src/protocol/jsonText.ts'
+import { createAnswer } from './answer.ts'
+import { hasJsonBody, readJsonBody } from './body.ts'
+import type { HttpConfig } from './config.ts'
+import { createCors, type Heads } from './cors.ts'
+import { createFailures, type FailedRoute, type FailureCode, isTimeout } from './failures.ts'
+import { type RequestHeaders, readHeaders } from './headers.ts'
+import { decodeValues, type PayloadParts, type PayloadSource, writePayload } from './payload.ts'
+import type { Match, RouteTable } from './routes.ts'
+import { createSlots } from './slots.ts'
+import { readTarget } from './target.ts'
+
+/** Where a route leads. */
+export interface Destination {
+  readonly functionId: string
+  /** Of the function and of the condition. */
+  readonly namespace: string | undefined
+  readonly metadata: JsonText | undefined
+  readonly conditionFunctionId: string | undefined
+  /** Milliseconds; `undefined`: the default of the worker. */
+  readonly timeoutMs: number | undefined
+  readonly payload: PayloadParts
+}
+
+export interface HandlerParts {
+  readonly config: HttpConfig
+  readonly routes: RouteTable<Destination>
+  readonly client: Pick<WorkerClient, 'call'>
+  readonly clock: Clock
+  readonly log: Log
+  /** Lets a request of the listener be silent for as long as its answer may take. */
+  allowSilence(request: Request, ms: number): void
+}
+
+export interface Handler {
+  handle(request: Request): Response | Promise<Response>
+  /** The answer when `handle` threw. */
+  crashed(error: unknown): Response
+  /** Requests that hold a place, and requests that wait for one. */
+  inWork(): number
+  waiting(): number
+}
+
+/** A request that has a route. */
+interface Exchange extends PayloadSource, DeadlineNode {
+  readonly request: Request
+  readonly match: Match<Destination>
+  readonly heads: Heads
+  readonly endsAt: number
+  readonly timeoutMs: number
+  stage: 'waiting' | 'body' | 'condition' | 'function' | 'over'
+  holdsPlace: boolean
+  /** Gives up the call under way. */
+  cancel: (() => void) | undefined
+  /** Hears when the client goes away. */
+  watched: boolean
+  resolve: (response: Response) => void
+}
+
+/** How late a deadline may be noticed. */
+const DEADLINE_RESOLUTION_MS = 50
+
+/**
+ * A call that takes longer than this is cancelled when its client goes away. Most are answered before, and hearing of
+ * the client costs as much as a tenth of the whole request.
+ */
+const WATCH_AFTER_MS = 100
+
+export function createHandler({ config, routes, client, clock, log, allowSilence }: HandlerParts): Handler {
+  const cors = createCors(config.cors)
+  const failures = createFailures(clock, log)
+  const bodyLimits = { bytes: config.body_limit_bytes, depth: config.json_depth_limit }
+  const slots = createSlots<Exchange>(
+    config.concurrency_request_limit,
+    config.waiting_request_limit,
+    exchange => admitted(exchange),
+  )
+  const deadlines = createDeadlines<Exchange>(clock, DEADLINE_RESOLUTION_MS, exchange => late(exchange))
+
+  // receive, preflight, route
+
+  function handle(request: Request): Response | Promise<Response> {
+    const headers = readHeaders(request.headers)
+    const heads = cors.headsFor(headers.origin)
+    const { method, url } = request
+    const fault = faultOf(url, headers)
+    if (fault !== undefined) return failures.refuse(heads, ...fault)
+    if (method === 'OPTIONS' && headers.origin !== undefined && headers.preflightMethod !== undefined) {
+      return cors.preflight(headers.origin)
+    }
+    const target = readTarget(url)
+    if (target === undefined) return failures.refuse(heads, 'BAD_REQUEST', 'The request names no path.')
+    const match = routes.match(method, target.path)
+    if (match === undefined) return unrouted(heads, target.path)
+    const values = decodeValues(match)
+    if (values === undefined) {
+      const why = 'The path has a percent escape that is broken or not UTF-8.'
+      return failures.refuse(heads, 'INVALID_PATH', why)
+    }
+    const timeoutMs = match.route.target.timeoutMs ?? config.default_timeout
+    return new Promise(resolve =>
+      admit({
+        request,
+        method,
+        target,
+        headers,
+        match,
+        values,
+        heads,
+        timeoutMs,
+        endsAt: clock.now() + timeoutMs,
+        stage: 'waiting',
+        holdsPlace: false,
+        cancel: undefined,
+        watched: false,
+        resolve,
+        deadline: 0,
+        earlier: undefined,
+        later: undefined,
+      }),
+    )
+  }
+
+  /** What is wrong with a request whatever its route. The server has refused the worst already (see listener.ts). */
+  function faultOf(url: string, headers: RequestHeaders): [FailureCode, string] | undefined {
+    if (url.length > config.url_limit_length) {
+      return ['URI_TOO_LONG', `The URL is longer than ${config.url_limit_length} characters.`]
+    }
+    if (headers.count > config.header_limit_count) {
+      return ['HEADERS_TOO_LARGE', `The request has more than ${config.header_limit_count} headers.`]
+    }
+    if (headers.bytes > config.header_limit_bytes) {
+      return ['HEADERS_TOO_LARGE', `The request headers are larger than ${config.header_limit_bytes} bytes.`]
+    }
+    const { contentLength, host } = headers
+    if (contentLength?.includes(',')) return ['BAD_REQUEST', 'Content-Length was given more than once.']
+    if (host !== undefined && (host.includes(',') || url.charCodeAt(0) === 47)) {
+      return ['BAD_REQUEST', 'The Host header is not one valid host.']
+    }
+    if (contentLength !== undefined && Number(contentLength) > config.body_limit_bytes) {
+      return ['PAYLOAD_TOO_LARGE', `The request body is larger than ${config.body_limit_bytes} bytes.`]
+    }
+    return undefined
+  }
+
+  function unrouted(heads: Heads, path: string): Response {
+    const methods = routes.methodsFor(path)
+    if (methods.length === 0) return failures.refuse(heads, 'NOT_FOUND', 'Not Found')
+    const allow = methods.join(',')
+    return failures.refuse(heads, 'METHOD_NOT_ALLOWED', `This path serves ${allow}.`, undefined, allow)
+  }
+
+  // admit
+
+  function admit(exchange: Exchange): void {
+    allowSilence(exchange.request, exchange.timeoutMs)
+    if (slots.take()) {
+      admitted(exchange)
+    } else if (slots.wait(exchange)) {
+      deadlines.set(exchange, exchange.timeoutMs)
+      watch(exchange)
+    } else {
+      refuse(exchange, 'OVERLOADED', 'Too many requests are waiting; try again later.')
+    }
+  }
+
+  function admitted(exchange: Exchange): void {
+    exchange.holdsPlace = true
+    if (exchange.stage === 'over') {
+      release(exchange)
+    } else if (hasJsonBody(exchange.headers)) {
+      void receiveBody(exchange)
+    } else {
+      dispatch(exchange, JSON_NULL)
+    }
+  }
+
+  // body
+
+  async function receiveBody(exchange: Exchange): Promise<void> {
+    exchange.stage = 'body'
+    deadlines.set(exchange, Math.max(1, exchange.endsAt - clock.now()))
+    const body = await readJsonBody(exchange.request, exchange.headers, bodyLimits)
+    if (exchange.stage !== 'body') return
+    if (body.failure === undefined) dispatch(exchange, body.json)
+    else refuse(exchange, body.failure, body.message)
+  }
+
+  // condition and function
+
+  function dispatch(exchange: Exchange, body: JsonText): void {
+    try {
+      const data = writePayload(exchange, body)
+      if (exchange.match.route.target.conditionFunctionId === undefined) callFunction(exchange, data)
+      else askCondition(exchange, exchange.match.route.target.conditionFunctionId, data)
+    } catch (error) {
+      broken(exchange, error)
+    }
+  }
+
+  function askCondition(exchange: Exchange, functionId: string, data: JsonText): void {
+    exchange.stage = 'condition'
+    call(exchange, functionId, data, undefined, verdict => {
+      if (verdict !== 'false') callFunction(exchange, data)
+      else refuse(exchange, 'CONDITION_NOT_MET', 'Request condition not met')
+    })
+  }
+
+  function callFunction(exchange: Exchange, data: JsonText): void {
+    exchange.stage = 'function'
+    const { functionId, metadata } = exchange.match.route.target
+    call(exchange, functionId, data, metadata, result => answer(exchange, result))
+  }
+
+  /** Calls a function of the route; its error ends the exchange. */
+  function call(
+    exchange: Exchange,
+    functionId: string,
+    data: JsonText,
+    metadata: JsonText | undefined,
+    answered: (result: JsonText | undefined) => void,
+  ): void {
+    const { stage, headers, match } = exchange
+    if (exchange.watched) deadlines.clear(exchange)
+    else deadlines.set(exchange, WATCH_AFTER_MS)
+    exchange.cancel = client.call(
+      {
+        functionId,
+        data,
+        namespace: match.route.target.namespace,
+        metadata,
+        timeoutMs: Math.max(1, exchange.endsAt - clock.now()),
+        traceparent: headers.traceparent,
+        baggage: headers.baggage,
+      },
+      (error, result) => {
+        if (exchange.stage !== stage) return
+        if (error === undefined) answered(result)
+        else failed(exchange, error)
+      },
+    )
+  }
+
+  function failed(exchange: Exchange, error: ErrorBody): void {
+    if (isTimeout(error)) {
+      refuse(exchange, 'TIMEOUT', `No answer within ${exchange.timeoutMs} ms.`)
+    } else {
+      end(exchange, failures.failed(exchange.heads, error, aboutOf(exchange)))
+    }
+  }
+
+  // answer
+
+  function answer(exchange: Exchange, result: JsonText | undefined): void {
+    try {
+      const response = createAnswer(result, exchange.heads, sentence =>
+        log.warn(`answer of an http function changed: ${sentence}`, { ...aboutOf(exchange) }),
+      )
+      if (response instanceof Response) {
+        end(exchange, response)
+      } else {
+        const why = `The function answered with status ${response.invalidStatus}; 200 to 599 can be sent.`
+        refuse(exchange, 'INVALID_STATUS', why)
+      }
+    } catch (error) {
+      // The receiver of a call's answer must not throw into whoever brought the answer.
+      broken(exchange, error)
+    }
+  }
+
+  // exits
+
+  function aboutOf({ method, match: { route } }: Exchange): FailedRoute {
+    return { method, pattern: route.pattern, functionId: route.target.functionId }
+  }
+
+  function refuse(exchange: Exchange, code: FailureCode, message: string): void {
+    end(exchange, failures.refuse(exchange.heads, code, message, aboutOf(exchange)))
+  }
+
+  function broken(exchange: Exchange, error: unknown): void {
+    log.error('an http request could not be handled', { error, ...aboutOf(exchange) })
+    refuse(exchange, 'INTERNAL_ERROR', 'internal server error')
+  }
+
+  /** A deadline of the exchange has come. The time of a call is kept by whoever runs it. */
+  function late(exchange: Exchange): void {
+    if (exchange.stage === 'waiting') {
+      slots.giveUp(exchange)
+      refuse(exchange, 'OVERLOADED', `No place became free within ${exchange.timeoutMs} ms; try again later.`)
+    } else if (exchange.stage === 'body') {
+      refuse(exchange, 'REQUEST_TIMEOUT', `The request body did not arrive within ${exchange.timeoutMs} ms.`)
+    } else {
+      watch(exchange)
+    }
+  }
+
+  function watch(exchange: Exchange): void {
+    const { signal } = exchange.request
+    exchange.watched = true
+    if (signal.aborted) abandoned(exchange)
+    else signal.addEventListener('abort', () => abandoned(exchange))
+  }
+
+  /** The client has gone. Nobody reads this response; the server only wants to have one. */
+  function abandoned(exchange: Exchange): void {
+    if (exchange.stage === 'over') return
+    slots.giveUp(exchange)
+    exchange.cancel?.()
+    end(exchange, new Response(null))
+  }
+
+  function end(exchange: Exchange, response: Response): void {
+    exchange.stage = 'over'
+    deadlines.clear(exchange)
+    release(exchange)
+    exchange.resolve(response)
+  }
+
+  function release(exchange: Exchange): void {
+    if (!exchange.holdsPlace) return
+    exchange.holdsPlace = false
+    slots.leave()
+  }
+
+  return {
+    handle,
+    crashed(error) {
+      log.error('an http request could not be handled', { error })
+      return failures.refuse(cors.headsFor(undefined), 'INTERNAL_ERROR', 'internal server error')
+    },
+    inWork: slots.taken,
+    waiting: slots.waiting,
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * The http worker: provides the trigger type `http` and serves its routes.
+ *
+ * The way of a request: `listener.ts` → `handle.ts` (the life cycle is drawn there) → the function → `answer.ts`.
+ */
+
+import { HandlerError } from '../../sdk/typescript/src/errors.ts'
+import type { Binding, TriggerProvider } from '../../sdk/typescript/src/worker.ts'
+import type { Clock } from '../../src/clock/clock.ts'
+import type { Log } from '../../src/log/log.ts'
+import { isLoopbackHost } from '../../src/net/loopback.ts'
+import type { BuiltInWorker } from '../worker.ts'
+import type { HttpConfig } from './config.ts'
+import { createHandler, type Destination } from './handle.ts'
+import { listen } from './listener.ts'
+import { preparePayload } from './payload.ts'
+import { createRouteTable, type Route, type RouteTable } from './routes.ts'
+import { type HttpTrigger, httpTriggerType, parseHttpTrigger } from './trigger.ts'
+
+export interface HttpWorkerParts {
+  readonly log: Log
+  readonly clock: Clock
+}
+
+/** Rejects its start with an error that has `code`, `port` and `fix` when the port cannot be had. */
+export function createHttpWorker(config: HttpConfig, { log, clock }: HttpWorkerParts): BuiltInWorker {
+  return {
+    name: 'iii-http',
+    description: 'Serves HTTP routes: calls a function for each request and answers with what it returns',
+    async start(client) {
+      const routes = createRouteTable<Destination>()
+      const listener = listen(config, allowSilence =>
+        createHandler({ config, routes, client, clock, log, allowSilence }),
+      )
+      if (!isLoopbackHost(config.host)) logExposure(config, listener.address, log)
+      const registration = client.registerTriggerType(httpTriggerType, createProvider(routes, log))
+      return {
+        addresses: { http: listener.address },
+        drain: () => listener.drain(),
+        async stop() {
+          registration.unregister()
+          await listener.stop()
+        },
+      }
+    },
+  }
+}
+
+function logExposure({ cors }: HttpConfig, address: string, log: Log): void {
+  log.info('http routes can be reached from other machines', { address })
+  if (cors === undefined)
+    log.info('pages of any origin may call the http routes; `cors` of iii-http limits them')
+}
+
+function createProvider(routes: RouteTable<Destination>, log: Log): TriggerProvider {
+  return {
+    bind(binding) {
+      // A trigger that comes again replaces itself, also when its new form is refused.
+      routes.removeTrigger(binding.id)
+      const trigger = parseHttpTrigger(binding.config)
+      for (const warning of trigger.warnings) log.warn(`http trigger: ${warning}`, aboutOf(binding, trigger))
+      const added = trigger.methods.map(method => toRoute(binding, trigger, method))
+      for (const route of added) refuseConflict(routes, route)
+      for (const route of added) {
+        const replaced = routes.add(route)
+        if (replaced !== undefined) {
+          log.warn(`http route '${route.method} ${route.pattern}' replaces that of another trigger`, {
+            ...aboutOf(binding, trigger),
+            replaced_trigger_id: replaced.triggerId,
+          })
+        }
+      }
+    },
+    unbind: binding => routes.removeTrigger(binding.id),
+  }
+}
+
+function aboutOf({ id, function_id }: Binding, { pattern }: HttpTrigger) {
+  return { trigger_id: id, function_id, path: pattern }
+}
+
+function toRoute(
+  binding: Binding,
+  { pattern, segments, conditionFunctionId, timeoutMs }: HttpTrigger,
+  method: Route<Destination>['method'],
+): Route<Destination> {
+  const { function_id: functionId, namespace, metadata } = binding
+  const payload = preparePayload({ method, pattern, segments })
+  const target = { functionId, namespace, metadata, conditionFunctionId, timeoutMs, payload }
+  return { triggerId: binding.id, method, pattern, segments, target }
+}
+
+/** Clients look for the word `conflict` in the text. */
+function refuseConflict(routes: RouteTable<Destination>, route: Route<Destination>): void {
+  const other = routes.conflictWith(route)
+  if (other === undefined) return
+  throw new HandlerError(
+    'trigger_registration_failed',
+    `Route '${route.method} ${route.pattern}' conflicts with already-registered route ` +
+      `'${other.method} ${other.pattern}': routes with identical structure but different path-parameter names are not supported`,
+  )
+}
