@@ -1,7 +1,7 @@
 /**
  * Measures what is promised and prints one table.
  *
- *     bun run bench                        everything, about eight minutes
+ *     bun run bench                        everything, about six minutes
  *     bun run bench calls http-post        what these words name, and what it is compared with
  *     bun run bench --list                 all measures
  *

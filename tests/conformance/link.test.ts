@@ -5,7 +5,7 @@ import { asJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { LinkReceiver } from '../../src/protocol/link.ts'
 import { until } from '../support/waiting.ts'
-import { kinds, type LinkEnd } from './rows.ts'
+import { kinds, type LinkSide } from './rows.ts'
 
 function frameNumber(number: number, data = `{"n":${number}}`): InvokeFrame {
   return {
@@ -33,7 +33,7 @@ interface Witness extends LinkReceiver {
   onFrame: (frame: Frame) => void
 }
 
-function witness(end: LinkEnd): Witness {
+function witness(end: LinkSide): Witness {
   const seen: Witness = {
     frames: [],
     names: () => seen.frames.map(frame => (frame.type === 'invokefunction' ? frame.functionId : frame.type)),

@@ -16,7 +16,7 @@ import { createTurn } from '../../src/server/turn.ts'
 import { clientFrame, createInbox, opcodes, openRaw, type RawWebSocket } from '../support/rawWebSocket.ts'
 
 /** One side of a link. What has come before `listen` is delivered then. */
-export interface LinkEnd {
+export interface LinkSide {
   readonly link: Link
   listen(receiver: LinkReceiver): void
 }
@@ -24,13 +24,13 @@ export interface LinkEnd {
 export interface LinkKind {
   readonly name: string
   /** A new link; `engine` is the side the engine would have, `worker` the far one. */
-  open(): Promise<{ engine: LinkEnd; worker: LinkEnd }>
+  open(): Promise<{ engine: LinkSide; worker: LinkSide }>
   /** Frees what the kind holds on to. */
   close(): Promise<void>
 }
 
 function local(): LinkKind {
-  const endOf = (side: LocalSide): LinkEnd => ({ link: side, listen: receiver => side.listen(receiver) })
+  const endOf = (side: LocalSide): LinkSide => ({ link: side, listen: receiver => side.listen(receiver) })
   return {
     name: 'LocalLink',
     async open() {
@@ -42,7 +42,7 @@ function local(): LinkKind {
 }
 
 /** The worker's side over a bare TCP socket, so that it can be paused and cut. */
-function overTcp(socket: RawWebSocket): LinkEnd {
+function overTcp(socket: RawWebSocket): LinkSide {
   const { tcp } = socket
   let receiver: LinkReceiver | undefined
   /** What has come and waits: for a receiver, or for `resume`. */
@@ -117,7 +117,7 @@ function overTcp(socket: RawWebSocket): LinkEnd {
 
 /** The engine's side: what the real listener hands to an engine. */
 function socket(): LinkKind {
-  const accepted = createInbox<LinkEnd>()
+  const accepted = createInbox<LinkSide>()
   const limits: Limits = usualLimits
   const engine: Engine = {
     ...createEngine({ clock: systemClock, log: silentLog, randomId: () => crypto.randomUUID(), limits }),

@@ -103,7 +103,7 @@ describe('the snippets', () => {
 
   describe('while everything is started', () => {
     let started: Started
-    const folder = mkdtempSync(join(tmpdir(), 'snippets-'))
+    let folder: string
     const workers: Bun.Subprocess[] = []
 
     /** Snippets in TypeScript are workers: they run beside the examples while the others are tried. */
@@ -117,6 +117,7 @@ describe('the snippets', () => {
     }
 
     beforeAll(async () => {
+      folder = mkdtempSync(join(tmpdir(), 'snippets-'))
       started = await startExamples()
       workers.push(...ofKind('run while started', 'ts').map(startWorker))
     }, 120_000)
