@@ -1,5 +1,5 @@
 /** The published clients that the tests run, one row each: what they are, what they can, how they are made ready. */
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { providePython } from '../../scripts/python.ts'
 import { withLock } from '../support/lock.ts'
@@ -14,6 +14,8 @@ export interface ClientUnderTest {
   readonly triggers: boolean
   /** Largest message that it reads, in bytes. */
   readonly reads: number
+  /** Still tries to reconnect when the connection is lost while it registers everything again. */
+  readonly survivesLostReplay: boolean
   /** Why this machine cannot run it; `undefined` when it can. */
   missing(): string | undefined
   /** Makes everything ready that is not yet; returns the command of its driver. */
@@ -53,17 +55,29 @@ const npm = (
   version: '0.22.1',
   triggers: true,
   reads: 64 * MiB,
+  survivesLostReplay: true,
   missing: missingProgram(program),
   prepare: command,
 })
 
-const pypi = (version: string, reads: number): ClientUnderTest => ({
+/** The oldest Python that all of these packages take. */
+const PYTHON = 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))'
+
+function missingPython(): string | undefined {
+  const missing = missingProgram('python3')()
+  if (missing !== undefined) return missing
+  const { success } = Bun.spawnSync(['python3', '-c', PYTHON], { stdout: 'ignore', stderr: 'ignore' })
+  return success ? undefined : 'python3 is older than 3.10 or has no venv'
+}
+
+const pypi = (version: string, { isOld }: { isOld: boolean }): ClientUnderTest => ({
   name: `PyPI iii-sdk ${version}`,
   language: 'python',
   version,
   triggers: true,
-  reads,
-  missing: missingProgram('python3'),
+  reads: isOld ? MiB : 64 * MiB,
+  survivesLostReplay: !isOld,
+  missing: missingPython,
   async prepare() {
     const requirements = join(here, 'python', `requirements-${version}.txt`)
     const python = await withLock(join(cache, 'locks', 'python'), () =>
@@ -81,9 +95,12 @@ const crate = (generation: string, version: string, triggers: boolean): ClientUn
   triggers,
   // The library's default for a message is 64 MiB, for a frame 16 MiB; a client sends one frame up to there.
   reads: generation === '0.26' ? 64 * MiB : 16 * MiB,
+  survivesLostReplay: true,
   missing: missingProgram('cargo'),
   async prepare() {
     const target = join(cache, 'cargo')
+    const program = join(target, 'debug', `driver-${generation.replace('.', '-')}`)
+    if (!existsSync(program)) process.stderr.write(`Compiling the driver for crate iii-sdk ${version} …\n`)
     // Cargo itself keeps two builds in one folder apart.
     const build = Bun.spawn(['cargo', 'build', '--locked', '--quiet'], {
       cwd: join(here, 'rust', generation),
@@ -94,7 +111,7 @@ const crate = (generation: string, version: string, triggers: boolean): ClientUn
     })
     const errors = await new Response(build.stderr).text()
     if ((await build.exited) !== 0) throw new Error(`cargo build failed:\n${errors}`)
-    return [join(target, 'debug', `driver-${generation.replace('.', '-')}`)]
+    return [program]
   },
 })
 
@@ -102,7 +119,11 @@ export const npmOnBun = npm('Bun', async () => [process.execPath, npmDriver], pr
 export const npmOnNode = npm('Node', async () => ['node', await forNode()], 'node')
 
 export const npmClients = [npmOnBun, npmOnNode]
-export const pypiClients = [pypi('0.22.1', MiB), pypi('0.23.0', MiB), pypi('0.25.0', 64 * MiB)]
+export const pypiClients = [
+  pypi('0.22.1', { isOld: true }),
+  pypi('0.23.0', { isOld: true }),
+  pypi('0.25.0', { isOld: false }),
+]
 export const crateClients = [
   crate('0.22', '0.22.1', true),
   crate('0.23', '0.23.0', true),

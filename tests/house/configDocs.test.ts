@@ -23,7 +23,7 @@ interface JsonSchema {
 }
 
 /** The value a key may have, in the words of the page. */
-function valueOf({ type, minimum, maximum, maxItems, not }: JsonSchema): string {
+function valueText({ type, minimum, maximum, maxItems, not }: JsonSchema): string {
   if (not !== undefined) return 'refused'
   if (type === 'array') return maxItems === 0 ? 'empty list' : 'list of text'
   if (type === 'boolean') return 'true or false'
@@ -39,7 +39,7 @@ function keysOf(schema: JsonSchema, prefix = ''): Record<string, [value: string,
     else {
       const { default: fallback } = member
       const text = typeof fallback === 'string' ? fallback : JSON.stringify(fallback)
-      rows[prefix + name] = [valueOf(member), fallback === undefined ? '' : `\`${text}\``]
+      rows[prefix + name] = [valueText(member), fallback === undefined ? '' : `\`${text}\``]
     }
   }
   return rows
@@ -49,14 +49,17 @@ describe('the keys on the configuration page', () => {
   test.each([
     ['### `iii-worker-manager`', listenerSchema],
     ['### `iii-http`', httpConfigSchema],
-  ] as [string, z.ZodType][])('below %s are those of its schema, with values and defaults', (heading, schema) => {
-    const rows = tableBelow(page, heading).map(([key, value, fallback]) => [
-      key!.replaceAll('`', ''),
-      [value!, fallback!],
-    ])
-    const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
-    expect(Object.fromEntries(rows)).toEqual(keysOf(json as JsonSchema))
-  })
+  ] as [string, z.ZodType][])(
+    'below %s are those of its schema, with values and defaults',
+    (heading, schema) => {
+      const rows = tableBelow(page, heading).map(([key, value, fallback]) => [
+        key!.replaceAll('`', ''),
+        [value!, fallback!],
+      ])
+      const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
+      expect(Object.fromEntries(rows)).toEqual(keysOf(json as JsonSchema))
+    },
+  )
 })
 
 describe('the workers on the configuration page', () => {

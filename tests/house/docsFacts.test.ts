@@ -19,9 +19,14 @@ describe('docs/cli.md', async () => {
   ])('names every option below "%s", and no other', async (heading, words) => {
     const terminal = fakeTerminal()
     await runCommandLine(words, terminal)
-    const help = terminal.stdout().split('\n').filter(line => /^ {2}-/.test(line))
+    const help = terminal
+      .stdout()
+      .split('\n')
+      .filter(line => /^ {2}-/.test(line))
     const options = help.flatMap(line => line.slice(0, 25).match(/(?<![\w-])--?[a-z][a-z-]*/g) ?? [])
-    const named = tableBelow(page, heading).flatMap(([option]) => option!.match(/(?<![\w-])--?[a-z][a-z-]*/g) ?? [])
+    const named = tableBelow(page, heading).flatMap(
+      ([option]) => option!.match(/(?<![\w-])--?[a-z][a-z-]*/g) ?? [],
+    )
     expect(options.length).toBeGreaterThan(8)
     expect(named.sort()).toEqual(options.sort())
   })
@@ -48,7 +53,9 @@ describe('docs/http.md', async () => {
 
 test('every error code that a page names is in the catalogue, or no code of ours', async () => {
   const known = new Set<string>(Object.keys(errorCatalogue))
-  const pages = await Promise.all(['http.md', 'getting-started.md', 'sdk-typescript.md', 'discovery.md'].map(read))
+  const pages = await Promise.all(
+    ['http.md', 'getting-started.md', 'sdk-typescript.md', 'discovery.md'].map(read),
+  )
   const named = pages.flatMap(page => page.match(/(?<=`)[A-Z]+(?:_[A-Z]+)+(?=`)/g) ?? [])
   const notCodes = /^(III_|OUT_OF_STOCK$|DEFAULT_ENGINE_URL$)/
   expect(named.filter(code => !known.has(code) && !notCodes.test(code))).toEqual([])

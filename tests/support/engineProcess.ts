@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eachLine } from './lines.ts'
-import { within } from './waiting.ts'
+import { until, within } from './waiting.ts'
 
 const MAIN = join(import.meta.dir, '../../src/main.ts')
 const START_MS = 20_000
@@ -95,7 +95,8 @@ export async function startEngine({ workers = '', env = {} }: EngineOptions = {}
       stop,
       async restart(signal) {
         await stop(signal)
-        await start(ports)
+        // A worker that tries to reconnect meanwhile can be given the very port it dials as its own; it lets go at once.
+        await until('the engine has its ports again', async () => (await start(ports)) !== undefined)
       },
       async [Symbol.asyncDispose]() {
         if (child.exitCode === null && child.signalCode === null) await stop('SIGKILL')

@@ -3,8 +3,9 @@
  * spliced in as it is. Bodies of other types are left alone until there are channels to stream them through.
  */
 
-import { createObjectScanner, isSendableJson } from '../../src/protocol/json/scan.ts'
+import { sendableFault } from '../../src/protocol/json/scan.ts'
 import { asJsonText, JSON_NULL, type JsonText } from '../../src/protocol/jsonText.ts'
+import { limits } from '../../src/protocol/limits.ts'
 import type { FailureCode } from './failures.ts'
 import type { RequestHeaders } from './headers.ts'
 
@@ -32,16 +33,16 @@ export function tooLarge(limit: number): BodyOutcome {
 export async function readJsonBody(
   request: Request,
   headers: RequestHeaders,
-  limits: BodyLimits,
+  bounds: BodyLimits,
 ): Promise<BodyOutcome> {
   let bytes: Uint8Array | undefined
   try {
     bytes =
-      headers.transferEncoding === undefined ? await request.bytes() : await readChunks(request, limits.bytes)
+      headers.transferEncoding === undefined ? await request.bytes() : await readChunks(request, bounds.bytes)
   } catch {
     return { failure: 'INCOMPLETE_BODY', message: 'The request body ended before it was complete.' }
   }
-  return bytes === undefined ? tooLarge(limits.bytes) : toJson(bytes, limits.depth)
+  return bytes === undefined ? tooLarge(bounds.bytes) : toJson(bytes, bounds.depth)
 }
 
 /** A body that does not say how long it is; `undefined`: longer than `limit`. */
@@ -59,8 +60,6 @@ async function readChunks(request: Request, limit: number): Promise<Uint8Array |
 /** Fatal: bytes that are not UTF-8 are not JSON. A byte order mark is kept, which is not JSON either. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-const verdict = createObjectScanner([])
-
 /** What is not JSON becomes `null`, as published clients expect. */
 function toJson(bytes: Uint8Array, depth: number): BodyOutcome {
   let text: string
@@ -69,41 +68,9 @@ function toJson(bytes: Uint8Array, depth: number): BodyOutcome {
   } catch {
     return { json: JSON_NULL }
   }
-  const valid = isSendableJson(text)
-  if (valid ? isDeeperThan(text, depth) : verdict.scan(text) === 'too_deep') {
+  const fault = sendableFault(text, limits.jsonDepth - depth)
+  if (fault === 'too_deep') {
     return { failure: 'JSON_TOO_DEEP', message: `The JSON body is nested deeper than ${depth} levels.` }
   }
-  return { json: valid ? asJsonText(text) : JSON_NULL }
-}
-
-/** `json` is valid. Each level takes two characters at least, so that most bodies need not be looked at. */
-function isDeeperThan(json: string, limit: number): boolean {
-  if (json.length <= 2 * limit) return false
-  let depth = 0
-  for (let at = 0; at < json.length; at++) {
-    switch (json.charCodeAt(at)) {
-      case 34: // "
-        at = endOfString(json, at)
-        break
-      case 91: // [
-      case 123: // {
-        if (++depth > limit) return true
-        break
-      case 93: // ]
-      case 125: // }
-        depth--
-    }
-  }
-  return false
-}
-
-/** Index of the quote that ends the string which begins at `from`: the next one with an even number of backslashes before it. */
-function endOfString(json: string, from: number): number {
-  let end = json.indexOf('"', from + 1)
-  for (;;) {
-    let before = end
-    while (json.charCodeAt(before - 1) === 92 /* \ */) before--
-    if ((end - before) % 2 === 0) return end
-    end = json.indexOf('"', end + 1)
-  }
+  return { json: fault === undefined ? asJsonText(text) : JSON_NULL }
 }

@@ -241,12 +241,23 @@ function begin(): void {
   sawEscape = false
 }
 
-/** True when `text` is one JSON value, as `JSON.parse` would say, within the depth limit and sendable to all. */
-export function isSendableJson(text: string): boolean {
+/**
+ * Why `text` is not one JSON value that every receiver can read; `undefined` when it is. `outside`: levels of nesting
+ * that will lie around it.
+ */
+export function sendableFault(
+  text: string,
+  outside = 0,
+): 'invalid_json' | 'too_deep' | 'not_sendable' | undefined {
   begin()
-  const start = skipSpace(text, 0)
-  const end = skipValue(text, start, 0)
-  return end > 0 && skipSpace(text, end) === text.length && !sawLoneSurrogate && !sawNumberOutOfRange
+  const end = skipValue(text, skipSpace(text, 0), outside)
+  if (end === TOO_DEEP) return 'too_deep'
+  if (end < 0 || skipSpace(text, end) !== text.length) return 'invalid_json'
+  return sawLoneSurrogate || sawNumberOutOfRange ? 'not_sendable' : undefined
+}
+
+export function isSendableJson(text: string): boolean {
+  return sendableFault(text) === undefined
 }
 
 const SLOT_BITS = 5

@@ -71,6 +71,7 @@ const commands: { [Name in Command['do']]: (command: Of<Name>) => unknown } = {
     // The client connects in the background; its calls wait for the connection.
     await worker.trigger({ function_id: 'engine::workers::list', payload: {} })
   },
+  // This version does not tell its state.
   state: () => 'unknown',
   function({ client, function_id, does }) {
     const handle = clientOf({ client }).registerFunction(function_id, handlerFor(client, function_id, does))
