@@ -232,11 +232,14 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
 }
 
 function warnOfSize(engine: EngineState, caller: Connection, frame: ResultFrame): void {
-  const size = frame.result?.length ?? 0
-  if (size <= engine.limits.smallClientMessageBytes) return
+  const { result = '' } = frame
+  const limit = engine.limits.smallClientMessageBytes
+  // A character takes three bytes at most: the bytes of a small text need not be counted.
+  const bytes = result.length * 3 <= limit ? 0 : Buffer.byteLength(result)
+  if (bytes <= limit) return
   engine.log.warn('a result is larger than its Python client accepts; that client will drop its connection', {
     function_id: frame.functionId,
-    bytes: size,
+    bytes,
     worker_id: caller.id,
     fix: 'update iii-sdk of that worker to 0.24.5 or later',
   })

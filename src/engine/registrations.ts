@@ -130,7 +130,10 @@ function registerTrigger(engine: EngineState, connection: Connection, frame: Reg
     namespace?.trim() === '' ? 'namespace' : triggerNamespace?.trim() === '' ? 'trigger_namespace' : undefined
   if (blank !== undefined) {
     const error = blankNamespace(blank)
-    return [{ change: 'triggerRefused', workerId: connection.id, id, triggerType, functionId, error }]
+    return [
+      ...engine.directory.refuse(connection.id, 'trigger', id, `its ${blank} is blank`),
+      { change: 'triggerRefused', workerId: connection.id, id, triggerType, functionId, error },
+    ]
   }
   return engine.directory.registerTrigger({
     id,

@@ -5,7 +5,7 @@
  * conformance suite, `tests/conformance/link.test.ts`. Each kind promises:
  *  - frames arrive in the order they were sent, none twice, none changed, none lost while the link is open;
  *  - `send` never blocks and never throws; after the end it does nothing;
- *  - nothing is delivered from within `send`: a receiver runs in a turn of its own;
+ *  - nothing is delivered, and no end is told, from within `send` or `end`: a receiver runs in a turn of its own;
  *  - after `pause` no further frame is delivered until `resume`, and the far side sees its backlog grow;
  *  - the far side hears of the end once, after every frame that was sent before an orderly end.
  */

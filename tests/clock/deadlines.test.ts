@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'bun:test'
+import { systemClock } from '../../src/clock/clock.ts'
 import { createDeadlines, type DeadlineNode } from '../../src/clock/deadlines.ts'
 import { createVirtualClock } from '../support/fakes.ts'
 import { repeatedly } from '../support/fuzz.ts'
+import { until } from '../support/waiting.ts'
 
 interface Node extends DeadlineNode {
   readonly name: string
@@ -202,4 +204,20 @@ test('whatever is set and cleared, also from within: every deadline expires once
       }
     }
   }, 3)
+})
+
+test('on the real clock no deadline is early', async () => {
+  const count = 100
+  const left: number[] = []
+  const due = new Map<DeadlineNode, number>()
+  const deadlines = createDeadlines<Node>(systemClock, 20, node => {
+    left.push(due.get(node)! - systemClock.now())
+  })
+  for (let number = 0; number < count; number++) {
+    const node = createNode(`${number}`)
+    due.set(node, systemClock.now() + number * 3)
+    deadlines.set(node, number * 3)
+  }
+  await until('all of them', () => left.length === count)
+  expect(Math.max(...left)).toBeLessThanOrEqual(0)
 })

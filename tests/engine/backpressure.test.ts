@@ -78,16 +78,19 @@ describe('a worker that does not read', () => {
     expect([http.link.isPaused, slow.link.isPaused]).toEqual([false, false])
   })
 
-  test.each([['plain'], ['enqueue']])('far behind is not called any more: %s calls are refused at once', kind => {
-    const { slow, feeder } = withSlowWorker()
-    slow.says(registerFunction('engine::queue::enqueue'))
-    slow.link.unreadBytes = OVERLOADED
-    const isPlain = kind === 'plain'
-    feeder.calls('slow::f', {}, isPlain ? {} : { action: { type: 'enqueue', queue: 'q' } })
-    expect(slow.hears()).toEqual([])
-    const { code, message } = errorOf(feeder.hears()[0])
-    expect(isPlain ? code : message).toStartWith('worker_overloaded')
-  })
+  test.each([['plain'], ['enqueue']])(
+    'far behind is not called any more: %s calls are refused at once',
+    kind => {
+      const { slow, feeder } = withSlowWorker()
+      slow.says(registerFunction('engine::queue::enqueue'))
+      slow.link.unreadBytes = OVERLOADED
+      const isPlain = kind === 'plain'
+      feeder.calls('slow::f', {}, isPlain ? {} : { action: { type: 'enqueue', queue: 'q' } })
+      expect(slow.hears()).toEqual([])
+      const { code, message } = errorOf(feeder.hears()[0])
+      expect(isPlain ? code : message).toStartWith('worker_overloaded')
+    },
+  )
 
   test('far behind loses void calls, which is counted and logged', () => {
     const { world, slow, feeder } = withSlowWorker()

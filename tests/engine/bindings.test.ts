@@ -105,6 +105,9 @@ describe('a trigger', () => {
     ])
     expect(provider.hears()).toEqual([])
     expect(bindingOf(world, 'T1')).toBeUndefined()
+    expect(world.engine.state.directory.workers.get(owner.id)?.refusals).toMatchObject([
+      { what: 'trigger', id: 'T1', reason: `its ${field} is blank` },
+    ])
   })
 
   test.each([
@@ -248,7 +251,9 @@ describe('the answer of a provider', () => {
     const [provider, owner] = [world.join(), world.join()]
     provider.says(registerType('tick'))
     owner.says(registerTrigger('T1', 'tick', 'x::f'))
-    provider.says({ ...boundAnswer({ type: '', id: 'T1', trigger_type: 'other', function_id: 'y::g' }, REFUSAL) })
+    provider.says({
+      ...boundAnswer({ type: '', id: 'T1', trigger_type: 'other', function_id: 'y::g' }, REFUSAL),
+    })
     expect(owner.hears()).toEqual([
       {
         type: 'triggerregistrationresult',

@@ -206,7 +206,8 @@ describe('one invocation id used twice', () => {
     twice(SAME_ID)
     const seen = callee.hears()
     const engineId = seen[1]?.invocation_id as string
-    const next = engineId.slice(0, 24) + (Number.parseInt(engineId.slice(24), 16) + 1).toString(16).padStart(12, '0')
+    const next =
+      engineId.slice(0, 24) + (Number.parseInt(engineId.slice(24), 16) + 1).toString(16).padStart(12, '0')
     caller.says({ type: 'invokefunction', invocation_id: next, function_id: 'x::f', data: {} })
     twice(SAME_ID)
     const calls = [...seen, ...callee.hears()]

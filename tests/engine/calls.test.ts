@@ -233,7 +233,8 @@ describe('a void call', () => {
     ])
     const ids = calls.map(call => call.invocation_id as string)
     expect(new Set([...ids, given]).size).toBe(3)
-    for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    for (const id of ids)
+      expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
     for (const call of calls) callee.says(answerTo(call, { result: 1 }))
     expect(caller.hears()).toEqual([])
     expect(world.engine.callsInFlight()).toBe(0)
@@ -319,7 +320,8 @@ test('a call with a blank namespace is refused', () => {
   caller.calls('x::f', {}, { namespace: '  ' })
   expect(errorOf(caller.hears()[0])).toEqual({
     code: 'INVALID_NAMESPACE',
-    message: '`namespace` is empty: it was named and left blank. Give it a name, or omit it to use `default`.',
+    message:
+      '`namespace` is empty: it was named and left blank. Give it a name, or omit it to use `default`.',
   })
   expect(callee.hears()).toEqual([])
 })

@@ -1,13 +1,19 @@
 /** Workers are told of things in the order in which they happened, also when telling one of them changes more. */
 import { expect, test } from 'bun:test'
 import type { Change } from '../../src/engine/directory/changes.ts'
-import { createWorld, type Puppet, registerFunction, registerTrigger, registerType } from '../support/world.ts'
+import {
+  createWorld,
+  type Puppet,
+  registerFunction,
+  registerTrigger,
+  registerType,
+} from '../support/world.ts'
 import { outline } from './support.ts'
 
 /** A worker whose link is cut, as a full one is, by the next frame that is sent to it. */
 function cutAtNextFrame(worker: Puppet): void {
   const send = worker.link.send.bind(worker.link)
-  worker.link.send = frame => {
+  worker.link.send = () => {
     worker.link.send = send
     worker.leaves()
   }
@@ -31,7 +37,8 @@ test('those who watch hear of changes in order, whatever happens while frames ar
   owner.says(registerFunction('x::f'))
   const seen: string[] = []
   world.engine.state.observers.add((change: Change) => {
-    if (change.change === 'functionChanged') seen.push(`${change.functionId}: ${change.workerId === undefined}`)
+    if (change.change === 'functionChanged')
+      seen.push(`${change.functionId}: ${change.workerId === undefined}`)
     if (change.change === 'workerChanged') seen.push(change.event)
     if (change.change === 'functionRejected') seen.push('rejected')
   })

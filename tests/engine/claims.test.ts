@@ -188,7 +188,11 @@ describe('a second claimant', () => {
       b.says(registerFunction(id))
     }
     const refusals = world.engine.state.directory.workers.get(b.id)?.refusals
-    expect(refusals?.map(({ what, id }) => `${what} ${id}`)).toEqual(['function f2', 'function f3', 'function f4'])
+    expect(refusals?.map(({ what, id }) => `${what} ${id}`)).toEqual([
+      'function f2',
+      'function f3',
+      'function f4',
+    ])
     expect(refusals?.[0]?.reason).toContain(a.id)
   })
 

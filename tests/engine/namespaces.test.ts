@@ -376,3 +376,13 @@ test('a worker whose announce is refused gets nothing applied that was held', ()
   expect(answererOf(world, 'x::f', { a, owner })).toBe('nobody')
   expect(world.engine.state.directory.triggers.bindings.size).toBe(0)
 })
+
+test('a service registration of an old client is taken note of and changes nothing', () => {
+  const world = createWorld()
+  const a = world.connect()
+  a.says({ type: 'registerservice', id: 'orders', name: 'Orders' }, announce(), registerFunction('x::f'))
+  a.says({ type: 'registerservice', id: 'orders' })
+  expect(a.hears()).toEqual([])
+  expect(world.log.warnings()).toEqual([])
+  expect(answererOf(world, 'x::f', { a })).toBe('a')
+})

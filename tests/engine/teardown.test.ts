@@ -22,7 +22,8 @@ function chronicleOf(world: World, leaver: Puppet, others: Readonly<Record<strin
     }
   }
   const observer: Parameters<typeof world.engine.state.observers.add>[0] = change => {
-    if (change.change === 'functionChanged') events.push(`${change.functionId} → ${change.workerId ?? 'nobody'}`)
+    if (change.change === 'functionChanged')
+      events.push(`${change.functionId} → ${change.workerId ?? 'nobody'}`)
     if (change.change === 'workerChanged') events.push(change.event)
   }
   world.engine.state.observers.add(observer)
@@ -58,7 +59,11 @@ describe('the end of a connection', () => {
 
   test('binds what others had with it to the next provider, itself never', () => {
     const world = createWorld()
-    const [leaver, next, owner] = [world.join({ namespace: 'team' }), world.join(), world.join({ namespace: 'team' })]
+    const [leaver, next, owner] = [
+      world.join({ namespace: 'team' }),
+      world.join(),
+      world.join({ namespace: 'team' }),
+    ]
     next.says(registerType('tick'))
     // The leaver provides the type in both places the owner's trigger could go to.
     leaver.says(registerType('tick'), registerType('tick', { namespace: 'default' }))
@@ -94,7 +99,10 @@ describe('the end of a connection', () => {
   test('of all leaves nothing behind', () => {
     const world = createWorld()
     const workers = Array.from({ length: 10 }, (_, index) =>
-      world.join({ namespace: index % 2 === 0 ? 'team' : undefined, version: index % 3 === 0 ? '0.22.1' : '0.23.0' }),
+      world.join({
+        namespace: index % 2 === 0 ? 'team' : undefined,
+        version: index % 3 === 0 ? '0.22.1' : '0.23.0',
+      }),
     )
     for (const [index, worker] of workers.entries()) {
       worker.says(

@@ -1,8 +1,8 @@
 /** The conversation of `protocol.md` 13, message by message, as a golden transcript. */
 import { expect, test } from 'bun:test'
-import type { LinkReceiver } from '../../src/protocol/link.ts'
 import { decodeJson } from '../../src/protocol/json/decode.ts'
 import { encodeJson } from '../../src/protocol/json/encode.ts'
+import type { LinkReceiver } from '../../src/protocol/link.ts'
 import { createRecordingLink } from '../support/fakes.ts'
 import { createWorld } from '../support/world.ts'
 

@@ -16,13 +16,31 @@ describe('a call that cannot be read', () => {
   test.each([
     ['bad JSON', `{"type":"invokefunction","invocation_id":"${ID}","function_id":"x::f","data":{]}`],
     ['NaN', `{"function_id":"x::f","invocation_id":"${ID}","data":{"n": NaN},"type":"invokefunction"}`],
-    ['a number beyond a double', `{"type":"invokefunction","invocation_id":"${ID}","function_id":"x::f","data":1e400}`],
-    ['half a surrogate pair', `{"type":"invokefunction","invocation_id":"${ID}","function_id":"x::f","data":"\\ud800"}`],
-    ['a wrong type', `{"type":"invokefunction","invocation_id":"${ID}","function_id":"x::f","data":1,"traceparent":7}`],
-    ['an unknown action', `{"type":"invokefunction","invocation_id":"${ID}","function_id":"x::f","data":1,"action":{"type":"maybe"}}`],
-    ['a field twice', `{"type":"invokefunction","invocation_id":"${ID}","function_id":"x::f","function_id":"x::g","data":1}`],
+    [
+      'a number beyond a double',
+      `{"type":"invokefunction","invocation_id":"${ID}","function_id":"x::f","data":1e400}`,
+    ],
+    [
+      'half a surrogate pair',
+      `{"type":"invokefunction","invocation_id":"${ID}","function_id":"x::f","data":"\\ud800"}`,
+    ],
+    [
+      'a wrong type',
+      `{"type":"invokefunction","invocation_id":"${ID}","function_id":"x::f","data":1,"traceparent":7}`,
+    ],
+    [
+      'an unknown action',
+      `{"type":"invokefunction","invocation_id":"${ID}","function_id":"x::f","data":1,"action":{"type":"maybe"}}`,
+    ],
+    [
+      'a field twice',
+      `{"type":"invokefunction","invocation_id":"${ID}","function_id":"x::f","function_id":"x::g","data":1}`,
+    ],
     ['no function', `{"type":"invokefunction","invocation_id":"${ID}","data":1}`],
-    ['nesting too deep', `{"type":"invokefunction","invocation_id":"${ID}","function_id":"x::f","data":${'['.repeat(200)}${']'.repeat(200)}}`],
+    [
+      'nesting too deep',
+      `{"type":"invokefunction","invocation_id":"${ID}","function_id":"x::f","data":${'['.repeat(200)}${']'.repeat(200)}}`,
+    ],
   ])('(%s) is answered when its id can be read; the connection goes on', (_, text) => {
     const { world, caller, callee } = pair()
     caller.saysText(text)

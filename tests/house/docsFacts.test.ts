@@ -1,6 +1,7 @@
 /** Facts on the pages that the code has, too: options, exit codes, HTTP failures, trigger events. */
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
+import * as sdk from '../../sdk/typescript/src/mod.ts'
 import { exitCodes } from '../../src/cli/exitCodes.ts'
 import { runCommandLine } from '../../src/cli/program.ts'
 import { errorCatalogue } from '../../src/protocol/errors.ts'
@@ -48,6 +49,22 @@ describe('docs/http.md', async () => {
     }
     const failures = Object.entries(failureStatus).map(([code, status]) => `${status} ${code}`)
     expect([...drawn].sort()).toEqual(failures.sort())
+  })
+})
+
+describe('docs/sdk-typescript.md', async () => {
+  const page = await read('sdk-typescript.md')
+
+  test('names every member of the client, and no other', async () => {
+    // Port 1 is nobody's; the client is only looked at.
+    const client = sdk.registerWorker('ws://127.0.0.1:1', { reconnect: false })
+    const named = tableBelow(page, '## `WorkerClient`').map(([member]) => /^`(\w+)\(/.exec(member!)?.[1])
+    expect(named.sort()).toEqual(Object.keys(client).sort())
+    await client.shutdown()
+  })
+
+  test('names everything the package exports', () => {
+    expect(Object.keys(sdk).filter(name => !page.includes(name))).toEqual([])
   })
 })
 

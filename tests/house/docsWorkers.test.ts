@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { providePython } from '../../scripts/python.ts'
 import { type EngineProcess, startEngine } from '../support/engineProcess.ts'
 import { withLock } from '../support/lock.ts'
-import { until } from '../support/waiting.ts'
+import { until, within } from '../support/waiting.ts'
 import { type Block, readPage } from './markdown.ts'
 import { fencedBlocks } from './pageParts.ts'
 
@@ -113,8 +113,9 @@ describe('the worker of docs/getting-started.md', async () => {
         const anyId = /"error_id":"[0-9a-f]{12}"/
         expect((await failed.text()).replace(anyId, 'id')).toBe(thrown!.trim().replace(anyId, 'id'))
       } finally {
-        worker.kill()
-        await worker.exited
+        // Ctrl-C.
+        worker.kill('SIGINT')
+        await within('the worker ends', worker.exited)
       }
       // The next one takes the same id.
       await until('the route is gone', async () => (await fetch(`${engine.http}/price`)).status === 404)

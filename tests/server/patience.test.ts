@@ -1,8 +1,6 @@
 /** What only time shows: silent peers, and clients that never finish their handshake. Runs side by side: about 12 s. */
 import { describe, expect, test } from 'bun:test'
 import type { Socket } from 'node:net'
-import { systemClock } from '../../src/clock/clock.ts'
-import { createDeadlines } from '../../src/clock/deadlines.ts'
 import { dialTcp, opcodes, openRaw, upgradeRequest } from '../support/rawWebSocket.ts'
 import { until } from '../support/waiting.ts'
 import { connectWorker, serve, settled } from './support.ts'
@@ -90,28 +88,3 @@ describe.concurrent('a thousand clients that never finish their handshake', () =
     LONG,
   )
 })
-
-test.concurrent(
-  'deadlines on the real clock are never early, and late by little more than their resolution',
-  async () => {
-    const late: number[] = []
-    const due = new Map<object, number>()
-    const deadlines = createDeadlines<{ deadline: number; earlier: undefined; later: undefined }>(
-      systemClock,
-      20,
-      node => {
-        late.push(systemClock.now() - due.get(node)!)
-      },
-    )
-    for (let count = 0; count < 200; count++) {
-      const node = { deadline: 0, earlier: undefined, later: undefined }
-      due.set(node, systemClock.now() + count * 3)
-      deadlines.set(node, count * 3)
-      if (count % 50 === 0) await Bun.sleep(7)
-    }
-    await until('all of them', () => late.length === 200)
-    expect(Math.min(...late)).toBeGreaterThanOrEqual(0)
-    expect(late.toSorted((one, other) => one - other)[100]).toBeLessThanOrEqual(25)
-  },
-  LONG,
-)

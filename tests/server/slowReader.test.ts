@@ -8,7 +8,7 @@ const limits = {
   outboundHighWaterBytes: 1 * MiB,
   outboundBytes: 8 * MiB,
   stallMs: 50,
-  writeDeadlineMs: 1000,
+  writeDeadlineMs: 1500,
 }
 
 const text = 'x'.repeat(64 * KiB)
@@ -16,16 +16,15 @@ const text = 'x'.repeat(64 * KiB)
 /** More than all buffers between two ends of a connection hold. */
 const FLOOD = 512
 
-/** The most that ever waited for a worker, looked at in every turn until `over`. */
+/** Looks every millisecond at what waits for a worker; the returned function stops that and gives the most it saw. */
 function watchBacklog(served: Served, worker: RawWorker): () => number {
   let most = 0
-  let timer = setInterval(() => {
+  const timer = setInterval(() => {
     const connection = served.engine.state.connections.get(worker.workerId)
     most = Math.max(most, connection?.link.backlog() ?? 0)
   }, 1)
   return () => {
     clearInterval(timer)
-    timer = undefined as never
     return most
   }
 }
@@ -69,7 +68,7 @@ describe('a worker that never reads', () => {
     }
     const slowest = await slowestCall(neighbour, 'echo', () => wasCut(served))
     expect(mostBacklog()).toBeWithin(limits.outboundHighWaterBytes, limits.outboundBytes)
-    expect(slowest).toBeLessThan(500)
+    expect(slowest).toBeLessThan(limits.writeDeadlineMs / 2)
     await until('its end', () => !served.engine.state.connections.has(deaf.workerId))
     // What the engine dropped for it is counted, and its caller is none the worse.
     expect(served.engine.state.counters.lostVoids).toBeGreaterThan(0)
@@ -89,7 +88,8 @@ describe('a worker that never reads', () => {
     }
     const slowest = await slowestCall(neighbour, 'echo', () => wasCut(served))
     expect(mostBacklog()).toBeWithin(limits.outboundHighWaterBytes, limits.outboundBytes + MiB)
-    expect(slowest).toBeLessThan(1500)
+    // Whom it called is held back with it, at most until it is cut.
+    expect(slowest).toBeLessThan(limits.writeDeadlineMs + 1000)
     await until('its end', () => !served.engine.state.connections.has(deaf.workerId))
     expect(await callOver(neighbour, 'echo', { n: 2 })).toMatchObject({ result: { n: 2 } })
     deaf.destroy()
@@ -101,12 +101,12 @@ describe('a worker that never reads', () => {
     const deaf = await connectWorker(served.port, 'deaf', ['f'])
     await settled(deaf)
     deaf.tcp.pause()
-    const answers = [callOver(neighbour, 'f', { text })]
+    const answer = callOver(neighbour, 'f', { text })
     const producer = await connectWorker(served.port)
     for (let count = 0; count < FLOOD; count++) {
       producer.text({ type: 'invokefunction', function_id: 'f', data: { text }, action: { type: 'void' } })
     }
-    expect(await answers[0]).toMatchObject({ error: { code: 'invocation_stopped' } })
+    expect(await answer).toMatchObject({ error: { code: 'invocation_stopped' } })
     deaf.destroy()
   }, 20_000)
 })

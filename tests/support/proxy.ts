@@ -13,11 +13,14 @@ export interface CutProxy extends AsyncDisposable {
   accepted(): number
   /** Connections whose both ends are open. */
   open(): number
-  /**
-   * Ends the worker's side of every open connection now and the engine's side after `holdMs`. Resolves when both are
-   * closed.
-   */
-  cut(holdMs: number): Promise<void>
+  /** Ends the worker's side of every open connection; the engine's side stays open until it is released. */
+  cut(): HeldEnds
+}
+
+/** The engine's sides of connections whose worker's sides have ended. */
+export interface HeldEnds {
+  /** Ends them too, without a goodbye; resolves when they are closed. */
+  release(): Promise<void>
 }
 
 interface Pair {
@@ -55,13 +58,16 @@ export async function startCutProxy(engineUrl: string): Promise<CutProxy> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
 
-  async function cutPair({ worker, engine }: Pair, holdMs: number): Promise<void> {
+  function cutPair({ worker, engine }: Pair): Socket {
     held.add(engine)
     worker.unpipe(engine)
     engine.unpipe(worker)
     engine.pause()
     worker.destroy()
-    await Bun.sleep(holdMs)
+    return engine
+  }
+
+  async function release(engine: Socket): Promise<void> {
     if (engine.closed) return
     const closed = once(engine, 'close')
     engine.destroy()
@@ -72,8 +78,9 @@ export async function startCutProxy(engineUrl: string): Promise<CutProxy> {
     url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
     accepted: () => accepted,
     open: () => pairs.size,
-    async cut(holdMs) {
-      await Promise.all([...pairs].map(pair => cutPair(pair, holdMs)))
+    cut() {
+      const ends = [...pairs].map(cutPair)
+      return { release: async () => void (await Promise.all(ends.map(release))) }
     },
     async [Symbol.asyncDispose]() {
       server.close()

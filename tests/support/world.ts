@@ -100,13 +100,13 @@ export function announce(data: object = {}, more: object = { action: { type: 'vo
 
 /** The answer to an `invokefunction` message. `outcome`: `{ result }`, `{ error }` or nothing. */
 export function answerTo(call: Message | undefined, outcome: object = {}): Message {
-  const { invocation_id, function_id } = call ?? {}
+  const { invocation_id, function_id }: Partial<Message> = call ?? {}
   return { type: 'invocationresult', invocation_id, function_id, ...outcome }
 }
 
 /** A provider's answer to a `registertrigger` message. */
 export function boundAnswer(bind: Message | undefined, error?: object): Message {
-  const { id, trigger_type, function_id } = bind ?? {}
+  const { id, trigger_type, function_id }: Partial<Message> = bind ?? {}
   return { type: 'triggerregistrationresult', id, trigger_type, function_id, error }
 }
 
@@ -131,7 +131,9 @@ export function createWorld(options: WorldOptions = {}): World {
       id: workerId,
       token: greeting?.type === 'workerregistered' ? greeting.reattachToken : '',
       link,
-      says: (...messages) => messages.forEach(message => puppet.saysText(JSON.stringify(message))),
+      says(...messages) {
+        for (const message of messages) puppet.saysText(JSON.stringify(message))
+      },
       saysText(text) {
         const frame = decodeJson(text)
         if (frame === undefined) return
