@@ -84,7 +84,7 @@ function carryOutOne(engine: EngineState, change: Change): void {
       engine.ownerless.get(change.id)?.(change.error)
       return
     case 'note':
-      engine.log[change.level](change.message, change.fields)
+      if (!engine.stopping) engine.log[change.level](change.message, change.fields)
       return
     case 'functionChanged':
     case 'workerChanged':

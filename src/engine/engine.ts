@@ -81,6 +81,7 @@ export function createEngine(options: EngineOptions): Engine {
     counters: zeroCounters(),
     observers: new Set(),
     ownerless: new Map(),
+    stopping: false,
     carryOut: changes => carryOut(changes),
     teardown,
   }
@@ -136,6 +137,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     stop() {
+      state.stopping = true
       for (const connection of [...state.connections.values()]) teardown(connection, 'the engine stops')
       state.deadlines.stop()
     },

@@ -46,6 +46,8 @@ export interface EngineState {
   readonly observers: Set<(change: Change) => void>
   /** Ownerless bindings whose provider has not answered yet. */
   readonly ownerless: Map<string, (error: { code: string; message: string } | undefined) => void>
+  /** The engine ends: what still changes is not worth a log line. */
+  stopping: boolean
   readonly carryOut: (changes: readonly Change[]) => void
   readonly teardown: (connection: Connection, reason: string) => void
 }

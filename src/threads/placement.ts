@@ -2,7 +2,7 @@
  * Which built-in workers there are and how each is made. One row per worker: this table is the only place that
  * knows them all.
  */
-import type { z } from 'zod'
+import { z } from 'zod'
 import { createEngineFunctionsWorker } from '../../workers/engine-functions/worker.ts'
 import { type HttpConfig, httpConfigSchema } from '../../workers/http/config.ts'
 import { createHttpWorker } from '../../workers/http/worker.ts'
@@ -26,19 +26,21 @@ interface Placement {
   readonly schema: z.ZodType
   /** May be listed more than once. */
   readonly multiple: boolean
-  /** Absent for what is not a worker: the worker listener. */
+  /** Absent for what is not placed by configuration: the worker listener, and workers that always run. */
   readonly create?: (config: unknown, parts: PlacementParts) => BuiltInWorker
 }
 
 /** Configurable workers by their name in a configuration file. */
 export const knownWorkers: ReadonlyMap<string, Placement> = new Map([
   ['iii-worker-manager', { aliases: [], schema: listenerSchema, multiple: true }],
+  ['iii-engine-functions', { aliases: [], schema: z.strictObject({}), multiple: false }],
   [
     'iii-http',
     {
       aliases: ['http'],
       schema: httpConfigSchema,
-      multiple: true,
+      // A trigger type has one provider; a second listener would never get a route.
+      multiple: false,
       create: (config: unknown, { clock, log }: PlacementParts) =>
         createHttpWorker(config as HttpConfig, { clock, log }),
     },

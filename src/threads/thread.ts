@@ -91,11 +91,11 @@ export async function startThread(settings: Settings, { log }: ThreadOptions): P
   const listeners: Listener[] = []
 
   async function stop(): Promise<void> {
+    engine.stop()
     await Promise.all([
       ...listeners.map(listener => listener.stop()),
       ...running.map(worker => worker.stop()),
     ])
-    engine.stop()
   }
 
   try {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { type EngineProcess, startEngine } from '../support/engineProcess.ts'
 import { connectRaw } from '../support/rawClient.ts'
-import { allClients, type ClientUnderTest } from './clients.ts'
+import { allClients, type ClientUnderTest, prepare } from './clients.ts'
 import { type DrivenWorker, type Driver, startDriver } from './driver.ts'
 import { listed, PREPARE_MS, skipReason, untilKnown } from './scenarios/stage.ts'
 
@@ -19,7 +19,7 @@ describe('published clients of every language and generation, connected at the s
   beforeAll(async () => {
     engine = await startEngine()
     for (const client of clients) {
-      const driver = startDriver(await client.prepare())
+      const driver = startDriver(await prepare(client))
       drivers.push(driver)
       const worker = await driver.connect(engine.url, { name: client.name })
       await worker.offer(echoOf(client), 'echo')

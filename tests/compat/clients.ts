@@ -131,5 +131,12 @@ export const crateClients = [
 ]
 export const allClients: readonly ClientUnderTest[] = [...npmClients, ...pypiClients, ...crateClients]
 
+/** The command of the client's driver, after everything it needs was made ready. */
+export async function prepare(client: ClientUnderTest): Promise<string[]> {
+  const missing = client.missing()
+  if (missing !== undefined) throw new Error(`cannot run ${client.name}: ${missing}`)
+  return await client.prepare()
+}
+
 /** From 0.23 a worker's name and its functions have one owner, and namespaces exist. */
 export const hasLeases = ({ version }: ClientUnderTest): boolean => !/^0\.(\d|1\d|2[012])\./.test(version)

@@ -7,11 +7,11 @@ import type { Answer, Behaviour, BindingEvent, CalledEvent, Command, DriverEvent
 
 /** A call that the client reported as failed. `code` is `driver` when it was the driver itself. */
 export class CallFailed extends Error {
-  constructor(
-    readonly code: string,
-    message: string,
-  ) {
+  readonly code: string
+
+  constructor(code: string, message: string) {
     super(message)
+    this.code = code
   }
 }
 

@@ -12,7 +12,7 @@ import { type CutProxy, startCutProxy } from '../support/proxy.ts'
 import { createRandom, type Random } from '../support/random.ts'
 import { connectRaw } from '../support/rawClient.ts'
 import { until } from '../support/waiting.ts'
-import { type ClientUnderTest, npmOnBun, npmOnNode, pypiClients } from './clients.ts'
+import { type ClientUnderTest, npmOnBun, npmOnNode, prepare, pypiClients } from './clients.ts'
 import { startDriver } from './driver.ts'
 import { startRawWorker } from './rawWorker.ts'
 import { listed, PREPARE_MS, skipReason, untilKnown } from './scenarios/stage.ts'
@@ -35,7 +35,7 @@ interface Racer extends AsyncDisposable {
 /** Registers functions, HTTP routes, a trigger of another worker's type and a trigger type of its own. */
 async function startClient(client: ClientUnderTest, url: string): Promise<Racer> {
   // Its telemetry has a connection of its own, which is not what is raced here.
-  const driver = startDriver(await client.prepare(), { OTEL_ENABLED: 'false' })
+  const driver = startDriver(await prepare(client), { OTEL_ENABLED: 'false' })
   const worker = await driver.connect(url, { name: NAME })
   await worker.provide('race::own')
   for (const functionId of functions)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { pypiClients } from '../compat/clients.ts'
+import { prepare, pypiClients } from '../compat/clients.ts'
 import { type EngineProcess, startEngine } from '../support/engineProcess.ts'
 import { until } from '../support/waiting.ts'
 
@@ -55,7 +55,7 @@ const leftOut = reason !== undefined && !process.env.CI
 
 describe.skipIf(leftOut)(`polyglot${leftOut ? ` (left out: ${reason})` : ''}`, () => {
   beforeAll(async () => {
-    const [program] = await python.prepare()
+    const [program] = await prepare(python)
     startWorker(program!, join(examples, 'polyglot/pricing.py'))
     startWorker(process.execPath, join(examples, 'polyglot/orders.ts'))
     await until('an order is taken', async () => (await order([{ sku: 'cup', quantity: 1 }])).status === 201)

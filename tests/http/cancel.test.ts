@@ -6,7 +6,7 @@ describe('a client that goes away', () => {
     ['while the function runs', 'GET /x HTTP/1.1\r\nHost: h\r\n\r\n'],
     [
       'before its upload is complete',
-      'POST /x HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\nabc',
+      'POST /x HTTP/1.1\r\nHost: h\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\nabc',
     ],
   ])('%s: the call is cancelled and the place is free', (_, request) =>
     withHttp({ concurrency_request_limit: 1, waiting_request_limit: 0 }, async http => {

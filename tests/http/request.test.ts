@@ -258,7 +258,13 @@ describe('a JSON body', () => {
   })
 })
 
+test('a text body arrives as a string', async () => {
+  expect((await payloadOf('/orders/1', json('{"a":1}', 'text/plain'))).body).toBe('{"a":1}')
+  expect((await payloadOf('/orders/1', json('é "\n', 'Text/CSV; charset=utf-8'))).body).toBe('é "\n')
+  expect((await payloadOf('/orders/1', json('', 'text/plain'))).body).toBeNull()
+})
+
 test('a body of another type is not in the payload', async () => {
-  expect((await payloadOf('/orders/1', json('{"a":1}', 'text/plain'))).body).toBeNull()
+  expect((await payloadOf('/orders/1', json('{"a":1}', 'application/octet-stream'))).body).toBeNull()
   expect((await payloadOf('/orders/1', { method: 'POST', body: new FormData() })).body).toBeNull()
 })

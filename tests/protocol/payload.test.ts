@@ -47,7 +47,7 @@ describe('a forged caller is replaced', () => {
     ['{"n":1.0,"_caller_worker_i\\u0064":9007199254740993}', `{"n":1.0,${mark}}`],
     [`{"a":{${key}:1},${key}:2}`, `{"a":{${key}:1},${mark}}`],
     ['{"q\\"":1,"_caller_worker_id":",}:\\""}', `{"q\\"":1,${mark}}`],
-  ])('in %s', (data, expected) => expect(spliced(data)).toBe(expected))
+  ])('in %j', (data, expected) => expect(spliced(data)).toBe(expected))
 
   test('also when it stands there several times', () => {
     expect(JSON.parse(spliced(`{${key}:1,"n":1,"\\u005fcaller_worker_id":2,${key}:{}}`))).toEqual({

@@ -1,10 +1,11 @@
 /**
  * Reads the body of a request, as far as it belongs into the payload: JSON is held once and becomes text that is
- * spliced in as it is. Bodies of other types are left alone until there are channels to stream them through.
+ * spliced in as it is, a body of type `text/…` becomes a string. Bodies of other types are left alone until there are
+ * channels to stream them through.
  */
 
 import { sendableFault } from '../../src/protocol/json/scan.ts'
-import { asJsonText, JSON_NULL, type JsonText } from '../../src/protocol/jsonText.ts'
+import { asJsonText, JSON_NULL, type JsonText, quote } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { FailureCode } from './failures.ts'
 import type { RequestHeaders } from './headers.ts'
@@ -19,19 +20,30 @@ export type BodyOutcome =
   | { readonly json: JsonText; readonly failure?: undefined }
   | { readonly failure: FailureCode; readonly message: string }
 
-/** True if the body has to be read before the function can be called. */
-export function hasJsonBody({ contentType, contentLength, transferEncoding }: RequestHeaders): boolean {
-  if (contentType === undefined) return false
-  if (transferEncoding === undefined && (contentLength === undefined || contentLength === '0')) return false
-  return contentType === 'application/json' || contentType.toLowerCase().includes('application/json')
+export type BodyKind = 'json' | 'text'
+
+/** What has to be read before the function can be called; `undefined`: nothing. */
+export function bodyKind({
+  contentType,
+  contentLength,
+  transferEncoding,
+}: RequestHeaders): BodyKind | undefined {
+  if (contentType === undefined) return undefined
+  if (transferEncoding === undefined && (contentLength === undefined || contentLength === '0'))
+    return undefined
+  if (contentType === 'application/json') return 'json'
+  const type = contentType.toLowerCase()
+  if (type.includes('application/json')) return 'json'
+  return type.startsWith('text/') ? 'text' : undefined
 }
 
 export function tooLarge(limit: number): BodyOutcome {
   return { failure: 'PAYLOAD_TOO_LARGE', message: `The request body is larger than ${limit} bytes.` }
 }
 
-export async function readJsonBody(
+export async function readBody(
   request: Request,
+  kind: BodyKind,
   headers: RequestHeaders,
   bounds: BodyLimits,
 ): Promise<BodyOutcome> {
@@ -42,7 +54,8 @@ export async function readJsonBody(
   } catch {
     return { failure: 'INCOMPLETE_BODY', message: 'The request body ended before it was complete.' }
   }
-  return bytes === undefined ? tooLarge(bounds.bytes) : toJson(bytes, bounds.depth)
+  if (bytes === undefined) return tooLarge(bounds.bytes)
+  return kind === 'json' ? toJson(bytes, bounds.depth) : { json: quote(lenientUtf8.decode(bytes)) }
 }
 
 /** A body that does not say how long it is; `undefined`: longer than `limit`. */
@@ -56,6 +69,9 @@ async function readChunks(request: Request, limit: number): Promise<Uint8Array |
   }
   return Buffer.concat(chunks)
 }
+
+/** Text is read as UTF-8 whatever its charset says; bytes that are none become U+FFFD. */
+const lenientUtf8 = new TextDecoder()
 
 /** Fatal: bytes that are not UTF-8 are not JSON. A byte order mark is kept, which is not JSON either. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -56,7 +56,7 @@ const RETRY_AFTER = '1'
 export interface FailedRoute {
   readonly method: string
   readonly pattern: string
-  readonly functionId: string
+  readonly function_id: string
 }
 
 export interface Failures {

@@ -32,7 +32,7 @@ import type { Log } from '../../src/log/log.ts'
 import type { ErrorBody } from '../../src/protocol/frames.ts'
 import { JSON_NULL, type JsonText } from '../../src/protocol/jsonText.ts'
 import { createAnswer } from './answer.ts'
-import { hasJsonBody, readJsonBody } from './body.ts'
+import { type BodyKind, bodyKind, readBody } from './body.ts'
 import type { HttpConfig } from './config.ts'
 import { createCors, type Heads } from './cors.ts'
 import { createFailures, type FailedRoute, type FailureCode, isTimeout } from './failures.ts'
@@ -198,10 +198,11 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
 
   function admitted(exchange: Exchange): void {
     exchange.holdsPlace = true
+    const kind = bodyKind(exchange.headers)
     if (exchange.stage === 'over') {
       release(exchange)
-    } else if (hasJsonBody(exchange.headers)) {
-      void receiveBody(exchange)
+    } else if (kind !== undefined) {
+      void receiveBody(exchange, kind)
     } else {
       dispatch(exchange, JSON_NULL)
     }
@@ -209,10 +210,10 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
 
   // body
 
-  async function receiveBody(exchange: Exchange): Promise<void> {
+  async function receiveBody(exchange: Exchange, kind: BodyKind): Promise<void> {
     exchange.stage = 'body'
     deadlines.set(exchange, Math.max(1, exchange.endsAt - clock.now()))
-    const body = await readJsonBody(exchange.request, exchange.headers, bodyLimits)
+    const body = await readBody(exchange.request, kind, exchange.headers, bodyLimits)
     if (exchange.stage !== 'body') return
     if (body.failure === undefined) dispatch(exchange, body.json)
     else refuse(exchange, body.failure, body.message)
@@ -303,7 +304,7 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
   // exits
 
   function aboutOf({ method, match: { route } }: Exchange): FailedRoute {
-    return { method, pattern: route.pattern, functionId: route.target.functionId }
+    return { method, pattern: route.pattern, function_id: route.target.functionId }
   }
 
   function refuse(exchange: Exchange, code: FailureCode, message: string): void {

@@ -148,10 +148,9 @@ export function createClient(options: ClientOptions): WorkerClient {
   }
 
   function rejected(frame: RegistrationRejectedFrame): void {
-    const { code, namespace, ownerWorkerId, workerName, functionId } = frame
-    const error = new RegistrationRejectedError(code, namespace, ownerWorkerId, workerName, functionId)
+    const error = new RegistrationRejectedError(frame)
     warn(error)
-    if (code === 'WORKER_NAMESPACE_CONFLICT') fail(error)
+    if (frame.code === 'WORKER_NAMESPACE_CONFLICT') fail(error)
   }
 
   /** The worker cannot exist as it is configured; trying again would not help. */
@@ -200,7 +199,16 @@ export function createClient(options: ClientOptions): WorkerClient {
     }
   }
 
+  /** A payload that JSON cannot hold rejects like any other fault of the call. */
   function trigger<Output>(request: CallRequest): Promise<Output> {
+    try {
+      return start<Output>(request)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  function start<Output>(request: CallRequest): Promise<Output> {
     const { function_id: functionId, action, signal } = request
     const timeoutMs = request.timeoutMs ?? defaultTimeoutMs
     const frame = frameOf({

@@ -1,18 +1,22 @@
 /** Errors a caller can meet. One class per cause; `code` is what the wire carries. */
 
-import type { ErrorBody } from '../../../src/protocol/frames.ts'
+import type { ErrorBody, RegistrationRejectedFrame } from '../../../src/protocol/frames.ts'
 
 /** The call ran and failed, or the engine refused it. `code` says which. */
 export class InvocationError extends Error {
   override readonly name: string = 'InvocationError'
+  readonly code: string
+  /** The message without the code. */
+  readonly detail: string
+  readonly function_id: string | undefined
+  readonly stacktrace: string | undefined
 
-  constructor(
-    readonly code: string,
-    readonly detail: string,
-    readonly function_id: string | undefined,
-    readonly stacktrace: string | undefined = undefined,
-  ) {
+  constructor(code: string, detail: string, functionId: string | undefined, stacktrace?: string) {
     super(`${code}: ${detail}`)
+    this.code = code
+    this.detail = detail
+    this.function_id = functionId
+    this.stacktrace = stacktrace
   }
 
   static from(body: ErrorBody, functionId: string | undefined): InvocationError {
@@ -53,15 +57,21 @@ export class CancelledError extends InvocationError {
 /** The engine refused a worker name or a function id because another live worker holds it. */
 export class RegistrationRejectedError extends Error {
   override readonly name = 'RegistrationRejectedError'
+  readonly code: string
+  readonly namespace: string
+  /** `""` for an id that is the engine's own. */
+  readonly owner_worker_id: string
+  readonly worker_name: string | undefined
+  readonly function_id: string | undefined
 
-  constructor(
-    readonly code: string,
-    readonly namespace: string,
-    readonly owner_worker_id: string,
-    readonly worker_name: string | undefined,
-    readonly function_id: string | undefined,
-  ) {
-    super(`${code}: ${function_id ?? worker_name ?? ''} is held by worker ${owner_worker_id || '(engine)'}`)
+  constructor(frame: RegistrationRejectedFrame) {
+    const held = frame.functionId ?? frame.workerName ?? ''
+    super(`${frame.code}: ${held} is held by worker ${frame.ownerWorkerId || '(engine)'}`)
+    this.code = frame.code
+    this.namespace = frame.namespace
+    this.owner_worker_id = frame.ownerWorkerId
+    this.worker_name = frame.workerName
+    this.function_id = frame.functionId
   }
 }
 
@@ -71,11 +81,10 @@ export class RegistrationRejectedError extends Error {
  */
 export class HandlerError extends Error {
   override readonly name = 'HandlerError'
+  readonly code: string
 
-  constructor(
-    readonly code: string,
-    message: string,
-  ) {
+  constructor(code: string, message: string) {
     super(message)
+    this.code = code
   }
 }

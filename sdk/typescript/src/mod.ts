@@ -1,4 +1,4 @@
-/** The public surface of the SDK. Names follow the published `iii-sdk`, so that a program changes its import only. */
+/** The public surface of the SDK. Names follow the published `iii-sdk`; `docs/sdk-typescript.md` lists what differs. */
 import { systemClock } from '../../../src/clock/clock.ts'
 import { createInvocationIds } from '../../../src/protocol/uuid.ts'
 import { createClient } from './client.ts'

@@ -31,12 +31,11 @@ const HANDSHAKE_MS = 10_000
 /** No engine listens where we dialled. */
 export class EngineUnreachableError extends Error {
   override readonly name = 'EngineUnreachableError'
+  readonly address: string
 
-  constructor(
-    readonly address: string,
-    readonly waitedMs: number,
-  ) {
+  constructor(address: string) {
     super(`no engine answers at ${address}`)
+    this.address = address
   }
 }
 
@@ -100,7 +99,7 @@ export function createWebSocketTransport(
     const { maxRetries, initialDelayMs, backoffMultiplier, maxDelayMs, jitterFactor } = reconnect
     if (maxRetries >= 0 && attempts >= maxRetries) {
       closedForGood = true
-      receiver.closed(true, wasOpen ? undefined : new EngineUnreachableError(address, handshakeMs))
+      receiver.closed(true, wasOpen ? undefined : new EngineUnreachableError(address))
       return
     }
     const delay = Math.min(initialDelayMs * backoffMultiplier ** attempts, maxDelayMs)

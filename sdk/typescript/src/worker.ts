@@ -22,7 +22,11 @@ export type Handler<Input = unknown> = (input: Input, context: CallContext) => u
 
 /** A value that is already JSON text; a handler returns it to have the text sent as it is. */
 export class RawJson {
-  constructor(readonly text: JsonText) {}
+  readonly text: JsonText
+
+  constructor(text: JsonText) {
+    this.text = text
+  }
 }
 
 export interface FunctionOptions {

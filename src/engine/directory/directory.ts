@@ -350,8 +350,19 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         : removeBinding(triggers, workers, binding)
     },
 
-    providerAnswered: (workerId, bindingId, error) =>
-      providerAnswered(triggers, workers, workerId, bindingId, error),
+    providerAnswered(workerId, bindingId, error) {
+      const changes = providerAnswered(triggers, workers, workerId, bindingId, error)
+      for (const change of changes) {
+        if (change.change !== 'triggerRefused') continue
+        const owner = workers.get(change.workerId)
+        if (owner)
+          append(
+            changes,
+            refuse(owner, 'trigger', change.id, `${change.error.code}: ${change.error.message}`),
+          )
+      }
+      return changes
+    },
 
     refuse(workerId, what, id, reason) {
       const worker = workers.get(workerId)

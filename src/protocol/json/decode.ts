@@ -50,11 +50,13 @@ const member = Object.fromEntries(NAMES.map((name, index) => [name, index])) as 
 
 /** Thrown inside a decoder for a field that does not fit; never leaves this file. */
 class FieldProblem extends Error {
-  constructor(
-    readonly reason: ProblemReason,
-    readonly detail: string,
-  ) {
+  readonly reason: ProblemReason
+  readonly detail: string
+
+  constructor(reason: ProblemReason, detail: string) {
     super(detail)
+    this.reason = reason
+    this.detail = detail
   }
 }
 

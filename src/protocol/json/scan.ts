@@ -12,6 +12,7 @@
  * a lone surrogate escape, a number beyond the range of a double, nesting past the limit (`protocol.md` 2).
  */
 import { limits } from '../limits.ts'
+import { createNameTable, slotOf } from './nameTable.ts'
 
 export type ScanProblem = 'invalid_json' | 'not_an_object' | 'too_deep'
 
@@ -258,26 +259,6 @@ export function sendableFault(
 
 export function isSendableJson(text: string): boolean {
   return sendableFault(text) === undefined
-}
-
-const SLOT_BITS = 5
-const SLOTS = 1 << (2 * SLOT_BITS)
-
-/** A small hash of a name: its length and first character. */
-function slotOf(length: number, first: number): number {
-  return ((length << SLOT_BITS) | (first & 31)) & (SLOTS - 1)
-}
-
-/** Names by slot: the first candidate of each slot, and for each name the next one in the same slot. */
-function createNameTable(names: readonly string[]): { first: Int16Array; next: Int16Array } {
-  const first = new Int16Array(SLOTS).fill(NONE)
-  const next = new Int16Array(names.length).fill(NONE)
-  names.forEach((name, member) => {
-    const slot = slotOf(name.length, name.charCodeAt(0))
-    next[member] = first[slot]!
-    first[slot] = member
-  })
-  return { first, next }
 }
 
 /** The outcome of scanning one text for one table of member names. Overwritten by the next scan. */

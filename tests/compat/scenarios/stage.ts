@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { type EngineProcess, startEngine } from '../../support/engineProcess.ts'
 import { connectRaw, type RawClient } from '../../support/rawClient.ts'
 import { until } from '../../support/waiting.ts'
-import type { ClientUnderTest } from '../clients.ts'
+import { type ClientUnderTest, prepare } from '../clients.ts'
 import { CallFailed, type DrivenWorker, type Driver, startDriver } from '../driver.ts'
 
 export interface Stage {
@@ -87,7 +87,7 @@ export function playScenarios(client: ClientUnderTest, scenarios: readonly Scena
     let driver: Driver
 
     beforeAll(async () => {
-      const command = await client.prepare()
+      const command = await prepare(client)
       engine = await startEngine()
       driver = startDriver(command)
     }, PREPARE_MS)

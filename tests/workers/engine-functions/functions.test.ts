@@ -104,7 +104,8 @@ describe('the list of functions', () => {
     world.join({ name: 'a' }).says(registerFunction('one::f'), registerFunction('two::f'))
     world.join({ name: 'b' }).says(registerFunction('one::g'))
     world.join({ name: 'ab' }).says(registerFunction('one::h'))
-    const ask = async (input: object): Promise<string[]> => idsOf((await world.ask<Listed>(LIST, input)).result)
+    const ask = async (input: object): Promise<string[]> =>
+      idsOf((await world.ask<Listed>(LIST, input)).result)
     expect(await ask({ prefix: 'one::' })).toEqual(['one::f', 'one::g', 'one::h'])
     expect(await ask({ worker: 'a' })).toEqual(['one::f', 'two::f'])
     expect(await ask({ worker: 'a', workers: ['b'] })).toEqual(['one::f', 'one::g', 'two::f'])
@@ -171,7 +172,8 @@ describe('the details of a function', () => {
     const world = await createDiscovery()
     world.join({ namespace: 'team' }).says(registerFunction('x::f'), registerFunction('x::g'))
     world.join().says(registerFunction('x::f'))
-    const namespaceOf = async (input: object): Promise<unknown> => (await world.ask(INFO, input)).result?.namespace
+    const namespaceOf = async (input: object): Promise<unknown> =>
+      (await world.ask(INFO, input)).result?.namespace
     expect(await namespaceOf({ function_id: 'x::f' })).toBe('default')
     expect(await namespaceOf({ function_id: 'x::g' })).toBe('team')
     expect(await namespaceOf({ function_id: 'x::f', namespace: 'team' })).toBe('team')

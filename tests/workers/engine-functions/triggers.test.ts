@@ -19,7 +19,11 @@ describe('the list of trigger types', () => {
   test('has types, not bindings, sorted by id, and hides those of the engine unless asked', async () => {
     const world = await createDiscovery()
     const a = world.join({ name: 'a', namespace: 'team' })
-    a.says(registerType('tock', { description: 'Tocks' }), registerType('tick'), registerTrigger('T1', 'tick'))
+    a.says(
+      registerType('tock', { description: 'Tocks' }),
+      registerType('tick'),
+      registerTrigger('T1', 'tick'),
+    )
     const { result } = await world.ask<Types>(LIST_TYPES)
     expect(result).toEqual({
       triggers: [
@@ -91,7 +95,9 @@ describe('the details of a trigger type', () => {
   test('are looked for in default or in the namespace that is named', async () => {
     const world = await createDiscovery()
     world.join({ namespace: 'team' }).says(registerType('tick'))
-    expect((await world.ask(TYPE_INFO, { id: 'tick', namespace: 'team' })).result).toMatchObject({ id: 'tick' })
+    expect((await world.ask(TYPE_INFO, { id: 'tick', namespace: 'team' })).result).toMatchObject({
+      id: 'tick',
+    })
     expect((await world.ask(TYPE_INFO, { id: 'tick' })).error).toEqual({
       code: 'NOT_FOUND',
       message: "Trigger type 'tick' is not registered in namespace 'default'.",
