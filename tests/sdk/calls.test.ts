@@ -51,6 +51,14 @@ describe('a call', () => {
     expect(takeCall().data).toBe(asJsonText(data))
   })
 
+  test('with a payload that JSON cannot hold rejects and is not sent', async () => {
+    const { client, open, transport } = holdClient()
+    open()
+    transport.take()
+    expect(await rejection(client.trigger({ function_id: 'f', payload: 1n }))).toBeInstanceOf(TypeError)
+    expect(transport.take()).toEqual([])
+  })
+
   test('that returns nothing resolves with undefined', async () => {
     const { client, open, takeCall, answer } = holdClient()
     open()
