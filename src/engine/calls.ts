@@ -127,7 +127,7 @@ function deliver(
     frame.invocationId = engine.voidInvocationId()
   }
   handOver(caller, callee, frame, receiptId !== undefined)
-  stallIfFull(engine, callee, caller)
+  if (callee !== caller) stallIfFull(engine, callee, caller)
 }
 
 /** Why a call that has a target cannot be handed over now. */
@@ -228,7 +228,7 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
   frame.baggage = invocation.baggage
   if (caller.takesSmallMessagesOnly) warnOfSize(engine, caller, frame)
   caller.link.send(frame)
-  stallIfFull(engine, caller, callee)
+  stallIfFull(engine, caller, caller)
 }
 
 function warnOfSize(engine: EngineState, caller: Connection, frame: ResultFrame): void {

@@ -6,11 +6,31 @@
  * While pending, registrations are held, because their namespace is not known yet (`protocol.md` 3.2). A built-in
  * starts resolved in `default`.
  */
-import type { Frame, ProblemReason } from '../protocol/frames.ts'
+import type {
+  InvokeFrame,
+  ProblemReason,
+  RegisterFunctionFrame,
+  RegisterServiceFrame,
+  RegisterTriggerFrame,
+  RegisterTriggerTypeFrame,
+  UnregisterFunctionFrame,
+  UnregisterTriggerFrame,
+  UnregisterTriggerTypeFrame,
+} from '../protocol/frames.ts'
 import type { Link } from '../protocol/link.ts'
 import { callerSuffix } from '../protocol/payload.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
 import type { Invocation } from './invocations.ts'
+
+/** What needs the namespace of its connection. */
+export type RegistrationFrame =
+  | RegisterFunctionFrame
+  | UnregisterFunctionFrame
+  | RegisterTriggerTypeFrame
+  | UnregisterTriggerTypeFrame
+  | RegisterTriggerFrame
+  | UnregisterTriggerFrame
+  | RegisterServiceFrame
 
 /** Plain integers, read on demand. */
 export interface ConnectionCounters {
@@ -34,7 +54,7 @@ export interface Connection {
   phase: 'pending' | 'resolved' | 'gone'
   namespace: string
   /** Frames that wait for the namespace, in order of arrival, and their approximate size. */
-  held: Frame[]
+  held: (RegistrationFrame | InvokeFrame)[]
   heldBytes: number
   /** Ids of functions whose registration is held: a call to one of them waits too. */
   heldFunctions: Set<string>

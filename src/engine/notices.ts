@@ -5,10 +5,11 @@ export function isMilestone(count: number): boolean {
   return Number.isInteger(Math.log10(count))
 }
 
-/** Characters of a name that was too long to be accepted, as far as it is shown. */
-const SHOWN = 80
+/** Characters of a name of any length, and of a text someone else wrote, as far as they are shown and kept. */
+export const SHOWN_NAME = 80
+export const SHOWN_TEXT = 400
 
-/** A name as it is shown and kept when it may be of any length: a copy, so that the message it came in can be freed. */
-export function shortened(text: string): string {
-  return text.length <= SHOWN ? text : `${Array.from(text.slice(0, SHOWN)).join('')}…`
+/** The beginning of a text: a copy, so that the message it came in can be freed. */
+export function shortened(text: string, most: number = SHOWN_NAME): string {
+  return text.length <= most ? text : `${Array.from(text.slice(0, most)).join('')}…`
 }

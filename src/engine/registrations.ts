@@ -2,23 +2,27 @@
  * Registrations of a connection: held until its namespace is known, then given to the directory in the order they
  * came (`protocol.md` 3.2, 4.2).
  */
-import type { Frame, RegisterTriggerFrame } from '../protocol/frames.ts'
+import type { InvokeFrame, RegisterTriggerFrame } from '../protocol/frames.ts'
 import { invoke } from './calls.ts'
-import type { Connection } from './connection.ts'
+import type { Connection, RegistrationFrame } from './connection.ts'
 import type { Change } from './directory/changes.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
 import { blankNamespace } from './errors.ts'
 import type { EngineState } from './state.ts'
 
 /** Approximate size of a held frame, so that what is held stays bounded. */
-function sizeOf(frame: Frame): number {
+function sizeOf(frame: RegistrationFrame | InvokeFrame): number {
   let size = 200
   for (const value of Object.values(frame)) if (typeof value === 'string') size += value.length
   return size
 }
 
 /** Keeps a frame until the namespace is fixed. Beyond the bound the connection is cut: it floods without announcing. */
-export function hold(engine: EngineState, connection: Connection, frame: Frame): void {
+export function hold(
+  engine: EngineState,
+  connection: Connection,
+  frame: RegistrationFrame | InvokeFrame,
+): void {
   connection.heldBytes += sizeOf(frame)
   if (connection.held.length >= engine.limits.heldFrames || connection.heldBytes > engine.limits.heldBytes) {
     engine.log.warn('a connection was cut: it registers too much without announcing itself', {
@@ -89,11 +93,11 @@ function isGone(connection: Connection): boolean {
 }
 
 /** Turns one registration into a command of the directory and carries out what follows. */
-export function register(engine: EngineState, connection: Connection, frame: Frame): void {
+export function register(engine: EngineState, connection: Connection, frame: RegistrationFrame): void {
   engine.carryOut(changesOf(engine, connection, frame))
 }
 
-function changesOf(engine: EngineState, connection: Connection, frame: Frame): Change[] {
+function changesOf(engine: EngineState, connection: Connection, frame: RegistrationFrame): Change[] {
   const { directory } = engine
   const { id: workerId, namespace } = connection
   switch (frame.type) {
@@ -118,8 +122,6 @@ function changesOf(engine: EngineState, connection: Connection, frame: Frame): C
       return directory.unregisterTrigger(frame.id)
     case 'registerservice':
       engine.log.debug('legacy service registration taken note of', { id: frame.id })
-      return []
-    default:
       return []
   }
 }

@@ -68,6 +68,11 @@ export const errorCatalogue = {
     cause: 'The input, or the result, is not what the function or JSON allows; the message says where.',
     fix: 'Correct the value. `NaN` and `Infinity` are not JSON; a lone surrogate or `1e400` cannot be sent on.',
   },
+  payload_too_large: {
+    where: ['call', 'client'],
+    cause: 'The call or the result is larger than a message may be (64 MiB).',
+    fix: 'Send less at a time.',
+  },
   enqueue_error: {
     where: ['call'],
     cause: 'A call with action `enqueue` did not reach a queue; the message names the underlying fault.',

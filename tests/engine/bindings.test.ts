@@ -266,6 +266,21 @@ describe('the answer of a provider', () => {
     expect(bindingOf(world, 'T1')?.parkedReason).toBe('refused by its provider: bad_config')
   })
 
+  test('of refusal is kept for the details of the owner, however long it is', () => {
+    const world = createWorld()
+    const [provider, owner] = [world.join(), world.join()]
+    provider.says(registerType('tick'))
+    owner.says(registerTrigger('T1', 'tick'))
+    const error = { code: 'c'.repeat(100_000), message: 'm'.repeat(100_000) }
+    provider.says(boundAnswer(provider.hears()[0], error))
+    expect(owner.hears()).toMatchObject([{ error }])
+    const kept = world.engine.state.directory.workers.get(owner.id)?.refusals
+    expect(kept).toMatchObject([{ what: 'trigger', id: 'T1', reason: expect.stringContaining('ccc') }])
+    expect(JSON.stringify([kept, bindingOf(world, 'T1')?.parkedReason, world.log.lines]).length).toBeLessThan(
+      3000,
+    )
+  })
+
   test('of refusal is asked again when the provider registers the type anew, and not before', () => {
     const world = createWorld()
     const [provider, owner] = [world.join(), world.join()]

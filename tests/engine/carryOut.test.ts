@@ -2,6 +2,7 @@
 import { expect, test } from 'bun:test'
 import type { Change } from '../../src/engine/directory/changes.ts'
 import {
+  announce,
   createWorld,
   type Puppet,
   registerFunction,
@@ -69,4 +70,20 @@ test('a caller whose link is cut by an answer: the rest of its calls is forgotte
   callee.leaves()
   expect(other.hears()).toMatchObject([{ error: { code: 'invocation_stopped' } }])
   expect(world.engine.callsInFlight()).toBe(0)
+})
+
+test('a connection that is cut while its held frames are applied gets none of the rest applied', () => {
+  const world = createWorld()
+  const [owner, callee] = [world.join(), world.join()]
+  owner.says(registerFunction('x::f'))
+  callee.says(registerFunction('y::g'))
+  const late = world.connect()
+  late.says(registerFunction('x::f'), registerFunction('y::h'), registerTrigger('T1', 'tick'))
+  late.calls('y::h')
+  // The refusal of the first one is the frame that cuts it.
+  cutAtNextFrame(late)
+  late.says(announce(), registerFunction('z::f'))
+  const { functions, triggers, workers } = world.engine.state.directory
+  expect([...functions.inDefault.keys()]).toEqual(['x::f', 'y::g'])
+  expect([triggers.bindings.size, workers.size, world.engine.callsInFlight()]).toEqual([0, 2, 0])
 })

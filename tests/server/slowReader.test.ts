@@ -71,7 +71,7 @@ describe('a worker that never reads', () => {
     expect(slowest).toBeLessThan(limits.writeDeadlineMs / 2)
     await until('its end', () => !served.engine.state.connections.has(deaf.workerId))
     // What the engine dropped for it is counted, and its caller is none the worse.
-    expect(served.engine.state.counters.lostVoids).toBeGreaterThan(0)
+    await until('what is left of the flood to be counted', () => served.engine.state.counters.lostVoids > 0)
     await settled(producer)
     deaf.destroy()
   }, 20_000)
@@ -88,8 +88,7 @@ describe('a worker that never reads', () => {
     }
     const slowest = await slowestCall(neighbour, 'echo', () => wasCut(served))
     expect(mostBacklog()).toBeWithin(limits.outboundHighWaterBytes, limits.outboundBytes + MiB)
-    // Whom it called is held back with it, at most until it is cut.
-    expect(slowest).toBeLessThan(limits.writeDeadlineMs + 1000)
+    expect(slowest).toBeLessThan(limits.writeDeadlineMs / 2)
     await until('its end', () => !served.engine.state.connections.has(deaf.workerId))
     expect(await callOver(neighbour, 'echo', { n: 2 })).toMatchObject({ result: { n: 2 } })
     deaf.destroy()

@@ -3,8 +3,11 @@
  * growing delays and jitter (`sdk.md` 1, 6.5).
  */
 import type { Clock } from '../../../src/clock/clock.ts'
+import type { Frame } from '../../../src/protocol/frames.ts'
 import { decodeJson } from '../../../src/protocol/json/decode.ts'
 import { encodeJson } from '../../../src/protocol/json/encode.ts'
+import { toJsonText } from '../../../src/protocol/jsonText.ts'
+import { limits } from '../../../src/protocol/limits.ts'
 import type { Transport, TransportReceiver } from './transport.ts'
 
 export interface ReconnectOptions {
@@ -24,6 +27,10 @@ export const defaultReconnect: ReconnectOptions = {
   jitterFactor: 0.3,
   maxRetries: -1,
 }
+
+/** A silent connection is asked for a sign of life this often, and given up after this much silence (`sdk.md` 1). */
+const PING_MS = 20_000
+const SILENCE_MS = 60_000
 
 /** Time a connection may take to open. */
 const HANDSHAKE_MS = 10_000
@@ -63,12 +70,15 @@ export function createWebSocketTransport(
     }
     let opened = false
     let over = false
+    let heardAt = clock.now()
+    let cancelPing = (): void => {}
     socket = current
     current.binaryType = 'arraybuffer'
     const ended = (): void => {
       if (over) return
       over = true
       cancelHandshake()
+      cancelPing()
       if (socket === current) socket = undefined
       if (!closedForGood) lost(opened)
     }
@@ -81,11 +91,25 @@ export function createWebSocketTransport(
       opened = true
       attempts = 0
       cancelHandshake()
+      ping()
       receiver.opened()
+    }
+    // A message of the protocol, because browsers cannot send WebSocket pings; any answer is a sign of life.
+    const ping = (): void => {
+      cancelPing = clock.after(PING_MS, () => {
+        if (clock.now() - heardAt >= SILENCE_MS) {
+          current.close()
+          ended()
+          return
+        }
+        current.send(encodeJson({ type: 'ping' }))
+        ping()
+      })
     }
     current.onmessage = event => {
       // After a close of ours, messages that were under way still come.
       if (over || closedForGood) return
+      heardAt = clock.now()
       const frame = decodeJson(
         typeof event.data === 'string' ? event.data : new TextDecoder().decode(event.data as ArrayBuffer),
       )
@@ -109,13 +133,40 @@ export function createWebSocketTransport(
     receiver.closed(false)
   }
 
+  /** A message beyond the limit would cost the connection: its sender, or the caller, hears of it instead. */
+  function sendTooLarge(frame: Frame, bytes: number): void {
+    const message = `Serialized JSON envelope is ${bytes} bytes; limit is ${limits.messageBytes} bytes.`
+    const error = toJsonText({ code: 'payload_too_large', message })
+    if (frame.type === 'invocationresult') {
+      socket?.send(encodeJson({ ...frame, error, result: undefined }))
+    } else if (frame.type === 'invokefunction' && frame.invocationId !== undefined) {
+      const { invocationId, functionId, traceparent, baggage } = frame
+      const answer: Frame = {
+        type: 'invocationresult',
+        invocationId,
+        functionId,
+        result: undefined,
+        error,
+        traceparent,
+        baggage,
+      }
+      clock.after(0, () => receiver.received(answer))
+    }
+  }
+
   return {
     engineKeepsDeadlines: false,
     open(events) {
       receiver = events
       cancelRetry = clock.after(0, dial)
     },
-    send: frame => socket?.send(encodeJson(frame)),
+    send(frame) {
+      const text = encodeJson(frame)
+      // A character takes three bytes at most: the bytes of most messages need not be counted.
+      const bytes = text.length * 3 <= limits.messageBytes ? 0 : new TextEncoder().encode(text).length
+      if (bytes > limits.messageBytes) sendTooLarge(frame, bytes)
+      else socket?.send(text)
+    },
     close() {
       closedForGood = true
       cancelRetry()

@@ -4,7 +4,7 @@
  */
 import type { ErrorBody } from '../../protocol/frames.ts'
 import { limits as defaultLimits, type Limits } from '../../protocol/limits.ts'
-import { shortened } from '../notices.ts'
+import { SHOWN_TEXT, shortened } from '../notices.ts'
 import { append, type Change, note } from './changes.ts'
 import {
   claimFunction,
@@ -90,8 +90,9 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
   const names = new Map<string, string>()
   const lost = new Map<string, Lost>()
 
-  function refuse(worker: WorkerRecord, what: string, fullId: string, reason: string): Change[] {
+  function refuse(worker: WorkerRecord, what: string, fullId: string, fullReason: string): Change[] {
     const id = shortened(fullId)
+    const reason = shortened(fullReason, SHOWN_TEXT)
     worker.refusals.push({ what, id, reason, atMs: now() })
     if (worker.refusals.length > limits.refusalsKept) worker.refusals.shift()
     const name = worker.announcement?.name
@@ -303,7 +304,11 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       const record = findFunction(functions, namespace, id)
       return worker !== undefined && record !== undefined && worker.functions.has(record)
         ? releaseFunction(functions, worker, record)
-        : [note('debug', 'unregister of a function this worker does not hold ignored', { function_id: id })]
+        : [
+            note('debug', 'unregister of a function this worker does not hold ignored', {
+              function_id: shortened(id),
+            }),
+          ]
     },
 
     registerTriggerType(workerId, definition) {
@@ -324,7 +329,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         ? unregisterType(triggers, worker, record, false)
         : [
             note('debug', 'unregister of a trigger type this worker does not provide ignored', {
-              trigger_type: id,
+              trigger_type: shortened(id),
             }),
           ]
     },
@@ -346,7 +351,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     unregisterTrigger(id) {
       const binding = triggers.bindings.get(id)
       return binding === undefined
-        ? [note('debug', 'unregister of an unknown trigger ignored', { trigger_id: id })]
+        ? [note('debug', 'unregister of an unknown trigger ignored', { trigger_id: shortened(id) })]
         : removeBinding(triggers, workers, binding)
     },
 
@@ -355,11 +360,8 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       for (const change of changes) {
         if (change.change !== 'triggerRefused') continue
         const owner = workers.get(change.workerId)
-        if (owner)
-          append(
-            changes,
-            refuse(owner, 'trigger', change.id, `${change.error.code}: ${change.error.message}`),
-          )
+        const reason = `${change.error.code}: ${change.error.message}`
+        if (owner !== undefined) append(changes, refuse(owner, 'trigger', change.id, reason))
       }
       return changes
     },

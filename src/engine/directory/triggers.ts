@@ -5,6 +5,7 @@
  * function, `settle`: look at every binding of a type id, find who provides the type for it now, and make it so.
  */
 import type { ErrorBody } from '../../protocol/frames.ts'
+import { shortened } from '../notices.ts'
 import { append, type Change, note } from './changes.ts'
 import {
   type BindingRecord,
@@ -263,7 +264,7 @@ export function providerAnswered(
 ): Change[] {
   const binding = table.bindings.get(bindingId)
   if (binding === undefined)
-    return [note('debug', 'answer for an unknown trigger ignored', { trigger_id: bindingId })]
+    return [note('debug', 'answer for an unknown trigger ignored', { trigger_id: shortened(bindingId) })]
   if (binding.providerId !== providerId) {
     const fields = { trigger_id: bindingId, worker_id: providerId }
     return [note('warn', 'answer for a trigger from a worker that does not provide its type ignored', fields)]
@@ -273,7 +274,7 @@ export function providerAnswered(
     if (workers.get(providerId)?.builtIn === true) forget(table, workers, binding)
     else {
       binding.refusedBy = providerId
-      changes.push(park(binding, `refused by its provider: ${error.code}`))
+      changes.push(park(binding, `refused by its provider: ${shortened(error.code)}`))
     }
   }
   if (binding.ownerId === undefined) {
