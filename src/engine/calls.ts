@@ -264,7 +264,8 @@ function countLateResult(engine: EngineState, callee: Connection, invocationId: 
 /** The deadline of a call has passed: the caller is told, a later answer is only counted. */
 export function expire(engine: EngineState, invocation: Invocation): void {
   engine.counters.timeouts++
-  finish(invocation, errors.timedOut(engine.clock.now() - invocation.startedAtMs), undefined)
+  const waitedMs = Math.round(engine.clock.now() - invocation.startedAtMs)
+  finish(invocation, errors.timedOut(waitedMs), undefined)
 }
 
 /** Calls looked through for the one to cancel; a caller with more in flight waits for the deadline. */

@@ -80,8 +80,8 @@ export const errorCatalogue = {
   },
   INVALID_NAMESPACE: {
     where: ['call', 'trigger'],
-    cause: 'A namespace field is there and blank.',
-    fix: 'Give the namespace a name, or leave the field out.',
+    cause: 'A namespace field is blank or too long.',
+    fix: 'Give the namespace a short name, or leave the field out.',
   },
   INVALID_ARGUMENTS: {
     where: ['call'],

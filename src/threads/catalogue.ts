@@ -168,10 +168,14 @@ export function createCatalogue(engine: EngineState): Catalogue {
       const binding = triggers.bindings.get(id)
       return binding && bindingRow(binding)
     },
-    bindingsOfFunction: (namespace, id) =>
-      [...triggers.bindings.values()]
-        .filter(binding => binding.functionId === id && binding.namespace === namespace)
-        .map(bindingRow),
+    bindingsOfFunction(namespace, id) {
+      const found: BindingRow[] = []
+      // No copy of the table: a batch asks this for one function after the other.
+      for (const binding of triggers.bindings.values()) {
+        if (binding.functionId === id && binding.namespace === namespace) found.push(bindingRow(binding))
+      }
+      return found
+    },
     workers: () => [...directory.workers.values()].map(workerRow),
 
     watch(listener) {

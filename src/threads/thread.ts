@@ -91,6 +91,7 @@ export async function startThread(settings: Settings, { log }: ThreadOptions): P
   const listeners: Listener[] = []
 
   async function stop(): Promise<void> {
+    for (const listener of listeners) listener.close()
     engine.stop()
     await Promise.all([
       ...listeners.map(listener => listener.stop()),

@@ -114,6 +114,9 @@ describe('100,000 registrations on one connection', () => {
   /** Ten times what it takes, and far below what anything quadratic would: 10^10 steps. */
   const BUDGET_MS = 10_000
 
+  /** Patience on a busy machine; what is measured is processor time. */
+  const TIMEOUT_MS = 60_000
+
   /** Milliseconds of processor time, which does not depend on what else the machine does. */
   function timed(run: () => void): number {
     const start = process.cpuUsage()
@@ -122,66 +125,82 @@ describe('100,000 registrations on one connection', () => {
     return (user + system) / 1000
   }
 
-  test('of functions are made and torn down in bounded time', () => {
-    const world = createWorld()
-    const a = world.connect()
-    const waiting = world.join()
-    const spent = timed(() => {
-      for (let i = 0; i < COUNT; i++) a.says(registerFunction(`x::${i}`))
-      a.says({ type: 'invokefunction', function_id: 'engine::workers::register', data: {} })
-      waiting.says(registerFunction('x::50000'))
-      a.leaves()
-    })
-    expect(spent).toBeLessThan(BUDGET_MS)
-    expect(answererOf(world, 'x::50000', { waiting })).toBe('waiting')
-    waiting.leaves()
-    expect(leftovers(world)).toEqual({})
-  })
+  test(
+    'of functions are made and torn down in bounded time',
+    () => {
+      const world = createWorld()
+      const a = world.connect()
+      const waiting = world.join()
+      const spent = timed(() => {
+        for (let i = 0; i < COUNT; i++) a.says(registerFunction(`x::${i}`))
+        a.says({ type: 'invokefunction', function_id: 'engine::workers::register', data: {} })
+        waiting.says(registerFunction('x::50000'))
+        a.leaves()
+      })
+      expect(spent).toBeLessThan(BUDGET_MS)
+      expect(answererOf(world, 'x::50000', { waiting })).toBe('waiting')
+      waiting.leaves()
+      expect(leftovers(world)).toEqual({})
+    },
+    TIMEOUT_MS,
+  )
 
-  test('of triggers follow their provider as it goes and comes, in bounded time', () => {
-    const world = createWorld()
-    const [owner, first] = [world.join(), world.join()]
-    first.says(registerType('tick'))
-    const spent = timed(() => {
-      for (let i = 0; i < COUNT; i++) owner.says(registerTrigger(`T${i}`, 'tick'))
-      expect(first.link.take()).toHaveLength(COUNT)
-      first.leaves()
-      const second = world.join()
-      second.says(registerType('tick'))
-      const binds = second.hears()
-      expect(binds).toHaveLength(COUNT)
-      for (const bind of binds) second.says(boundAnswer(bind, { code: 'no', message: 'no' }))
-      expect(owner.link.take()).toHaveLength(COUNT)
-      owner.leaves()
-      second.leaves()
-    })
-    expect(spent).toBeLessThan(BUDGET_MS)
-    expect(leftovers(world)).toEqual({})
-  })
+  test(
+    'of triggers follow their provider as it goes and comes, in bounded time',
+    () => {
+      const world = createWorld()
+      const [owner, first] = [world.join(), world.join()]
+      first.says(registerType('tick'))
+      const spent = timed(() => {
+        for (let i = 0; i < COUNT; i++) owner.says(registerTrigger(`T${i}`, 'tick'))
+        expect(first.link.take()).toHaveLength(COUNT)
+        first.leaves()
+        const second = world.join()
+        second.says(registerType('tick'))
+        const binds = second.hears()
+        expect(binds).toHaveLength(COUNT)
+        for (const bind of binds) second.says(boundAnswer(bind, { code: 'no', message: 'no' }))
+        expect(owner.link.take()).toHaveLength(COUNT)
+        owner.leaves()
+        second.leaves()
+      })
+      expect(spent).toBeLessThan(BUDGET_MS)
+      expect(leftovers(world)).toEqual({})
+    },
+    TIMEOUT_MS,
+  )
 
-  test('of one trigger type in as many namespaces cost no more for all the triggers of that type', () => {
-    const world = createWorld()
-    const [owner, provider] = [world.join(), world.join()]
-    const spent = timed(() => {
-      for (let i = 0; i < COUNT / 2; i++) owner.says(registerTrigger(`T${i}`, 'tick'))
-      for (let i = 0; i < COUNT / 2; i++) provider.says(registerType('tick', { namespace: `n${i}` }))
-      provider.leaves()
-    })
-    expect(spent).toBeLessThan(BUDGET_MS)
-    expect(world.engine.state.directory.triggers.bindings.size).toBe(COUNT / 2)
-  })
+  test(
+    'of one trigger type in as many namespaces cost no more for all the triggers of that type',
+    () => {
+      const world = createWorld()
+      const [owner, provider] = [world.join(), world.join()]
+      const spent = timed(() => {
+        for (let i = 0; i < COUNT / 2; i++) owner.says(registerTrigger(`T${i}`, 'tick'))
+        for (let i = 0; i < COUNT / 2; i++) provider.says(registerType('tick', { namespace: `n${i}` }))
+        provider.leaves()
+      })
+      expect(spent).toBeLessThan(BUDGET_MS)
+      expect(world.engine.state.directory.triggers.bindings.size).toBe(COUNT / 2)
+    },
+    TIMEOUT_MS,
+  )
 
-  test('of claims that wait for one owner are promoted in bounded time', () => {
-    const world = createWorld()
-    const [owner, waiting] = [world.join(), world.join()]
-    const spent = timed(() => {
-      for (const worker of [owner, waiting]) {
-        for (let i = 0; i < COUNT; i++) worker.says(registerFunction(`x::${i}`))
-      }
-      owner.leaves()
-    })
-    expect(spent).toBeLessThan(BUDGET_MS)
-    expect(waiting.link.take()).toHaveLength(COUNT)
-    expect(answererOf(world, `x::${COUNT - 1}`, { waiting })).toBe('waiting')
-  })
+  test(
+    'of claims that wait for one owner are promoted in bounded time',
+    () => {
+      const world = createWorld()
+      const [owner, waiting] = [world.join(), world.join()]
+      const spent = timed(() => {
+        for (const worker of [owner, waiting]) {
+          for (let i = 0; i < COUNT; i++) worker.says(registerFunction(`x::${i}`))
+        }
+        owner.leaves()
+      })
+      expect(spent).toBeLessThan(BUDGET_MS)
+      expect(waiting.link.take()).toHaveLength(COUNT)
+      expect(answererOf(world, `x::${COUNT - 1}`, { waiting })).toBe('waiting')
+    },
+    TIMEOUT_MS,
+  )
 })

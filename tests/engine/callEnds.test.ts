@@ -84,6 +84,7 @@ describe('a deadline', () => {
     const [answer] = caller.hears()
     expect(answer).toMatchObject({ invocation_id: id, function_id: 'x::f', baggage: 'a=1' })
     expect(errorOf(answer).code).toBe('invocation_timeout')
+    expect(errorOf(answer).message).toMatch(/^No answer within 10\d\d ms$/)
     callee.says(answerTo(callee.hears()[0], { result: 1 }))
     expect(caller.hears()).toEqual([])
     expect(world.engine.state.counters).toMatchObject({ timeouts: 1, lateResults: 1, answers: 0 })

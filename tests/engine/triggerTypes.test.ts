@@ -102,6 +102,19 @@ describe('a trigger type', () => {
     expect(world.log.warnings()).toEqual([expect.stringContaining('[DISABLED]')])
   })
 
+  test('with many triggers that goes is worth a few lines in the log, and their number', () => {
+    const world = createWorld()
+    const [a, consumer] = [world.join(), world.join()]
+    a.says(registerType('tick'))
+    for (let i = 0; i < 500; i++) consumer.says(registerTrigger(`M${i}`, 'tick'))
+    a.leaves()
+    expect(world.log.warnings()).toHaveLength(11)
+    const warned = world.log.lines.filter(({ level }) => level === 'warn')
+    expect(warned.at(-1)?.fields).toMatchObject({ trigger_type: 'tick', count: 500 })
+    const parked = [...world.engine.state.directory.triggers.bindings.values()]
+    expect(parked.every(({ parkedReason }) => parkedReason !== undefined)).toBe(true)
+  })
+
   test('with a blank namespace or id is dropped and noted', () => {
     const world = createWorld()
     const a = world.join()

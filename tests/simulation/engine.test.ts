@@ -1,13 +1,13 @@
 /**
  * The engine against a model of it, with workers of both generations that come, go and do everything in any order.
  *
- *     III_SEED=123 bun test tests/simulation         one run, as it was when its seed was printed
+ *     III_TEST_SEED=123 bun test tests/simulation         one run, as it was when its seed was printed
  *     III_SIMULATION_MS=600000 bun test tests/simulation   as many runs as fit into ten minutes
  */
 import { expect, test } from 'bun:test'
 import { run } from './run.ts'
 
-const SEED = process.env.III_SEED
+const SEED = process.env.III_TEST_SEED
 const BUDGET_MS = Number(process.env.III_SIMULATION_MS ?? 5000)
 /** Commands shown of a run that failed. */
 const SHOWN = 40
@@ -18,7 +18,7 @@ function check(seed: number): void {
   const { step, reason, commands } = failure
   throw new Error(
     `seed ${seed}, step ${step}: ${reason}\n` +
-      `${commands.slice(-SHOWN).join('\n')}\nRun it again with III_SEED=${seed}`,
+      `${commands.slice(-SHOWN).join('\n')}\nRun it again with III_TEST_SEED=${seed}`,
   )
 }
 

@@ -13,7 +13,8 @@ export interface VirtualClock extends Clock {
   pending(): number
 }
 
-export function createVirtualClock(startMs = Date.UTC(2026, 0, 1)): VirtualClock {
+/** Its times are no whole milliseconds, and neither are those of the real one. */
+export function createVirtualClock(startMs = Date.UTC(2026, 0, 1) + 0.25): VirtualClock {
   let time = startMs
   let nextId = 0
   const tasks = new Map<number, { readonly dueMs: number; readonly task: () => void }>()

@@ -93,7 +93,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
   function refuse(worker: WorkerRecord, what: string, fullId: string, fullReason: string): Change[] {
     const id = shortened(fullId)
     const reason = shortened(fullReason, SHOWN_TEXT)
-    worker.refusals.push({ what, id, reason, atMs: now() })
+    worker.refusals.push({ what, id, reason, atMs: Math.floor(now()) })
     if (worker.refusals.length > limits.refusalsKept) worker.refusals.shift()
     const name = worker.announcement?.name
     return [note('warn', `${what} refused: ${reason}`, { id, worker_id: worker.id, worker_name: name })]
@@ -213,7 +213,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         id,
         builtIn,
         ipAddress,
-        connectedAtMs: now(),
+        connectedAtMs: Math.floor(now()),
         namespace: DEFAULT_NAMESPACE,
         announcement: undefined,
         legacy: false,

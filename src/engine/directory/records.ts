@@ -20,12 +20,14 @@ export interface Refusal {
   readonly what: string
   readonly id: string
   readonly reason: string
+  /** Whole milliseconds since 1970: it is shown to clients that read integers. */
   readonly atMs: number
 }
 
 export interface WorkerRecord {
   readonly id: string
   readonly builtIn: boolean
+  /** Whole milliseconds since 1970. */
   readonly connectedAtMs: number
   readonly ipAddress: string | undefined
   /** Home namespace; `default` until it is fixed. */

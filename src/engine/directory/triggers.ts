@@ -131,6 +131,9 @@ function settleBinding(
   return changes
 }
 
+/** Log lines about triggers that one change has parked; the rest is summed up. */
+const PARKED_LINES = 10
+
 /** Settles every binding that a change of this type's provider concerns. */
 function settle(
   table: TriggerTable,
@@ -139,8 +142,17 @@ function settle(
   replay: TriggerTypeRecord | undefined,
 ): Change[] {
   const changes: Change[] = []
+  let parked = 0
   for (const binding of table.candidates.get(keyIn(type.namespace, type.id)) ?? []) {
-    append(changes, settleBinding(table, binding, gone, replay))
+    for (const change of settleBinding(table, binding, gone, replay)) {
+      if (change.change !== 'note' || ++parked <= PARKED_LINES) changes.push(change)
+    }
+  }
+  if (parked > PARKED_LINES) {
+    const fields = { trigger_type: type.id, namespace: type.namespace, count: parked }
+    changes.push(
+      note('warn', `[DISABLED] triggers parked: ${parked} in all, the first ones named above`, fields),
+    )
   }
   return changes
 }

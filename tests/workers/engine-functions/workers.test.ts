@@ -31,7 +31,7 @@ describe('the list of workers', () => {
           os: 'linux',
           status: 'connected',
           function_count: 2,
-          connected_at_ms: world.clock.now(),
+          connected_at_ms: Math.floor(world.clock.now()),
           active_invocations: 1,
           isolation: null,
           ip_address: '127.0.0.1',
