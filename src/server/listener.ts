@@ -151,7 +151,13 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
           ip_address: data.ipAddress,
           unread_bytes: backlog,
         }),
-      guard: deliver => guarded(deliver)(),
+      guard(deliver) {
+        try {
+          deliver()
+        } catch (error) {
+          logFault(error)
+        }
+      },
     })
     data.link = link
     link.receiver = engine.connect(link, { builtIn: false, ipAddress: data.ipAddress }).receiver
@@ -177,19 +183,23 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
     data.link?.closed()
   }
 
-  /** A fault of ours in one message must not take the other connections down. */
-  function guarded<Arguments extends unknown[]>(
-    run: (...args: Arguments) => void,
-  ): (...args: Arguments) => void {
-    return (...args) => {
+  /** A fault of ours in one message must not take the other connections down. No spreading: every message passes. */
+  function guarded<Message>(
+    run: (socket: Socket, message: Message) => void,
+  ): (socket: Socket, message: Message) => void {
+    return (socket, message) => {
       try {
-        run(...args)
+        run(socket, message)
       } catch (error) {
-        log.error('internal error while handling a connection', {
-          error: error instanceof Error ? error.stack : error,
-        })
+        logFault(error)
       }
     }
+  }
+
+  function logFault(error: unknown): void {
+    log.error('internal error while handling a connection', {
+      error: error instanceof Error ? error.stack : error,
+    })
   }
 
   let server: Server<SocketData>
@@ -208,10 +218,10 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
         idleTimeout: Math.round(limits.idleTimeoutMs / 1000),
         sendPings: true,
         perMessageDeflate: false,
-        open: guarded(opened),
+        open: guarded<void>(opened),
         message: guarded(received),
-        drain: guarded(socket => socket.data.link?.drained()),
-        close: guarded(closed),
+        drain: guarded<void>(socket => socket.data.link?.drained()),
+        close: guarded<number>(closed),
       },
     })
   } catch (error) {
