@@ -1,7 +1,7 @@
 /** Time, passed in. Nothing below the command line reads the system clock itself. */
 export interface Clock {
   /**
-   * Milliseconds since 1970, steady: it never jumps, also when the clock of the machine is set. Deadlines depend on it.
+   * Whole milliseconds since 1970, steady: it never jumps, also when the clock of the machine is set. Deadlines depend on it.
    */
   now(): number
   /** Runs `task` once after `ms`; the returned function cancels it. */
@@ -12,7 +12,7 @@ export interface Clock {
 const START = performance.timeOrigin
 
 export const systemClock: Clock = {
-  now: () => START + performance.now(),
+  now: () => Math.floor(START + performance.now()),
   after(ms, task) {
     const timer = setTimeout(task, ms)
     return () => clearTimeout(timer)

@@ -72,7 +72,7 @@ describe('the workers on the configuration page', () => {
 
   test('are of a later version unless this one has them', () => {
     const here = rows.filter(([, , starts]) => starts !== 'later version').map(([name]) => name!)
-    expect(here.sort()).toEqual([...knownWorkers.keys(), 'iii-engine-functions', 'iii-telemetry'].sort())
+    expect(here.sort()).toEqual([...knownWorkers.keys(), 'iii-telemetry'].sort())
   })
 })
 

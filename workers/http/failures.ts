@@ -78,7 +78,7 @@ export function createFailures(clock: Clock, log: Log): Failures {
 
   /** 12 hex digits: sixteenths of a millisecond since 1970, counted on where the clock stands still. */
   function createErrorId(): string {
-    last = Math.max(last + 1, Math.floor(clock.now() * 16))
+    last = Math.max(last + 1, clock.now() * 16)
     return last.toString(16).padStart(12, '0')
   }
 
