@@ -69,6 +69,16 @@ export const limits = {
   httpConcurrency: 1024,
   /** HTTP requests that wait for a place; further ones are refused with 503. */
   httpWaiting: 4096,
+  /** Memory of the ring from one thread to another: room for some turns of traffic. */
+  ringBytes: 4 * MiB,
+  /** Largest record of a ring: what a link may have waiting (`outboundBytes`) leaves in one. */
+  ringRecordBytes: 128 * MiB,
+  /** Looks at a ring before its reader goes to sleep, 40 ns apart: waking up takes 3 to 15 µs and costs the writer one. */
+  ringSpins: 40,
+  /** Batches a ring may deliver before the sockets of its thread get a turn. */
+  ringBatchesInARow: 8,
+  /** How often a sleeping side of a ring looks by itself, in case the platform lost a wake-up. */
+  ringCheckMs: 1000,
 } as const
 
 export type Limits = { readonly [name in keyof typeof limits]: number }

@@ -1,0 +1,72 @@
+/**
+ * Reads a ring as long as its thread lives: drains it in batches, looks a moment longer, then sleeps until rung.
+ *
+ *     asleep ──rung──▶ draining ──nothing left──▶ looking ──nothing came──▶ asleep
+ *                        ▲  │ some batches in a row: one turn of the event loop
+ *                        └──┘
+ */
+import type { Clock } from '../clock/clock.ts'
+import { limits } from '../protocol/limits.ts'
+import { createSleeper } from './bell.ts'
+import { createRingReader, type OnRecord } from './ring.ts'
+import { READER_BELL, type RingMemory } from './ringMemory.ts'
+
+export interface RingListener {
+  stop(): void
+  /** Wake-ups that the platform lost and the regular look made good. */
+  missedWakeUps(): number
+}
+
+export interface ListenOptions {
+  readonly onRecord: OnRecord
+  /** After each batch: the moment to send what the records gave rise to. */
+  readonly afterBatch: () => void
+  readonly clock: Clock
+  /** Runs a task after the event loop had its turn. */
+  readonly later: (task: () => void) => void
+  /** Looks before going to sleep; default `limits.ringSpins`. */
+  readonly spins?: number
+}
+
+/** Begins to read. What is in the ring already is delivered in a turn of its own. */
+export function listenToRing(memory: RingMemory, options: ListenOptions): RingListener {
+  const { onRecord, afterBatch, clock, later, spins = limits.ringSpins } = options
+  const reader = createRingReader(memory)
+  let stopped = false
+
+  function hasRecordsSoon(): boolean {
+    for (let spin = 0; spin < spins; spin++) {
+      if (reader.hasRecords()) return true
+      memory.pause()
+    }
+    return reader.hasRecords()
+  }
+
+  function run(): void {
+    for (let batches = 0; !stopped; ) {
+      if (reader.drain(onRecord) > 0) {
+        afterBatch()
+        if (++batches < limits.ringBatchesInARow) continue
+        later(run)
+        return
+      }
+      if (!hasRecordsSoon() && sleeper.sleep()) return
+    }
+  }
+
+  const sleeper = createSleeper(
+    memory,
+    READER_BELL,
+    { mayWait: reader.mayWait, hasWork: reader.hasRecords, wake: run },
+    clock,
+  )
+  later(run)
+
+  return {
+    stop() {
+      stopped = true
+      sleeper.stop()
+    },
+    missedWakeUps: sleeper.missed,
+  }
+}
