@@ -190,6 +190,7 @@ export type ProblemReason =
   | 'lone_surrogate'
   | 'number_out_of_range'
   | 'not_utf8'
+  | 'untranslatable'
 
 /** A message that was dropped, with as much of it as could be read, so that its caller can still be answered. */
 export interface FrameProblem {

@@ -79,6 +79,10 @@ export const limits = {
   ringBatchesInARow: 8,
   /** How often a sleeping side of a ring looks by itself, in case the platform lost a wake-up. */
   ringCheckMs: 1000,
+  /** Frames joined in one msgpack message: about 50 ms of routing, during which nobody else is served. */
+  framesPerMessage: 65_536,
+  /** Memory an out-buffer keeps after a large burst. */
+  outBufferKeptBytes: MiB,
 } as const
 
 export type Limits = { readonly [name in keyof typeof limits]: number }

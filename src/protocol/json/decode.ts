@@ -5,8 +5,10 @@
  * fields, a missing `data`, `config` or `description` counts as empty, and everything else that does not fit
  * drops the whole message. A dropped message comes back as a `FrameProblem`, which says how far it was readable.
  */
-import type { CallAction, Frame, FrameProblem, ProblemReason } from '../frames.ts'
-import { asJsonText, JSON_NULL, type JsonText, toJsonText } from '../jsonText.ts'
+import { asObject, readableError } from '../errorBody.ts'
+import { FieldProblem } from '../fieldProblem.ts'
+import type { CallAction, Frame, FrameProblem } from '../frames.ts'
+import { asJsonText, JSON_NULL, type JsonText } from '../jsonText.ts'
 import { parseUuid } from '../uuid.ts'
 import { salvage } from './salvage.ts'
 import { createObjectScanner, type ObjectScanner } from './scan.ts'
@@ -47,18 +49,6 @@ const member = Object.fromEntries(NAMES.map((name, index) => [name, index])) as 
   (typeof NAMES)[number],
   number
 >
-
-/** Thrown inside a decoder for a field that does not fit; never leaves this file. */
-class FieldProblem extends Error {
-  readonly reason: ProblemReason
-  readonly detail: string
-
-  constructor(reason: ProblemReason, detail: string) {
-    super(detail)
-    this.reason = reason
-    this.detail = detail
-  }
-}
 
 const scanner: ObjectScanner = createObjectScanner(NAMES)
 
@@ -113,12 +103,6 @@ function requiredUuid(field: number): string {
   return id
 }
 
-function asObject(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined
-}
-
 function readAction(): { action: CallAction; queue: string | undefined } {
   if (!isPresent(member.action)) return { action: 'plain', queue: undefined }
   const action = asObject(JSON.parse(scanner.slice(member.action)))
@@ -129,25 +113,9 @@ function readAction(): { action: CallAction; queue: string | undefined } {
   throw wrongType(member.action, '{"type":"void"} or {"type":"enqueue","queue":"…"}')
 }
 
-/** A malformed error is made readable rather than dropped, so that the caller is always answered (2.11). */
 function readError(): JsonText | undefined {
-  if (!isPresent(member.error)) return undefined
-  const slice = asJsonText(scanner.slice(member.error))
-  const value: unknown = JSON.parse(slice)
-  const error = asObject(value)
-  if (error !== undefined && typeof error.code === 'string' && typeof error.message === 'string') {
-    if (error.stacktrace === undefined || error.stacktrace === null || typeof error.stacktrace === 'string') {
-      return slice
-    }
-    return toJsonText({ code: error.code, message: error.message })
-  }
-  const message =
-    typeof value === 'string'
-      ? value
-      : typeof error?.message === 'string'
-        ? error.message
-        : slice.slice(0, 1000)
-  return toJsonText({ code: typeof error?.code === 'string' ? error.code : 'invocation_failed', message })
+  const text = optionalJson(member.error)
+  return text === undefined ? undefined : readableError(text)
 }
 
 function readErrorBody(): { code: string; message: string; stacktrace?: string } | undefined {

@@ -1,0 +1,28 @@
+/** The error of a failed call as text. */
+import type { JsonText } from './jsonText.ts'
+import { toJsonText } from './jsonText.ts'
+
+export function asObject(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined
+}
+
+/** A malformed error is made readable rather than dropped, so that the caller is always answered (`protocol.md` 2.11). */
+export function readableError(text: JsonText): JsonText {
+  const value: unknown = JSON.parse(text)
+  const error = asObject(value)
+  if (error !== undefined && typeof error.code === 'string' && typeof error.message === 'string') {
+    if (error.stacktrace === undefined || error.stacktrace === null || typeof error.stacktrace === 'string') {
+      return text
+    }
+    return toJsonText({ code: error.code, message: error.message })
+  }
+  const message =
+    typeof value === 'string'
+      ? value
+      : typeof error?.message === 'string'
+        ? error.message
+        : text.slice(0, 1000)
+  return toJsonText({ code: typeof error?.code === 'string' ? error.code : 'invocation_failed', message })
+}
