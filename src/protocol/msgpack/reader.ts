@@ -7,8 +7,8 @@
 import { limits } from '../limits.ts'
 import type { Fault } from './faults.ts'
 import { CALL, CANCEL, type Codec, FAILURE, isCodec, RESULT } from './layout.ts'
+import { readUsual } from './usualForm.ts'
 import {
-  findArray,
   findExt,
   findMap,
   findText,
@@ -18,6 +18,7 @@ import {
   skipValue,
   smallUnsigned,
   TRUNCATED,
+  unsignedAt,
 } from './walk.ts'
 
 /** Elements of one frame that are looked at; further ones are passed over. */
@@ -96,23 +97,29 @@ function breakOff(reader: FrameReader, reason: Fault['reason'], detail: string):
 
 /** Goes to the next frame. False at the end of the message, or when it is broken. */
 export function nextFrame(reader: FrameReader): boolean {
-  const { bytes, to, elements } = reader
+  const { bytes, to } = reader
   const start = reader.end
   if (start >= to || reader.fault !== undefined) return false
   reader.start = start
   if (++reader.frames > limits.framesPerMessage) {
     return breakOff(reader, 'too_many_frames', `a message holds at most ${limits.framesPerMessage} frames`)
   }
-  let at = start + 1
-  let count = bytes[start]! & 15
-  if ((bytes[start]! & 0xf0) !== 0x90) {
-    // Also makes sure that the count itself is there.
-    const end = skipValue(bytes, start, to)
-    if (end < 0) return broken(reader, end)
-    if (!findArray(bytes, start)) return breakOff(reader, 'not_a_frame', 'a frame must be an array')
-    at = found.start
-    count = found.count
+  return readUsual(reader, bytes, start, to) || readGeneral(reader, start)
+}
+
+/** The general way: any form of a frame. */
+function readGeneral(reader: FrameReader, start: number): boolean {
+  const { bytes, to, elements } = reader
+  const lead = bytes[start]!
+  const width = lead === 0xdc ? 2 : lead === 0xdd ? 4 : 0
+  if (width === 0 && (lead & 0xf0) !== 0x90) {
+    return lead === 0xc1
+      ? broken(reader, INVALID)
+      : breakOff(reader, 'not_a_frame', 'a frame must be an array')
   }
+  if (start + 1 + width > to) return broken(reader, TRUNCATED)
+  const count = width === 0 ? lead & 15 : unsignedAt(bytes, start + 1, width)
+  let at = start + 1 + width
   for (let index = 0; index < count; index++) {
     if (index < ELEMENTS) elements[index] = at
     at = skipValue(bytes, at, to)
@@ -128,9 +135,9 @@ export function nextFrame(reader: FrameReader): boolean {
 }
 
 function broken(reader: FrameReader, verdict: number): false {
-  if (verdict === INVALID) return breakOff(reader, 'invalid_byte', '0xc1 begins no value')
-  if (verdict === TRUNCATED) return breakOff(reader, 'truncated', 'the message ends within a frame')
-  throw new Error(`Unknown verdict ${verdict}.`)
+  return verdict === INVALID
+    ? breakOff(reader, 'invalid_byte', '0xc1 begins no value')
+    : breakOff(reader, 'truncated', 'the message ends within a frame')
 }
 
 const MISFITS = {

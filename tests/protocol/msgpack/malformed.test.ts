@@ -104,6 +104,20 @@ describe('whatever the bytes, the reader stays within the message and comes to a
   })
 })
 
+test('the usual form of a call and any other form of it are read alike', () => {
+  /** `95 …` → `dd 00000005 …`: the general way reads it. */
+  const long = (bytes: Uint8Array): Uint8Array =>
+    Uint8Array.of(0xdd, 0, 0, 0, (bytes[0] ?? 0) & 15, ...bytes.subarray(1))
+  const samples = frames.map(({ hex }) => fromHex(hex)).filter(([head]) => head === 0x94 || head === 0x95)
+  repeatedly(random => {
+    const bytes = mutated(samples[random.between(0, samples.length)]!, random)
+    bytes[0] = random.between(0x94, 0x96)
+    const { frames: usual, fault } = walk(bytes)
+    const other = walk(long(bytes))
+    expect([usual, fault?.reason]).toEqual([other.frames, other.fault?.reason])
+  }, 4)
+})
+
 test('what msgpackr writes is passed over to its last byte', () => {
   holds([fc.anything({ withBigInt: false, withDate: false, maxDepth: 4 })], value => {
     const plain = JSON.parse(JSON.stringify(value ?? null) ?? 'null')
