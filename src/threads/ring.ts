@@ -93,10 +93,12 @@ export function createRingWriter(memory: RingMemory): RingWriter {
   /** Bytes of a large record that are still to come. */
   let rest = 0
 
+  const free = (): number => capacity - ((head - tail) >>> 0)
+
   function hasRoom(bytes: number): boolean {
-    if (capacity - ((head - tail) >>> 0) >= bytes) return true
+    if (free() >= bytes) return true
     tail = memory.load(TAIL)
-    return capacity - ((head - tail) >>> 0) >= bytes
+    return free() >= bytes
   }
 
   /** `length` goes into the header; the content is `source[from..to)`. */

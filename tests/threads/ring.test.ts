@@ -91,6 +91,19 @@ describe('a ring', () => {
     expect(push(writer, 1, 'another')).toBe(7)
   })
 
+  test('does not begin a large record while there is no room for its first part', () => {
+    const memory = open(128)
+    const writer = createRingWriter(memory)
+    const reader = createRingReader(memory)
+    const { records, onRecord } = collector()
+    // Leaves room for a head, and for a part only after a gap.
+    for (const length of [56, 40]) expect(push(writer, 1, 'x'.repeat(length))).toBe(length)
+    expect(push(writer, 2, 'y'.repeat(1000))).toBe(FULL)
+    expect(push(writer, 3, 'z')).toBe(1)
+    reader.drain(onRecord)
+    expect(records.at(-1)).toBe('3:z')
+  })
+
   test('refuses a record above its limit', () => {
     const writer = createRingWriter(open(64))
     const huge = { length: limits.ringRecordBytes + 1 } as unknown as Uint8Array

@@ -108,6 +108,14 @@ describe('a listener', () => {
     expect(records).toHaveLength(1)
   })
 
+  test('that is about to read counts nothing as missed', () => {
+    const memory = openRingMemory(createRingBuffer(1024))
+    sendText(sendTo(memory), 1, 'x')
+    const { listener, records } = listen(memory)
+    clock.advance(limits.ringCheckMs)
+    expect([records.length, listener.missedWakeUps()]).toEqual([0, 0])
+  })
+
   test('finds by itself what no bell announced, and counts it', async () => {
     const memory = openRingMemory(createRingBuffer(1024))
     const { listener, records } = listen(memory)
