@@ -6,7 +6,18 @@ import { routeCounts } from './suites/http.ts'
 
 export interface MeasureInfo {
   readonly name: string
-  readonly unit: 'calls/s' | 'requests/s' | 'µs' | 'ms' | 'ns' | 'MiB' | 'calls' | 'answers' | 'requests'
+  readonly unit:
+    | 'calls/s'
+    | 'requests/s'
+    | 'µs'
+    | 'ms'
+    | 'ns'
+    | 'MiB'
+    | 'calls'
+    | 'answers'
+    | 'requests'
+    | 'records'
+    | 'records/s'
   readonly better: 'more' | 'less' | 'neither'
   readonly what: string
   /** Name of the measure it is compared with; the ratio is its value divided by that one's. */
@@ -25,6 +36,9 @@ const GOALS: Readonly<Record<string, string>> = {
   'lost-wrong': '0',
   'http-post-rate': '≥ 45000',
   'http-post-p99': '≤ 5',
+  'ring-rate': '≥ 5000000',
+  'ring-wake-p50': '≤ 15',
+  'ring-wrong': '0',
   'start-open-port': '≤ 200',
   'start-idle-memory': '≤ 120',
 }
@@ -153,7 +167,55 @@ const microMeasures: MeasureInfo[] = (['small', 'large'] as const)
     microRow('route-call', 'router: both frames of a call, as objects, no link'),
     microRow('route-text-call', 'router: both frames of a call decoded, routed and encoded, no socket'),
     microRow('local-call', 'a call between two built-in workers over local links, 256 in flight'),
+    microRow('msgpack-walk-small', 'a small call frame in msgpack: its elements found', 'decode-small'),
+    microRow(
+      'msgpack-decode-small',
+      'a small call frame from msgpack to header fields and payload as JSON text',
+      'decode-small',
+    ),
+    microRow('msgpack-encode-small', 'a small call frame to msgpack', 'encode-small'),
+    microRow(
+      'msgpack-route-call',
+      'both frames of a call passed on in msgpack: looked up, copied under another id, no engine',
+      'route-text-call',
+    ),
   ])
+
+const ringMeasures: MeasureInfo[] = [
+  {
+    name: 'ring-rate',
+    unit: 'records/s',
+    better: 'more',
+    what: '200-byte records from one thread to another, one record per push',
+    peer: 'ring-message-rate',
+  },
+  {
+    name: 'ring-message-rate',
+    unit: 'records/s',
+    better: 'more',
+    what: 'the same by postMessage',
+  },
+  {
+    name: 'ring-wake-p50',
+    unit: 'µs',
+    better: 'less',
+    what: 'from a push to the record on a thread that sleeps: half a round trip, a pause of 1 ms between two',
+    peer: 'ring-message-wake-p50',
+  },
+  {
+    name: 'ring-message-wake-p50',
+    unit: 'µs',
+    better: 'less',
+    what: 'the same by postMessage',
+  },
+  {
+    name: 'ring-wrong',
+    unit: 'records',
+    better: 'less',
+    what: 'records of ring-records that came out of order or with a wrong checksum',
+  },
+  { name: 'ring-records', unit: 'records', better: 'neither', what: 'records sent to find that out' },
+]
 
 /** All measures, in the order of the table, for these levels of calls in flight. */
 export function catalogue(levels: readonly number[]): MeasureInfo[] {
@@ -164,6 +226,7 @@ export function catalogue(levels: readonly number[]): MeasureInfo[] {
     ...startRows('start', 'the engine', 'start-bun'),
     ...startRows('start-bun', 'a bare Bun.serve'),
     ...microMeasures,
+    ...ringMeasures,
   ]
   return all.map(info => (GOALS[info.name] === undefined ? info : { ...info, goal: GOALS[info.name]! }))
 }

@@ -18,6 +18,7 @@ import { measureCalls } from './suites/calls.ts'
 import { measureHttp } from './suites/http.ts'
 import { measureLost } from './suites/lost.ts'
 import { measureMicro } from './suites/micro.ts'
+import { measureRing } from './suites/ring.ts'
 import { measureStarts } from './suites/start.ts'
 import { jsonLines, listTable, measureTable, toMeasures } from './table.ts'
 
@@ -27,6 +28,7 @@ const suites: readonly { names: readonly string[]; measure: Suite }[] = [
   { names: ['http'], measure: measureHttp },
   { names: ['start'], measure: measureStarts },
   { names: ['micro'], measure: measureMicro },
+  { names: ['ring'], measure: measureRing },
   { names: ['lost'], measure: measureLost },
 ]
 

@@ -17,6 +17,7 @@ import type { Link, LinkReceiver } from '../../src/protocol/link.ts'
 import { createInvocationIds } from '../../src/protocol/uuid.ts'
 import { createLocalTransport } from '../../src/threads/localTransport.ts'
 import type { MicroName, MicroOptions } from '../suites/micro.ts'
+import { msgpackSteps } from './msgpackSteps.ts'
 import { idPrefix, idSuffix, REQUEST, RESULT } from './wire.ts'
 
 const { name, milliseconds } = JSON.parse(process.argv[2]!) as MicroOptions
@@ -179,6 +180,7 @@ const steps: Record<MicroName, () => Step | Promise<Step>> = {
   'route-call': routeCall,
   'route-text-call': routeTextCall,
   'local-call': localCall,
+  ...msgpackSteps(FUNCTION_ID, REQUEST, RESULT, BATCH),
 }
 
 const { run, per } = await steps[name]()

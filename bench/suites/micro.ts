@@ -18,6 +18,10 @@ export const microNames = [
   'route-call',
   'route-text-call',
   'local-call',
+  'msgpack-walk-small',
+  'msgpack-decode-small',
+  'msgpack-encode-small',
+  'msgpack-route-call',
 ] as const
 
 export type MicroName = (typeof microNames)[number]
