@@ -22,25 +22,17 @@ function writeLed(out: OutBuffer, lead: number, value: number, count: number): v
 }
 
 /** `leads`: the lead bytes for counts that take 1, 2 and 4 bytes. */
-function writeCount(
-  out: OutBuffer,
-  count: number,
-  leads: readonly [number | undefined, number, number],
-): void {
-  if (count < 0x100 && leads[0] !== undefined) writeLed(out, leads[0], count, 1)
+function writeCount(out: OutBuffer, count: number, leads: readonly [number, number, number]): void {
+  if (count < 0x100) writeLed(out, leads[0], count, 1)
   else if (count < 0x10000) writeLed(out, leads[1], count, 2)
   else writeLed(out, leads[2], count, 4)
 }
 
 const TEXT_LEADS = [0xd9, 0xda, 0xdb] as const
 const EXT_LEADS = [0xc7, 0xc8, 0xc9] as const
-const ARRAY_LEADS = [undefined, 0xdc, 0xdd] as const
 
-/** The head of an array of `count` elements, which follow. */
-export function writeArrayHead(out: OutBuffer, count: number): void {
-  if (count < 16) writeByte(out, 0x90 | count)
-  else writeCount(out, count, ARRAY_LEADS)
-}
+/** The head of an array of `count` elements, which follow: fewer than 16, as in all frames. */
+export const writeArrayHead = (out: OutBuffer, count: number): void => writeByte(out, 0x90 | count)
 
 export function writeText(out: OutBuffer, text: string): void {
   const bytes = utf8Length(text)

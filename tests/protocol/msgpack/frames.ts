@@ -10,14 +10,14 @@ import { nameCall } from './support.ts'
 export const text: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 40 }),
   fc.string({ unit: 'binary', maxLength: 40 }).map(string => string.toWellFormed()),
-  fc.constantFrom(31, 32, 64, 65, 255, 256, 70_000).map(length => 'x'.repeat(length)),
+  fc.constantFrom(31, 32, 64, 65, 255, 256, 65_535, 65_536).map(length => 'x'.repeat(length)),
 )
 
 export const json: fc.Arbitrary<JsonText> = fc
   .oneof(
     fc.json({ maxDepth: 4 }).filter(json => json.isWellFormed()),
     fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }).map(String),
-    fc.constantFrom(1, 13, 14, 250, 254, 300, 70_000).map(length => `"${'y'.repeat(length)}"`),
+    fc.constantFrom(1, 13, 14, 250, 254, 300, 65_533, 65_534).map(length => `"${'y'.repeat(length)}"`),
   )
   .map(asJsonText)
 

@@ -25,10 +25,22 @@ test('a message cut off at any byte is truncated, and what came before is read',
   for (const { hex } of [...frames, ...lenient]) ends.push((ends.at(-1) ?? 0) + hex.length / 2)
   for (let length = 0; length < message.length; length++) {
     const { frames: read, fault } = walk(message, 0, length)
+    // The same when there is nothing behind the message.
+    expect(walk(message.slice(0, length))).toEqual({ frames: read, fault })
     const whole = ends.filter(end => end <= length).length
     expect(read).toHaveLength(whole)
     expect(fault?.reason).toBe(length === 0 || length === ends[whole - 1] ? undefined : 'truncated')
   }
+})
+
+test('what a frame said is forgotten with the next one', () => {
+  const alone = samples.map(sample => walk(sample).frames)
+  samples.forEach((first, i) => {
+    samples.forEach((second, j) => {
+      const joined = Uint8Array.of(...first, ...second)
+      expect(walk(joined)).toEqual({ frames: [...alone[i]!, ...alone[j]!], fault: undefined })
+    })
+  })
 })
 
 /** Everything the reader says lies within the message, and frames follow each other without gaps. */
@@ -60,6 +72,8 @@ function examine(message: Uint8Array, surroundings: number): unknown {
   openMessage(reader, bytes, before, to)
   for (let from = before; nextFrame(reader); from = reader.end) checkPositions(reader, from, to)
   const { frames: read, fault } = walk(bytes, before, to)
+  // The same when there is nothing round it.
+  expect(walk(Uint8Array.from(message)).frames).toEqual(read)
   return JSON.parse(JSON.stringify({ read, fault: fault?.reason }))
 }
 

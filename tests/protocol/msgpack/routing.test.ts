@@ -70,6 +70,15 @@ describe('a frame passed on', () => {
   })
 })
 
+test('frames that grow by a longer call id find room, however full the buffer is', () => {
+  const small = fromHex('950105a3616263c0c704016e756c6c')
+  const out = createOutBuffer()
+  for (let n = 0; n < 5000; n++) copyFrame(readerOn(small), out, 65_536 + n)
+  const { frames: read, fault } = walk(out.bytes, 0, out.length)
+  expect([read.length, fault]).toEqual([5000, undefined])
+  expect(read[4999]).toMatchObject({ invocationId: 'call 70535', functionId: 'abc', data: 'null' })
+})
+
 describe('a call passed on with other extras', () => {
   const extras = encodeExtras({ ...NO_EXTRAS, caller: '5b0c', timeoutMs: 1500 })
 
@@ -82,6 +91,12 @@ describe('a call passed on with other extras', () => {
         expect(toHex(written(out => copyCall(readerOn(source), out, id, extras)))).toBe(toHex(expected))
       }
     })
+  })
+
+  test('leaves out elements of a later version', () => {
+    const later = lenient.find(({ name }) => name === 'a call with elements of a later version')!
+    const copy = written(out => copyCall(readerOn(fromHex(later.hex)), out, 65_537, undefined))
+    expect(packr.unpack(copy)).toEqual([1, 65_537, 'f', null, expect.anything()])
   })
 
   test('of a call that had neither extras nor payload', () => {

@@ -52,6 +52,15 @@ describe('JSON → msgpack', () => {
     )
   })
 
+  test('has room for as many elements as there are', () => {
+    for (const count of [65_535, 65_536, 70_000]) {
+      const array = JSON.stringify(Array(count).fill(0))
+      expect(packr.unpack(toMsgpack(array))).toHaveLength(count)
+      const members = Array.from({ length: count }, (_, i) => `"${i}":0`)
+      expect(Object.keys(packr.unpack(toMsgpack(`{${members.join(',')}}`)) as object)).toHaveLength(count)
+    }
+  })
+
   test('appends nothing when it fails', () => {
     const out = createOutBuffer()
     jsonToMsgpack('[1,2]', out)
