@@ -101,7 +101,7 @@ function readExtra(extras: CallExtras, key: string, bytes: Uint8Array, at: numbe
       extras[key] = textAt(key, bytes, at)
       return
     case 'timeout_ms':
-      
+      checkOnce(key, extras.timeoutMs)
       extras.timeoutMs = millisecondsAt(bytes, at)
       return
     case 'metadata':
