@@ -107,6 +107,14 @@ describe('a name that is too long', () => {
     expect(world.engine.state.directory.workers.get(a.id)?.refusals[0]?.id.length).toBeLessThan(100)
     expect(JSON.stringify(world.log.lines).length).toBeLessThan(1000)
   })
+
+  test('is cut between characters, so that what shows it can be read by everyone', () => {
+    const world = createWorld()
+    const a = world.join()
+    for (let shift = 0; shift < 4; shift++) a.says(registerFunction('n'.repeat(shift) + '😀'.repeat(1000)))
+    const refusals = world.engine.state.directory.workers.get(a.id)!.refusals
+    expect(refusals.map(({ id }) => id.isWellFormed())).toEqual([true, true, true, true])
+  })
 })
 
 describe('100,000 registrations on one connection', () => {

@@ -129,6 +129,9 @@ function readAction(): { action: CallAction; queue: string | undefined } {
   throw wrongType(member.action, '{"type":"void"} or {"type":"enqueue","queue":"…"}')
 }
 
+/** Characters of a malformed error that its caller gets to see. The cut must not leave half of a surrogate pair. */
+const SHOWN_ERROR = 1000
+
 /** A malformed error is made readable rather than dropped, so that the caller is always answered (2.11). */
 function readError(): JsonText | undefined {
   if (!isPresent(member.error)) return undefined
@@ -146,7 +149,7 @@ function readError(): JsonText | undefined {
       ? value
       : typeof error?.message === 'string'
         ? error.message
-        : slice.slice(0, 1000)
+        : slice.slice(0, SHOWN_ERROR).toWellFormed()
   return toJsonText({ code: typeof error?.code === 'string' ? error.code : 'invocation_failed', message })
 }
 
