@@ -14,7 +14,7 @@ import * as errors from './errors.ts'
 import { enter, findMade, type Invocation, remove } from './invocations.ts'
 import { isMilestone, shortened } from './notices.ts'
 import { stallIfFull } from './stall.ts'
-import type { EngineState } from './state.ts'
+import { type EngineState, workerName } from './state.ts'
 
 /** Sends an answer to whoever made a call. */
 export function reply(
@@ -55,17 +55,13 @@ function refuse(engine: EngineState, caller: Connection, asked: InvokeFrame, err
   engine.log.warn('a call that wants no answer was dropped', {
     function_id: shortened(asked.functionId),
     worker_id: caller.id,
-    worker_name: nameOf(engine, caller),
+    worker_name: workerName(engine, caller),
     reason: (JSON.parse(error) as ErrorBody).code,
     count,
   })
 }
 
-function nameOf(engine: EngineState, connection: Connection): string | undefined {
-  return engine.directory.workers.get(connection.id)?.announcement?.name
-}
-
-/** The id a call goes to, or the reason why it goes nowhere. */
+/** What a call names; `undefined`: nobody has registered it. */
 export function findTarget(engine: EngineState, frame: InvokeFrame): FunctionRecord | undefined {
   return findFunction(engine.directory.functions, frame.namespace, frame.functionId)
 }
@@ -255,7 +251,7 @@ function countLateResult(engine: EngineState, callee: Connection, invocationId: 
   if (!isMilestone(count)) return
   engine.log.warn('an answer was dropped: this connection has no such call to answer, or not any more', {
     worker_id: callee.id,
-    worker_name: nameOf(engine, callee),
+    worker_name: workerName(engine, callee),
     invocation_id: invocationId,
     count,
   })

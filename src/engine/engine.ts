@@ -16,7 +16,7 @@ import type { Invocation } from './invocations.ts'
 import { startGrace } from './registrations.ts'
 import { receive, receiveProblem } from './router.ts'
 import { release } from './stall.ts'
-import type { EngineCounters, EngineState } from './state.ts'
+import { type EngineCounters, type EngineState, workerName } from './state.ts'
 
 export interface EngineOptions {
   clock: Clock
@@ -97,7 +97,7 @@ export function createEngine(options: EngineOptions): Engine {
     connection.link.end('cut')
     state.connections.delete(connection.id)
     release(connection)
-    const name = state.directory.workers.get(connection.id)?.announcement?.name
+    const name = workerName(state, connection)
     haltCalls(state, connection)
     state.carryOut(state.directory.leave(connection.id, connection.reattachToken))
     log.debug('connection ended', { worker_id: connection.id, worker_name: name, reason })

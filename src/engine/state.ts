@@ -51,3 +51,8 @@ export interface EngineState {
   readonly carryOut: (changes: readonly Change[]) => void
   readonly teardown: (connection: Connection, reason: string) => void
 }
+
+/** The announced name of a connection's worker, for people. */
+export function workerName({ directory }: EngineState, { id }: { readonly id: string }): string | undefined {
+  return directory.workers.get(id)?.announcement?.name
+}

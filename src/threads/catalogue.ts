@@ -24,8 +24,7 @@ import type { ErrorBody } from '../protocol/frames.ts'
 
 function eventOf(change: Change): CatalogueEvent | undefined {
   if (change.change === 'functionChanged') {
-    const { namespace, functionId, workerId } = change
-    return { kind: 'function', namespace, id: functionId, present: workerId !== undefined }
+    return { kind: 'function', namespace: change.namespace, id: change.functionId }
   }
   if (change.change === 'workerChanged')
     return { kind: 'worker', event: change.event, workerId: change.workerId }
