@@ -55,6 +55,8 @@ function zeroCounters(): EngineCounters {
     voidResults: 0,
     problems: 0,
     telemetryFrames: 0,
+    strangeTelemetry: 0,
+    slowReaders: 0,
   }
 }
 

@@ -24,6 +24,10 @@ export interface EngineCounters {
   problems: number
   /** Telemetry frames taken from worker sockets and `/otel`. */
   telemetryFrames: number
+  /** Binary messages on `/otel` of no known kind. */
+  strangeTelemetry: number
+  /** Connections that were cut because they did not read. */
+  slowReaders: number
 }
 
 export interface EngineState {
