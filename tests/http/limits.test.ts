@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { errorOf, openRaw, PENDING, withHttp } from './support.ts'
+import { errorOf, openRaw, PENDING, silentFor, withHttp } from './support.ts'
 
 const json = { 'content-type': 'application/json' }
 
@@ -132,9 +132,7 @@ describe('places', () => {
         http.bind({ api_path: '/error' }, () => {
           throw { code: 'x', message: 'y' }
         })
-        http.bind({ api_path: '/late' }, () => {
-          throw { code: 'invocation_timeout', message: 'y' }
-        })
+        http.bind({ api_path: '/late', timeout_ms: 20 }, silentFor(20))
         http.bind({ api_path: '/refused', condition_function_id: 'never' })
         http.bind({ api_path: '/never' }, () => false, { functionId: 'never' })
         http.bind({ api_path: '/json', http_method: 'POST' }, () => ({ status_code: 700 }))

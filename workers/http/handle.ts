@@ -29,13 +29,14 @@ import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import { createDeadlines, type DeadlineNode } from '../../src/clock/deadlines.ts'
 import type { Log } from '../../src/log/log.ts'
+import { isTimeoutCode } from '../../src/protocol/errors.ts'
 import type { ErrorBody } from '../../src/protocol/frames.ts'
 import { JSON_NULL, type JsonText } from '../../src/protocol/jsonText.ts'
 import { createAnswer } from './answer.ts'
 import { type BodyKind, bodyKind, readBody } from './body.ts'
 import type { HttpConfig } from './config.ts'
 import { createCors, type Heads } from './cors.ts'
-import { createFailures, type FailedRoute, type FailureCode, isTimeout } from './failures.ts'
+import { createFailures, type FailedRoute, type FailureCode } from './failures.ts'
 import { type RequestHeaders, readHeaders } from './headers.ts'
 import { decodeValues, type PayloadParts, type PayloadSource, writePayload } from './payload.ts'
 import type { Match, RouteTable } from './routes.ts'
@@ -274,8 +275,9 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
     )
   }
 
+  /** A function may pass on the time-out of a call it made itself; that one is its error, and comes earlier. */
   function failed(exchange: Exchange, error: ErrorBody): void {
-    if (isTimeout(error)) {
+    if (isTimeoutCode(error.code) && clock.now() >= exchange.endsAt) {
       refuse(exchange, 'TIMEOUT', `No answer within ${exchange.timeoutMs} ms.`)
     } else {
       end(exchange, failures.failed(exchange.heads, error, aboutOf(exchange)))

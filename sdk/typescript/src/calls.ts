@@ -7,6 +7,7 @@
  */
 import type { Clock } from '../../../src/clock/clock.ts'
 import { createDeadlines, type DeadlineNode } from '../../../src/clock/deadlines.ts'
+import { isTimeoutCode } from '../../../src/protocol/errors.ts'
 import type { ErrorBody, Frame, InvokeFrame, ResultFrame } from '../../../src/protocol/frames.ts'
 import { fromJsonText } from '../../../src/protocol/jsonText.ts'
 import { ConnectionLostError, InvocationError, TimeoutError } from './errors.ts'
@@ -52,11 +53,8 @@ const UNSENT_KEPT = 10_000
 
 const TIMEOUT_RESOLUTION_MS = 20
 
-/** The engine's own code for a passed deadline, and the client's. */
-const TIMED_OUT = new Set(['invocation_timeout', 'TIMEOUT'])
-
 function errorOf(error: ErrorBody, functionId: string, timeoutMs: number): InvocationError {
-  if (TIMED_OUT.has(error.code)) return new TimeoutError(functionId, timeoutMs)
+  if (isTimeoutCode(error.code)) return new TimeoutError(functionId, timeoutMs)
   if (error.code === LOST.code) return new ConnectionLostError(functionId, error.message)
   return InvocationError.from(error, functionId)
 }
