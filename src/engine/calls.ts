@@ -2,6 +2,8 @@
  * The way of a call: caller's frame → executing worker → answer → caller. This is the hot path; the payload is
  * passed on as text and the frame object that came in is the one that goes out.
  */
+
+import { isMilestone, shortened } from '../log/notices.ts'
 import type { ErrorBody, FrameProblem, InvokeFrame, ResultFrame } from '../protocol/frames.ts'
 import { type JsonText, toJsonText } from '../protocol/jsonText.ts'
 import { withCaller } from '../protocol/payload.ts'
@@ -12,7 +14,6 @@ import { answering, DEFAULT_NAMESPACE, type FunctionLayer, type FunctionRecord }
 import { enqueueFailure, enqueueRequest, noQueueProvider } from './enqueue.ts'
 import * as errors from './errors.ts'
 import { enter, findMade, type Invocation, remove } from './invocations.ts'
-import { isMilestone, shortened } from './notices.ts'
 import { stallIfFull } from './stall.ts'
 import { type EngineState, workerName } from './state.ts'
 

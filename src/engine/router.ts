@@ -1,10 +1,11 @@
 /** One frame of one connection: what it is decides who handles it. */
+
+import { isMilestone } from '../log/notices.ts'
 import type { Frame, FrameProblem, ReattachFrame } from '../protocol/frames.ts'
 import { ANNOUNCE_FUNCTION, announce } from './announce.ts'
 import { answer, answerProblem, cancel, findTarget, invoke } from './calls.ts'
 import type { Connection } from './connection.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
-import { isMilestone } from './notices.ts'
 import { hold, register } from './registrations.ts'
 import { type EngineState, workerName } from './state.ts'
 

@@ -2,9 +2,10 @@
  * The directory: which workers are there, who answers which function, who provides which trigger type, what is
  * bound to what. A pure state machine: a command comes in, changes come out, nothing else happens.
  */
+
+import { SHOWN_TEXT, shortened } from '../../log/notices.ts'
 import type { ErrorBody } from '../../protocol/frames.ts'
 import { limits as defaultLimits, type Limits } from '../../protocol/limits.ts'
-import { SHOWN_TEXT, shortened } from '../notices.ts'
 import { append, type Change, note } from './changes.ts'
 import {
   claimFunction,

@@ -4,8 +4,9 @@
  * Bindings are intents: they stay when their provider goes and are bound again when one comes. All of that is one
  * function, `settle`: look at every binding of a type id, find who provides the type for it now, and make it so.
  */
+
+import { shortened } from '../../log/notices.ts'
 import type { ErrorBody } from '../../protocol/frames.ts'
-import { shortened } from '../notices.ts'
 import { append, type Change, note } from './changes.ts'
 import {
   type BindingRecord,
