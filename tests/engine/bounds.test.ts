@@ -108,6 +108,13 @@ describe('a name that is too long', () => {
     expect(JSON.stringify(world.log.lines).length).toBeLessThan(1000)
   })
 
+  test('is logged for the first ones only, however many there are', () => {
+    const world = createWorld()
+    const a = world.join()
+    for (let count = 0; count < 2000; count++) a.says(registerFunction(''))
+    expect(world.log.warnings().filter(line => line.startsWith('function refused'))).toHaveLength(52)
+  })
+
   test('is cut between characters, so that what shows it can be read by everyone', () => {
     const world = createWorld()
     const a = world.join()

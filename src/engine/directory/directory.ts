@@ -3,7 +3,7 @@
  * bound to what. A pure state machine: a command comes in, changes come out, nothing else happens.
  */
 
-import { SHOWN_TEXT, shortened } from '../../log/notices.ts'
+import { isMilestone, SHOWN_TEXT, shortened } from '../../log/notices.ts'
 import type { ErrorBody } from '../../protocol/frames.ts'
 import { limits as defaultLimits, type Limits } from '../../protocol/limits.ts'
 import { append, type Change, note } from './changes.ts'
@@ -96,8 +96,11 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     const reason = shortened(fullReason, SHOWN_TEXT)
     worker.refusals.push({ what, id, reason, atMs: Math.floor(now()) })
     if (worker.refusals.length > limits.refusalsKept) worker.refusals.shift()
-    const name = worker.announcement?.name
-    return [note('warn', `${what} refused: ${reason}`, { id, worker_id: worker.id, worker_name: name })]
+    const count = ++worker.refusedCount
+    // As many lines as are kept; who goes on after that is not worth one for each.
+    if (count > limits.refusalsKept && !isMilestone(count)) return []
+    const fields = { id, worker_id: worker.id, worker_name: worker.announcement?.name, count }
+    return [note('warn', `${what} refused: ${reason}`, fields)]
   }
 
   /** What is wrong with the names of a registration, if something is. An absent name is in order. */
@@ -223,6 +226,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         triggerTypes: new Set(),
         bindings: new Set(),
         refusals: [],
+        refusedCount: 0,
         reclaims: undefined,
         displaced: false,
       })

@@ -40,7 +40,10 @@ export interface WorkerRecord {
   readonly functions: Set<FunctionRecord>
   readonly triggerTypes: Set<TriggerTypeRecord>
   readonly bindings: Set<BindingRecord>
+  /** The newest ones. */
   readonly refusals: Refusal[]
+  /** All of them. */
+  refusedCount: number
   /** What was this worker's before it lost its connection, as far as it has not taken it back. */
   reclaims: Lost | undefined
   /** Its name was taken back by its earlier holder: it leaves, and leaves no right to return behind. */
