@@ -36,24 +36,18 @@ const DRAIN_LOOK_MS = 20
 /** Connects a built-in worker by a local link and starts it. */
 async function place(engine: Engine, worker: BuiltInWorker, instance: string): Promise<RunningWorker> {
   const [engineSide, workerSide] = createLocalLink()
-  const { workerId, receiver } = engine.connect(engineSide, { builtIn: true, ipAddress: undefined })
-  engineSide.listen(receiver)
-  engine.state.carryOut(
-    engine.state.directory.announce(workerId, 'default', {
-      name: instance,
-      description: worker.description,
-      version: packageJson.version,
-      runtime: 'engine',
-      os: undefined,
-      pid: undefined,
-      isolation: 'in-process',
-      telemetry: undefined,
-    }),
-  )
+  engineSide.listen(engine.connect(engineSide, { builtIn: true, ipAddress: undefined }).receiver)
   const client = createClient({
     transport: createLocalTransport(workerSide),
     clock: systemClock,
     newId: createInvocationIds(engine.state.randomId),
+    announcement: () => ({
+      name: instance,
+      description: worker.description,
+      version: packageJson.version,
+      runtime: 'engine',
+      isolation: 'in-process',
+    }),
   })
   return worker.start(client)
 }
