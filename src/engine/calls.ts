@@ -265,12 +265,9 @@ export function expire(engine: EngineState, invocation: Invocation): void {
   finish(invocation, errors.timedOut(waitedMs), undefined)
 }
 
-/** Calls looked through for the one to cancel; a caller with more in flight waits for the deadline. */
-const CANCEL_SEARCH = 8192
-
 /** The caller has given up. */
 export function cancel(engine: EngineState, caller: Connection, invocationId: string): void {
-  const invocation = findMade(caller, invocationId, CANCEL_SEARCH)
+  const invocation = findMade(caller, invocationId, engine.limits.cancelSearch)
   if (invocation === undefined) return
   engine.deadlines.clear(invocation)
   remove(invocation)

@@ -10,6 +10,7 @@ import { createDeadlines, type DeadlineNode } from '../../../src/clock/deadlines
 import { isTimeoutCode } from '../../../src/protocol/errors.ts'
 import type { ErrorBody, Frame, InvokeFrame, ResultFrame } from '../../../src/protocol/frames.ts'
 import { fromJsonText } from '../../../src/protocol/jsonText.ts'
+import { limits } from '../../../src/protocol/limits.ts'
 import { ConnectionLostError, InvocationError, TimeoutError } from './errors.ts'
 import type { AnswerReceiver } from './worker.ts'
 
@@ -48,9 +49,6 @@ function connectionLost(message: string): ErrorBody {
 const LOST = connectionLost('the connection to the engine was lost before the answer came')
 const CLOSED = connectionLost('the connection to the engine is closed; the call was not sent')
 
-/** Frames kept while there is no connection. */
-const UNSENT_KEPT = 10_000
-
 const TIMEOUT_RESOLUTION_MS = 20
 
 function errorOf(error: ErrorBody, functionId: string, timeoutMs: number): InvocationError {
@@ -88,7 +86,7 @@ export function createCallTable(
     if (open) send(frame)
     else {
       unsent.add(frame)
-      if (unsent.size > UNSENT_KEPT) dropOldest()
+      if (unsent.size > limits.unsentCalls) dropOldest()
     }
   }
 
@@ -100,7 +98,7 @@ export function createCallTable(
     const [dropped] = unsent
     unsent.delete(dropped!)
     const call = callOf(dropped!)
-    if (call) fail(call, connectionLost(`more than ${UNSENT_KEPT} calls wait for a connection`))
+    if (call) fail(call, connectionLost(`more than ${limits.unsentCalls} calls wait for a connection`))
   }
 
   const table: CallTable = {

@@ -80,9 +80,6 @@ export function isLegacyVersion(version: string | undefined): boolean {
 /** Commands of the command line come and go under one name, several at a time; they hold no lease. */
 const COMMAND_LINE_NAME = 'iii-cli:'
 
-/** Lost workers remembered at most; the oldest are forgotten first. */
-const LOST_KEPT = 10_000
-
 export function createDirectory(now: () => number, limits: Limits = defaultLimits): Directory {
   const workers = new Map<string, WorkerRecord>()
   const functions = createFunctionTable()
@@ -187,7 +184,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
 
   function remember(worker: WorkerRecord, token: string): void {
     for (const [id, entry] of lost) {
-      if (entry.untilMs > now() && lost.size < LOST_KEPT) break
+      if (entry.untilMs > now() && lost.size < limits.lostWorkersKept) break
       lost.delete(id)
     }
     const functionKeys = new Set<string>()
