@@ -81,7 +81,7 @@ export function createEngine(options: EngineOptions): Engine {
       expire(state, invocation),
     ),
     counters: zeroCounters(),
-    observers: new Set(),
+    watchers: new Set(),
     ownerless: new Map(),
     stopping: false,
     carryOut: changes => carryOut(changes),

@@ -47,7 +47,7 @@ export interface EngineState {
   readonly deadlines: Deadlines<Invocation>
   readonly counters: EngineCounters
   /** Told of every change of the directory, after it was carried out. */
-  readonly observers: Set<(change: Change) => void>
+  readonly watchers: Set<(change: Change) => void>
   /** Ownerless bindings whose provider has not answered yet. */
   readonly ownerless: Map<string, (error: { code: string; message: string } | undefined) => void>
   /** The engine ends: what still changes is not worth a log line. */

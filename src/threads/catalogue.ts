@@ -178,12 +178,12 @@ export function createCatalogue(engine: EngineState): Catalogue {
     workers: () => [...directory.workers.values()].map(workerRow),
 
     watch(listener) {
-      const observer = (change: Change): void => {
+      const watcher = (change: Change): void => {
         const event = eventOf(change)
         if (event !== undefined) listener(event)
       }
-      engine.observers.add(observer)
-      return () => void engine.observers.delete(observer)
+      engine.watchers.add(watcher)
+      return () => void engine.watchers.delete(watcher)
     },
 
     registerOwnerless(trigger) {

@@ -185,7 +185,7 @@ describe('workers-available', () => {
     await world.settled()
     takesCalls(watching)
     let answers: boolean | undefined
-    world.engine.state.observers.add(change => {
+    world.engine.state.watchers.add(change => {
       if (change.change !== 'workerChanged') return
       answers = world.engine.state.directory.functions.inDefault.has('x::f')
     })
