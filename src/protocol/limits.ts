@@ -36,6 +36,8 @@ export const limits = {
   reclaimMs: 10_000,
   /** Functions, trigger types and triggers of one connection, all together. */
   registrationsPerConnection: 100_000,
+  /** Texts of these registrations together: ids, descriptions, schemas, configs, metadata. As much as may be held. */
+  registrationBytes: 128 * MiB,
   /** Characters of a function id, trigger id, trigger type, namespace or worker name. */
   nameLength: 1024,
   /** Calls one connection may have in flight as a caller. */
