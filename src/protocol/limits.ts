@@ -62,6 +62,8 @@ export const limits = {
   drainMs: 10_000,
   /** Largest HTTP request body. */
   httpBodyBytes: 16 * MiB,
+  /** HTTP request bodies in memory at once, until they have been handed to their functions. */
+  httpBodiesBytes: 512 * MiB,
   /** Number of HTTP request headers and their size together. */
   httpHeaderCount: 100,
   httpHeaderBytes: 16 * 1024,
