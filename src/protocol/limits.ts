@@ -58,6 +58,10 @@ export const limits = {
   changeCoalesceMs: 50,
   /** Items of one `engine::functions::info` batch. */
   infoBatch: 32,
+  /** Largest configuration file. */
+  configFileBytes: MiB,
+  /** Log text that waits for a reader of stderr that does not read; further lines are left out. */
+  unreadLogBytes: 8 * MiB,
   /** Time in which running work may finish after the first stop signal. */
   drainMs: 10_000,
   /** Largest HTTP request body. */
