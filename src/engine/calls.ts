@@ -139,8 +139,24 @@ function obstacleTo(
   if (callee.link.backlog() >= engine.limits.outboundBytes / 2) {
     return errors.workerOverloaded(asked.functionId)
   }
+  if (caller.builtIn && isTooLarge(engine, asked.data)) {
+    return errors.payloadTooLarge(`The input of function ${asked.functionId}`, engine.limits.messageBytes)
+  }
   const atLimit = caller.callsInFlight >= engine.limits.callsInFlight && !caller.builtIn
   return atLimit && wantsAnswer(asked) ? errors.tooManyCalls(engine.limits.callsInFlight) : undefined
+}
+
+/** Characters of a message that are not its payload: names of fields, ids, trace context. */
+const ENVELOPE = 64 * 1024
+
+/**
+ * Whether a payload does not fit into a message. Asked about what built-in workers write: what comes over a socket has
+ * fitted into a message already. Whoever got a larger one would drop its connection.
+ */
+function isTooLarge({ limits }: EngineState, payload: JsonText): boolean {
+  const most = limits.messageBytes - ENVELOPE
+  // A character takes three bytes at most: the bytes of a small text need not be counted.
+  return payload.length * 3 > most && Buffer.byteLength(payload) > most
 }
 
 /** Enters the call in the table and gives the frame the id its callee will answer with. */
@@ -216,6 +232,11 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
   const { caller } = invocation
   if (invocation.receiptId !== undefined) {
     finish(invocation, frame.error, frame.result)
+    return
+  }
+  if (callee.builtIn && frame.result !== undefined && isTooLarge(engine, frame.result)) {
+    const what = `The result of function ${invocation.functionId}`
+    finish(invocation, errors.payloadTooLarge(what, engine.limits.messageBytes), undefined)
     return
   }
   remove(invocation)

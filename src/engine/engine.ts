@@ -37,6 +37,8 @@ export interface Engine {
   /** Takes a new link in; the returned receiver is fed with what comes over it. */
   connect(link: Link, origin: Origin): { readonly workerId: string; readonly receiver: LinkReceiver }
   callsInFlight(): number
+  /** Bytes that were sent to workers and have not left yet. */
+  unsentBytes(): number
   /** Ends every connection. */
   stop(): void
 }
@@ -136,6 +138,12 @@ export function createEngine(options: EngineOptions): Engine {
       let count = 0
       for (const connection of state.connections.values()) count += connection.executing.size
       return count
+    },
+
+    unsentBytes() {
+      let bytes = 0
+      for (const connection of state.connections.values()) bytes += connection.link.backlog()
+      return bytes
     },
 
     stop() {

@@ -114,7 +114,9 @@ export async function startThread(settings: Settings, { log }: ThreadOptions): P
     const workersDone = Promise.all(running.map(worker => worker.drain()))
     const timeOver = new Promise<void>(resolve => systemClock.after(ms, resolve))
     await Promise.race([workersDone, timeOver])
-    while (engine.callsInFlight() > 0 && systemClock.now() < until) {
+    // An answer has arrived when it has left: those of the last turn still wait in the links of their callers.
+    const isBusy = (): boolean => engine.callsInFlight() > 0 || engine.unsentBytes() > 0
+    while (isBusy() && systemClock.now() < until) {
       await new Promise<void>(resolve => systemClock.after(DRAIN_LOOK_MS, resolve))
     }
     log.debug('drained', { calls_left: engine.callsInFlight() })
