@@ -1,4 +1,6 @@
 /** The announce, `engine::workers::register`: who a worker is, and which namespace it lives in (`protocol.md` 6.2). */
+
+import { shortened } from '../log/notices.ts'
 import type { InvokeFrame } from '../protocol/frames.ts'
 import { asJsonText, type JsonText, toJsonText } from '../protocol/jsonText.ts'
 import type { Limits } from '../protocol/limits.ts'
@@ -6,7 +8,6 @@ import { reply } from './calls.ts'
 import type { Connection } from './connection.ts'
 import { type Announcement, DEFAULT_NAMESPACE } from './directory/records.ts'
 import { blankAnnouncedNamespace, longAnnouncedNamespace, undecodable } from './errors.ts'
-import { shortened } from './notices.ts'
 import { fixNamespace } from './registrations.ts'
 import type { EngineState } from './state.ts'
 

@@ -214,7 +214,7 @@ describe('many watchers, each with a filter of its own', () => {
       const unset = { description: undefined, requestFormat: undefined, responseFormat: undefined }
       const row = { id: 'x::f', namespace: 'default', workerName: 'w', metadata: undefined, ...unset }
       rows.push({ ...row, overrides: undefined, waiting: [] })
-      changed?.({ kind: 'function', namespace: 'default', id: 'x::f', present: true })
+      changed?.({ kind: 'function', namespace: 'default', id: 'x::f' })
     }
     return {
       clock,
