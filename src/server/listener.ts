@@ -109,6 +109,15 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
       in_effect: defaultLimits.handshakeTimeoutMs,
     })
   }
+  if (!isLoopbackHost(settings.host)) {
+    log.warn(
+      'the worker listener is open: everyone who reaches this address may call and register everything',
+      {
+        host: settings.host,
+        port: settings.port,
+      },
+    )
+  }
   const sockets = new Set<Socket>()
   const perAddress = new Map<string, number>()
   let accepting = true

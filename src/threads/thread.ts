@@ -7,6 +7,7 @@ import { createClient } from '../../sdk/typescript/src/client.ts'
 import type { BuiltInWorker, RunningWorker } from '../../workers/worker.ts'
 import { systemClock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
+import type { Change } from '../engine/directory/changes.ts'
 import { createEngine, type Engine } from '../engine/engine.ts'
 import { createLocalLink } from '../engine/links/local.ts'
 import type { Log } from '../log/log.ts'
@@ -71,6 +72,16 @@ function addressesOf(
   return addresses
 }
 
+/** One line when a worker has said who it is; the commands of the command line come and go too often for that. */
+function tellOfWorkers(engine: Engine, log: Log, change: Change): void {
+  if (change.change !== 'workerChanged' || change.event !== 'worker_metadata_updated') return
+  const worker = engine.state.directory.workers.get(change.workerId)
+  const name = worker?.announcement?.name
+  if (worker === undefined || worker.builtIn || name?.startsWith('iii-cli:') === true) return
+  const { functions, bindings } = worker
+  log.info('worker connected', { worker_name: name, functions: functions.size, triggers: bindings.size })
+}
+
 /** Starts everything the settings name; when one part cannot start, the others are stopped and the error is thrown. */
 export async function startThread(settings: Settings, { log }: ThreadOptions): Promise<RunningThread> {
   const turn = createTurn()
@@ -80,6 +91,7 @@ export async function startThread(settings: Settings, { log }: ThreadOptions): P
     randomId: () => crypto.randomUUID(),
     namespaceGraceMs: settings.namespaceGraceMs,
   })
+  engine.state.watchers.add(change => tellOfWorkers(engine, log, change))
   const parts: PlacementParts = { engine: engine.state, clock: systemClock, log }
   const running: RunningWorker[] = []
   const listeners: Listener[] = []
