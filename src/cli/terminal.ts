@@ -1,6 +1,7 @@
 /** Everything a command touches outside itself, in one place, so that tests can stand in for it. */
 import { createInterface } from 'node:readline/promises'
 import type { Environment } from '../config/settings.ts'
+import { limits } from '../protocol/limits.ts'
 import { exitCodes, type StopSignal } from './exitCodes.ts'
 
 export interface Terminal {
@@ -38,7 +39,7 @@ export function systemTerminal(): Terminal {
     colours: stderr.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb',
     human: stderr.isTTY === true,
     out: text => written(stdout, text),
-    err: text => void stderr.write(text),
+    err: createErrorOutput(stderr),
     flush: async () => void (await Promise.all([written(stdout, ''), written(stderr, '')])),
     readInput: () => Bun.stdin.text(),
     async ask(question) {
@@ -70,6 +71,29 @@ export function systemTerminal(): Terminal {
       process.on('uncaughtException', end)
       process.on('unhandledRejection', end)
     },
+  }
+}
+
+/**
+ * Writes what the reader of stderr takes. One that stops reading (a stopped pager, a terminal on hold) must not fill the
+ * memory with log lines: beyond `limits.unreadLogBytes` they are left out, and their number is told when it reads again.
+ */
+export function createErrorOutput(stream: Pick<NodeJS.WriteStream, 'write'>): (text: string) => void {
+  let unread = 0
+  let leftOut = 0
+  function write(text: string): void {
+    unread += text.length
+    stream.write(text, () => {
+      unread -= text.length
+      if (leftOut === 0 || unread > limits.unreadLogBytes / 2) return
+      const note = `note: ${leftOut} lines are missing here: nobody read the output\n`
+      leftOut = 0
+      write(note)
+    })
+  }
+  return text => {
+    if (unread + text.length > limits.unreadLogBytes && unread > 0) leftOut++
+    else write(text)
   }
 }
 

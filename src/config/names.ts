@@ -35,7 +35,7 @@ const builtIns: Readonly<Record<string, BuiltIn>> = {
   'iii-sandbox': { aliases: ['sandbox'], start: 'listed' },
 }
 
-export interface Catalogue {
+export interface BuiltInNames {
   /** The canonical name of a built-in by any of its spellings; `undefined`: not a built-in. */
   canonical(name: string): string | undefined
   /** Names of the known workers that start without being listed. */
@@ -44,13 +44,12 @@ export interface Catalogue {
   spellings(): string[]
 }
 
-export function createCatalogue(knownWorkers: KnownWorkers): Catalogue {
+export function createBuiltInNames(knownWorkers: KnownWorkers): BuiltInNames {
   const canonicalBySpelling = new Map<string, string>()
-  const add = (name: string, aliases: readonly string[]): void => {
+  for (const name of knownWorkers.keys()) canonicalBySpelling.set(name, name)
+  for (const [name, { aliases }] of Object.entries(builtIns)) {
     for (const spelling of [name, ...aliases]) canonicalBySpelling.set(spelling, name)
   }
-  for (const [name, { aliases }] of Object.entries(builtIns)) add(name, aliases)
-  for (const [name, { aliases }] of knownWorkers) add(name, aliases)
 
   return {
     canonical: name => canonicalBySpelling.get(name),

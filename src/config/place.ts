@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import { type ListenerSettings, listenerSchema } from '../server/config.ts'
 import { type BlockSource, parseBlock } from './block.ts'
 import type { Finding, Path } from './issues.ts'
-import { createCatalogue, DISCOVERY, LISTENER, TELEMETRY } from './names.ts'
+import { createBuiltInNames, DISCOVERY, LISTENER, TELEMETRY } from './names.ts'
 import { nearestName } from './nearest.ts'
 import type { KnownWorkers, WorkerSettings } from './settings.ts'
 
@@ -29,7 +29,7 @@ export interface Placement {
 
 /** What runs when no file says anything. */
 export function placeDefaults(knownWorkers: KnownWorkers): Placement {
-  const names = createCatalogue(knownWorkers).startsUnlisted(false)
+  const names = createBuiltInNames(knownWorkers).startsUnlisted(false)
   return { listeners: [listenerSchema.parse({})], workers: names.map(unlisted(knownWorkers)), warnings: [] }
 }
 
@@ -39,15 +39,15 @@ export function placeEntries(
   knownWorkers: KnownWorkers,
   source: PlacingSource,
 ): Placement {
-  const catalogue = createCatalogue(knownWorkers)
+  const builtIns = createBuiltInNames(knownWorkers)
   const listeners: ListenerSettings[] = []
   const workers: WorkerSettings[] = []
   const warnings: string[] = []
   const firstSpelling = new Map<string, string>()
 
   for (const entry of entries) {
-    const name = catalogue.canonical(entry.name)
-    if (name === undefined) warnings.push(externalWarning(entry, catalogue.spellings()))
+    const name = builtIns.canonical(entry.name)
+    if (name === undefined) warnings.push(externalWarning(entry, builtIns.spellings()))
     else if (!isRepetition(name, entry)) placeBuiltIn(name, entry)
   }
 
@@ -106,7 +106,7 @@ export function placeEntries(
     return `${place(entry)} ${reason} and it is not started${hint}`
   }
 
-  const always = catalogue.startsUnlisted(true).filter(name => !firstSpelling.has(name))
+  const always = builtIns.startsUnlisted(true).filter(name => !firstSpelling.has(name))
   workers.push(...always.map(unlisted(knownWorkers)))
   if (listeners.length === 0) listeners.push(listenerSchema.parse({}))
   return { listeners, workers, warnings }

@@ -30,7 +30,6 @@ export interface Settings {
 
 /** What the reader of a configuration has to know of a built-in worker. */
 export interface KnownWorker {
-  readonly aliases: readonly string[]
   readonly schema: z.ZodType
   /** It may be listed more than once. */
   readonly multiple: boolean

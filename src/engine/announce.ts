@@ -1,4 +1,6 @@
 /** The announce, `engine::workers::register`: who a worker is, and which namespace it lives in (`protocol.md` 6.2). */
+
+import { shortened } from '../log/notices.ts'
 import type { InvokeFrame } from '../protocol/frames.ts'
 import { asJsonText, type JsonText, toJsonText } from '../protocol/jsonText.ts'
 import type { Limits } from '../protocol/limits.ts'
@@ -16,12 +18,20 @@ const CONTROL_AND_DIRECTION = /[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u20
 /** Names and descriptions are shown to people: no control or direction characters, 280 characters, trimmed. */
 export function announcedText(value: unknown, limits: Limits): string | undefined {
   if (typeof value !== 'string') return undefined
-  const plain = value.replace(CONTROL_AND_DIRECTION, '')
+  // A character takes two units at most. What was left out before it was cut is not made up for.
+  const plain = value.slice(0, 4 * limits.announcedTextLength).replace(CONTROL_AND_DIRECTION, '')
   return Array.from(plain).slice(0, limits.announcedTextLength).join('').trim() || undefined
 }
 
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined
+function text(value: unknown, limits: Limits): string | undefined {
+  return typeof value === 'string' && value !== '' ? shortened(value, limits.announcedTextLength) : undefined
+}
+
+/** What a client says of its own telemetry: kept as it is, or not at all. */
+function telemetryText(value: unknown, limits: Limits): JsonText | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const json = toJsonText(value)
+  return json.length <= 4 * limits.nameLength ? json : undefined
 }
 
 function readAnnouncement(data: Record<string, unknown>, limits: Limits): Announcement {
@@ -29,15 +39,15 @@ function readAnnouncement(data: Record<string, unknown>, limits: Limits): Announ
   return {
     name: announcedText(data.name, limits),
     description: announcedText(data.description, limits),
-    version: text(data.version),
-    runtime: text(data.runtime) ?? 'unknown',
-    os: text(data.os),
+    version: text(data.version, limits),
+    runtime: text(data.runtime, limits) ?? 'unknown',
+    os: text(data.os, limits),
     pid:
       Number.isInteger(pid) && (pid as number) >= 0 && (pid as number) < 2 ** 32
         ? (pid as number)
         : undefined,
-    isolation: text(data.isolation),
-    telemetry: typeof telemetry === 'object' && telemetry !== null ? toJsonText(telemetry) : undefined,
+    isolation: text(data.isolation, limits),
+    telemetry: telemetryText(telemetry, limits),
   }
 }
 

@@ -2,6 +2,8 @@
  * The way of a call: caller's frame → executing worker → answer → caller. This is the hot path; the payload is
  * passed on as text and the frame object that came in is the one that goes out.
  */
+
+import { isMilestone, shortened } from '../log/notices.ts'
 import type { ErrorBody, FrameProblem, InvokeFrame, ResultFrame } from '../protocol/frames.ts'
 import { type JsonText, toJsonText } from '../protocol/jsonText.ts'
 import { withCaller } from '../protocol/payload.ts'
@@ -12,9 +14,8 @@ import { answering, DEFAULT_NAMESPACE, type FunctionLayer, type FunctionRecord }
 import { enqueueFailure, enqueueRequest, noQueueProvider } from './enqueue.ts'
 import * as errors from './errors.ts'
 import { enter, findMade, type Invocation, remove } from './invocations.ts'
-import { isMilestone, shortened } from './notices.ts'
 import { stallIfFull } from './stall.ts'
-import type { EngineState } from './state.ts'
+import { type EngineState, workerName } from './state.ts'
 
 /** Sends an answer to whoever made a call. */
 export function reply(
@@ -55,17 +56,13 @@ function refuse(engine: EngineState, caller: Connection, asked: InvokeFrame, err
   engine.log.warn('a call that wants no answer was dropped', {
     function_id: shortened(asked.functionId),
     worker_id: caller.id,
-    worker_name: nameOf(engine, caller),
+    worker_name: workerName(engine, caller),
     reason: (JSON.parse(error) as ErrorBody).code,
     count,
   })
 }
 
-function nameOf(engine: EngineState, connection: Connection): string | undefined {
-  return engine.directory.workers.get(connection.id)?.announcement?.name
-}
-
-/** The id a call goes to, or the reason why it goes nowhere. */
+/** What a call names; `undefined`: nobody has registered it. */
 export function findTarget(engine: EngineState, frame: InvokeFrame): FunctionRecord | undefined {
   return findFunction(engine.directory.functions, frame.namespace, frame.functionId)
 }
@@ -142,8 +139,24 @@ function obstacleTo(
   if (callee.link.backlog() >= engine.limits.outboundBytes / 2) {
     return errors.workerOverloaded(asked.functionId)
   }
+  if (caller.builtIn && isTooLarge(engine, asked.data)) {
+    return errors.payloadTooLarge(`The input of function ${asked.functionId}`, engine.limits.messageBytes)
+  }
   const atLimit = caller.callsInFlight >= engine.limits.callsInFlight && !caller.builtIn
   return atLimit && wantsAnswer(asked) ? errors.tooManyCalls(engine.limits.callsInFlight) : undefined
+}
+
+/** Characters of a message that are not its payload: names of fields, ids, trace context. */
+const ENVELOPE = 64 * 1024
+
+/**
+ * Whether a payload does not fit into a message. Asked about what built-in workers write: what comes over a socket has
+ * fitted into a message already. Whoever got a larger one would drop its connection.
+ */
+function isTooLarge({ limits }: EngineState, payload: JsonText): boolean {
+  const most = limits.messageBytes - ENVELOPE
+  // A character takes three bytes at most: the bytes of a small text need not be counted.
+  return payload.length * 3 > most && Buffer.byteLength(payload) > most
 }
 
 /** Enters the call in the table and gives the frame the id its callee will answer with. */
@@ -221,6 +234,11 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
     finish(invocation, frame.error, frame.result)
     return
   }
+  if (callee.builtIn && frame.result !== undefined && isTooLarge(engine, frame.result)) {
+    const what = `The result of function ${invocation.functionId}`
+    finish(invocation, errors.payloadTooLarge(what, engine.limits.messageBytes), undefined)
+    return
+  }
   remove(invocation)
   frame.invocationId = invocation.callerInvocationId
   frame.functionId = invocation.functionId
@@ -255,7 +273,7 @@ function countLateResult(engine: EngineState, callee: Connection, invocationId: 
   if (!isMilestone(count)) return
   engine.log.warn('an answer was dropped: this connection has no such call to answer, or not any more', {
     worker_id: callee.id,
-    worker_name: nameOf(engine, callee),
+    worker_name: workerName(engine, callee),
     invocation_id: invocationId,
     count,
   })
@@ -268,12 +286,9 @@ export function expire(engine: EngineState, invocation: Invocation): void {
   finish(invocation, errors.timedOut(waitedMs), undefined)
 }
 
-/** Calls looked through for the one to cancel; a caller with more in flight waits for the deadline. */
-const CANCEL_SEARCH = 8192
-
 /** The caller has given up. */
 export function cancel(engine: EngineState, caller: Connection, invocationId: string): void {
-  const invocation = findMade(caller, invocationId, CANCEL_SEARCH)
+  const invocation = findMade(caller, invocationId, engine.limits.cancelSearch)
   if (invocation === undefined) return
   engine.deadlines.clear(invocation)
   remove(invocation)

@@ -32,8 +32,8 @@ export function createCarryOut(engine: EngineState): (changes: readonly Change[]
 
   function carryOut(changes: readonly Change[]): void {
     for (const change of changes) carryOutOne(engine, change)
-    if (engine.observers.size === 0) return
-    for (const change of changes) for (const observer of engine.observers) observer(change)
+    if (engine.watchers.size === 0) return
+    for (const change of changes) for (const watcher of engine.watchers) watcher(change)
   }
 
   return changes => {

@@ -16,7 +16,7 @@ import type { Invocation } from './invocations.ts'
 import { startGrace } from './registrations.ts'
 import { receive, receiveProblem } from './router.ts'
 import { release } from './stall.ts'
-import type { EngineCounters, EngineState } from './state.ts'
+import { type EngineCounters, type EngineState, workerName } from './state.ts'
 
 export interface EngineOptions {
   clock: Clock
@@ -37,6 +37,8 @@ export interface Engine {
   /** Takes a new link in; the returned receiver is fed with what comes over it. */
   connect(link: Link, origin: Origin): { readonly workerId: string; readonly receiver: LinkReceiver }
   callsInFlight(): number
+  /** Bytes that were sent to workers and have not left yet. */
+  unsentBytes(): number
   /** Ends every connection. */
   stop(): void
 }
@@ -55,6 +57,8 @@ function zeroCounters(): EngineCounters {
     voidResults: 0,
     problems: 0,
     telemetryFrames: 0,
+    strangeTelemetry: 0,
+    slowReaders: 0,
   }
 }
 
@@ -79,7 +83,7 @@ export function createEngine(options: EngineOptions): Engine {
       expire(state, invocation),
     ),
     counters: zeroCounters(),
-    observers: new Set(),
+    watchers: new Set(),
     ownerless: new Map(),
     stopping: false,
     carryOut: changes => carryOut(changes),
@@ -97,7 +101,7 @@ export function createEngine(options: EngineOptions): Engine {
     connection.link.end('cut')
     state.connections.delete(connection.id)
     release(connection)
-    const name = state.directory.workers.get(connection.id)?.announcement?.name
+    const name = workerName(state, connection)
     haltCalls(state, connection)
     state.carryOut(state.directory.leave(connection.id, connection.reattachToken))
     log.debug('connection ended', { worker_id: connection.id, worker_name: name, reason })
@@ -134,6 +138,12 @@ export function createEngine(options: EngineOptions): Engine {
       let count = 0
       for (const connection of state.connections.values()) count += connection.executing.size
       return count
+    },
+
+    unsentBytes() {
+      let bytes = 0
+      for (const connection of state.connections.values()) bytes += connection.link.backlog()
+      return bytes
     },
 
     stop() {

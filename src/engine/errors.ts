@@ -61,6 +61,13 @@ export function workerOverloaded(id: string): JsonText {
   )
 }
 
+export function payloadTooLarge(what: string, limit: number): JsonText {
+  return answer(
+    'payload_too_large',
+    `${what} does not fit into a message (${limit} bytes); ask for less at a time`,
+  )
+}
+
 export function undecodable(functionId: string | undefined, detail: string): JsonText {
   return answer(
     'deserialization_error',

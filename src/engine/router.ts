@@ -1,12 +1,13 @@
 /** One frame of one connection: what it is decides who handles it. */
+
+import { isMilestone } from '../log/notices.ts'
 import type { Frame, FrameProblem, ReattachFrame } from '../protocol/frames.ts'
 import { ANNOUNCE_FUNCTION, announce } from './announce.ts'
 import { answer, answerProblem, cancel, findTarget, invoke } from './calls.ts'
 import type { Connection } from './connection.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
-import { isMilestone } from './notices.ts'
 import { hold, register } from './registrations.ts'
-import type { EngineState } from './state.ts'
+import { type EngineState, workerName } from './state.ts'
 
 export function receive(engine: EngineState, connection: Connection, frame: Frame): void {
   if (connection.phase === 'gone') return
@@ -89,7 +90,6 @@ function reattach(engine: EngineState, connection: Connection, frame: ReattachFr
       engine.log.warn('reattach ignored: the token is wrong', fields)
       return
     }
-    previous.link.end('cut')
     engine.teardown(previous, 'replaced by a new connection of the same worker')
   }
   const isKnown = engine.directory.reclaim(connection.id, previousWorkerId, reattachToken)
@@ -107,7 +107,7 @@ export function receiveProblem(engine: EngineState, connection: Connection, prob
     engine.log.warn(`message dropped: ${problem.detail}`, {
       reason: problem.reason,
       worker_id: connection.id,
-      worker_name: engine.directory.workers.get(connection.id)?.announcement?.name,
+      worker_name: workerName(engine, connection),
       count,
     })
   }

@@ -24,6 +24,10 @@ export interface EngineCounters {
   problems: number
   /** Telemetry frames taken from worker sockets and `/otel`. */
   telemetryFrames: number
+  /** Binary messages on `/otel` of no known kind. */
+  strangeTelemetry: number
+  /** Connections that were cut because they did not read. */
+  slowReaders: number
 }
 
 export interface EngineState {
@@ -43,11 +47,16 @@ export interface EngineState {
   readonly deadlines: Deadlines<Invocation>
   readonly counters: EngineCounters
   /** Told of every change of the directory, after it was carried out. */
-  readonly observers: Set<(change: Change) => void>
+  readonly watchers: Set<(change: Change) => void>
   /** Ownerless bindings whose provider has not answered yet. */
   readonly ownerless: Map<string, (error: { code: string; message: string } | undefined) => void>
   /** The engine ends: what still changes is not worth a log line. */
   stopping: boolean
   readonly carryOut: (changes: readonly Change[]) => void
   readonly teardown: (connection: Connection, reason: string) => void
+}
+
+/** The announced name of a connection's worker, for people. */
+export function workerName({ directory }: EngineState, { id }: { readonly id: string }): string | undefined {
+  return directory.workers.get(id)?.announcement?.name
 }

@@ -1,12 +1,14 @@
 /** The error of a failed call as text. */
-import type { JsonText } from './jsonText.ts'
-import { toJsonText } from './jsonText.ts'
+import { type JsonText, toJsonText } from './jsonText.ts'
 
 export function asObject(value: unknown): Record<string, unknown> | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
     ? (value as Record<string, unknown>)
     : undefined
 }
+
+/** Characters of a malformed error that its caller gets to see. The cut must not leave half of a surrogate pair. */
+const SHOWN = 1000
 
 /** A malformed error is made readable rather than dropped, so that the caller is always answered (`protocol.md` 2.11). */
 export function readableError(text: JsonText): JsonText {
@@ -23,6 +25,6 @@ export function readableError(text: JsonText): JsonText {
       ? value
       : typeof error?.message === 'string'
         ? error.message
-        : text.slice(0, 1000)
+        : text.slice(0, SHOWN).toWellFormed()
   return toJsonText({ code: typeof error?.code === 'string' ? error.code : 'invocation_failed', message })
 }

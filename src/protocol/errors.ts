@@ -235,3 +235,11 @@ export const errorCatalogue = {
 } as const satisfies Record<string, ErrorEntry>
 
 export type ErrorCode = keyof typeof errorCatalogue
+
+/**
+ * True for the code of a call whose time has passed: the engine's own, or a client's. Functions pass such errors on from
+ * calls of their own, so whoever wants to know whether *its* time has passed looks at the clock as well.
+ */
+export function isTimeoutCode(code: string): boolean {
+  return code === ('invocation_timeout' satisfies ErrorCode) || code === ('TIMEOUT' satisfies ErrorCode)
+}

@@ -34,12 +34,20 @@ export const limits = {
   heldBytes: 128 * MiB,
   /** Time in which a lost worker that comes back with its token gets its names and ids back from a stranger. */
   reclaimMs: 10_000,
+  /** Lost workers remembered for that; the oldest are forgotten first. */
+  lostWorkersKept: 10_000,
   /** Functions, trigger types and triggers of one connection, all together. */
   registrationsPerConnection: 100_000,
+  /** Texts of these registrations together: ids, descriptions, schemas, configs, metadata. As much as may be held. */
+  registrationBytes: 128 * MiB,
   /** Characters of a function id, trigger id, trigger type, namespace or worker name. */
   nameLength: 1024,
   /** Calls one connection may have in flight as a caller. */
   callsInFlight: 65_536,
+  /** Calls looked through for the one a caller cancels, newest first; an older one waits for its deadline. */
+  cancelSearch: 8192,
+  /** Calls a client of ours keeps while it has no connection; the oldest fail first. */
+  unsentCalls: 10_000,
   /** Default time-out of calls the engine's own workers make. */
   engineCallTimeoutMs: 30_000,
   /** A call whose caller named no time-out is dropped after this long, so that the table stays bounded. */
@@ -56,10 +64,16 @@ export const limits = {
   changeCoalesceMs: 50,
   /** Items of one `engine::functions::info` batch. */
   infoBatch: 32,
+  /** Largest configuration file. */
+  configFileBytes: MiB,
+  /** Log text that waits for a reader of stderr that does not read; further lines are left out. */
+  unreadLogBytes: 8 * MiB,
   /** Time in which running work may finish after the first stop signal. */
   drainMs: 10_000,
   /** Largest HTTP request body. */
   httpBodyBytes: 16 * MiB,
+  /** HTTP request bodies in memory at once, until they have been handed to their functions. */
+  httpBodiesBytes: 512 * MiB,
   /** Number of HTTP request headers and their size together. */
   httpHeaderCount: 100,
   httpHeaderBytes: 16 * 1024,

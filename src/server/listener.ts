@@ -9,7 +9,9 @@ import { isUtf8 } from 'node:buffer'
 import type { Server, ServerWebSocket } from 'bun'
 import type { Clock } from '../clock/clock.ts'
 import type { Engine } from '../engine/engine.ts'
+import { workerName } from '../engine/state.ts'
 import type { Log } from '../log/log.ts'
+import { isMilestone } from '../log/notices.ts'
 import { createListenError, explainListenFailure } from '../net/listenError.ts'
 import { isLoopbackHost } from '../net/loopback.ts'
 import type { Frame, FrameProblem } from '../protocol/frames.ts'
@@ -107,6 +109,15 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
       in_effect: defaultLimits.handshakeTimeoutMs,
     })
   }
+  if (!isLoopbackHost(settings.host)) {
+    log.warn(
+      'the worker listener is open: everyone who reaches this address may call and register everything',
+      {
+        host: settings.host,
+        port: settings.port,
+      },
+    )
+  }
   const sockets = new Set<Socket>()
   const perAddress = new Map<string, number>()
   let accepting = true
@@ -146,11 +157,15 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
       turn,
       clock,
       limits,
-      cutSlowReader: backlog =>
+      cutSlowReader(backlog) {
+        engine.state.counters.slowReaders++
         log.warn('a worker that does not read was cut', {
+          worker_id: workerId,
+          worker_name: workerName(engine.state, { id: workerId }),
           ip_address: data.ipAddress,
           unread_bytes: backlog,
-        }),
+        })
+      },
       guard(deliver) {
         try {
           deliver()
@@ -160,7 +175,8 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
       },
     })
     data.link = link
-    link.receiver = engine.connect(link, { builtIn: false, ipAddress: data.ipAddress }).receiver
+    const { workerId, receiver } = engine.connect(link, { builtIn: false, ipAddress: data.ipAddress })
+    link.receiver = receiver
   }
 
   function received(socket: Socket, message: string | Buffer<ArrayBuffer>): void {
@@ -169,9 +185,19 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
       return
     }
     const { link } = socket.data
-    if (link === undefined) return
+    if (link === undefined) {
+      if (typeof message !== 'string') noteStrangeTelemetry(socket.data)
+      return
+    }
     const frame = typeof message === 'string' ? decodeJson(message) : decodeBinary(message)
     if (frame !== undefined) link.received(frame)
+  }
+
+  /** Text on `/otel` means nothing; bytes without a tag are telemetry of a kind that is lost here (1.4). */
+  function noteStrangeTelemetry({ ipAddress }: SocketData): void {
+    const count = ++engine.state.counters.strangeTelemetry
+    if (isMilestone(count))
+      log.warn('telemetry of an unknown kind was dropped', { ip_address: ipAddress, count })
   }
 
   function closed(socket: Socket): void {

@@ -89,7 +89,7 @@ export function createSocketLink(socket: ServerWebSocket<unknown>, parts: Socket
     queuedBytes -= message.length
     const status = socket.send(message)
     if (status === BLOCKED) block()
-    else if (status === DROPPED && socket.readyState === WebSocket.OPEN) cut()
+    else if (status === DROPPED && socket.readyState === WebSocket.OPEN) slow()
   }
 
   function block(): void {

@@ -24,8 +24,7 @@ import type { ErrorBody } from '../protocol/frames.ts'
 
 function eventOf(change: Change): CatalogueEvent | undefined {
   if (change.change === 'functionChanged') {
-    const { namespace, functionId, workerId } = change
-    return { kind: 'function', namespace, id: functionId, present: workerId !== undefined }
+    return { kind: 'function', namespace: change.namespace, id: change.functionId }
   }
   if (change.change === 'workerChanged')
     return { kind: 'worker', event: change.event, workerId: change.workerId }
@@ -179,12 +178,12 @@ export function createCatalogue(engine: EngineState): Catalogue {
     workers: () => [...directory.workers.values()].map(workerRow),
 
     watch(listener) {
-      const observer = (change: Change): void => {
+      const watcher = (change: Change): void => {
         const event = eventOf(change)
         if (event !== undefined) listener(event)
       }
-      engine.observers.add(observer)
-      return () => void engine.observers.delete(observer)
+      engine.watchers.add(watcher)
+      return () => void engine.watchers.delete(watcher)
     },
 
     registerOwnerless(trigger) {

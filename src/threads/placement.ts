@@ -21,8 +21,6 @@ export interface PlacementParts {
 }
 
 interface Placement {
-  /** Other spellings in a configuration file. */
-  readonly aliases: readonly string[]
   readonly schema: z.ZodType
   /** May be listed more than once. */
   readonly multiple: boolean
@@ -30,14 +28,13 @@ interface Placement {
   readonly create?: (config: unknown, parts: PlacementParts) => BuiltInWorker
 }
 
-/** Configurable workers by their name in a configuration file. */
+/** Configurable workers by their name in a configuration file; other spellings stand in `config/names.ts`. */
 export const knownWorkers: ReadonlyMap<string, Placement> = new Map([
-  ['iii-worker-manager', { aliases: [], schema: listenerSchema, multiple: true }],
-  ['iii-engine-functions', { aliases: [], schema: z.strictObject({}), multiple: false }],
+  ['iii-worker-manager', { schema: listenerSchema, multiple: true }],
+  ['iii-engine-functions', { schema: z.strictObject({}), multiple: false }],
   [
     'iii-http',
     {
-      aliases: ['http'],
       schema: httpConfigSchema,
       // A trigger type has one provider; a second listener would never get a route.
       multiple: false,

@@ -7,6 +7,7 @@ import { createClient } from '../../sdk/typescript/src/client.ts'
 import type { BuiltInWorker, RunningWorker } from '../../workers/worker.ts'
 import { systemClock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
+import type { Change } from '../engine/directory/changes.ts'
 import { createEngine, type Engine } from '../engine/engine.ts'
 import { createLocalLink } from '../engine/links/local.ts'
 import type { Log } from '../log/log.ts'
@@ -36,24 +37,18 @@ const DRAIN_LOOK_MS = 20
 /** Connects a built-in worker by a local link and starts it. */
 async function place(engine: Engine, worker: BuiltInWorker, instance: string): Promise<RunningWorker> {
   const [engineSide, workerSide] = createLocalLink()
-  const { workerId, receiver } = engine.connect(engineSide, { builtIn: true, ipAddress: undefined })
-  engineSide.listen(receiver)
-  engine.state.carryOut(
-    engine.state.directory.announce(workerId, 'default', {
-      name: instance,
-      description: worker.description,
-      version: packageJson.version,
-      runtime: 'engine',
-      os: undefined,
-      pid: undefined,
-      isolation: 'in-process',
-      telemetry: undefined,
-    }),
-  )
+  engineSide.listen(engine.connect(engineSide, { builtIn: true, ipAddress: undefined }).receiver)
   const client = createClient({
     transport: createLocalTransport(workerSide),
     clock: systemClock,
     newId: createInvocationIds(engine.state.randomId),
+    announcement: () => ({
+      name: instance,
+      description: worker.description,
+      version: packageJson.version,
+      runtime: 'engine',
+      isolation: 'in-process',
+    }),
   })
   return worker.start(client)
 }
@@ -77,6 +72,16 @@ function addressesOf(
   return addresses
 }
 
+/** One line when a worker has said who it is; the commands of the command line come and go too often for that. */
+function tellOfWorkers(engine: Engine, log: Log, change: Change): void {
+  if (change.change !== 'workerChanged' || change.event !== 'worker_metadata_updated') return
+  const worker = engine.state.directory.workers.get(change.workerId)
+  const name = worker?.announcement?.name
+  if (worker === undefined || worker.builtIn || name?.startsWith('iii-cli:') === true) return
+  const { functions, bindings } = worker
+  log.info('worker connected', { worker_name: name, functions: functions.size, triggers: bindings.size })
+}
+
 /** Starts everything the settings name; when one part cannot start, the others are stopped and the error is thrown. */
 export async function startThread(settings: Settings, { log }: ThreadOptions): Promise<RunningThread> {
   const turn = createTurn()
@@ -86,6 +91,7 @@ export async function startThread(settings: Settings, { log }: ThreadOptions): P
     randomId: () => crypto.randomUUID(),
     namespaceGraceMs: settings.namespaceGraceMs,
   })
+  engine.state.watchers.add(change => tellOfWorkers(engine, log, change))
   const parts: PlacementParts = { engine: engine.state, clock: systemClock, log }
   const running: RunningWorker[] = []
   const listeners: Listener[] = []
@@ -120,7 +126,9 @@ export async function startThread(settings: Settings, { log }: ThreadOptions): P
     const workersDone = Promise.all(running.map(worker => worker.drain()))
     const timeOver = new Promise<void>(resolve => systemClock.after(ms, resolve))
     await Promise.race([workersDone, timeOver])
-    while (engine.callsInFlight() > 0 && systemClock.now() < until) {
+    // An answer has arrived when it has left: those of the last turn still wait in the links of their callers.
+    const isBusy = (): boolean => engine.callsInFlight() > 0 || engine.unsentBytes() > 0
+    while (isBusy() && systemClock.now() < until) {
       await new Promise<void>(resolve => systemClock.after(DRAIN_LOOK_MS, resolve))
     }
     log.debug('drained', { calls_left: engine.callsInFlight() })

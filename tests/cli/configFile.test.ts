@@ -97,3 +97,12 @@ test('a path that is not a readable file is named', () => {
   using folder = temporaryFolder()
   expect(() => readConfigFile(folder.path)).toThrow(folder.path)
 })
+
+test('a file without an end is refused, and one of many megabytes at once', () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, 'large.yaml')
+  writeFileSync(path, `workers: []\n${'# comment\n'.repeat(500_000)}`)
+  for (const large of [path, '/dev/zero']) expect(() => readConfigFile(large)).toThrow(`cannot read ${large}`)
+  writeFileSync(path, 'workers: []\n')
+  expect(readConfigFile(path)).toBe('workers: []\n')
+})

@@ -134,6 +134,15 @@ describe('a start that fails ends with exit code 1 and three lines', () => {
     expect(rest).toBe('')
   })
 
+  test('a host name that nobody knows: no process is blamed for it', async () => {
+    const path = join(folder.path, 'host.yaml')
+    await Bun.write(path, 'workers: [{ name: iii-http, config: { port: 0, host: no.such.host.invalid } }]')
+    const { exitCode, stderr } = await runIii(['--config', path])
+    expect(exitCode).toBe(1)
+    expect(stderr).toContain('the host name is unknown')
+    expect(stderr).not.toContain('another process')
+  })
+
   test('an address beyond this machine without authentication, unless --insecure', async () => {
     const path = join(folder.path, 'open.yaml')
     await Bun.write(path, "workers: [{ name: iii-worker-manager, config: { port: 0, host: '0.0.0.0' } }]")

@@ -10,9 +10,7 @@ import type { Settings } from '../../src/config/settings.ts'
 import type { Log } from '../../src/log/log.ts'
 import { fakeTerminal, temporaryFolder } from './support.ts'
 
-const knownWorkers = new Map([
-  ['iii-http', { aliases: ['http'], schema: z.strictObject({}), multiple: true }],
-])
+const knownWorkers = new Map([['iii-http', { schema: z.strictObject({}), multiple: true }]])
 
 /** Runs until the engine would run, then stops it. */
 async function startWith(flags: ServeFlags, terminal: ReturnType<typeof fakeTerminal>) {

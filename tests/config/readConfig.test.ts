@@ -51,7 +51,7 @@ describe('which workers start', () => {
   test('a worker that is always on starts although the file does not list it', () => {
     const always = new Map([
       ...knownWorkers,
-      ['iii-engine-functions', { aliases: [], schema: z.object({}), multiple: false }],
+      ['iii-engine-functions', { schema: z.object({}), multiple: false }],
     ])
     const result = readConfig('workers: []', { env: {}, path: '/c', knownWorkers: always, insecure: false })
     expect(result.ok && result.settings.workers.map(worker => worker.name)).toEqual(['iii-engine-functions'])

@@ -19,8 +19,8 @@ const httpSchema = z.strictObject({
 })
 
 export const knownWorkers: KnownWorkers = new Map([
-  ['iii-http', { aliases: ['http'], schema: httpSchema, multiple: false }],
-  ['iii-echo', { aliases: [], schema: z.strictObject({ n: z.int().default(0) }), multiple: true }],
+  ['iii-http', { schema: httpSchema, multiple: false }],
+  ['iii-echo', { schema: z.strictObject({ n: z.int().default(0) }), multiple: true }],
 ])
 
 export function read(text: string, env: Environment = {}) {

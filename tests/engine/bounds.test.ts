@@ -1,6 +1,8 @@
 /** What one connection may register, and what it costs when it registers a lot (`guarantees.md` 5). */
 import { describe, expect, test } from 'bun:test'
+import { asJsonText } from '../../src/protocol/jsonText.ts'
 import {
+  announce,
   boundAnswer,
   createWorld,
   type Message,
@@ -59,6 +61,96 @@ describe('the registrations of one connection', () => {
   })
 })
 
+describe('the texts of one connection’s registrations', () => {
+  const fat = (id: string, size = 400): Message => registerFunction(id, { metadata: 'm'.repeat(size) })
+
+  test('are bounded together, whatever is registered', () => {
+    const world = createWorld({ limits: { registrationBytes: 1000 } })
+    const a = world.join()
+    a.says(fat('x::1'), fat('x::2'))
+    expect([answererOf(world, 'x::2', { a }), world.log.warnings()]).toEqual(['a', []])
+    a.says(fat('x::3'), registerType('tick', { description: 'd'.repeat(400) }))
+    a.says(registerTrigger('T1', 'tock', 'x::1', { config: 'c'.repeat(400) }))
+    expect(a.hears()).toMatchObject([{ type: 'triggerregistrationresult', id: 'T1', error: {} }])
+    expect(answererOf(world, 'x::3', { a })).toBe('nobody')
+    const worker = world.engine.state.directory.workers.get(a.id)
+    expect(worker?.refusals.map(({ what, reason }) => `${what}: ${reason}`)).toEqual(
+      ['function', 'trigger type', 'trigger'].map(
+        what => `${what}: its connection would have more than 1000 characters of registrations`,
+      ),
+    )
+  })
+
+  test('do not count any more when they are replaced, taken back or taken over', () => {
+    const world = createWorld({ limits: { registrationBytes: 1000 } })
+    const [a, b] = [world.join(), world.join()]
+    const bytesOf = (id: string): number | undefined =>
+      world.engine.state.directory.workers.get(id)?.registeredBytes
+    b.says(fat('x::1'))
+    for (let i = 0; i < 9; i++) {
+      a.says(
+        fat('x::1'),
+        registerType('tick', { description: 'd'.repeat(200) }),
+        registerTrigger('T1', 'tick', 'x::1', { config: 'c'.repeat(200) }),
+      )
+    }
+    expect(world.log.warnings().filter(line => line.includes('characters'))).toEqual([])
+    // Anyone may take a trigger's place; it is theirs then.
+    b.says(registerTrigger('T1', 'tick', 'x::1', { config: 'c'.repeat(200) }))
+    b.says({ type: 'unregistertrigger', id: 'T1' }, { type: 'unregisterfunction', id: 'x::1' })
+    a.says({ type: 'unregisterfunction', id: 'x::1' }, { type: 'unregistertriggertype', id: 'tick' })
+    expect([bytesOf(a.id), bytesOf(b.id)]).toEqual([0, 0])
+  })
+
+  test('of triggers without an owner are bounded, too', () => {
+    const world = createWorld({ limits: { registrationBytes: 1000 } })
+    const { directory } = world.engine.state
+    const add = (id: string): unknown =>
+      directory.registerTrigger({
+        id,
+        triggerType: 'tick',
+        functionId: 'x::f',
+        config: asJsonText(JSON.stringify('c'.repeat(400))),
+        metadata: undefined,
+        namespace: 'default',
+        triggerNamespace: undefined,
+        homeNamespace: 'default',
+        ownerId: undefined,
+      })
+    for (const id of ['T1', 'T2', 'T2', 'T3']) add(id)
+    expect([...directory.triggers.bindings.keys()]).toEqual(['T1', 'T2'])
+    for (const id of ['T1', 'T2']) directory.unregisterTrigger(id)
+    expect(directory.triggers.ownerlessBytes).toBe(0)
+  })
+})
+
+describe('an announce', () => {
+  test('with texts of any length costs little, and little of them is kept', () => {
+    const world = createWorld()
+    const a = world.connect()
+    const long = 'x'.repeat(10_000_000)
+    const start = process.cpuUsage()
+    a.says(
+      announce({ name: long, description: long, version: long, runtime: long, os: long, isolation: long }),
+    )
+    const { user, system } = process.cpuUsage(start)
+    // Ten times what it takes to read the message; taking each text apart took seconds.
+    expect((user + system) / 1000).toBeLessThan(2000)
+    const kept = world.engine.state.directory.workers.get(a.id)?.announcement
+    expect(kept?.name).toBe('x'.repeat(280))
+    expect(JSON.stringify(kept).length).toBeLessThan(2000)
+  })
+
+  test('keeps telemetry up to the size of a few names', () => {
+    const world = createWorld()
+    const a = world.join({ telemetry: { language: 'x' } })
+    const b = world.join({ telemetry: { language: 'x'.repeat(10_000) } })
+    const telemetryOf = (id: string): unknown =>
+      world.engine.state.directory.workers.get(id)?.announcement?.telemetry
+    expect([telemetryOf(a.id), telemetryOf(b.id)]).toEqual([asJsonText('{"language":"x"}'), undefined])
+  })
+})
+
 describe('a name that is too long', () => {
   const limits = { nameLength: 20 }
   const long = 'n'.repeat(21)
@@ -106,6 +198,21 @@ describe('a name that is too long', () => {
     a.says(registerFunction('n'.repeat(1_000_000)))
     expect(world.engine.state.directory.workers.get(a.id)?.refusals[0]?.id.length).toBeLessThan(100)
     expect(JSON.stringify(world.log.lines).length).toBeLessThan(1000)
+  })
+
+  test('is logged for the first ones only, however many there are', () => {
+    const world = createWorld()
+    const a = world.join()
+    for (let count = 0; count < 2000; count++) a.says(registerFunction(''))
+    expect(world.log.warnings().filter(line => line.startsWith('function refused'))).toHaveLength(52)
+  })
+
+  test('is cut between characters, so that what shows it can be read by everyone', () => {
+    const world = createWorld()
+    const a = world.join()
+    for (let shift = 0; shift < 4; shift++) a.says(registerFunction('n'.repeat(shift) + '😀'.repeat(1000)))
+    const refusals = world.engine.state.directory.workers.get(a.id)!.refusals
+    expect(refusals.map(({ id }) => id.isWellFormed())).toEqual([true, true, true, true])
   })
 })
 

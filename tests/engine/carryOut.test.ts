@@ -37,7 +37,7 @@ test('those who watch hear of changes in order, whatever happens while frames ar
   const [owner, rival] = [world.join({ name: 'owner' }), world.join({ name: 'rival' })]
   owner.says(registerFunction('x::f'))
   const seen: string[] = []
-  world.engine.state.observers.add((change: Change) => {
+  world.engine.state.watchers.add((change: Change) => {
     if (change.change === 'functionChanged')
       seen.push(`${change.functionId}: ${change.workerId === undefined}`)
     if (change.change === 'workerChanged') seen.push(change.event)

@@ -22,7 +22,7 @@ function reattach(to: Puppet, token: string | undefined = to.token): Message {
 /** Frames a watcher of `engine::workers-available` would be fired for, as `event who`. */
 function watchWorkers(world: World): () => string[] {
   let seen: string[] = []
-  world.engine.state.observers.add(change => {
+  world.engine.state.watchers.add(change => {
     if (change.change === 'workerChanged') seen.push(`${change.event} ${change.workerId}`)
   })
   return () => {

@@ -21,14 +21,14 @@ function chronicleOf(world: World, leaver: Puppet, others: Readonly<Record<strin
       send(frame)
     }
   }
-  const observer: Parameters<typeof world.engine.state.observers.add>[0] = change => {
+  const observer: Parameters<typeof world.engine.state.watchers.add>[0] = change => {
     if (change.change === 'functionChanged')
       events.push(`${change.functionId} → ${change.workerId ?? 'nobody'}`)
     if (change.change === 'workerChanged') events.push(change.event)
   }
-  world.engine.state.observers.add(observer)
+  world.engine.state.watchers.add(observer)
   leaver.leaves()
-  world.engine.state.observers.delete(observer)
+  world.engine.state.watchers.delete(observer)
   return events
 }
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { createCatalogue } from '../../src/config/names.ts'
+import { createBuiltInNames } from '../../src/config/names.ts'
 import { listenerSchema } from '../../src/server/config.ts'
 import { knownWorkers } from '../../src/threads/placement.ts'
 import { httpConfigSchema } from '../../workers/http/config.ts'
@@ -67,7 +67,7 @@ describe('the workers on the configuration page', () => {
 
   test('are those that a file may name, under all their spellings', () => {
     const spellings = rows.flatMap(([name, alias]) => [name!, alias!]).filter(name => name !== '')
-    expect(spellings.sort()).toEqual(createCatalogue(knownWorkers).spellings().sort())
+    expect(spellings.sort()).toEqual(createBuiltInNames(knownWorkers).spellings().sort())
   })
 
   test('are of a later version unless this one has them', () => {

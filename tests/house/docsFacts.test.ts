@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import * as sdk from '../../sdk/typescript/src/mod.ts'
 import { exitCodes } from '../../src/cli/exitCodes.ts'
 import { runCommandLine } from '../../src/cli/program.ts'
-import { errorCatalogue } from '../../src/protocol/errors.ts'
-import { failureStatus } from '../../workers/http/failures.ts'
+import { type ErrorEntry, errorCatalogue } from '../../src/protocol/errors.ts'
 import { fakeTerminal } from '../cli/support.ts'
 import { fencedBlocks, tableBelow } from './pageParts.ts'
 
@@ -47,7 +46,9 @@ describe('docs/http.md', async () => {
     for (const [, status, codes] of drawing.matchAll(/(\d{3}) ([A-Z_]+(?:, [A-Z_]+)*)/g)) {
       for (const code of codes!.split(', ')) drawn.add(`${status} ${code}`)
     }
-    const failures = Object.entries(failureStatus).map(([code, status]) => `${status} ${code}`)
+    const failures = Object.entries<ErrorEntry>(errorCatalogue).flatMap(([code, { status }]) =>
+      status === undefined ? [] : [`${status} ${code}`],
+    )
     expect([...drawn].sort()).toEqual(failures.sort())
   })
 })

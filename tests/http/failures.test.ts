@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { ErrorBody } from '../../src/protocol/frames.ts'
-import { createBareHandler, errorOf, startHttp, type TestHttp } from './support.ts'
+import { createBareHandler, errorOf, silentFor, startHttp, type TestHttp } from './support.ts'
 
 let http: TestHttp
 /** What the condition does. */
@@ -83,15 +83,25 @@ describe('an error of a function', () => {
 })
 
 test('no answer in time is 504', async () => {
-  handler = fail({ code: 'invocation_timeout', message: 'No answer within 1000 ms' })
-  const response = await http.fetch('/orders/1')
+  http.bind({ api_path: '/silent', timeout_ms: 20 }, silentFor(20))
+  const response = await http.fetch('/silent')
   expect(response.status).toBe(504)
   expect((await errorOf(response)).error).toEqual({
     code: 'TIMEOUT',
-    message: 'No answer within 1000 ms.',
+    message: 'No answer within 20 ms.',
     error_id: expect.any(String) as unknown as string,
   })
 })
+
+test.each(['invocation_timeout', 'TIMEOUT'])(
+  '%s from a function before its time is over is its own error',
+  async code => {
+    handler = fail({ code, message: 'the warehouse did not answer' })
+    const response = await http.fetch('/orders/1')
+    expect(response.status).toBe(500)
+    expect((await errorOf(response)).error).toMatchObject({ code, message: 'the warehouse did not answer' })
+  },
+)
 
 describe('a condition', () => {
   test('that returns false keeps the function from running', async () => {
@@ -128,8 +138,9 @@ describe('a condition', () => {
   })
 
   test('that does not answer is 504', async () => {
-    condition = fail({ code: 'invocation_timeout', message: 'x' })
-    expect((await http.fetch('/conditional')).status).toBe(504)
+    http.bind({ api_path: '/closed', condition_function_id: 'is::silent', timeout_ms: 20 })
+    http.bind({ api_path: '/unused' }, silentFor(20), { functionId: 'is::silent' })
+    expect((await http.fetch('/closed')).status).toBe(504)
   })
 
   test('takes its time from that of the function', async () => {

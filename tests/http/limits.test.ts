@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { errorOf, openRaw, PENDING, withHttp } from './support.ts'
+import { until } from '../support/waiting.ts'
+import { errorOf, openRaw, PENDING, silentFor, withHttp } from './support.ts'
 
 const json = { 'content-type': 'application/json' }
 
@@ -76,6 +77,47 @@ describe('a request that is too large', () => {
     }))
 })
 
+describe('the bodies of all requests together', () => {
+  const config = { bodies_limit_bytes: 1000, default_timeout: 5000 }
+  const head = 'POST /x HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n'
+
+  test('have a limit: what does not fit is refused, and fits again when another has gone', () =>
+    withHttp(config, async http => {
+      http.bind({ api_path: '/x', http_method: 'POST' }, () => ({ body: 1 }))
+      const statusOf = async (length: number) =>
+        (await http.fetch('/x', { method: 'POST', headers: json, body: `"${'a'.repeat(length - 2)}"` }))
+          .status
+      const half = openRaw(http.address)
+      half.send(`${head}Content-Length: 900\r\n\r\n"a`)
+      await until('its room is taken', async () => (await statusOf(200)) === 503)
+      expect([await statusOf(100), await statusOf(101)]).toEqual([200, 503])
+      half.destroy()
+      await until('its room is free', async () => (await statusOf(1000)) === 200)
+    }))
+
+  test('count as they come when their length is not known', () =>
+    withHttp(config, async http => {
+      http.bind({ api_path: '/x', http_method: 'POST' })
+      const raw = openRaw(http.address)
+      raw.send(`${head}Transfer-Encoding: chunked\r\n\r\n258\r\n${'['.repeat(600)}\r\n`)
+      raw.send(`258\r\n${'['.repeat(600)}\r\n0\r\n\r\n`)
+      expect(await raw.until(/OVERLOADED/)).toStartWith('HTTP/1.1 503 ')
+      const body = '1'.repeat(1000)
+      const response = await http.fetch('/x', { method: 'POST', headers: json, body: `"${body.slice(2)}"` })
+      expect(response.status).toBe(204)
+    }))
+
+  test('do not count while their functions run', () =>
+    withHttp(config, async http => {
+      http.bind({ api_path: '/x', http_method: 'POST' }, () => PENDING)
+      const body = `"${'a'.repeat(900)}"`
+      const responses = [1, 2, 3].map(() => http.fetch('/x', { method: 'POST', headers: json, body }))
+      await http.called(3)
+      for (const call of http.calls) call.succeed({})
+      expect((await Promise.all(responses)).map(({ status }) => status)).toEqual([200, 200, 200])
+    }))
+})
+
 describe('places', () => {
   test('a request that finds none waits for one, first come first served', () =>
     withHttp({ concurrency_request_limit: 2 }, async http => {
@@ -132,9 +174,7 @@ describe('places', () => {
         http.bind({ api_path: '/error' }, () => {
           throw { code: 'x', message: 'y' }
         })
-        http.bind({ api_path: '/late' }, () => {
-          throw { code: 'invocation_timeout', message: 'y' }
-        })
+        http.bind({ api_path: '/late', timeout_ms: 20 }, silentFor(20))
         http.bind({ api_path: '/refused', condition_function_id: 'never' })
         http.bind({ api_path: '/never' }, () => false, { functionId: 'never' })
         http.bind({ api_path: '/json', http_method: 'POST' }, () => ({ status_code: 700 }))

@@ -48,6 +48,16 @@ export type Fake = (payload: Payload, call: Call) => unknown
 
 export const PENDING = Symbol('pending')
 
+/** What a function gives that does not answer: after `ms` the engine says so in its place. */
+export const silentFor =
+  (ms: number): Fake =>
+  (_, call) => {
+    const due = systemClock.now() + ms
+    const error = { code: 'invocation_timeout', message: `No answer within ${ms} ms` }
+    void eventually(() => systemClock.now() >= due).then(() => call.fail(error))
+    return PENDING
+  }
+
 export interface Line {
   level: keyof Log
   message: string

@@ -54,6 +54,24 @@ describe('the config of an http trigger', () => {
     ])
   })
 
+  test('warns of a few of them when there are many, and shows as much as can be read', () => {
+    const keys = Array.from({ length: 1000 }, (_, n) => [`${n}`.padEnd(1000, '😀'), 1])
+    const { warnings } = parse({ api_path: 'a', ...Object.fromEntries(keys) })
+    expect(warnings).toHaveLength(6)
+    expect(warnings.at(-1)).toBe('there are 995 more like that')
+    for (const warning of warnings) {
+      expect(warning.length).toBeLessThan(200)
+      expect(warning.isWellFormed()).toBe(true)
+    }
+  })
+
+  test('has a path that a request can have', () => {
+    expect(parse({ api_path: '/a'.repeat(8192) }).segments).toHaveLength(8192)
+    const refusal = refusalOf({ api_path: '/a'.repeat(1_000_000) })
+    expect(refusal).toContain('longer than 16384 characters')
+    expect(refusal.length).toBeLessThan(200)
+  })
+
   test.each([
     [{}, 'api_path is required for http triggers'],
     [null, 'api_path is required for http triggers'],

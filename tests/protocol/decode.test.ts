@@ -150,6 +150,12 @@ describe('the error of a result', () => {
     expect(JSON.parse(error(text) as string)).toEqual(body)
   })
 
+  test('is cut between characters when it is long', () => {
+    const { message } = JSON.parse(error(`["${'a'.repeat(997)}😀😀"]`) as string) as { message: string }
+    expect(message).toHaveLength(1000)
+    expect(message.isWellFormed()).toBe(true)
+  })
+
   test('null is none', () => {
     expect(error('null')).toBeUndefined()
   })

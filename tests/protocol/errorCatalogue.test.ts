@@ -1,7 +1,6 @@
 import { expect, test } from 'bun:test'
 import { renderErrorDocs } from '../../scripts/errorDocs.ts'
 import { errorCatalogue } from '../../src/protocol/errors.ts'
-import { failureStatus } from '../../workers/http/failures.ts'
 
 const root = new URL('../../', import.meta.url)
 
@@ -24,10 +23,4 @@ test('every code the sources answer with is in the catalogue', async () => {
   }
   expect(unknown).toEqual([])
   expect(seen).toBeGreaterThan(15)
-})
-
-test('the http worker answers with the status the catalogue names', () => {
-  for (const [code, status] of Object.entries(failureStatus)) {
-    expect(errorCatalogue[code as keyof typeof failureStatus]).toMatchObject({ status })
-  }
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { createObjectScanner, isSendableJson } from '../../src/protocol/json/scan.ts'
+import { createObjectScanner, sendableFault } from '../../src/protocol/json/scan.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { holds, repeatedly } from '../support/fuzz.ts'
 import type { Random } from '../support/random.ts'
@@ -42,7 +42,8 @@ function agree(text: string): void {
   } as const
   if (problem !== expected[kind]) throw new Error(`${at}: ${problem}, but JSON.parse says ${kind}`)
   const sendable = (kind === 'object' || kind === 'other') && !loneSurrogate && !numberOutOfRange
-  if (isSendableJson(text) !== sendable) throw new Error(`${at}: sendable should be ${sendable}`)
+  if ((sendableFault(text) === undefined) !== sendable)
+    throw new Error(`${at}: sendable should be ${sendable}`)
   if (kind !== 'object') return
   scanner.scan(text)
   if (scanner.loneSurrogate() !== loneSurrogate) throw new Error(`${at}: lone surrogate ${loneSurrogate}`)
@@ -203,8 +204,8 @@ describe('nesting', () => {
   ])('of %s may reach the limit and no further', (_, open, close) => {
     const inner = close === '}' ? '1' : ''
     const text = (depth: number): string => open.repeat(depth) + inner + close.repeat(depth)
-    expect(isSendableJson(text(limits.jsonDepth))).toBe(true)
-    expect(isSendableJson(text(limits.jsonDepth + 1))).toBe(false)
+    expect(sendableFault(text(limits.jsonDepth))).toBeUndefined()
+    expect(sendableFault(text(limits.jsonDepth + 1))).toBe('too_deep')
     agree(text(limits.jsonDepth))
     agree(text(limits.jsonDepth + 1))
   })

@@ -81,6 +81,16 @@ describe('a binary message', () => {
     },
   )
 
+  test('of another kind on /otel is counted and logged sparsely; text there means nothing', async () => {
+    await using served = serve()
+    const otel = await openRaw(served.port, '/otel')
+    for (let count = 0; count < 20; count++) otel.send(opcodes.binary, '{"type":"ping"}')
+    otel.text('{"type":"ping"}')
+    await until('all of them', () => served.engine.state.counters.strangeTelemetry === 20)
+    expect(served.log.warnings()).toEqual(Array(2).fill('telemetry of an unknown kind was dropped'))
+    expect(otel.frames.takeAll()).toEqual([])
+  })
+
   test('that is JSON counts as text, and the answer is text', async () => {
     await using served = serve()
     const worker = await connectWorker(served.port)

@@ -70,6 +70,9 @@ describe('a worker that never reads', () => {
     expect(mostBacklog()).toBeWithin(limits.outboundHighWaterBytes, limits.outboundBytes)
     expect(slowest).toBeLessThan(limits.writeDeadlineMs / 2)
     await until('its end', () => !served.engine.state.connections.has(deaf.workerId))
+    expect(served.engine.state.counters.slowReaders).toBe(1)
+    const line = served.log.lines.find(({ message }) => message === 'a worker that does not read was cut')
+    expect(line?.fields).toMatchObject({ worker_id: deaf.workerId, worker_name: 'deaf' })
     // What the engine dropped for it is counted, and its caller is none the worse.
     await until('what is left of the flood to be counted', () => served.engine.state.counters.lostVoids > 0)
     await settled(producer)

@@ -11,9 +11,24 @@ import type { Catalogue, FunctionRow } from './catalogue.ts'
 import { summaryOf } from './functions.ts'
 import { byText } from './input.ts'
 
+/** Time of one turn for making payloads; the rest follows in further turns, so that calls go on meanwhile. */
+const TURN_MS = 5
+
+/** The first failure of a trigger is worth a log line; after that every power of ten is. */
+const isMilestone = (count: number): boolean => Number.isInteger(Math.log10(count))
+
+interface Watcher {
+  readonly binding: Binding
+  failures: number
+}
+
 interface FunctionFilter {
   readonly prefix: string | undefined
   readonly worker: string | undefined
+}
+
+interface FunctionWatcher extends Watcher {
+  readonly filter: FunctionFilter
 }
 
 /** Functions by namespace and id, with the name of the worker that answers. */
@@ -35,19 +50,44 @@ function idOf(key: string): string {
   return key.slice(key.indexOf('\0') + 1)
 }
 
-/** What one filter lets through of the functions before and after a burst of changes. */
+/** The functions before and after a burst of changes. */
+interface Burst {
+  readonly rows: readonly FunctionRow[]
+  readonly before: Answerers
+  readonly after: Answerers
+  /** Functions that are not as they were; in the order of `after`, then of `before`. */
+  readonly changed: readonly string[]
+}
+
+/** Functions that came, went or moved, and those that were touched otherwise. */
+function changedKeys(before: Answerers, after: Answerers, touched: ReadonlySet<string>): string[] {
+  const changed: string[] = []
+  for (const [key, name] of after) if (before.get(key) !== name || touched.has(key)) changed.push(key)
+  for (const key of before.keys()) if (!after.has(key)) changed.push(key)
+  return changed
+}
+
+/** What one filter lets through of a burst; `undefined`: nothing. */
 function difference(
   filter: FunctionFilter,
-  before: Answerers,
-  after: Answerers,
-): { added: string[]; removed: string[] } {
-  const isIn = (answerers: Answerers, key: string): boolean => {
+  { before, after, changed }: Burst,
+): { added: string[]; removed: string[] } | undefined {
+  const added: string[] = []
+  const removed: string[] = []
+  let concerns = false
+  const isIn = (answerers: Answerers, key: string, id: string): boolean => {
     const name = answerers.get(key)
-    return name !== undefined && passes(filter, idOf(key), name)
+    return name !== undefined && passes(filter, id, name)
   }
-  const onlyIn = (one: Answerers, other: Answerers): string[] =>
-    [...one.keys()].filter(key => isIn(one, key) && !isIn(other, key)).map(idOf)
-  return { added: onlyIn(after, before), removed: onlyIn(before, after) }
+  for (const key of changed) {
+    const id = idOf(key)
+    const was = isIn(before, key, id)
+    const is = isIn(after, key, id)
+    if (was || is) concerns = true
+    if (is && !was) added.push(id)
+    if (was && !is) removed.push(id)
+  }
+  return concerns ? { added, removed } : undefined
 }
 
 export interface Availability {
@@ -63,8 +103,8 @@ export function watchAvailability(
   clock: Clock,
   log: Log,
 ): Availability {
-  const functionBindings = new Map<string, { binding: Binding; filter: FunctionFilter }>()
-  const workerBindings = new Map<string, Binding>()
+  const functionBindings = new Map<string, FunctionWatcher>()
+  const workerBindings = new Map<string, Watcher>()
   /** The functions as they were when they were last told of. */
   let known: Answerers = new Map()
   /** Functions that changed since then, if only in their description. */
@@ -72,7 +112,8 @@ export function watchAvailability(
   let cancelTimer: (() => void) | undefined
   let isStopped = false
 
-  function fire(binding: Binding, data: JsonText): void {
+  function fire(watcher: Watcher, data: JsonText): void {
+    const { binding } = watcher
     const call: TextCall = {
       functionId: binding.function_id,
       data,
@@ -83,8 +124,9 @@ export function watchAvailability(
       baggage: undefined,
     }
     client.call(call, error => {
-      if (error === undefined) return
-      log.warn('a registry change was not taken', { trigger_id: binding.id, ...error })
+      if (error === undefined || !isMilestone(++watcher.failures)) return
+      const count = watcher.failures
+      log.warn('a registry change was not taken', { trigger_id: binding.id, ...error, count })
     })
   }
 
@@ -93,19 +135,11 @@ export function watchAvailability(
   }
 
   /** The payload for one filter; `undefined` when nothing that it lets through has changed. */
-  function payloadFor(
-    filter: FunctionFilter,
-    rows: readonly FunctionRow[],
-    before: Answerers,
-    after: Answerers,
-    changed: ReadonlySet<string>,
-  ): JsonText | undefined {
-    const { added, removed } = difference(filter, before, after)
-    const isTouched = (key: string): boolean =>
-      passes(filter, idOf(key), after.get(key) ?? before.get(key) ?? '')
-    if (added.length === 0 && removed.length === 0 && ![...changed].some(isTouched)) return undefined
-    const functions = rows.filter(row => passes(filter, row.id, row.workerName)).map(summaryOf)
-    return toJsonText({ event: 'functions_changed', functions, added, removed })
+  function payloadFor(filter: FunctionFilter, burst: Burst): JsonText | undefined {
+    const changes = difference(filter, burst)
+    if (changes === undefined) return undefined
+    const functions = burst.rows.filter(row => passes(filter, row.id, row.workerName)).map(summaryOf)
+    return toJsonText({ event: 'functions_changed', functions, ...changes })
   }
 
   function fireFunctions(): void {
@@ -113,23 +147,33 @@ export function watchAvailability(
     const rows = catalogue.functions().sort(byText(row => row.id))
     const before = known
     const after = answerersOf(rows)
-    const changed = touched
+    const burst = { rows, before, after, changed: changedKeys(before, after, touched) }
     known = after
     touched = new Set()
     // Bindings with the same filter share one payload: it can hold every function there is.
-    const payloads = new Map<string, JsonText | undefined>()
-    for (const { binding, filter } of functionBindings.values()) {
-      const key = JSON.stringify(filter)
-      if (!payloads.has(key)) payloads.set(key, payloadFor(filter, rows, before, after, changed))
-      const payload = payloads.get(key)
-      if (payload !== undefined) fire(binding, payload)
+    const groups = Map.groupBy(functionBindings.values(), ({ filter }) => JSON.stringify(filter))
+    tellGroups(burst, [...groups.values()], 0)
+  }
+
+  /** Whoever binds tells us how many payloads there are to make, and each costs a look at every function. */
+  function tellGroups(burst: Burst, groups: readonly (readonly FunctionWatcher[])[], from: number): void {
+    cancelTimer = undefined
+    const until = clock.now() + TURN_MS
+    for (let next = from; next < groups.length; next++) {
+      const group = groups[next]!.filter(watcher => functionBindings.get(watcher.binding.id) === watcher)
+      const payload = group.length === 0 ? undefined : payloadFor(group[0]!.filter, burst)
+      if (payload !== undefined) for (const watcher of group) fire(watcher, payload)
+      if (clock.now() < until) continue
+      cancelTimer = clock.after(0, () => tellGroups(burst, groups, next + 1))
+      return
     }
+    if (touched.size > 0) cancelTimer = clock.after(limits.changeCoalesceMs, fireFunctions)
   }
 
   function fireWorkers(event: string, workerId: string): void {
     if (isStopped) return
     const data = toJsonText({ event, worker_id: workerId })
-    for (const binding of workerBindings.values()) fire(binding, data)
+    for (const watcher of workerBindings.values()) fire(watcher, data)
   }
 
   const unwatch = catalogue.watch(event => {
@@ -146,12 +190,12 @@ export function watchAvailability(
     functions: {
       bind(binding) {
         if (functionBindings.size === 0) known = answerersOf(catalogue.functions())
-        functionBindings.set(binding.id, { binding, filter: filterOf(binding.config) })
+        functionBindings.set(binding.id, { binding, failures: 0, filter: filterOf(binding.config) })
       },
       unbind: binding => void functionBindings.delete(binding.id),
     },
     workers: {
-      bind: binding => void workerBindings.set(binding.id, binding),
+      bind: binding => void workerBindings.set(binding.id, { binding, failures: 0 }),
       unbind: binding => void workerBindings.delete(binding.id),
     },
     stop() {

@@ -71,7 +71,7 @@ export interface WorkerRow {
 }
 
 export type CatalogueEvent =
-  | { readonly kind: 'function'; readonly namespace: string; readonly id: string; readonly present: boolean }
+  | { readonly kind: 'function'; readonly namespace: string; readonly id: string }
   | { readonly kind: 'worker'; readonly event: string; readonly workerId: string }
 
 export interface OwnerlessTrigger {

@@ -85,7 +85,8 @@ export function typeInfo(catalogue: Catalogue, input: unknown): unknown {
 }
 
 function configSummary(config: JsonText): string {
-  const characters = Array.from(config)
+  // A character takes two units at most: of a config of megabytes only the beginning is looked at.
+  const characters = Array.from(config.slice(0, 2 * (SUMMARY_LENGTH + 1)))
   return characters.length <= SUMMARY_LENGTH ? config : `${characters.slice(0, SUMMARY_LENGTH).join('')}…`
 }
 

@@ -37,34 +37,71 @@ export function bodyKind({
   return type.startsWith('text/') ? 'text' : undefined
 }
 
+/** Room for the bodies of all requests that are in work. */
+export interface BodyRoom {
+  /** Takes room for more bytes of a request; false: there is none. */
+  take(holder: { bodyBytes: number }, bytes: number): boolean
+  /** Gives back all the room a request has. */
+  leave(holder: { bodyBytes: number }): void
+}
+
+export function createBodyRoom(limit: number): BodyRoom {
+  let taken = 0
+  return {
+    take(holder, bytes) {
+      if (taken + bytes > limit) return false
+      taken += bytes
+      holder.bodyBytes += bytes
+      return true
+    },
+    leave(holder) {
+      taken -= holder.bodyBytes
+      holder.bodyBytes = 0
+    },
+  }
+}
+
+const NO_ROOM: BodyOutcome = {
+  failure: 'OVERLOADED',
+  message: 'Too many large bodies are in work; try again later.',
+}
+
 export function tooLarge(limit: number): BodyOutcome {
   return { failure: 'PAYLOAD_TOO_LARGE', message: `The request body is larger than ${limit} bytes.` }
 }
 
+/** `take` is asked for room before bytes are kept. */
 export async function readBody(
   request: Request,
   kind: BodyKind,
   headers: RequestHeaders,
   bounds: BodyLimits,
+  take: (bytes: number) => boolean,
 ): Promise<BodyOutcome> {
-  let bytes: Uint8Array | undefined
+  const hasLength = headers.transferEncoding === undefined
+  if (hasLength && !take(Number(headers.contentLength ?? 0))) return NO_ROOM
+  let bytes: Uint8Array | BodyOutcome
   try {
-    bytes =
-      headers.transferEncoding === undefined ? await request.bytes() : await readChunks(request, bounds.bytes)
+    bytes = hasLength ? await request.bytes() : await readChunks(request, bounds.bytes, take)
   } catch {
     return { failure: 'INCOMPLETE_BODY', message: 'The request body ended before it was complete.' }
   }
-  if (bytes === undefined) return tooLarge(bounds.bytes)
+  if (!(bytes instanceof Uint8Array)) return bytes
   return kind === 'json' ? toJson(bytes, bounds.depth) : { json: quote(lenientUtf8.decode(bytes)) }
 }
 
-/** A body that does not say how long it is; `undefined`: longer than `limit`. */
-async function readChunks(request: Request, limit: number): Promise<Uint8Array | undefined> {
+/** A body that does not say how long it is. */
+async function readChunks(
+  request: Request,
+  limit: number,
+  take: (bytes: number) => boolean,
+): Promise<Uint8Array | BodyOutcome> {
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of request.body ?? []) {
     length += chunk.length
-    if (length > limit) return undefined
+    if (length > limit) return tooLarge(limit)
+    if (!take(chunk.length)) return NO_ROOM
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

@@ -45,6 +45,8 @@ export const httpConfigSchema = z.strictObject({
     .min(0)
     .max(limits.messageBytes - MiB)
     .default(limits.httpBodyBytes),
+  /** All bodies in memory together; further requests with a body are refused with 503. */
+  bodies_limit_bytes: z.int().min(0).default(limits.httpBodiesBytes),
   header_limit_count: z.int().min(1).max(PARSED_HEADERS).default(limits.httpHeaderCount),
   /** Names and values together. The server itself parses no more than 16 KiB. */
   header_limit_bytes: z.int().min(1).max(limits.httpHeaderBytes).default(limits.httpHeaderBytes),

@@ -7,37 +7,14 @@
  */
 import type { Clock } from '../../src/clock/clock.ts'
 import type { Log } from '../../src/log/log.ts'
+import { type ErrorCode, errorCatalogue } from '../../src/protocol/errors.ts'
 import type { ErrorBody } from '../../src/protocol/frames.ts'
 import type { Heads } from './cors.ts'
 
-/** Every code of the http worker's own, with its status. Errors of functions keep their code and get 500. */
-export const failureStatus = {
-  /** The request cannot be understood in one way only, or not at all. */
-  BAD_REQUEST: 400,
-  /** A percent escape in a path parameter is broken. */
-  INVALID_PATH: 400,
-  /** The body ended before it was complete. */
-  INCOMPLETE_BODY: 400,
-  /** The JSON body is nested too deeply. */
-  JSON_TOO_DEEP: 400,
-  NOT_FOUND: 404,
-  METHOD_NOT_ALLOWED: 405,
-  /** The body did not arrive in time. */
-  REQUEST_TIMEOUT: 408,
-  PAYLOAD_TOO_LARGE: 413,
-  URI_TOO_LONG: 414,
-  CONDITION_NOT_MET: 422,
-  HEADERS_TOO_LARGE: 431,
-  INTERNAL_ERROR: 500,
-  /** The function asked for a status that HTTP servers cannot send. */
-  INVALID_STATUS: 500,
-  /** Too many requests are in work. */
-  OVERLOADED: 503,
-  /** The function did not answer in time. */
-  TIMEOUT: 504,
-} as const
-
-export type FailureCode = keyof typeof failureStatus
+/** Every code of the http worker's own. Errors of functions keep their code and get 500. */
+export type FailureCode = {
+  [Code in ErrorCode]: (typeof errorCatalogue)[Code] extends { readonly status: number } ? Code : never
+}[ErrorCode]
 
 /** After these the connection is closed: what follows on it may be the rest of a body, or something smuggled in. */
 const CLOSING: ReadonlySet<FailureCode> = new Set([
@@ -64,13 +41,6 @@ export interface Failures {
   refuse(heads: Heads, code: FailureCode, message: string, about?: FailedRoute, allow?: string): Response
   /** The condition or the function failed with an error of its own: 500. */
   failed(heads: Heads, error: ErrorBody, about: FailedRoute): Response
-}
-
-const CODES_OF_TIMEOUT = new Set(['invocation_timeout', 'TIMEOUT'])
-
-/** True for the error of a call whose time has passed: the engine's own code, or the client's. */
-export function isTimeout(error: ErrorBody): boolean {
-  return CODES_OF_TIMEOUT.has(error.code)
 }
 
 export function createFailures(clock: Clock, log: Log): Failures {
@@ -101,7 +71,7 @@ export function createFailures(clock: Clock, log: Log): Failures {
 
   return {
     refuse(heads, code, message, about, allow) {
-      const response = write(heads, failureStatus[code], { code, message }, about)
+      const response = write(heads, errorCatalogue[code].status, { code, message }, about)
       if (CLOSING.has(code)) response.headers.set('connection', 'close')
       if (code === 'OVERLOADED') response.headers.set('retry-after', RETRY_AFTER)
       if (allow !== undefined) response.headers.set('allow', allow)

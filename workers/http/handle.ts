@@ -11,7 +11,7 @@
  *        │                                                       (later: global middleware)
  *     admit       slots.ts                503
  *        │                                                       (later: channels)
- *     body        body.ts                 400 INCOMPLETE_BODY, JSON_TOO_DEEP · 408 · 413
+ *     body        body.ts                 400 INCOMPLETE_BODY, JSON_TOO_DEEP · 408 · 413 · 503
  *        │
  *     condition   a call                  422 · 500 with its error · 504
  *        │                                                       (later: middleware of the route)
@@ -29,13 +29,14 @@ import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import { createDeadlines, type DeadlineNode } from '../../src/clock/deadlines.ts'
 import type { Log } from '../../src/log/log.ts'
+import { isTimeoutCode } from '../../src/protocol/errors.ts'
 import type { ErrorBody } from '../../src/protocol/frames.ts'
 import { JSON_NULL, type JsonText } from '../../src/protocol/jsonText.ts'
 import { createAnswer } from './answer.ts'
-import { type BodyKind, bodyKind, readBody } from './body.ts'
+import { type BodyKind, bodyKind, createBodyRoom, readBody } from './body.ts'
 import type { HttpConfig } from './config.ts'
 import { createCors, type Heads } from './cors.ts'
-import { createFailures, type FailedRoute, type FailureCode, isTimeout } from './failures.ts'
+import { createFailures, type FailedRoute, type FailureCode } from './failures.ts'
 import { type RequestHeaders, readHeaders } from './headers.ts'
 import { decodeValues, type PayloadParts, type PayloadSource, writePayload } from './payload.ts'
 import type { Match, RouteTable } from './routes.ts'
@@ -82,6 +83,8 @@ interface Exchange extends PayloadSource, DeadlineNode {
   readonly timeoutMs: number
   stage: 'waiting' | 'body' | 'condition' | 'function' | 'over'
   holdsPlace: boolean
+  /** Room its body takes up in memory. */
+  bodyBytes: number
   /** Gives up the call under way. */
   cancel: (() => void) | undefined
   /** Hears when the client goes away. */
@@ -107,6 +110,7 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
     config.waiting_request_limit,
     exchange => admitted(exchange),
   )
+  const room = createBodyRoom(config.bodies_limit_bytes)
   const deadlines = createDeadlines<Exchange>(clock, DEADLINE_RESOLUTION_MS, exchange => late(exchange))
 
   // receive, preflight, route
@@ -143,6 +147,7 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
         endsAt: clock.now() + timeoutMs,
         stage: 'waiting',
         holdsPlace: false,
+        bodyBytes: 0,
         cancel: undefined,
         watched: false,
         resolve,
@@ -213,7 +218,8 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
   async function receiveBody(exchange: Exchange, kind: BodyKind): Promise<void> {
     exchange.stage = 'body'
     deadlines.set(exchange, Math.max(1, exchange.endsAt - clock.now()))
-    const body = await readBody(exchange.request, kind, exchange.headers, bodyLimits)
+    const take = (bytes: number): boolean => exchange.stage === 'body' && room.take(exchange, bytes)
+    const body = await readBody(exchange.request, kind, exchange.headers, bodyLimits, take)
     if (exchange.stage !== 'body') return
     if (body.failure === undefined) dispatch(exchange, body.json)
     else refuse(exchange, body.failure, body.message)
@@ -243,6 +249,8 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
     exchange.stage = 'function'
     const { functionId, metadata } = exchange.match.route.target
     call(exchange, functionId, data, metadata, result => answer(exchange, result))
+    // From here on the payload is on its way to the worker, and counts there.
+    room.leave(exchange)
   }
 
   /** Calls a function of the route; its error ends the exchange. */
@@ -274,8 +282,9 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
     )
   }
 
+  /** A function may pass on the time-out of a call it made itself; that one is its error, and comes earlier. */
   function failed(exchange: Exchange, error: ErrorBody): void {
-    if (isTimeout(error)) {
+    if (isTimeoutCode(error.code) && clock.now() >= exchange.endsAt) {
       refuse(exchange, 'TIMEOUT', `No answer within ${exchange.timeoutMs} ms.`)
     } else {
       end(exchange, failures.failed(exchange.heads, error, aboutOf(exchange)))
@@ -345,6 +354,7 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
 
   function end(exchange: Exchange, response: Response): void {
     exchange.stage = 'over'
+    room.leave(exchange)
     deadlines.clear(exchange)
     release(exchange)
     exchange.resolve(response)

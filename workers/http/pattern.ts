@@ -10,6 +10,12 @@
  * leading slash may be left out; a slash at the end counts.
  */
 
+import { shortened } from '../../src/log/notices.ts'
+import { limits } from '../../src/protocol/limits.ts'
+
+/** No URL is longer, whatever the configuration allows: it stands in the header block. */
+const LONGEST = limits.httpHeaderBytes
+
 export type Segment =
   | { readonly kind: 'literal'; readonly text: string }
   | { readonly kind: 'parameter' | 'wildcard'; readonly name: string }
@@ -20,18 +26,22 @@ export type PatternResult =
 
 /** A pattern in its parts, or a sentence that says why it cannot be one. */
 export function parsePattern(pattern: string): PatternResult {
-  const refuse = (why: string): PatternResult => ({ ok: false, problem: `the path '${pattern}' ${why}` })
+  const refuse = (why: string): PatternResult => ({
+    ok: false,
+    problem: `the path '${shortened(pattern)}' ${why}`,
+  })
+  if (pattern.length > LONGEST) return refuse(`is longer than ${LONGEST} characters; no request can have it`)
   if (/[?#]/.test(pattern)) return refuse('must not contain ? or #: a route is chosen by the path alone')
   const texts = (pattern.startsWith('/') ? pattern.slice(1) : pattern).split('/')
   const segments: Segment[] = []
   const names = new Set<string>()
   for (const [index, text] of texts.entries()) {
     const segment = parseSegment(text)
-    if (segment === undefined) return refuse(`has a segment that cannot be read: '${text}'`)
+    if (segment === undefined) return refuse(`has a segment that cannot be read: '${shortened(text)}'`)
     if (segment.kind === 'literal') {
       if (segment.text === '.' || segment.text === '..') return refuse('must not contain . or .. segments')
     } else {
-      if (names.has(segment.name)) return refuse(`names '${segment.name}' twice`)
+      if (names.has(segment.name)) return refuse(`names '${shortened(segment.name)}' twice`)
       names.add(segment.name)
       if (segment.kind === 'wildcard' && index < texts.length - 1) {
         return refuse('has a wildcard that is not the last segment')

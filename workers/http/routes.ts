@@ -37,7 +37,7 @@ export interface Match<Target> {
 export interface RouteTable<Target> {
   /** The route that stands in the way of `route`: same method and structure, other parameter names. */
   conflictWith(route: Route<Target>): Route<Target> | undefined
-  /** Adds a route that has no conflict; one with the same method and path is replaced and returned. */
+  /** Adds a route that has no conflict; one with the same method and path waits below it and is returned. */
   add(route: Route<Target>): Route<Target> | undefined
   /** Removes the routes that this trigger still owns. */
   removeTrigger(triggerId: string): void
@@ -99,6 +99,9 @@ function stepInto<Target>(node: Node<Target>, segment: Segment): Node<Target> | 
 export function createRouteTable<Target>(): RouteTable<Target> {
   const trees = new Map<string, Node<Target>>(SERVED_METHODS.map(method => [method, createNode<Target>()]))
   const byTrigger = new Map<string, Route<Target>[]>()
+  /** A route that another one replaced waits below it and serves again when that one goes: below ⇄ above. */
+  const below = new Map<Route<Target>, Route<Target>>()
+  const above = new Map<Route<Target>, Route<Target>>()
   let count = 0
 
   function nodeBeforeLast(root: Node<Target>, segments: readonly Segment[]): Node<Target> | undefined {
@@ -166,7 +169,35 @@ export function createRouteTable<Target>(): RouteTable<Target> {
     const rest = (byTrigger.get(route.triggerId) ?? []).filter(each => each !== route)
     if (rest.length === 0) byTrigger.delete(route.triggerId)
     else byTrigger.set(route.triggerId, rest)
-    count--
+  }
+
+  function putBelow(upper: Route<Target>, lower: Route<Target> | undefined): void {
+    const before = below.get(upper)
+    if (before !== undefined) above.delete(before)
+    if (lower === undefined) {
+      below.delete(upper)
+    } else {
+      below.set(upper, lower)
+      above.set(lower, upper)
+    }
+  }
+
+  /** Takes a route out, wherever it stands; what waits below a serving one serves again. */
+  function remove(route: Route<Target>): void {
+    forget(route)
+    const upper = above.get(route)
+    const lower = below.get(route)
+    putBelow(route, undefined)
+    if (upper !== undefined) {
+      putBelow(upper, lower)
+      return
+    }
+    for (const [method, rank] of placesOf(route.method)) {
+      const root = trees.get(method)!
+      displace(root, route, 0, rank)
+      if (lower !== undefined) place(root, lower, rank)
+    }
+    if (lower === undefined) count--
   }
 
   // Scratch of the match under way. A match is synchronous and never re-entered.
@@ -222,17 +253,14 @@ export function createRouteTable<Target>(): RouteTable<Target> {
       const places = placesOf(route.method)
       const [method, rank] = places[0]!
       const replaced = neighbours(trees.get(method)!, route.segments, rank)[0]
-      if (replaced !== undefined) forget(replaced)
+      if (replaced === undefined) count++
+      else putBelow(route, replaced)
       for (const [each, at] of places) place(trees.get(each)!, route, at)
       byTrigger.set(route.triggerId, [...(byTrigger.get(route.triggerId) ?? []), route])
-      count++
       return replaced
     },
     removeTrigger(triggerId) {
-      for (const route of byTrigger.get(triggerId) ?? []) {
-        for (const [method, rank] of placesOf(route.method)) displace(trees.get(method)!, route, 0, rank)
-        forget(route)
-      }
+      for (const route of byTrigger.get(triggerId) ?? []) remove(route)
     },
     match,
     methodsFor: requestPath => SERVED_METHODS.filter(method => match(method, requestPath) !== undefined),

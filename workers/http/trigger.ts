@@ -2,6 +2,7 @@
 
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { TriggerTypeDefinition } from '../../sdk/typescript/src/worker.ts'
+import { shortened } from '../../src/log/notices.ts'
 import { fromJsonText, type JsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { parsePattern, type Segment } from './pattern.ts'
@@ -30,6 +31,9 @@ const KNOWN_KEYS: readonly string[] = [
   'condition',
 ]
 
+/** Sentences of one kind about one trigger. */
+const TOLD = 5
+
 type Config = Readonly<Record<string, unknown>>
 
 function refuse(why: string): never {
@@ -57,12 +61,19 @@ export function parseHttpTrigger(text: JsonText): HttpTrigger {
     conditionFunctionId: optionalString(fields, 'condition_function_id'),
     timeoutMs: readTimeout(fields.timeout_ms),
     warnings: [
-      ...unserved.map(method => `method '${method}' is not served; served are ${SERVED_METHODS.join(', ')}`),
-      ...Object.keys(fields)
-        .filter(key => !KNOWN_KEYS.includes(key))
-        .map(key => `unknown key '${key}' in the config was ignored`),
+      ...aFewOf(unserved, name => `method ${name} is not served; served are ${SERVED_METHODS.join(', ')}`),
+      ...aFewOf(
+        Object.keys(fields).filter(key => !KNOWN_KEYS.includes(key)),
+        name => `unknown key ${name} in the config was ignored`,
+      ),
     ],
   }
+}
+
+/** One sentence each for the first names; a config may hold any number of them, of any length. */
+function aFewOf(names: readonly string[], sentence: (quoted: string) => string): string[] {
+  const told = names.slice(0, TOLD).map(name => sentence(`'${shortened(name)}'`))
+  return names.length > TOLD ? [...told, `there are ${names.length - TOLD} more like that`] : told
 }
 
 /** Whoever names one of these relies on it to keep requests out; ignoring it would let them in. */

@@ -7,8 +7,10 @@
  */
 import type { Clock } from '../../../src/clock/clock.ts'
 import { createDeadlines, type DeadlineNode } from '../../../src/clock/deadlines.ts'
+import { isTimeoutCode } from '../../../src/protocol/errors.ts'
 import type { ErrorBody, Frame, InvokeFrame, ResultFrame } from '../../../src/protocol/frames.ts'
 import { fromJsonText } from '../../../src/protocol/jsonText.ts'
+import { limits } from '../../../src/protocol/limits.ts'
 import { ConnectionLostError, InvocationError, TimeoutError } from './errors.ts'
 import type { AnswerReceiver } from './worker.ts'
 
@@ -47,16 +49,10 @@ function connectionLost(message: string): ErrorBody {
 const LOST = connectionLost('the connection to the engine was lost before the answer came')
 const CLOSED = connectionLost('the connection to the engine is closed; the call was not sent')
 
-/** Frames kept while there is no connection. */
-const UNSENT_KEPT = 10_000
-
 const TIMEOUT_RESOLUTION_MS = 20
 
-/** The engine's own code for a passed deadline, and the client's. */
-const TIMED_OUT = new Set(['invocation_timeout', 'TIMEOUT'])
-
 function errorOf(error: ErrorBody, functionId: string, timeoutMs: number): InvocationError {
-  if (TIMED_OUT.has(error.code)) return new TimeoutError(functionId, timeoutMs)
+  if (isTimeoutCode(error.code)) return new TimeoutError(functionId, timeoutMs)
   if (error.code === LOST.code) return new ConnectionLostError(functionId, error.message)
   return InvocationError.from(error, functionId)
 }
@@ -90,7 +86,7 @@ export function createCallTable(
     if (open) send(frame)
     else {
       unsent.add(frame)
-      if (unsent.size > UNSENT_KEPT) dropOldest()
+      if (unsent.size > limits.unsentCalls) dropOldest()
     }
   }
 
@@ -102,7 +98,7 @@ export function createCallTable(
     const [dropped] = unsent
     unsent.delete(dropped!)
     const call = callOf(dropped!)
-    if (call) fail(call, connectionLost(`more than ${UNSENT_KEPT} calls wait for a connection`))
+    if (call) fail(call, connectionLost(`more than ${limits.unsentCalls} calls wait for a connection`))
   }
 
   const table: CallTable = {

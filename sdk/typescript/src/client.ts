@@ -42,6 +42,8 @@ export interface ClientOptions {
 
 const DEFAULT_TIMEOUT_MS = 30_000
 
+const CLOSED = 'the connection to the engine is closed'
+
 /** Ids of the engine live in `default`, whatever the namespace of the caller. */
 function namespaceOf(
   functionId: string,
@@ -66,7 +68,7 @@ export function createClient(options: ClientOptions): WorkerClient {
   /** Who this client was on the connection before; proves on the next one that it is the same worker. */
   let previous: { workerId: string; reattachToken: string | undefined } | undefined
   let fatal: Error | undefined
-  let readyWaiters: { resolve: () => void; reject: (error: Error) => void }[] = []
+  let readyWaiters: PromiseWithResolvers<void>[] = []
 
   function sendIfOpen(frame: Frame): void {
     if (open) transport.send(frame)
@@ -142,9 +144,13 @@ export function createClient(options: ClientOptions): WorkerClient {
 
   function becomeReady(): void {
     state = 'connected'
+    for (const { resolve } of takeReadyWaiters()) resolve()
+  }
+
+  function takeReadyWaiters(): PromiseWithResolvers<void>[] {
     const waiters = readyWaiters
     readyWaiters = []
-    for (const waiter of waiters) waiter.resolve()
+    return waiters
   }
 
   function rejected(frame: RegistrationRejectedFrame): void {
@@ -160,9 +166,7 @@ export function createClient(options: ClientOptions): WorkerClient {
     open = false
     transport.close()
     calls.failAll()
-    const waiters = readyWaiters
-    readyWaiters = []
-    for (const waiter of waiters) waiter.reject(error)
+    for (const { reject } of takeReadyWaiters()) reject(error)
   }
 
   function closed(final: boolean, error?: Error): void {
@@ -172,11 +176,8 @@ export function createClient(options: ClientOptions): WorkerClient {
     state = final ? 'disconnected' : 'reconnecting'
     calls.closed(final)
     if (!final) return
-    const waiters = readyWaiters
-    readyWaiters = []
-    const reason = error ?? new Error('the connection to the engine is closed')
     fatal = error
-    for (const waiter of waiters) waiter.reject(reason)
+    for (const { reject } of takeReadyWaiters()) reject(error ?? new Error(CLOSED))
   }
 
   function call(request: TextCall, answer: AnswerReceiver): () => void {
@@ -229,7 +230,7 @@ export function createClient(options: ClientOptions): WorkerClient {
       })
       return isOnItsWay
         ? Promise.resolve(null as Output)
-        : Promise.reject(new ConnectionLostError(functionId, 'the connection to the engine is closed'))
+        : Promise.reject(new ConnectionLostError(functionId, CLOSED))
     }
     if (action?.type === 'enqueue') {
       frame.action = 'enqueue'
@@ -274,11 +275,11 @@ export function createClient(options: ClientOptions): WorkerClient {
     ready() {
       if (state === 'connected') return Promise.resolve()
       if (state === 'failed' || state === 'disconnected') {
-        return Promise.reject(fatal ?? new Error('the connection to the engine is closed'))
+        return Promise.reject(fatal ?? new Error(CLOSED))
       }
-      const { promise, resolve, reject } = Promise.withResolvers<void>()
-      readyWaiters.push({ resolve, reject })
-      return promise
+      const waiter = Promise.withResolvers<void>()
+      readyWaiters.push(waiter)
+      return waiter.promise
     },
     async shutdown() {
       if (state === 'disconnected' || state === 'failed') return

@@ -88,3 +88,24 @@ export class HandlerError extends Error {
     this.code = code
   }
 }
+
+/** Thrown to say something to the caller, with a code; anything else that a handler throws is a bug in it. */
+export function isMeant(thrown: unknown): thrown is HandlerError | InvocationError {
+  return thrown instanceof HandlerError || thrown instanceof InvocationError
+}
+
+/** What user code threw, as it goes over the wire; `code` is for what brings none. */
+export function errorBodyOf(thrown: unknown, code: string): ErrorBody {
+  if (thrown instanceof HandlerError) return { code: thrown.code, message: thrown.message }
+  if (thrown instanceof InvocationError) return { code: thrown.code, message: thrown.detail }
+  return { code, message: thrown instanceof Error ? thrown.message : textOf(thrown) }
+}
+
+/** Anything can be thrown, also what cannot be made a string of; whoever waits is answered all the same. */
+export function textOf(thrown: unknown): string {
+  try {
+    return String(thrown)
+  } catch {
+    return 'a value was thrown that cannot be shown'
+  }
+}

@@ -1,7 +1,8 @@
 /** Runs a handler for a call and sends the answer. */
 import type { Frame, InvokeFrame } from '../../../src/protocol/frames.ts'
 import { fromJsonText, type JsonText, toJsonText } from '../../../src/protocol/jsonText.ts'
-import { HandlerError, InvocationError } from './errors.ts'
+import { errorBodyOf, isMeant } from './errors.ts'
+import { isThenable } from './thenable.ts'
 import { type CallContext, type Handler, RawJson } from './worker.ts'
 
 function contextOf(frame: InvokeFrame): CallContext {
@@ -13,24 +14,11 @@ function contextOf(frame: InvokeFrame): CallContext {
   }
 }
 
-/** What a thrown value says to the caller. */
-export function errorBodyOf(thrown: unknown): JsonText {
-  if (thrown instanceof HandlerError) return toJsonText({ code: thrown.code, message: thrown.message })
-  if (thrown instanceof InvocationError) return toJsonText({ code: thrown.code, message: thrown.detail })
-  return toJsonText({
-    code: 'invocation_failed',
-    message: thrown instanceof Error ? thrown.message : describe(thrown),
-    stacktrace: thrown instanceof Error ? thrown.stack : undefined,
-  })
-}
-
-/** Anything can be thrown, also what cannot be made a string of; the caller is answered all the same. */
-function describe(thrown: unknown): string {
-  try {
-    return String(thrown)
-  } catch {
-    return 'the handler threw a value that cannot be shown'
-  }
+/** A stack trace goes along unless the error was meant: then it is no bug. */
+function errorText(thrown: unknown): JsonText {
+  const body = errorBodyOf(thrown, 'invocation_failed')
+  const isBug = thrown instanceof Error && !isMeant(thrown)
+  return toJsonText(isBug ? { ...body, stacktrace: thrown.stack } : body)
 }
 
 function resultText(value: unknown): JsonText | undefined {
@@ -70,16 +58,12 @@ export function runHandler(
         try {
           finish(undefined, resultText(value))
         } catch (error) {
-          finish(errorBodyOf(error), undefined)
+          finish(errorText(error), undefined)
         }
       },
-      error => finish(errorBodyOf(error), undefined),
+      error => finish(errorText(error), undefined),
     )
   } catch (error) {
-    finish(errorBodyOf(error), undefined)
+    finish(errorText(error), undefined)
   }
-}
-
-function isThenable(value: unknown): value is Promise<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as Promise<unknown>).then === 'function'
 }

@@ -50,7 +50,7 @@ export interface InitOptions {
   reconnect?: boolean
   /** Time the connection may take to open; default 10,000. */
   connectTimeoutMs?: number
-  /** Told of refused registrations and other faults nobody waits for; default: nothing. */
+  /** Told of refused registrations and other faults nobody waits for; default: one line on the console. */
   onWarning?: (error: Error) => void
 }
 
@@ -67,6 +67,12 @@ function runtimeName(): string {
 function defaultName(): string {
   if (typeof process === 'undefined') return `browser:${crypto.randomUUID().slice(0, 8)}`
   return `${environment.HOSTNAME ?? 'localhost'}:${process.pid}`
+}
+
+/** A worker that is refused must not vanish without a word. */
+function warnOnConsole(error: Error): void {
+  // biome-ignore lint/suspicious/noConsole: a program that names no receiver has no other place to look at.
+  console.warn(`iii: ${error.message}`)
 }
 
 /** Connects to an engine in the background and returns at once. */
@@ -96,6 +102,6 @@ export function registerWorker(address?: string, options: InitOptions = {}): Wor
     }),
     ...(namespace === undefined ? {} : { namespace }),
     ...(options.invocationTimeoutMs === undefined ? {} : { defaultTimeoutMs: options.invocationTimeoutMs }),
-    ...(options.onWarning === undefined ? {} : { onWarning: options.onWarning }),
+    onWarning: options.onWarning ?? warnOnConsole,
   })
 }

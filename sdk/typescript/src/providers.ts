@@ -5,16 +5,10 @@ import type {
   RegisterTriggerFrame,
   UnregisterTriggerFrame,
 } from '../../../src/protocol/frames.ts'
-import { HandlerError, InvocationError } from './errors.ts'
+import { errorBodyOf, textOf } from './errors.ts'
 import type { Registrations } from './registrations.ts'
+import { isThenable } from './thenable.ts'
 import type { Binding } from './worker.ts'
-
-function refusalOf(thrown: unknown): ErrorBody {
-  if (thrown instanceof HandlerError) return { code: thrown.code, message: thrown.message }
-  if (thrown instanceof InvocationError) return { code: thrown.code, message: thrown.detail }
-  const message = thrown instanceof Error ? thrown.message : String(thrown)
-  return { code: 'trigger_registration_failed', message }
-}
 
 export function bindTrigger(
   registrations: Registrations,
@@ -40,11 +34,11 @@ export function bindTrigger(
   registrations.bound.set(id, binding)
   const refuse = (error: unknown): void => {
     if (registrations.bound.get(id) === binding) registrations.bound.delete(id)
-    answer(refusalOf(error))
+    answer(errorBodyOf(error, 'trigger_registration_failed'))
   }
   try {
     const done = provider.bind(binding)
-    if (done instanceof Promise) done.then(() => answer(undefined), refuse)
+    if (isThenable(done)) done.then(() => answer(undefined), refuse)
     else answer(undefined)
   } catch (error) {
     refuse(error)
@@ -60,10 +54,10 @@ export function unbindTrigger(
   if (binding === undefined) return
   registrations.bound.delete(frame.id)
   const failed = (error: unknown): void =>
-    warn(error instanceof Error ? error : new Error(`unbind of trigger ${frame.id} failed: ${error}`))
+    warn(error instanceof Error ? error : new Error(`unbind of trigger ${frame.id} failed: ${textOf(error)}`))
   try {
     const done = registrations.providerOf(binding.trigger_type)?.unbind(binding)
-    if (done instanceof Promise) done.catch(failed)
+    if (isThenable(done)) done.then(undefined, failed)
   } catch (error) {
     failed(error)
   }

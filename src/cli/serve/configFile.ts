@@ -1,6 +1,7 @@
 /** Finds the configuration of this run: the named file, the project's file, or none. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { limits } from '../../protocol/limits.ts'
 import { CommandError, messageOf } from '../commandError.ts'
 import { exitCodes } from '../exitCodes.ts'
 import type { Terminal } from '../terminal.ts'
@@ -67,13 +68,31 @@ function writeStarter(path: string): void {
   }
 }
 
+/** At most one byte more than a configuration may have; pipes and devices may have no end. */
+function readStart(path: string): Buffer {
+  const file = openSync(path, 'r')
+  try {
+    const bytes = Buffer.alloc(limits.configFileBytes + 1)
+    let length = 0
+    for (;;) {
+      const count = readSync(file, bytes, length, bytes.length - length, null)
+      length += count
+      if (count === 0 || length === bytes.length) return bytes.subarray(0, length)
+    }
+  } finally {
+    closeSync(file)
+  }
+}
+
 export function readConfigFile(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    const bytes = readStart(path)
+    if (bytes.length <= limits.configFileBytes) return bytes.toString('utf8')
+    throw new Error(`it is larger than ${limits.configFileBytes} bytes`)
   } catch (error) {
     throw new CommandError(`cannot read ${path}`, {
       causes: [messageOf(error)],
-      fix: 'check that it is a file and that you may read it',
+      fix: 'check that it is a configuration file and that you may read it',
     })
   }
 }

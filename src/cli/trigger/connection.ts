@@ -44,7 +44,13 @@ export async function withClient(
 ): Promise<Outcome> {
   for (const workerName of [WORKER_NAME, `${WORKER_NAME}:${process.pid}`]) {
     const { connectMs } = dialler
-    const client = dialler.connect(address, { workerName, reconnect: false, connectTimeoutMs: connectMs })
+    const client = dialler.connect(address, {
+      workerName,
+      reconnect: false,
+      connectTimeoutMs: connectMs,
+      // Every fault of this connection ends in an error of the command, which is printed.
+      onWarning: () => {},
+    })
     const stopped = Promise.withResolvers<Outcome>()
     const listenNoMore = terminal.onStopSignal(signal =>
       stopped.resolve({ kind: 'interrupted', exitCode: exitCodeOf(signal) }),

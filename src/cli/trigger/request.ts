@@ -1,4 +1,5 @@
 /** From the words of `iii trigger …` to the call they mean. Pure. */
+import { urlHost } from '../../net/loopback.ts'
 import { asJsonText, JSON_EMPTY_OBJECT, type JsonText, toJsonText } from '../../protocol/jsonText.ts'
 import { usageError } from '../commandError.ts'
 import { isPlainObject, parseExact } from '../exactJson.ts'
@@ -118,8 +119,7 @@ function parseValue(text: string): unknown {
 export function engineAddress({ address, port }: TriggerFlags, url: string | undefined): string {
   if (address === undefined && port === undefined && url) return url
   if (address !== undefined && /^wss?:\/\//.test(address)) return withPort(address, port)
-  const host = address ?? 'localhost'
-  return `ws://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port ?? 49_134}`
+  return `ws://${urlHost(address ?? 'localhost')}:${port ?? 49_134}`
 }
 
 function withPort(address: string, port: number | undefined): string {

@@ -8,6 +8,7 @@ import { resolve } from 'node:path'
 import type { CallAction } from '../../../sdk/typescript/src/worker.ts'
 import { cleanJson } from '../../log/clean.ts'
 import { redactText } from '../../log/redact.ts'
+import { isTimeoutCode } from '../../protocol/errors.ts'
 import type { ErrorBody } from '../../protocol/frames.ts'
 import { CommandError, messageOf, usageError } from '../commandError.ts'
 import { parseExact, prettyJson } from '../exactJson.ts'
@@ -101,14 +102,12 @@ async function report(outcome: Outcome, call: Call, address: string, terminal: T
   }
 }
 
-const TIMEOUT_CODES = new Set(['TIMEOUT', 'invocation_timeout'])
-
 /** A function may pass on the time-out of a call it made itself; that one is its error, and comes earlier. */
 function isOwnTimeout(
   { error, afterMs }: { error: ErrorBody; afterMs: number },
   { timeoutMs }: Call,
 ): boolean {
-  return TIMEOUT_CODES.has(error.code) && afterMs >= timeoutMs
+  return isTimeoutCode(error.code) && afterMs >= timeoutMs
 }
 
 function timedOut({ functionId, timeoutMs }: Call): string {

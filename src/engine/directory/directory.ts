@@ -2,12 +2,14 @@
  * The directory: which workers are there, who answers which function, who provides which trigger type, what is
  * bound to what. A pure state machine: a command comes in, changes come out, nothing else happens.
  */
+
+import { isMilestone, SHOWN_TEXT, shortened } from '../../log/notices.ts'
 import type { ErrorBody } from '../../protocol/frames.ts'
 import { limits as defaultLimits, type Limits } from '../../protocol/limits.ts'
-import { SHOWN_TEXT, shortened } from '../notices.ts'
 import { append, type Change, note } from './changes.ts'
 import {
   claimFunction,
+  claimOf,
   createFunctionTable,
   type FunctionTable,
   findFunction,
@@ -21,12 +23,14 @@ import {
   keyIn,
   type Lost,
   type TriggerTypeDefinition,
+  textSize,
   type WorkerRecord,
 } from './records.ts'
 import {
   addBinding,
   createTriggerTable,
   findType,
+  layerOf,
   providerAnswered,
   registerType,
   removeBinding,
@@ -40,7 +44,10 @@ export interface Joining {
   ipAddress: string | undefined
 }
 
-export type NewBinding = Omit<BindingRecord, 'provider' | 'providerId' | 'refusedBy' | 'parkedReason'>
+export type NewBinding = Omit<
+  BindingRecord,
+  'size' | 'provider' | 'providerId' | 'refusedBy' | 'parkedReason'
+>
 
 export interface Directory {
   readonly workers: ReadonlyMap<string, WorkerRecord>
@@ -79,9 +86,6 @@ export function isLegacyVersion(version: string | undefined): boolean {
 /** Commands of the command line come and go under one name, several at a time; they hold no lease. */
 const COMMAND_LINE_NAME = 'iii-cli:'
 
-/** Lost workers remembered at most; the oldest are forgotten first. */
-const LOST_KEPT = 10_000
-
 export function createDirectory(now: () => number, limits: Limits = defaultLimits): Directory {
   const workers = new Map<string, WorkerRecord>()
   const functions = createFunctionTable()
@@ -95,8 +99,11 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     const reason = shortened(fullReason, SHOWN_TEXT)
     worker.refusals.push({ what, id, reason, atMs: Math.floor(now()) })
     if (worker.refusals.length > limits.refusalsKept) worker.refusals.shift()
-    const name = worker.announcement?.name
-    return [note('warn', `${what} refused: ${reason}`, { id, worker_id: worker.id, worker_name: name })]
+    const count = ++worker.refusedCount
+    // As many lines as are kept; who goes on after that is not worth one for each.
+    if (count > limits.refusalsKept && !isMilestone(count)) return []
+    const fields = { id, worker_id: worker.id, worker_name: worker.announcement?.name, count }
+    return [note('warn', `${what} refused: ${reason}`, fields)]
   }
 
   /** What is wrong with the names of a registration, if something is. An absent name is in order. */
@@ -116,6 +123,18 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
   }
 
   const FULL = `the connection has ${limits.registrationsPerConnection} registrations already`
+  const TOO_MANY_BYTES = `its connection would have more than ${limits.registrationBytes} characters of registrations`
+
+  /** Why a connection can hold no further registration, if it cannot. `replaced`: size of what it takes the place of. */
+  function boundOf(
+    worker: WorkerRecord,
+    registration: object,
+    replaced: number | undefined,
+  ): string | undefined {
+    if (replaced === undefined && isFull(worker)) return FULL
+    const size = worker.registeredBytes - (replaced ?? 0) + textSize(registration)
+    return !worker.builtIn && size > limits.registrationBytes ? TOO_MANY_BYTES : undefined
+  }
 
   /** Why a binding cannot be kept. Ownerless bindings have one bound together. */
   function objectionTo(binding: NewBinding, owner: WorkerRecord | undefined): string | undefined {
@@ -132,11 +151,14 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     if (owner === undefined) {
       const isReplaced = known !== undefined && triggers.ownerless.has(known)
       const isFullOfThem = triggers.ownerless.size >= limits.registrationsPerConnection
-      return isFullOfThem && !isReplaced
-        ? `there are ${limits.registrationsPerConnection} ownerless triggers already`
+      if (isFullOfThem && !isReplaced)
+        return `there are ${limits.registrationsPerConnection} ownerless triggers already`
+      const bytes = triggers.ownerlessBytes - (isReplaced ? known.size : 0) + textSize(binding)
+      return bytes > limits.registrationBytes
+        ? `there would be more than ${limits.registrationBytes} characters of ownerless triggers`
         : undefined
     }
-    return isFull(owner) && (known === undefined || !owner.bindings.has(known)) ? FULL : undefined
+    return boundOf(owner, binding, known !== undefined && owner.bindings.has(known) ? known.size : undefined)
   }
 
   /** Uses up a lost worker's right to a name or an id; false when there is none (any more). */
@@ -183,7 +205,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
 
   function remember(worker: WorkerRecord, token: string): void {
     for (const [id, entry] of lost) {
-      if (entry.untilMs > now() && lost.size < LOST_KEPT) break
+      if (entry.untilMs > now() && lost.size < limits.lostWorkersKept) break
       lost.delete(id)
     }
     const functionKeys = new Set<string>()
@@ -221,7 +243,9 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         functions: new Set(),
         triggerTypes: new Set(),
         bindings: new Set(),
+        registeredBytes: 0,
         refusals: [],
+        refusedCount: 0,
         reclaims: undefined,
         displaced: false,
       })
@@ -286,8 +310,8 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         ]
       }
       const known = findFunction(functions, namespace, id)
-      const isNew = known === undefined || !worker.functions.has(known)
-      const reason = faultIn({ id }) ?? (isNew && isFull(worker) ? FULL : undefined)
+      const replaced = known && claimOf(known, workerId)?.size
+      const reason = faultIn({ id }) ?? boundOf(worker, definition, replaced)
       if (reason !== undefined) return refuse(worker, 'function', id, reason)
       const reclaims = takesBack(worker, 'function', namespace, id)
       const changes = claimFunction(functions, workers, worker, definition, reclaims)
@@ -316,8 +340,8 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       if (worker === undefined) return []
       const { id, namespace } = definition
       const known = findType(triggers, namespace, id)
-      const isNew = known === undefined || !worker.triggerTypes.has(known)
-      const reason = faultIn({ id, namespace }) ?? (isNew && isFull(worker) ? FULL : undefined)
+      const replaced = known && layerOf(known, workerId)?.size
+      const reason = faultIn({ id, namespace }) ?? boundOf(worker, definition, replaced)
       if (reason !== undefined) return refuse(worker, 'trigger type', id, reason)
       return registerType(triggers, worker, definition)
     },
@@ -344,6 +368,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         providerId: undefined,
         refusedBy: undefined,
         parkedReason: undefined,
+        size: textSize(binding),
       }
       return addBinding(triggers, workers, { ...binding, ...unbound })
     },

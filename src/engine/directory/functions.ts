@@ -12,6 +12,7 @@ import {
   type FunctionDefinition,
   type FunctionLayer,
   type FunctionRecord,
+  textSize,
   type WorkerRecord,
 } from './records.ts'
 
@@ -80,6 +81,13 @@ function rejected(record: FunctionRecord, workerId: string, ownerId: string): Ch
   return { change: 'functionRejected', workerId, namespace: record.namespace, functionId: record.id, ownerId }
 }
 
+/** What a worker claims of a function, answering it or waiting to. */
+export function claimOf(record: FunctionRecord, workerId: string): FunctionLayer | undefined {
+  const { builtIn, owner, waiting } = record
+  if (builtIn?.workerId === workerId) return builtIn
+  return owner?.workerId === workerId ? owner : waiting.find(layer => layer.workerId === workerId)
+}
+
 /** Registers a function for a worker, or refuses it. `reclaims`: it was this worker's and it may have it back. */
 export function claimFunction(
   table: FunctionTable,
@@ -88,8 +96,9 @@ export function claimFunction(
   definition: FunctionDefinition,
   reclaims: boolean,
 ): Change[] {
-  const layer: FunctionLayer = { workerId: worker.id, definition }
+  const layer: FunctionLayer = { workerId: worker.id, definition, size: textSize(definition) }
   const record = recordFor(table, definition.namespace, definition.id)
+  worker.registeredBytes += layer.size - (claimOf(record, worker.id)?.size ?? 0)
   if (worker.builtIn) {
     record.builtIn = layer
     worker.functions.add(record)
@@ -123,6 +132,7 @@ export function releaseFunction(
   record: FunctionRecord,
 ): Change[] {
   worker.functions.delete(record)
+  worker.registeredBytes -= claimOf(record, worker.id)?.size ?? 0
   if (record.builtIn?.workerId === worker.id) {
     record.builtIn = undefined
     removeIfEmpty(table, record)

@@ -40,7 +40,12 @@ export interface WorkerRecord {
   readonly functions: Set<FunctionRecord>
   readonly triggerTypes: Set<TriggerTypeRecord>
   readonly bindings: Set<BindingRecord>
+  /** Size of the texts of all these registrations, see `textSize`. */
+  registeredBytes: number
+  /** The newest ones. */
   readonly refusals: Refusal[]
+  /** All of them. */
+  refusedCount: number
   /** What was this worker's before it lost its connection, as far as it has not taken it back. */
   reclaims: Lost | undefined
   /** Its name was taken back by its earlier holder: it leaves, and leaves no right to return behind. */
@@ -73,6 +78,7 @@ export interface FunctionDefinition {
 export interface FunctionLayer {
   readonly workerId: string
   readonly definition: FunctionDefinition
+  readonly size: number
 }
 
 /**
@@ -102,6 +108,7 @@ export interface TriggerTypeLayer {
   readonly workerId: string
   readonly builtIn: boolean
   readonly definition: TriggerTypeDefinition
+  readonly size: number
 }
 
 /** The last layer provides the type; the ones below come back when it goes. */
@@ -131,11 +138,20 @@ export interface BindingRecord {
   readonly homeNamespace: string
   /** Connection that asked for it; `undefined`: ownerless, survives its caller. */
   readonly ownerId: string | undefined
+  /** Of its fixed texts, see `textSize`. */
+  readonly size: number
   provider: TriggerTypeRecord | undefined
   providerId: string | undefined
   /** The provider that refused it; not asked again before it registers the type anew. */
   refusedBy: string | undefined
   parkedReason: string | undefined
+}
+
+/** Characters of all texts in a definition or a binding: what it costs to keep, approximately. */
+export function textSize(registration: object): number {
+  let size = 0
+  for (const value of Object.values(registration)) if (typeof value === 'string') size += value.length
+  return size
 }
 
 /** One key for what lives in a namespace: functions, trigger types, worker names. */

@@ -4,8 +4,9 @@
  * Bindings are intents: they stay when their provider goes and are bound again when one comes. All of that is one
  * function, `settle`: look at every binding of a type id, find who provides the type for it now, and make it so.
  */
+
+import { shortened } from '../../log/notices.ts'
 import type { ErrorBody } from '../../protocol/frames.ts'
-import { shortened } from '../notices.ts'
 import { append, type Change, note } from './changes.ts'
 import {
   type BindingRecord,
@@ -13,7 +14,9 @@ import {
   keyIn,
   providing,
   type TriggerTypeDefinition,
+  type TriggerTypeLayer,
   type TriggerTypeRecord,
+  textSize,
   type WorkerRecord,
 } from './records.ts'
 
@@ -23,10 +26,18 @@ export interface TriggerTable {
   /** Bindings by each type they would take, bound to it or not: the ones a change of its provider concerns. */
   readonly candidates: Map<string, Set<BindingRecord>>
   readonly ownerless: Set<BindingRecord>
+  /** Size of the texts of ownerless bindings. */
+  ownerlessBytes: number
 }
 
 export function createTriggerTable(): TriggerTable {
-  return { types: new Map(), bindings: new Map(), candidates: new Map(), ownerless: new Set() }
+  return {
+    types: new Map(),
+    bindings: new Map(),
+    candidates: new Map(),
+    ownerless: new Set(),
+    ownerlessBytes: 0,
+  }
 }
 
 /** The built-in worker that usually provides a type, for the log line of a parked binding. */
@@ -157,6 +168,11 @@ function settle(
   return changes
 }
 
+/** A worker's own layer of a type, whether it provides it now or lies below. */
+export function layerOf(record: TriggerTypeRecord, workerId: string): TriggerTypeLayer | undefined {
+  return record.layers.find(layer => layer.workerId === workerId)
+}
+
 export function registerType(
   table: TriggerTable,
   worker: WorkerRecord,
@@ -172,7 +188,8 @@ export function registerType(
     record = { id: definition.id, namespace: definition.namespace, layers: [] }
     types.set(definition.id, record)
   }
-  const layer = { workerId: worker.id, builtIn: worker.builtIn, definition }
+  const layer = { workerId: worker.id, builtIn: worker.builtIn, definition, size: textSize(definition) }
+  worker.registeredBytes += layer.size - (layerOf(record, worker.id)?.size ?? 0)
   const others = record.layers.filter(other => other.workerId !== worker.id)
   record.layers = worker.builtIn ? [layer, ...others] : [...others, layer]
   worker.triggerTypes.add(record)
@@ -187,6 +204,7 @@ export function unregisterType(
   gone: boolean,
 ): Change[] {
   worker.triggerTypes.delete(record)
+  worker.registeredBytes -= layerOf(record, worker.id)?.size ?? 0
   record.layers = record.layers.filter(layer => layer.workerId !== worker.id)
   if (record.layers.length === 0) {
     const types = table.types.get(record.namespace)
@@ -222,6 +240,7 @@ export function addBinding(
     else others.add(binding)
   }
   bindingsOfOwner(table, workers, binding)?.add(binding)
+  addSize(table, workers, binding, binding.size)
   const settled = settleBinding(table, binding, undefined, undefined)
   append(changes, binding.providerId === undefined ? parkForWant(binding) : settled)
   return changes
@@ -233,6 +252,17 @@ function bindingsOfOwner(
   { ownerId }: BindingRecord,
 ): Set<BindingRecord> | undefined {
   return ownerId === undefined ? table.ownerless : workers.get(ownerId)?.bindings
+}
+
+function addSize(
+  table: TriggerTable,
+  workers: ReadonlyMap<string, WorkerRecord>,
+  { ownerId }: BindingRecord,
+  size: number,
+): void {
+  const owner = ownerId === undefined ? undefined : workers.get(ownerId)
+  if (owner !== undefined) owner.registeredBytes += size
+  else if (ownerId === undefined) table.ownerlessBytes += size
 }
 
 function forget(
@@ -248,6 +278,7 @@ function forget(
     if (others?.size === 0) table.candidates.delete(key)
   }
   bindingsOfOwner(table, workers, binding)?.delete(binding)
+  addSize(table, workers, binding, -binding.size)
 }
 
 export function removeBinding(

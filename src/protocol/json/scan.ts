@@ -257,10 +257,6 @@ export function sendableFault(
   return sawLoneSurrogate || sawNumberOutOfRange ? 'not_sendable' : undefined
 }
 
-export function isSendableJson(text: string): boolean {
-  return sendableFault(text) === undefined
-}
-
 /** The outcome of scanning one text for one table of member names. Overwritten by the next scan. */
 export interface ObjectScanner {
   /** Scans `text`; on success the members can be asked for. */

@@ -1,5 +1,11 @@
 /** The triggers on registry change (`workers/engine-functions.md` 5 and must be better 2). */
 import { describe, expect, test } from 'bun:test'
+import type { WorkerClient } from '../../../sdk/typescript/src/worker.ts'
+import type { Clock } from '../../../src/clock/clock.ts'
+import { toJsonText } from '../../../src/protocol/jsonText.ts'
+import { watchAvailability } from '../../../workers/engine-functions/availability.ts'
+import type { Catalogue, CatalogueEvent, FunctionRow } from '../../../workers/engine-functions/catalogue.ts'
+import { createRecordingLog, createVirtualClock } from '../../support/fakes.ts'
 import {
   announce,
   type Puppet,
@@ -160,6 +166,103 @@ describe('functions-available', () => {
   })
 })
 
+describe('many watchers, each with a filter of its own', () => {
+  /** A watch over one function that comes, and a clock that goes on by a millisecond with every look at it. */
+  function watch(filters: number) {
+    const clock = createVirtualClock()
+    const log = createRecordingLog()
+    const rows: FunctionRow[] = []
+    let changed: ((event: CatalogueEvent) => void) | undefined
+    const catalogue: Partial<Catalogue> = {
+      functions: () => [...rows],
+      watch(listener) {
+        changed = listener
+        return () => {}
+      },
+    }
+    const fired: string[] = []
+    let whenFirst: (() => void) | undefined
+    const client: Partial<WorkerClient> = {
+      call({ functionId }, answered) {
+        fired.push(functionId)
+        whenFirst?.()
+        whenFirst = undefined
+        answered({ code: 'function_not_found', message: 'none' }, undefined)
+        return () => false
+      },
+    }
+    let looks = 0
+    let turns = 0
+    const ticking: Clock = {
+      now: () => clock.now() + looks++,
+      after(ms, task) {
+        turns++
+        return clock.after(ms, task)
+      },
+    }
+    const { functions } = watchAvailability(client as WorkerClient, catalogue as Catalogue, ticking, log)
+    const bindings = Array.from({ length: filters }, (_, index) => ({
+      id: `T${index}`,
+      trigger_type: FUNCTIONS,
+      function_id: `watch::${index}`,
+      config: toJsonText({ prefix: 'x::f'.slice(0, index % 5), worker: index < 5 ? undefined : `w${index}` }),
+      metadata: undefined,
+      namespace: undefined,
+    }))
+    for (const binding of bindings) functions.bind(binding)
+    function change(): void {
+      const unset = { description: undefined, requestFormat: undefined, responseFormat: undefined }
+      const row = { id: 'x::f', namespace: 'default', workerName: 'w', metadata: undefined, ...unset }
+      rows.push({ ...row, overrides: undefined, waiting: [] })
+      changed?.({ kind: 'function', namespace: 'default', id: 'x::f' })
+    }
+    return {
+      clock,
+      log,
+      fired,
+      functions,
+      bindings,
+      change,
+      turns: () => turns,
+      /** Runs while the first watcher is told. */
+      meanwhile(run: () => void) {
+        whenFirst = run
+      },
+    }
+  }
+
+  test('are told in several turns, so that calls go on meanwhile, and none is left out', () => {
+    const world = watch(50)
+    world.change()
+    world.clock.advance(COALESCE_MS)
+    expect(world.turns()).toBeGreaterThan(5)
+    expect(world.fired.toSorted()).toEqual([0, 1, 2, 3, 4].map(index => `watch::${index}`))
+  })
+
+  test('hear of what changes while the others are told, and one that has gone meanwhile is not told', () => {
+    const world = watch(50)
+    world.meanwhile(() => {
+      world.functions.unbind(world.bindings[4]!)
+      world.change()
+    })
+    world.change()
+    for (let i = 0; i < 5; i++) world.clock.advance(COALESCE_MS)
+    const both = [0, 1, 2, 3].flatMap(index => [`watch::${index}`, `watch::${index}`])
+    expect(world.fired.toSorted()).toEqual(both)
+    expect(world.clock.pending()).toBe(0)
+  })
+
+  test('that cannot be called are logged at the first failure and then rarely', () => {
+    const world = watch(1)
+    for (let i = 0; i < 100; i++) {
+      world.change()
+      world.clock.advance(COALESCE_MS)
+    }
+    expect(world.fired).toHaveLength(100)
+    expect(world.log.lines.map(({ fields }) => fields.count)).toEqual([1, 10, 100])
+  })
+})
+
 describe('workers-available', () => {
   test('tells of a worker that connects, announces itself and leaves, at once and one by one', async () => {
     const world = await createDiscovery()
@@ -185,7 +288,7 @@ describe('workers-available', () => {
     await world.settled()
     takesCalls(watching)
     let answers: boolean | undefined
-    world.engine.state.observers.add(change => {
+    world.engine.state.watchers.add(change => {
       if (change.change !== 'workerChanged') return
       answers = world.engine.state.directory.functions.inDefault.has('x::f')
     })

@@ -9,7 +9,10 @@ export function isMilestone(count: number): boolean {
 export const SHOWN_NAME = 80
 export const SHOWN_TEXT = 400
 
-/** The beginning of a text: a copy, so that the message it came in can be freed. */
+/**
+ * The beginning of a text: a copy, so that the message it came in can be freed. Never ends in half of a surrogate pair,
+ * which would make the message it is shown in unreadable for strict receivers.
+ */
 export function shortened(text: string, most: number = SHOWN_NAME): string {
-  return text.length <= most ? text : `${Array.from(text.slice(0, most)).join('')}…`
+  return text.length <= most ? text : `${Array.from(text.slice(0, most)).join('').toWellFormed()}…`
 }
