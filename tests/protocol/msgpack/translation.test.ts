@@ -2,13 +2,16 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { FieldProblem } from '../../../src/protocol/fieldProblem.ts'
-import { isSendableJson } from '../../../src/protocol/json/scan.ts'
+import { sendableFault } from '../../../src/protocol/json/scan.ts'
 import { jsonToMsgpack } from '../../../src/protocol/msgpack/fromJson.ts'
+import { CODEC_JSON } from '../../../src/protocol/msgpack/layout.ts'
 import { createOutBuffer } from '../../../src/protocol/msgpack/outBuffer.ts'
-import { msgpackToJson } from '../../../src/protocol/msgpack/toJson.ts'
+import { payloadToJson } from '../../../src/protocol/msgpack/payload.ts'
+import { msgpackToJson, PAYLOAD_DEPTH } from '../../../src/protocol/msgpack/toJson.ts'
 import { holds, repeatedly } from '../../support/fuzz.ts'
 import { exactPackr, packr, toHex, written } from './support.ts'
 
+const isSendableJson = (json: string): boolean => sendableFault(json) === undefined
 const toMsgpack = (json: string): Uint8Array => written(out => jsonToMsgpack(json, out))
 const toJson = (bytes: Uint8Array): string => msgpackToJson(bytes, 0, bytes.length)
 
@@ -97,6 +100,28 @@ describe('JSON → msgpack', () => {
       if (valid) expect([text, reason]).not.toEqual([text, 'invalid_json'])
       else expect([text, reason]).not.toEqual([text, ''])
     }, 2)
+  })
+})
+
+describe('a payload that is JSON already', () => {
+  const decoded = (json: string): string => {
+    const bytes = new TextEncoder().encode(json)
+    return payloadToJson(CODEC_JSON, bytes, 0, bytes.length)
+  }
+  const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels)
+
+  test('keeps every character', () => {
+    const json = ' {"big":9007199254740993,"one":1.0,"\\u00fc":"ü","a":[1,1],"a":2} '
+    expect(decoded(json)).toBe(json)
+  })
+
+  test('may have as many levels as fit into a message, and no more', () => {
+    expect(decoded(nested(PAYLOAD_DEPTH))).toBe(nested(PAYLOAD_DEPTH))
+    expect(() => decoded(nested(PAYLOAD_DEPTH + 1))).toThrow(expect.objectContaining({ reason: 'too_deep' }))
+  })
+
+  test.each([['1e400'], ['"\\ud800"'], ['{"a":1e400}']])('must be readable for all: %s', json => {
+    expect(() => decoded(json)).toThrow(expect.objectContaining({ reason: 'untranslatable' }))
   })
 })
 
