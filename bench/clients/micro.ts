@@ -53,7 +53,15 @@ const newEngine = () => createEngine({ clock: systemClock, log, randomId: () => 
 
 /** A link whose far side is a function, called at once: what remains is the router. */
 function directLink(far: (frame: Frame) => void): Link {
-  return { send: far, backlog: () => 0, pause: silent, resume: silent, end: silent }
+  return {
+    framing: 'json',
+    batch: undefined,
+    send: far,
+    backlog: () => 0,
+    pause: silent,
+    resume: silent,
+    end: silent,
+  }
 }
 
 /** An engine with a caller and a worker that answers at once; `answered` gets what the caller would receive. */
@@ -102,6 +110,7 @@ function routeCall(): Step {
         traceparent: undefined,
         baggage: undefined,
         timeoutMs: undefined,
+        caller: undefined,
       })
     },
     () => done,

@@ -4,12 +4,17 @@ import { shortened } from '../log/notices.ts'
 import type { InvokeFrame } from '../protocol/frames.ts'
 import { asJsonText, type JsonText, toJsonText } from '../protocol/jsonText.ts'
 import type { Limits } from '../protocol/limits.ts'
+import { jsonOf } from '../protocol/msgpack/payload.ts'
 import { reply } from './calls.ts'
 import type { Connection } from './connection.ts'
 import { type Announcement, DEFAULT_NAMESPACE } from './directory/records.ts'
 import { blankAnnouncedNamespace, longAnnouncedNamespace, undecodable } from './errors.ts'
+import { submit } from './order.ts'
 import { fixNamespace } from './registrations.ts'
 import type { EngineState } from './state.ts'
+
+/** A JSON worker that takes `cancelinvocation` for calls it executes says so among its features. */
+const CANCEL_FEATURE = 'cancel.v1'
 
 export const ANNOUNCE_FUNCTION = 'engine::workers::register'
 
@@ -73,7 +78,7 @@ export function announce(engine: EngineState, connection: Connection, frame: Inv
     if (frame.invocationId === undefined || frame.action === 'void') return
     reply(connection, { ...frame, invocationId: frame.invocationId }, error, result)
   }
-  const value: unknown = JSON.parse(frame.data)
+  const value: unknown = JSON.parse(jsonOf(frame.data))
   if (value !== null && (typeof value !== 'object' || Array.isArray(value))) {
     respond(undecodable(ANNOUNCE_FUNCTION, 'expected an object'), undefined)
     return
@@ -99,15 +104,20 @@ export function announce(engine: EngineState, connection: Connection, frame: Inv
     )
   }
   connection.takesSmallMessagesOnly = takesSmallMessagesOnly(announcement, data.features)
-  const changes = engine.directory.announce(connection.id, namespace, announcement)
-  engine.carryOut(changes.filter(change => change.change !== 'workerChanged'))
-  const accepted = isLive(connection)
-  if (accepted) {
-    fixNamespace(engine, connection, namespace)
-    // Told last: who hears of the worker finds what it has registered.
-    engine.carryOut(changes.filter(change => change.change === 'workerChanged'))
-  }
-  respond(undefined, asJsonText(`{"success":${accepted}}`))
+  if (Array.isArray(data.features) && data.features.includes(CANCEL_FEATURE)) connection.takesCancel = true
+  const { id: workerId } = connection
+  // From here on the namespace is decided; what comes meanwhile is held as before.
+  connection.cancelGrace()
+  submit(engine, connection, { command: 'announce', workerId, namespace, announcement }, () => {
+    const accepted = isLive(connection)
+    if (accepted) {
+      connection.name = announcement.name
+      fixNamespace(engine, connection, namespace)
+      // Told last: who hears of the worker finds what it has registered.
+      engine.registry.submit({ command: 'announced', workerId })
+    }
+    respond(undefined, asJsonText(`{"success":${accepted}}`))
+  })
 }
 
 /** A refused name ends the connection while its changes are carried out. */

@@ -4,30 +4,40 @@
  */
 
 import { isMilestone, shortened } from '../log/notices.ts'
-import type { ErrorBody, FrameProblem, InvokeFrame, ResultFrame } from '../protocol/frames.ts'
+import { FieldProblem } from '../protocol/fieldProblem.ts'
+import type {
+  CallId,
+  ErrorBody,
+  FrameProblem,
+  InvokeFrame,
+  Payload,
+  ResultFrame,
+} from '../protocol/frames.ts'
 import { type JsonText, toJsonText } from '../protocol/jsonText.ts'
-import { withCaller } from '../protocol/payload.ts'
+import type { Limits } from '../protocol/limits.ts'
+import { jsonOf, payloadSize } from '../protocol/msgpack/payload.ts'
+import { callerSuffix, withCaller } from '../protocol/payload.ts'
 import { forwardedBaggage, forwardedTraceparent } from '../protocol/traceContext.ts'
 import type { Connection } from './connection.ts'
-import { findFunction, namespacesOf } from './directory/functions.ts'
-import { answering, DEFAULT_NAMESPACE, type FunctionLayer, type FunctionRecord } from './directory/records.ts'
+import { DEFAULT_NAMESPACE } from './directory/records.ts'
 import { enqueueFailure, enqueueRequest, noQueueProvider } from './enqueue.ts'
 import * as errors from './errors.ts'
 import { enter, findMade, type Invocation, remove } from './invocations.ts'
+import { EVERYWHERE, type Route } from './routes.ts'
 import { stallIfFull } from './stall.ts'
-import { type EngineState, workerName } from './state.ts'
+import type { EngineState } from './state.ts'
 
 /** Sends an answer to whoever made a call. */
 export function reply(
   to: Connection,
   call: {
-    invocationId: string
+    invocationId: CallId
     functionId: string
     traceparent: string | undefined
     baggage: string | undefined
   },
   error: JsonText | undefined,
-  result: JsonText | undefined,
+  result: Payload | undefined,
 ): void {
   to.link.send({
     type: 'invocationresult',
@@ -56,15 +66,25 @@ function refuse(engine: EngineState, caller: Connection, asked: InvokeFrame, err
   engine.log.warn('a call that wants no answer was dropped', {
     function_id: shortened(asked.functionId),
     worker_id: caller.id,
-    worker_name: workerName(engine, caller),
+    worker_name: caller.name,
     reason: (JSON.parse(error) as ErrorBody).code,
     count,
   })
 }
 
-/** What a call names; `undefined`: nobody has registered it. */
-export function findTarget(engine: EngineState, frame: InvokeFrame): FunctionRecord | undefined {
-  return findFunction(engine.directory.functions, frame.namespace, frame.functionId)
+/** Who answers what a call names; `undefined`: nobody. */
+export function findRoute(engine: EngineState, frame: InvokeFrame): Route | undefined {
+  return engine.routes.find(frame.namespace, frame.functionId)
+}
+
+/** The connection on which a call leaves: the worker's own, or the trunk to its thread. */
+export function calleeOf(engine: EngineState, route: Route): Connection | undefined {
+  const known = route.callee
+  if (known !== undefined && known.phase !== 'gone') return known
+  const { place, workerId } = route
+  const isHere = place === engine.place || place === EVERYWHERE
+  route.callee = isHere ? engine.connections.get(workerId) : engine.trunks.get(place)
+  return route.callee?.phase === 'gone' ? undefined : route.callee
 }
 
 export function invoke(engine: EngineState, caller: Connection, frame: InvokeFrame): void {
@@ -87,7 +107,7 @@ function notFound(
   frame: InvokeFrame,
   engineMade: boolean,
 ): JsonText {
-  const elsewhere = namespacesOf(engine.directory.functions, frame.functionId)
+  const elsewhere = engine.routes.namespacesOf(frame.functionId)
   const namespace = frame.namespace ?? DEFAULT_NAMESPACE
   return errors.functionNotFound(frame.functionId, namespace, elsewhere, engineMade || caller.builtIn)
 }
@@ -103,47 +123,65 @@ function deliver(
   frame: InvokeFrame,
   receiptId: string | undefined,
 ): void {
-  const target = findTarget(engine, frame)
-  const layer = target && answering(target)
-  const callee = layer && engine.connections.get(layer.workerId)
-  if (layer === undefined || callee === undefined) {
+  const route = findRoute(engine, frame)
+  const callee = route && calleeOf(engine, route)
+  if (route === undefined || callee === undefined) {
     const error = notFound(engine, caller, frame, receiptId !== undefined)
     refuse(engine, caller, asked, receiptId === undefined ? error : noQueueProvider(error))
     return
   }
-  const obstacle = obstacleTo(engine, caller, callee, layer, asked)
+  const obstacle = obstacleTo(engine, caller, callee, route, asked) ?? adapt(engine, caller, callee, frame)
   if (obstacle !== undefined) {
     refuse(engine, caller, asked, receiptId === undefined ? obstacle : enqueueFailure(obstacle))
     return
   }
   callee.counters.callsExecuted++
+  callee.credit--
   if (wantsAnswer(asked)) {
     expectAnswer(engine, caller, callee, asked, frame, receiptId)
   } else {
     engine.counters.voidCalls++
-    frame.invocationId = engine.voidInvocationId()
+    frame.invocationId = callee.link.framing === 'json' ? engine.voidInvocationId() : undefined
   }
   handOver(caller, callee, frame, receiptId !== undefined)
   if (callee !== caller) stallIfFull(engine, callee, caller)
 }
 
 /** Why a call that has a target cannot be handed over now. */
-function obstacleTo(
-  engine: EngineState,
+export function obstacleTo(
+  { limits }: EngineState,
   caller: Connection,
   callee: Connection,
-  layer: FunctionLayer,
+  route: Route,
   asked: InvokeFrame,
 ): JsonText | undefined {
-  if (layer.definition.invocation !== undefined) return errors.httpInvokedUnsupported(asked.functionId)
-  if (callee.link.backlog() >= engine.limits.outboundBytes / 2) {
+  if (route.httpInvoked) return errors.httpInvokedUnsupported(asked.functionId)
+  if (callee.link.backlog() >= limits.outboundBytes / 2 || callee.credit <= 0) {
     return errors.workerOverloaded(asked.functionId)
   }
-  if (caller.builtIn && isTooLarge(engine, asked.data)) {
-    return errors.payloadTooLarge(`The input of function ${asked.functionId}`, engine.limits.messageBytes)
+  const atLimit = caller.callsInFlight >= limits.callsInFlight && !caller.builtIn && !caller.trunk
+  return atLimit && wantsAnswer(asked) ? errors.tooManyCalls(limits.callsInFlight) : undefined
+}
+
+/** Puts the input of a call into a form its callee can read; returns the error if there is none. */
+function adapt(
+  { limits }: EngineState,
+  caller: Connection,
+  callee: Connection,
+  frame: InvokeFrame,
+): JsonText | undefined {
+  const isTranslated = callee.link.framing === 'json' && typeof frame.data !== 'string'
+  if (isTranslated) {
+    try {
+      frame.data = jsonOf(frame.data)
+    } catch (problem) {
+      if (problem instanceof FieldProblem) return errors.undecodable(frame.functionId, problem.detail)
+      throw problem
+    }
   }
-  const atLimit = caller.callsInFlight >= engine.limits.callsInFlight && !caller.builtIn
-  return atLimit && wantsAnswer(asked) ? errors.tooManyCalls(engine.limits.callsInFlight) : undefined
+  return (caller.builtIn || isTranslated) && isTooLarge(limits, frame.data)
+    ? errors.payloadTooLarge(`The input of function ${frame.functionId}`, limits.messageBytes)
+    : undefined
 }
 
 /** Characters of a message that are not its payload: names of fields, ids, trace context. */
@@ -153,10 +191,11 @@ const ENVELOPE = 64 * 1024
  * Whether a payload does not fit into a message. Asked about what built-in workers write: what comes over a socket has
  * fitted into a message already. Whoever got a larger one would drop its connection.
  */
-function isTooLarge({ limits }: EngineState, payload: JsonText): boolean {
-  const most = limits.messageBytes - ENVELOPE
+function isTooLarge({ messageBytes }: Limits, payload: Payload): boolean {
+  const most = messageBytes - ENVELOPE
   // A character takes three bytes at most: the bytes of a small text need not be counted.
-  return payload.length * 3 > most && Buffer.byteLength(payload) > most
+  if (payloadSize(payload) * 3 <= most) return false
+  return (typeof payload === 'string' ? Buffer.byteLength(payload) : payloadSize(payload)) > most
 }
 
 /** Enters the call in the table and gives the frame the id its callee will answer with. */
@@ -169,22 +208,17 @@ function expectAnswer(
   receiptId: string | undefined,
 ): void {
   engine.counters.calls++
-  const callerInvocationId = asked.invocationId!
-  // Two callers may choose the same id; the second call then travels under one of ours.
-  let calleeInvocationId = callerInvocationId
-  while (callee.executing.has(calleeInvocationId)) calleeInvocationId = engine.invocationId()
   const invocation = enter({
     caller,
     callee,
-    callerInvocationId,
-    calleeInvocationId,
+    callerInvocationId: asked.invocationId!,
     functionId: asked.functionId,
     traceparent: asked.traceparent,
     baggage: asked.baggage,
     receiptId,
     startedAtMs: engine.clock.now(),
   })
-  frame.invocationId = calleeInvocationId
+  frame.invocationId = invocation.calleeInvocationId
   const fallback = caller.builtIn ? engine.limits.engineCallTimeoutMs : engine.limits.callAgeMs
   engine.deadlines.set(
     invocation,
@@ -195,20 +229,30 @@ function expectAnswer(
 
 /** Turns the caller's frame into the one the executing worker gets (`protocol.md` 2.10, 5.5). */
 function handOver(caller: Connection, callee: Connection, frame: InvokeFrame, engineMade: boolean): void {
-  if (!caller.builtIn && !engineMade) frame.data = withCaller(frame.data, caller.callerSuffix)
-  if (frame.traceparent !== undefined || frame.baggage !== undefined) {
+  nameCaller(caller, callee, frame, engineMade)
+  // On the last part of its way from another thread this has been done.
+  if (!caller.trunk && (frame.traceparent !== undefined || frame.baggage !== undefined)) {
     frame.baggage = forwardedBaggage(frame.functionId, frame.traceparent, frame.baggage)
     if (frame.traceparent !== undefined) frame.traceparent = forwardedTraceparent(frame.traceparent)
   }
-  frame.namespace = undefined
-  frame.action = 'plain'
+  if (!callee.trunk) frame.namespace = undefined
+  frame.action = frame.invocationId === undefined ? 'void' : 'plain'
   frame.queue = undefined
-  frame.timeoutMs = undefined
+  if (!callee.takesDeadline) frame.timeoutMs = undefined
   callee.link.send(frame)
 }
 
+/** Says who calls: in a field where the callee takes it there, inside the input otherwise. */
+function nameCaller(caller: Connection, callee: Connection, frame: InvokeFrame, engineMade: boolean): void {
+  const callerId = caller.trunk ? frame.caller : caller.builtIn || engineMade ? undefined : caller.id
+  frame.caller = callee.takesCaller ? callerId : undefined
+  if (callee.link.framing === 'msgpack' || callerId === undefined) return
+  const suffix = caller.trunk ? callerSuffix(callerId) : caller.callerSuffix
+  frame.data = withCaller(frame.data as JsonText, suffix)
+}
+
 /** The answer as its caller gets it; an `enqueue` call gets its receipt instead of the provider's own result. */
-function finish(invocation: Invocation, error: JsonText | undefined, result: JsonText | undefined): void {
+function finish(invocation: Invocation, error: JsonText | undefined, result: Payload | undefined): void {
   remove(invocation)
   const { caller, callerInvocationId: invocationId, functionId, traceparent, baggage, receiptId } = invocation
   const call = { invocationId, functionId, traceparent, baggage }
@@ -234,9 +278,9 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
     finish(invocation, frame.error, frame.result)
     return
   }
-  if (callee.builtIn && frame.result !== undefined && isTooLarge(engine, frame.result)) {
-    const what = `The result of function ${invocation.functionId}`
-    finish(invocation, errors.payloadTooLarge(what, engine.limits.messageBytes), undefined)
+  const fault = adaptResult(engine, callee, caller, invocation.functionId, frame)
+  if (fault !== undefined) {
+    finish(invocation, fault, undefined)
     return
   }
   remove(invocation)
@@ -249,11 +293,36 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
   stallIfFull(engine, caller, caller)
 }
 
+/** Puts a result into a form its caller can read; returns the error if there is none. */
+function adaptResult(
+  { limits }: EngineState,
+  callee: Connection,
+  caller: Connection,
+  functionId: string,
+  frame: ResultFrame,
+): JsonText | undefined {
+  const { result } = frame
+  if (result === undefined) return undefined
+  const isTranslated = caller.link.framing === 'json' && typeof result !== 'string'
+  if (isTranslated) {
+    try {
+      frame.result = jsonOf(result)
+    } catch (problem) {
+      if (problem instanceof FieldProblem) return errors.undecodableResult(functionId, problem.detail)
+      throw problem
+    }
+  }
+  return (callee.builtIn || isTranslated) && isTooLarge(limits, frame.result!)
+    ? errors.payloadTooLarge(`The result of function ${functionId}`, limits.messageBytes)
+    : undefined
+}
+
 function warnOfSize(engine: EngineState, caller: Connection, frame: ResultFrame): void {
   const { result = '' } = frame
   const limit = engine.limits.smallClientMessageBytes
-  // A character takes three bytes at most: the bytes of a small text need not be counted.
-  const bytes = result.length * 3 <= limit ? 0 : Buffer.byteLength(result)
+  // A client that speaks JSON. A character takes three bytes at most: the bytes of a small text need not be counted.
+  if (typeof result !== 'string' || result.length * 3 <= limit) return
+  const bytes = Buffer.byteLength(result)
   if (bytes <= limit) return
   engine.log.warn('a result is larger than its Python client accepts; that client will drop its connection', {
     function_id: frame.functionId,
@@ -263,7 +332,7 @@ function warnOfSize(engine: EngineState, caller: Connection, frame: ResultFrame)
   })
 }
 
-function countLateResult(engine: EngineState, callee: Connection, invocationId: string): void {
+export function countLateResult(engine: EngineState, callee: Connection, invocationId: CallId): void {
   if (engine.isVoidInvocationId(invocationId)) {
     engine.counters.voidResults++
     return
@@ -273,7 +342,7 @@ function countLateResult(engine: EngineState, callee: Connection, invocationId: 
   if (!isMilestone(count)) return
   engine.log.warn('an answer was dropped: this connection has no such call to answer, or not any more', {
     worker_id: callee.id,
-    worker_name: workerName(engine, callee),
+    worker_name: callee.name,
     invocation_id: invocationId,
     count,
   })
@@ -284,14 +353,23 @@ export function expire(engine: EngineState, invocation: Invocation): void {
   engine.counters.timeouts++
   const waitedMs = Math.round(engine.clock.now() - invocation.startedAtMs)
   finish(invocation, errors.timedOut(waitedMs), undefined)
+  tellCallee(invocation)
+}
+
+/** Nobody waits for the answer any more; a worker that wants to know hears of it. */
+function tellCallee({ callee, calleeInvocationId: invocationId }: Invocation): void {
+  if (callee.takesCancel && callee.phase !== 'gone') {
+    callee.link.send({ type: 'cancelinvocation', invocationId })
+  }
 }
 
 /** The caller has given up. */
-export function cancel(engine: EngineState, caller: Connection, invocationId: string): void {
+export function cancel(engine: EngineState, caller: Connection, invocationId: CallId): void {
   const invocation = findMade(caller, invocationId, engine.limits.cancelSearch)
   if (invocation === undefined) return
   engine.deadlines.clear(invocation)
   remove(invocation)
+  tellCallee(invocation)
 }
 
 /** A message that could not be read. If it was a call or an answer, its caller hears of it (`protocol.md` 2.17). */
@@ -319,5 +397,6 @@ export function haltCalls(engine: EngineState, connection: Connection): void {
   for (let made = connection.firstMade; made !== undefined; made = connection.firstMade) {
     engine.deadlines.clear(made)
     remove(made)
+    tellCallee(made)
   }
 }

@@ -18,7 +18,9 @@ import type {
   UnregisterTriggerTypeFrame,
 } from '../protocol/frames.ts'
 import type { Link } from '../protocol/link.ts'
+import type { Capability } from '../protocol/msgpack/hello.ts'
 import { callerSuffix } from '../protocol/payload.ts'
+import { type CallTable, createSlotTable, createUuidTable } from './callTable.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
 import type { Invocation } from './invocations.ts'
 
@@ -50,6 +52,10 @@ export interface Connection {
   readonly reattachToken: string
   readonly link: Link
   readonly builtIn: boolean
+  /** Leads to another thread: whoever calls or answers here is a connection there. */
+  readonly trunk: boolean
+  /** As announced. */
+  name: string | undefined
   readonly ipAddress: string | undefined
   phase: 'pending' | 'resolved' | 'gone'
   namespace: string
@@ -60,7 +66,20 @@ export interface Connection {
   heldFunctions: Set<string>
   lastFrameAtMs: number
   cancelGrace: () => void
-  readonly executing: Map<string, Invocation>
+  /** Commands of this connection that the directory has not answered yet. */
+  unanswered: number
+  /** Frames that wait until it has, in order. */
+  parked: (RegistrationFrame | InvokeFrame)[]
+  readonly executing: CallTable
+  /** Wants to hear that a call it executes is given up. */
+  takesCancel: boolean
+  /** Wants to know the caller of each call, and how long that one waits. */
+  readonly takesCaller: boolean
+  readonly takesDeadline: boolean
+  /** Of a trunk: the worker whose calls come now; absent if a part of the engine makes them. */
+  speaker: string | undefined
+  /** Calls it may still be given; without end if it does not say. */
+  credit: number
   firstMade: Invocation | undefined
   callsInFlight: number
   /** `,"_caller_worker_id":"…"}` */
@@ -75,29 +94,52 @@ export interface Connection {
   readonly counters: ConnectionCounters
 }
 
+/** Where a connection comes from and what its worker can do. */
+export interface Origin {
+  readonly builtIn: boolean
+  readonly ipAddress: string | undefined
+  /** As agreed in the hello exchange of the msgpack framing. */
+  readonly capabilities?: ReadonlySet<Capability>
+}
+
+export interface ConnectionParts extends Origin {
+  readonly id: string
+  readonly reattachToken: string
+  readonly trunk: boolean
+  /** Makes UUIDs for calls. */
+  readonly newCallId: () => string
+}
+
 const nothing = (): void => {}
 
-export function createConnection(
-  link: Link,
-  origin: { id: string; reattachToken: string; builtIn: boolean; ipAddress: string | undefined },
-): Connection {
+export function createConnection(link: Link, parts: ConnectionParts): Connection {
+  const { id, reattachToken, builtIn, trunk, ipAddress, capabilities } = parts
   return {
-    id: origin.id,
-    reattachToken: origin.reattachToken,
+    id,
+    reattachToken,
     link,
-    builtIn: origin.builtIn,
-    ipAddress: origin.ipAddress,
-    phase: origin.builtIn ? 'resolved' : 'pending',
+    builtIn,
+    trunk,
+    ipAddress,
+    name: undefined,
+    phase: builtIn || trunk ? 'resolved' : 'pending',
     namespace: DEFAULT_NAMESPACE,
     held: [],
     heldBytes: 0,
     heldFunctions: new Set(),
     lastFrameAtMs: 0,
     cancelGrace: nothing,
-    executing: new Map(),
+    unanswered: 0,
+    parked: [],
+    executing: link.framing === 'msgpack' ? createSlotTable() : createUuidTable(parts.newCallId),
     firstMade: undefined,
     callsInFlight: 0,
-    callerSuffix: callerSuffix(origin.id),
+    takesCancel: trunk || capabilities?.has('cancel') === true,
+    takesCaller: trunk || capabilities?.has('caller') === true,
+    takesDeadline: trunk || capabilities?.has('deadline') === true,
+    speaker: undefined,
+    credit: capabilities?.has('credit') === true ? 0 : Number.POSITIVE_INFINITY,
+    callerSuffix: callerSuffix(id),
     stalled: undefined,
     stalledBy: 0,
     cancelStall: nothing,

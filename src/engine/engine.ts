@@ -1,6 +1,8 @@
 /**
- * An engine: the directory, the calls in flight and the connections of one thread. Links are given to it; it has
- * no socket, no file, no clock and no random source of its own.
+ * An engine: the connections of one thread, the calls in flight between them, and the routes. Links are given to it;
+ * it has no socket, no file, no clock and no random source of its own.
+ *
+ * One thread of a process holds the directory as well (`createEngine`); the others reach it through their registry.
  */
 import type { Clock } from '../clock/clock.ts'
 import { createDeadlines } from '../clock/deadlines.ts'
@@ -8,15 +10,25 @@ import type { Log } from '../log/log.ts'
 import { limits as defaultLimits, type Limits } from '../protocol/limits.ts'
 import type { Link, LinkReceiver } from '../protocol/link.ts'
 import { createInvocationIds } from '../protocol/uuid.ts'
+import { receiveBatch } from './batches.ts'
 import { expire, haltCalls } from './calls.ts'
-import { createCarryOut } from './carryOut.ts'
-import { type Connection, createConnection } from './connection.ts'
+import { type Connection, type ConnectionParts, createConnection, type Origin } from './connection.ts'
+import type { Change } from './directory/changes.ts'
 import { createDirectory } from './directory/directory.ts'
 import type { Invocation } from './invocations.ts'
-import { startGrace } from './registrations.ts'
+import { proceed, startGrace } from './registrations.ts'
+import {
+  createCarryOut,
+  createRegistry,
+  type Elsewhere,
+  type HostState,
+  MAIN,
+  type Registry,
+} from './registry.ts'
 import { receive, receiveProblem } from './router.ts'
+import { createRoutes, type Place } from './routes.ts'
 import { release } from './stall.ts'
-import { type EngineCounters, type EngineState, workerName } from './state.ts'
+import type { EngineCounters, EngineState } from './state.ts'
 
 export interface EngineOptions {
   clock: Clock
@@ -26,22 +38,36 @@ export interface EngineOptions {
   namespaceGraceMs?: number
 }
 
-/** Where a connection comes from. */
-export interface Origin {
-  readonly builtIn: boolean
-  readonly ipAddress: string | undefined
+export interface ThreadEngineOptions extends EngineOptions {
+  readonly place: Place
+  readonly registry: Registry
 }
 
-export interface Engine {
-  readonly state: EngineState
+export interface HostOptions extends EngineOptions {
+  /** Takes what happens on other threads; absent if there are none. */
+  readonly elsewhere?: Elsewhere
+}
+
+export interface Connected {
+  readonly workerId: string
+  readonly receiver: LinkReceiver
+}
+
+export interface Engine<State extends EngineState = EngineState> {
+  readonly state: State
   /** Takes a new link in; the returned receiver is fed with what comes over it. */
-  connect(link: Link, origin: Origin): { readonly workerId: string; readonly receiver: LinkReceiver }
+  connect(link: Link, origin: Origin): Connected
+  /** Takes in the link to another thread. */
+  connectTrunk(link: Link, place: Place): LinkReceiver
   callsInFlight(): number
   /** Bytes that were sent to workers and have not left yet. */
   unsentBytes(): number
   /** Ends every connection. */
   stop(): void
 }
+
+/** The engine of the thread that holds the directory. */
+export type HostEngine = Engine<HostState>
 
 /** Deadlines expire up to this much late. */
 const DEADLINE_RESOLUTION_MS = 50
@@ -62,94 +88,145 @@ function zeroCounters(): EngineCounters {
   }
 }
 
-export function createEngine(options: EngineOptions): Engine {
-  const { clock, log, randomId } = options
+function createState(options: ThreadEngineOptions): EngineState {
+  const { clock, randomId } = options
   const limits = options.limits ?? defaultLimits
   const voidIds = createInvocationIds(randomId)
   const voidHead = voidIds().slice(0, 24)
-
   const state: EngineState = {
     clock,
-    log,
+    log: options.log,
     limits,
-    randomId,
     namespaceGraceMs: options.namespaceGraceMs ?? limits.namespaceGraceMs,
+    place: options.place,
+    randomId,
     invocationId: createInvocationIds(randomId),
     voidInvocationId: voidIds,
-    isVoidInvocationId: id => id.startsWith(voidHead),
-    directory: createDirectory(() => clock.now(), limits),
+    isVoidInvocationId: id => typeof id === 'string' && id.startsWith(voidHead),
+    registry: options.registry,
+    routes: createRoutes(),
     connections: new Map(),
+    trunks: new Map(),
     deadlines: createDeadlines<Invocation>(clock, DEADLINE_RESOLUTION_MS, invocation =>
       expire(state, invocation),
     ),
     counters: zeroCounters(),
-    watchers: new Set(),
-    ownerless: new Map(),
     stopping: false,
-    carryOut: changes => carryOut(changes),
-    teardown,
+    teardown: (connection, reason) => teardown(state, connection, reason),
+    unpark: connection => unpark(state, connection),
   }
-  const carryOut = createCarryOut(state)
+  return state
+}
 
-  /** Ends a connection inside the engine, once and completely (`protocol.md` 3.5). */
-  function teardown(connection: Connection, reason: string): void {
-    if (connection.phase === 'gone') return
-    connection.phase = 'gone'
-    connection.held = []
-    connection.heldFunctions.clear()
-    connection.cancelGrace()
-    connection.link.end('cut')
-    state.connections.delete(connection.id)
-    release(connection)
-    const name = workerName(state, connection)
-    haltCalls(state, connection)
-    state.carryOut(state.directory.leave(connection.id, connection.reattachToken))
-    log.debug('connection ended', { worker_id: connection.id, worker_name: name, reason })
+/** Ends a connection inside the engine, once and completely (`protocol.md` 3.5). */
+function teardown(engine: EngineState, connection: Connection, reason: string): void {
+  if (connection.phase === 'gone') return
+  connection.phase = 'gone'
+  connection.held = []
+  connection.heldFunctions.clear()
+  connection.parked = []
+  connection.cancelGrace()
+  connection.link.end('cut')
+  release(connection)
+  haltCalls(engine, connection)
+  if (connection.trunk) return
+  engine.connections.delete(connection.id)
+  engine.registry.submit({ command: 'leave', workerId: connection.id })
+  engine.log.debug('connection ended', { worker_id: connection.id, worker_name: connection.name, reason })
+}
+
+/** Lets parked frames go on, as far as none of them has to wait again. */
+function unpark(engine: EngineState, connection: Connection): void {
+  const frames = connection.parked
+  connection.parked = []
+  for (const frame of frames) {
+    if (isGone(connection)) return
+    proceed(engine, connection, frame)
+  }
+  if (!isGone(connection) && --connection.stalledBy === 0) connection.link.resume()
+}
+
+function isGone(connection: Connection): boolean {
+  return connection.phase === 'gone'
+}
+
+function engineOn<State extends EngineState>(state: State): Engine<State> {
+  function receiverOf(connection: Connection): LinkReceiver {
+    return {
+      receive: frame => receive(state, connection, frame),
+      receiveBatch: reader => receiveBatch(state, connection, reader),
+      problem: problem => receiveProblem(state, connection, problem),
+      drained: () => release(connection),
+      ended: () => teardown(state, connection, 'the connection was closed'),
+    }
+  }
+
+  function create(link: Link, parts: Omit<ConnectionParts, 'newCallId'>): Connection {
+    return createConnection(link, { ...parts, newCallId: state.invocationId })
   }
 
   return {
     state,
 
-    connect(link, { builtIn, ipAddress }) {
-      const connection = createConnection(link, {
-        id: randomId(),
-        reattachToken: randomId(),
-        builtIn,
-        ipAddress,
-      })
-      state.connections.set(connection.id, connection)
-      link.send({
-        type: 'workerregistered',
-        workerId: connection.id,
-        reattachToken: connection.reattachToken,
-      })
-      state.carryOut(state.directory.join({ id: connection.id, builtIn, ipAddress }))
+    connect(link, origin) {
+      const { builtIn, ipAddress } = origin
+      const id = state.randomId()
+      const token = state.randomId()
+      const connection = create(link, { ...origin, id, reattachToken: token, trunk: false })
+      state.connections.set(id, connection)
+      link.send({ type: 'workerregistered', workerId: id, reattachToken: token })
+      state.registry.submit({ command: 'join', id, token, builtIn, ipAddress, place: state.place })
       if (!builtIn) startGrace(state, connection)
-      const receiver: LinkReceiver = {
-        receive: frame => receive(state, connection, frame),
-        problem: problem => receiveProblem(state, connection, problem),
-        drained: () => release(connection),
-        ended: () => teardown(connection, 'the connection was closed'),
-      }
-      return { workerId: connection.id, receiver }
+      return { workerId: id, receiver: receiverOf(connection) }
+    },
+
+    connectTrunk(link, place) {
+      const origin = { builtIn: false, ipAddress: undefined }
+      const connection = create(link, { ...origin, id: `thread ${place}`, reattachToken: '', trunk: true })
+      state.trunks.set(place, connection)
+      return receiverOf(connection)
     },
 
     callsInFlight() {
       let count = 0
-      for (const connection of state.connections.values()) count += connection.executing.size
+      for (const connection of state.connections.values()) count += connection.executing.size()
       return count
     },
 
     unsentBytes() {
       let bytes = 0
       for (const connection of state.connections.values()) bytes += connection.link.backlog()
+      for (const trunk of state.trunks.values()) bytes += trunk.link.backlog()
       return bytes
     },
 
     stop() {
       state.stopping = true
-      for (const connection of [...state.connections.values()]) teardown(connection, 'the engine stops')
+      for (const connection of [...state.connections.values()])
+        teardown(state, connection, 'the engine stops')
+      for (const trunk of state.trunks.values()) teardown(state, trunk, 'the engine stops')
       state.deadlines.stop()
     },
   }
+}
+
+/** The engine of a thread that does not hold the directory. */
+export function createThreadEngine(options: ThreadEngineOptions): Engine {
+  return engineOn(createState(options))
+}
+
+/** The engine of the thread that holds the directory. */
+export function createEngine(options: HostOptions): HostEngine {
+  const { clock, limits = defaultLimits } = options
+  const directory = createDirectory(() => clock.now(), limits)
+  let carryOut: (changes: readonly Change[], then?: () => void) => void = () => {}
+  const registry = createRegistry(directory, (changes, then) => carryOut(changes, then))
+  const state: HostState = Object.assign(createState({ ...options, place: MAIN, registry }), {
+    directory,
+    watchers: new Set<(change: Change) => void>(),
+    ownerless: new Map<string, (error: { code: string; message: string } | undefined) => void>(),
+    carryOut: (changes: readonly Change[]) => carryOut(changes),
+  })
+  carryOut = createCarryOut(state, options.elsewhere)
+  return engineOn(state)
 }

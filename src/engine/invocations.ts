@@ -6,15 +6,16 @@
  * when the caller goes). Both are left by pointer writes; nothing is ever searched.
  */
 import type { DeadlineNode } from '../clock/deadlines.ts'
+import type { CallId } from '../protocol/frames.ts'
 import type { Connection } from './connection.ts'
 
 export interface Invocation extends DeadlineNode {
   readonly caller: Connection
   readonly callee: Connection
   /** The id as the caller gave it. */
-  readonly callerInvocationId: string
-  /** The id the callee knows: the caller's, or a fresh one when that was taken. */
-  readonly calleeInvocationId: string
+  readonly callerInvocationId: CallId
+  /** The id the callee knows; its table gives it. */
+  calleeInvocationId: CallId
   /** As the caller wrote it; goes into the answer. */
   readonly functionId: string
   /** The caller's own headers, echoed in the answer. */
@@ -27,7 +28,10 @@ export interface Invocation extends DeadlineNode {
   nextOfCaller: Invocation | undefined
 }
 
-export type NewInvocation = Omit<Invocation, 'previousOfCaller' | 'nextOfCaller' | keyof DeadlineNode>
+export type NewInvocation = Omit<
+  Invocation,
+  'calleeInvocationId' | 'previousOfCaller' | 'nextOfCaller' | keyof DeadlineNode
+>
 
 /** Enters a call; before the frame is written, or a very fast answer is lost. */
 export function enter(call: NewInvocation): Invocation {
@@ -37,7 +41,7 @@ export function enter(call: NewInvocation): Invocation {
     caller,
     callee,
     callerInvocationId: call.callerInvocationId,
-    calleeInvocationId: call.calleeInvocationId,
+    calleeInvocationId: call.callerInvocationId,
     functionId: call.functionId,
     traceparent: call.traceparent,
     baggage: call.baggage,
@@ -52,14 +56,14 @@ export function enter(call: NewInvocation): Invocation {
   if (next !== undefined) next.previousOfCaller = invocation
   caller.firstMade = invocation
   caller.callsInFlight++
-  callee.executing.set(call.calleeInvocationId, invocation)
+  callee.executing.enter(invocation)
   return invocation
 }
 
 /** Takes a call out of both places. */
 export function remove(invocation: Invocation): void {
   const { caller, callee, previousOfCaller, nextOfCaller } = invocation
-  callee.executing.delete(invocation.calleeInvocationId)
+  callee.executing.remove(invocation)
   if (previousOfCaller === undefined) caller.firstMade = nextOfCaller
   else previousOfCaller.nextOfCaller = nextOfCaller
   if (nextOfCaller !== undefined) nextOfCaller.previousOfCaller = previousOfCaller
@@ -69,7 +73,7 @@ export function remove(invocation: Invocation): void {
 /** The call a connection made under an id, newest first; looks at no more than `most` calls. */
 export function findMade(
   caller: Connection,
-  callerInvocationId: string,
+  callerInvocationId: CallId,
   most: number,
 ): Invocation | undefined {
   let made = caller.firstMade

@@ -5,9 +5,10 @@
 import type { InvokeFrame, RegisterTriggerFrame } from '../protocol/frames.ts'
 import { invoke } from './calls.ts'
 import type { Connection, RegistrationFrame } from './connection.ts'
-import type { Change } from './directory/changes.ts'
+import type { Command } from './directory/command.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
 import { blankNamespace } from './errors.ts'
+import { mustWait, park, submit } from './order.ts'
 import type { EngineState } from './state.ts'
 
 /** Approximate size of a held frame, so that what is held stays bounded. */
@@ -83,9 +84,19 @@ export function fixNamespace(engine: EngineState, connection: Connection, namesp
   connection.heldFunctions.clear()
   for (const frame of held) {
     if (isGone(connection)) return
-    if (frame.type === 'invokefunction') invoke(engine, connection, frame)
-    else register(engine, connection, frame)
+    proceed(engine, connection, frame)
   }
+}
+
+/** What goes on in the order of its arrival: calls after the registrations before them. */
+export function proceed(
+  engine: EngineState,
+  connection: Connection,
+  frame: RegistrationFrame | InvokeFrame,
+): void {
+  if (mustWait(connection, frame)) park(connection, frame)
+  else if (frame.type === 'invokefunction') invoke(engine, connection, frame)
+  else register(engine, connection, frame)
 }
 
 function isGone(connection: Connection): boolean {
@@ -94,50 +105,57 @@ function isGone(connection: Connection): boolean {
 
 /** Turns one registration into a command of the directory and carries out what follows. */
 export function register(engine: EngineState, connection: Connection, frame: RegistrationFrame): void {
-  engine.carryOut(changesOf(engine, connection, frame))
+  const command = commandOf(engine, connection, frame)
+  if (command !== undefined) submit(engine, connection, command)
 }
 
-function changesOf(engine: EngineState, connection: Connection, frame: RegistrationFrame): Change[] {
-  const { directory } = engine
+function commandOf(
+  engine: EngineState,
+  connection: Connection,
+  frame: RegistrationFrame,
+): Command | undefined {
   const { id: workerId, namespace } = connection
   switch (frame.type) {
     case 'registerfunction': {
       const { id, description, requestFormat, responseFormat, metadata, invocation } = frame
       const definition = { id, namespace, description, requestFormat, responseFormat, metadata, invocation }
-      return directory.registerFunction(workerId, definition)
+      return { command: 'registerFunction', workerId, definition }
     }
     case 'unregisterfunction':
-      return directory.unregisterFunction(workerId, namespace, frame.id)
+      return { command: 'unregisterFunction', workerId, namespace, id: frame.id }
     case 'registertriggertype': {
       const { id, description, triggerRequestFormat, callRequestFormat } = frame
       const home = frame.namespace ?? namespace
       const definition = { id, namespace: home, description, triggerRequestFormat, callRequestFormat }
-      return directory.registerTriggerType(workerId, definition)
+      return { command: 'registerTriggerType', workerId, definition }
     }
     case 'unregistertriggertype':
-      return directory.unregisterTriggerType(workerId, frame.namespace ?? namespace, frame.id)
+      return {
+        command: 'unregisterTriggerType',
+        workerId,
+        namespace: frame.namespace ?? namespace,
+        id: frame.id,
+      }
     case 'registertrigger':
-      return registerTrigger(engine, connection, frame)
+      return triggerCommand(connection, frame)
     case 'unregistertrigger':
-      return directory.unregisterTrigger(frame.id)
+      return { command: 'unregisterTrigger', id: frame.id }
     case 'registerservice':
       engine.log.debug('legacy service registration taken note of', { id: frame.id })
-      return []
+      return undefined
   }
 }
 
-function registerTrigger(engine: EngineState, connection: Connection, frame: RegisterTriggerFrame): Change[] {
+function triggerCommand(connection: Connection, frame: RegisterTriggerFrame): Command {
   const { id, triggerType, functionId, config, metadata, namespace, triggerNamespace } = frame
   const blank =
     namespace?.trim() === '' ? 'namespace' : triggerNamespace?.trim() === '' ? 'trigger_namespace' : undefined
   if (blank !== undefined) {
     const error = blankNamespace(blank)
-    return [
-      ...engine.directory.refuse(connection.id, 'trigger', id, `its ${blank} is blank`),
-      { change: 'triggerRefused', workerId: connection.id, id, triggerType, functionId, error },
-    ]
+    const reason = `its ${blank} is blank`
+    return { command: 'refuseTrigger', workerId: connection.id, id, triggerType, functionId, reason, error }
   }
-  return engine.directory.registerTrigger({
+  const binding = {
     id,
     triggerType,
     functionId,
@@ -147,5 +165,6 @@ function registerTrigger(engine: EngineState, connection: Connection, frame: Reg
     triggerNamespace,
     homeNamespace: connection.namespace,
     ownerId: connection.id,
-  })
+  }
+  return { command: 'registerTrigger', binding }
 }

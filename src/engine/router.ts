@@ -1,13 +1,14 @@
 /** One frame of one connection: what it is decides who handles it. */
 
-import { isMilestone } from '../log/notices.ts'
+import { isMilestone, shortened } from '../log/notices.ts'
 import type { Frame, FrameProblem, ReattachFrame } from '../protocol/frames.ts'
 import { ANNOUNCE_FUNCTION, announce } from './announce.ts'
-import { answer, answerProblem, cancel, findTarget, invoke } from './calls.ts'
+import { answer, answerProblem, cancel, findRoute } from './calls.ts'
 import type { Connection } from './connection.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
-import { hold, register } from './registrations.ts'
-import { type EngineState, workerName } from './state.ts'
+import { submit } from './order.ts'
+import { hold, proceed } from './registrations.ts'
+import type { EngineState } from './state.ts'
 
 export function receive(engine: EngineState, connection: Connection, frame: Frame): void {
   if (connection.phase === 'gone') return
@@ -20,10 +21,10 @@ export function receive(engine: EngineState, connection: Connection, frame: Fram
         (frame.namespace ?? DEFAULT_NAMESPACE) === DEFAULT_NAMESPACE
       ) {
         announce(engine, connection, frame)
-      } else if (waitsForOwnRegistration(connection, frame.functionId) && !findTarget(engine, frame)) {
+      } else if (waitsForOwnRegistration(connection, frame.functionId) && !findRoute(engine, frame)) {
         hold(engine, connection, frame)
       } else {
-        invoke(engine, connection, frame)
+        proceed(engine, connection, frame)
       }
       return
     case 'invocationresult':
@@ -40,10 +41,15 @@ export function receive(engine: EngineState, connection: Connection, frame: Fram
     case 'unregistertrigger':
     case 'registerservice':
       if (connection.phase === 'pending') hold(engine, connection, frame)
-      else register(engine, connection, frame)
+      else proceed(engine, connection, frame)
       return
     case 'triggerregistrationresult':
-      engine.carryOut(engine.directory.providerAnswered(connection.id, frame.id, frame.error))
+      submit(engine, connection, {
+        command: 'providerAnswered',
+        workerId: connection.id,
+        bindingId: frame.id,
+        error: frame.error,
+      })
       return
     case 'reattach':
       reattach(engine, connection, frame)
@@ -76,24 +82,16 @@ function waitsForOwnRegistration(connection: Connection, functionId: string): bo
   return connection.phase === 'pending' && connection.heldFunctions.has(functionId)
 }
 
-/** The worker proves that it is the one of an earlier connection; that one ends before the next frame is read (3.6). */
+/** The worker proves that it is the one of an earlier connection; that one ends before the next frame counts (3.6). */
 function reattach(engine: EngineState, connection: Connection, frame: ReattachFrame): void {
-  const { previousWorkerId, reattachToken } = frame
-  const previous = engine.connections.get(previousWorkerId)
-  const fields = { worker_id: connection.id, previous_worker_id: previousWorkerId.slice(0, 64) }
-  if (previousWorkerId === connection.id || reattachToken === undefined) {
+  const { previousWorkerId: previousId, reattachToken: token } = frame
+  const { id: workerId } = connection
+  if (previousId === workerId || token === undefined) {
+    const fields = { worker_id: workerId, previous_worker_id: shortened(previousId) }
     engine.log.warn('reattach ignored: it names no earlier connection', fields)
     return
   }
-  if (previous !== undefined) {
-    if (previous.builtIn || previous.reattachToken !== reattachToken) {
-      engine.log.warn('reattach ignored: the token is wrong', fields)
-      return
-    }
-    engine.teardown(previous, 'replaced by a new connection of the same worker')
-  }
-  const isKnown = engine.directory.reclaim(connection.id, previousWorkerId, reattachToken)
-  if (!isKnown) engine.log.debug('reattach ignored: the earlier connection is not known (any more)', fields)
+  submit(engine, connection, { command: 'reattach', workerId, previousId, token })
 }
 
 /** A message that is no frame: counted, logged, and answered if someone waits for it. The connection stays. */
@@ -107,7 +105,7 @@ export function receiveProblem(engine: EngineState, connection: Connection, prob
     engine.log.warn(`message dropped: ${problem.detail}`, {
       reason: problem.reason,
       worker_id: connection.id,
-      worker_name: workerName(engine, connection),
+      worker_name: connection.name,
       count,
     })
   }

@@ -2,11 +2,12 @@
 import type { Clock } from '../clock/clock.ts'
 import type { Deadlines } from '../clock/deadlines.ts'
 import type { Log } from '../log/log.ts'
+import type { CallId } from '../protocol/frames.ts'
 import type { Limits } from '../protocol/limits.ts'
 import type { Connection } from './connection.ts'
-import type { Change } from './directory/changes.ts'
-import type { Directory } from './directory/directory.ts'
 import type { Invocation } from './invocations.ts'
+import type { Registry } from './registry.ts'
+import type { Place, Routes } from './routes.ts'
 
 export interface EngineCounters {
   calls: number
@@ -35,28 +36,25 @@ export interface EngineState {
   readonly log: Log
   readonly limits: Limits
   readonly namespaceGraceMs: number
+  /** The thread this engine is on. */
+  readonly place: Place
   /** Random, for worker ids and tokens. */
   readonly randomId: () => string
   /** Unique in this process, for invocations. */
   readonly invocationId: () => string
   /** The same for void calls, so that their answers can be told from late ones. */
   readonly voidInvocationId: () => string
-  readonly isVoidInvocationId: (id: string) => boolean
-  readonly directory: Directory
+  readonly isVoidInvocationId: (id: CallId) => boolean
+  readonly registry: Registry
+  readonly routes: Routes
   readonly connections: Map<string, Connection>
+  /** The ways to other threads. */
+  readonly trunks: Map<Place, Connection>
   readonly deadlines: Deadlines<Invocation>
   readonly counters: EngineCounters
-  /** Told of every change of the directory, after it was carried out. */
-  readonly watchers: Set<(change: Change) => void>
-  /** Ownerless bindings whose provider has not answered yet. */
-  readonly ownerless: Map<string, (error: { code: string; message: string } | undefined) => void>
   /** The engine ends: what still changes is not worth a log line. */
   stopping: boolean
-  readonly carryOut: (changes: readonly Change[]) => void
   readonly teardown: (connection: Connection, reason: string) => void
-}
-
-/** The announced name of a connection's worker, for people. */
-export function workerName({ directory }: EngineState, { id }: { readonly id: string }): string | undefined {
-  return directory.workers.get(id)?.announcement?.name
+  /** Lets the parked frames of a connection go on. */
+  readonly unpark: (connection: Connection) => void
 }

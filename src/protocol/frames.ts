@@ -2,11 +2,13 @@
  * Every message of the worker protocol, as it looks inside the process.
  *
  * A frame is what crosses a link, whatever its framing: a socket link writes it as JSON text, a local link passes
- * the object itself. Payload fields (`data`, `result`, `config`, …) are `JsonText`: validated, never parsed.
+ * the object itself. Payload fields (`config`, `metadata`, …) are `JsonText`: validated, never parsed. What functions
+ * are called with and what they return may also be bytes that only their receiver looks into.
  * The names of `type` are those on the wire (`protocol.md` 2); absent optional fields are `undefined`.
  * A received frame belongs to its receiver, which may change it and pass it on.
  */
 import type { JsonText } from './jsonText.ts'
+import type { BytesPayload } from './msgpack/payload.ts'
 
 /** `{code, message, stacktrace?}` as it appears in results and refusals. */
 export interface ErrorBody {
@@ -15,15 +17,24 @@ export interface ErrorBody {
   stacktrace?: string | undefined
 }
 
+/**
+ * Names a call on one connection: a UUID, hyphenated and lower-case, where JSON is spoken; an integer from 0 to
+ * 2^32 − 1 where msgpack is.
+ */
+export type CallId = string | number
+
+/** What goes into a function and what comes out of it. Bytes occur between links that speak msgpack only. */
+export type Payload = JsonText | BytesPayload
+
 /** What a call asks for: `plain` waits for an answer, `void` wants none, `enqueue` goes through a queue. */
 export type CallAction = 'plain' | 'void' | 'enqueue'
 
 export interface InvokeFrame {
   type: 'invokefunction'
-  /** UUID, hyphenated and lower-case. Absent: no reply wanted. */
-  invocationId: string | undefined
+  /** Absent: no reply wanted. */
+  invocationId: CallId | undefined
   functionId: string
-  data: JsonText
+  data: Payload
   /** Absent means `default`. Only from worker to engine. */
   namespace: string | undefined
   action: CallAction
@@ -34,14 +45,16 @@ export interface InvokeFrame {
   baggage: string | undefined
   /** Milliseconds the caller waits for the answer. Our extension; absent when the client does not say. */
   timeoutMs: number | undefined
+  /** Worker id of the caller, for links whose worker takes it in a field of its own. Only from the engine. */
+  caller: string | undefined
 }
 
 export interface ResultFrame {
   type: 'invocationresult'
-  invocationId: string
+  invocationId: CallId
   functionId: string
   /** Absent: the function returned nothing. */
-  result: JsonText | undefined
+  result: Payload | undefined
   /** Present: the call failed; wins over `result`. Passed through as the callee wrote it. */
   error: JsonText | undefined
   traceparent: string | undefined
@@ -51,7 +64,7 @@ export interface ResultFrame {
 /** The caller gives a call up; the engine frees it. Our extension: no published SDK sends it. */
 export interface CancelFrame {
   type: 'cancelinvocation'
-  invocationId: string
+  invocationId: CallId
 }
 
 export interface RegisterFunctionFrame {
@@ -200,6 +213,6 @@ export interface FrameProblem {
   detail: string
   /** Set when the message was a call or a result whose invocation id could be read. */
   about: 'invokefunction' | 'invocationresult' | undefined
-  invocationId: string | undefined
+  invocationId: CallId | undefined
   functionId: string | undefined
 }

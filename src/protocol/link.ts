@@ -10,11 +10,28 @@
  *  - the far side hears of the end once, after every frame that was sent before an orderly end.
  */
 import type { Frame, FrameProblem } from './frames.ts'
+import type { OutBuffer } from './msgpack/outBuffer.ts'
+import type { FrameReader } from './msgpack/reader.ts'
 
 /** `orderly` tells the far side with a close; `cut` just ends the pipe. */
 export type LinkEnd = 'orderly' | 'cut'
 
+/**
+ * What a link that speaks msgpack offers beyond frames: bytes of frames may be appended to `out` directly, which
+ * is how a call crosses the engine without being decoded.
+ */
+export interface Batch {
+  readonly out: OutBuffer
+  /** To be called after one whole frame was appended. */
+  appended(): void
+  /** Says whose calls follow, before they are appended. Only between threads, where the link does not say it. */
+  readonly speakFor: ((workerId: string | undefined) => void) | undefined
+}
+
 export interface Link {
+  readonly framing: 'json' | 'msgpack'
+  /** Present on links that speak msgpack. */
+  readonly batch: Batch | undefined
   /** Hands a frame over; it leaves at the end of this turn at the latest. */
   send(frame: Frame): void
   /** Bytes (approximately) that were sent and have not left yet. */
@@ -28,6 +45,8 @@ export interface Link {
 /** What one side of a link does with what comes in. */
 export interface LinkReceiver {
   receive(frame: Frame): void
+  /** A message of the msgpack framing, opened: all of its frames. Only from links that speak it. */
+  receiveBatch?(reader: FrameReader): void
   /** A message that could not become a frame. */
   problem(problem: FrameProblem): void
   /** The backlog fell below the high-water mark again. */

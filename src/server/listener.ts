@@ -9,7 +9,6 @@ import { isUtf8 } from 'node:buffer'
 import type { Server, ServerWebSocket } from 'bun'
 import type { Clock } from '../clock/clock.ts'
 import type { Engine } from '../engine/engine.ts'
-import { workerName } from '../engine/state.ts'
 import type { Log } from '../log/log.ts'
 import { isMilestone } from '../log/notices.ts'
 import { createListenError, explainListenFailure } from '../net/listenError.ts'
@@ -161,7 +160,7 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
         engine.state.counters.slowReaders++
         log.warn('a worker that does not read was cut', {
           worker_id: workerId,
-          worker_name: workerName(engine.state, { id: workerId }),
+          worker_name: engine.state.connections.get(workerId)?.name,
           ip_address: data.ipAddress,
           unread_bytes: backlog,
         })

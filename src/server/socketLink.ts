@@ -178,6 +178,8 @@ export function createSocketLink(socket: ServerWebSocket<unknown>, parts: Socket
   }
 
   const link: SocketLink = {
+    framing: 'json',
+    batch: undefined,
     receiver: undefined,
 
     send(frame) {

@@ -19,7 +19,7 @@ import {
   type WorkerRecord,
 } from '../engine/directory/records.ts'
 import { countBound, findType } from '../engine/directory/triggers.ts'
-import type { EngineState } from '../engine/state.ts'
+import type { HostState } from '../engine/registry.ts'
 import type { ErrorBody } from '../protocol/frames.ts'
 
 function eventOf(change: Change): CatalogueEvent | undefined {
@@ -37,7 +37,7 @@ function refusalIn(changes: readonly Change[]): ErrorBody | undefined {
   return undefined
 }
 
-export function createCatalogue(engine: EngineState): Catalogue {
+export function createCatalogue(engine: HostState): Catalogue {
   const { directory } = engine
   const { functions, triggers } = directory
 
@@ -111,7 +111,7 @@ export function createCatalogue(engine: EngineState): Catalogue {
       pid: announcement?.pid,
       isolation: announcement?.isolation,
       connectedAtMs: worker.connectedAtMs,
-      activeInvocations: connection?.executing.size ?? 0,
+      activeInvocations: connection?.executing.size() ?? 0,
       ipAddress: worker.ipAddress,
       functionCount: answered.length,
       functions: () => rows(answered, functionRow),

@@ -8,14 +8,14 @@ import { type HttpConfig, httpConfigSchema } from '../../workers/http/config.ts'
 import { createHttpWorker } from '../../workers/http/worker.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
 import type { Clock } from '../clock/clock.ts'
-import type { EngineState } from '../engine/state.ts'
+import type { HostState } from '../engine/registry.ts'
 import type { Log } from '../log/log.ts'
 import { listenerSchema } from '../server/config.ts'
 import { createCatalogue } from './catalogue.ts'
 
 /** What a worker can be made from. */
 export interface PlacementParts {
-  readonly engine: EngineState
+  readonly engine: HostState
   readonly clock: Clock
   readonly log: Log
 }

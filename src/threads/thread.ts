@@ -8,7 +8,7 @@ import type { BuiltInWorker, RunningWorker } from '../../workers/worker.ts'
 import { systemClock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Change } from '../engine/directory/changes.ts'
-import { createEngine, type Engine } from '../engine/engine.ts'
+import { createEngine, type Engine, type HostEngine } from '../engine/engine.ts'
 import { createLocalLink } from '../engine/links/local.ts'
 import type { Log } from '../log/log.ts'
 import { urlHost } from '../net/loopback.ts'
@@ -73,7 +73,7 @@ function addressesOf(
 }
 
 /** One line when a worker has said who it is; the commands of the command line come and go too often for that. */
-function tellOfWorkers(engine: Engine, log: Log, change: Change): void {
+function tellOfWorkers(engine: HostEngine, log: Log, change: Change): void {
   if (change.change !== 'workerChanged' || change.event !== 'worker_metadata_updated') return
   const worker = engine.state.directory.workers.get(change.workerId)
   const name = worker?.announcement?.name

@@ -20,6 +20,7 @@ function frameNumber(number: number, data = `{"n":${number}}`): InvokeFrame {
     traceparent: undefined,
     baggage: undefined,
     timeoutMs: undefined,
+    caller: undefined,
   }
 }
 

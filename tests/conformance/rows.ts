@@ -79,6 +79,8 @@ function overTcp(socket: RawWebSocket): LinkSide {
   void socket.over.then(over)
 
   const link: Link = {
+    framing: 'json',
+    batch: undefined,
     send(frame) {
       if (!isOver && !ending) tcp.write(clientFrame(opcodes.text, encodeJson(frame)))
     },

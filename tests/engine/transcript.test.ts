@@ -60,8 +60,11 @@ function play(): string[] {
       if (frame.type === 'workerregistered') {
         names.set(frame.workerId, `${worker}${count}`)
         names.set(frame.reattachToken, `T${worker}${count}`)
-      } else if (frame.type === 'invokefunction' && !lines.some(line => line.includes(frame.invocationId!))) {
-        names.set(frame.invocationId!, 'I1')
+      } else if (
+        frame.type === 'invokefunction' &&
+        !lines.some(line => line.includes(String(frame.invocationId)))
+      ) {
+        names.set(String(frame.invocationId), 'I1')
       }
       heard.push(`E->${worker} ${named(encodeJson(frame))}`)
     }

@@ -106,6 +106,7 @@ export function callFrame(functionId: string, data: string, more: Partial<Invoke
     traceparent: undefined,
     baggage: undefined,
     timeoutMs: undefined,
+    caller: undefined,
     ...more,
   }
 }

@@ -1,6 +1,6 @@
 /** An engine behind a real listener, in this process. */
 import { type Clock, systemClock } from '../../src/clock/clock.ts'
-import { createEngine, type Engine } from '../../src/engine/engine.ts'
+import { createEngine, type HostEngine } from '../../src/engine/engine.ts'
 import { type Limits, limits as usualLimits } from '../../src/protocol/limits.ts'
 import { type ListenerSettings, listenerSchema } from '../../src/server/config.ts'
 import { type Listener, listen } from '../../src/server/listener.ts'
@@ -9,7 +9,7 @@ import { createRecordingLog, type RecordingLog } from '../support/fakes.ts'
 import { opcodes, openRaw, type RawWebSocket } from '../support/rawWebSocket.ts'
 
 export interface Served extends AsyncDisposable {
-  readonly engine: Engine
+  readonly engine: HostEngine
   readonly listener: Listener
   readonly port: number
   readonly log: RecordingLog

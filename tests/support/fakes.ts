@@ -65,6 +65,8 @@ export function createRecordingLink(): RecordingLink {
   let isPaused = false
   let end: LinkEnd | undefined
   return {
+    framing: 'json',
+    batch: undefined,
     unreadBytes: 0,
     send(frame) {
       // A copy: the engine may go on using the object.

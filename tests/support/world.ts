@@ -8,7 +8,7 @@
  *     const id = world.join().calls('orders::create', { n: 1 })
  *     expect(orders.hears()).toEqual([{ type: 'invokefunction', invocation_id: id, … }])
  */
-import { createEngine, type Engine } from '../../src/engine/engine.ts'
+import { createEngine, type HostEngine } from '../../src/engine/engine.ts'
 import { decodeJson } from '../../src/protocol/json/decode.ts'
 import { encodeJson } from '../../src/protocol/json/encode.ts'
 import { limits as defaultLimits, type Limits } from '../../src/protocol/limits.ts'
@@ -48,7 +48,7 @@ export interface Puppet {
 }
 
 export interface World {
-  readonly engine: Engine
+  readonly engine: HostEngine
   readonly clock: VirtualClock
   readonly log: RecordingLog
   /** A connection that has not said anything yet; it has heard its `workerregistered`. */
@@ -178,7 +178,9 @@ export function createWorld(options: WorldOptions = {}): World {
         isolation: 'in-process',
         telemetry: undefined,
       }
-      engine.state.carryOut(engine.state.directory.announce(puppet.id, 'default', announcement))
+      const workerId = puppet.id
+      engine.state.registry.submit({ command: 'announce', workerId, namespace: 'default', announcement })
+      engine.state.registry.submit({ command: 'announced', workerId })
       return puppet
     },
   }

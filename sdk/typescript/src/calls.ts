@@ -8,16 +8,17 @@
 import type { Clock } from '../../../src/clock/clock.ts'
 import { createDeadlines, type DeadlineNode } from '../../../src/clock/deadlines.ts'
 import { isTimeoutCode } from '../../../src/protocol/errors.ts'
-import type { ErrorBody, Frame, InvokeFrame, ResultFrame } from '../../../src/protocol/frames.ts'
+import type { CallId, ErrorBody, Frame, InvokeFrame, ResultFrame } from '../../../src/protocol/frames.ts'
 import { fromJsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
+import { jsonOf } from '../../../src/protocol/msgpack/payload.ts'
 import { ConnectionLostError, InvocationError, TimeoutError } from './errors.ts'
 import type { AnswerReceiver } from './worker.ts'
 
 interface Waiting extends DeadlineNode {
   /** Set until it is sent: from then on the frame is its receiver's, and its payload need not stay in memory. */
   unsent: InvokeFrame | undefined
-  readonly id: string
+  readonly id: CallId
   readonly functionId: string
   readonly timeoutMs: number
   readonly answer: AnswerReceiver
@@ -62,7 +63,7 @@ export function createCallTable(
   engineKeepsDeadlines: boolean,
   send: (frame: Frame) => void,
 ): CallTable {
-  const waiting = new Map<string, Waiting>()
+  const waiting = new Map<CallId, Waiting>()
   /** In order of their making. */
   let unsent = new Set<InvokeFrame>()
   let open = false
@@ -150,7 +151,8 @@ export function createCallTable(
       if (call === undefined) return
       waiting.delete(frame.invocationId)
       deadlines.clear(call)
-      if (frame.error === undefined) call.answer(undefined, frame.result)
+      if (frame.error === undefined)
+        call.answer(undefined, frame.result === undefined ? undefined : jsonOf(frame.result))
       else call.answer(fromJsonText(frame.error) as ErrorBody, undefined)
     },
 

@@ -98,6 +98,7 @@ export function createClient(options: ClientOptions): WorkerClient {
       traceparent: undefined,
       baggage: undefined,
       timeoutMs: undefined,
+      caller: undefined,
     }
   }
 
@@ -197,6 +198,7 @@ export function createClient(options: ClientOptions): WorkerClient {
       traceparent: request.traceparent,
       baggage: request.baggage,
       timeoutMs: request.timeoutMs,
+      caller: undefined,
     }
   }
 

@@ -1,13 +1,14 @@
 /** Runs a handler for a call and sends the answer. */
 import type { Frame, InvokeFrame } from '../../../src/protocol/frames.ts'
 import { fromJsonText, type JsonText, toJsonText } from '../../../src/protocol/jsonText.ts'
+import { jsonOf } from '../../../src/protocol/msgpack/payload.ts'
 import { errorBodyOf, isMeant } from './errors.ts'
 import { isThenable } from './thenable.ts'
 import { type CallContext, type Handler, RawJson } from './worker.ts'
 
 function contextOf(frame: InvokeFrame): CallContext {
   return {
-    invocationId: frame.invocationId,
+    invocationId: frame.invocationId === undefined ? undefined : String(frame.invocationId),
     metadata: frame.metadata === undefined ? undefined : fromJsonText(frame.metadata),
     traceparent: frame.traceparent,
     baggage: frame.baggage,
@@ -48,7 +49,7 @@ export function runHandler(
     return
   }
   try {
-    const returned = handler(fromJsonText(frame.data), contextOf(frame))
+    const returned = handler(fromJsonText(jsonOf(frame.data)), contextOf(frame))
     if (!isThenable(returned)) {
       finish(undefined, resultText(returned))
       return

@@ -3,6 +3,7 @@
  * connections and writes the log lines that follow from them.
  */
 import type { ErrorBody } from '../../protocol/frames.ts'
+import type { Place } from '../routes.ts'
 import type { BindingRecord } from './records.ts'
 
 export type WorkerEvent = 'worker_connected' | 'worker_metadata_updated' | 'worker_disconnected'
@@ -28,6 +29,8 @@ export type Change =
       readonly name: string
       readonly ownerId: string
     }
+  /** A connection is over: its worker has come back over another one. */
+  | { readonly change: 'evicted'; readonly workerId: string; readonly place: Place }
   /** A binding did not come about; its requester is told. */
   | {
       readonly change: 'triggerRefused'

@@ -6,6 +6,8 @@
 import { isMilestone, SHOWN_TEXT, shortened } from '../../log/notices.ts'
 import type { ErrorBody } from '../../protocol/frames.ts'
 import { limits as defaultLimits, type Limits } from '../../protocol/limits.ts'
+import type { Place } from '../routes.ts'
+import { createBounds } from './bounds.ts'
 import { append, type Change, note } from './changes.ts'
 import {
   claimFunction,
@@ -15,13 +17,13 @@ import {
   findFunction,
   releaseFunction,
 } from './functions.ts'
+import { createLostWorkers } from './lost.ts'
 import {
   type Announcement,
-  type BindingRecord,
   DEFAULT_NAMESPACE,
   type FunctionDefinition,
   keyIn,
-  type Lost,
+  type NewBinding,
   type TriggerTypeDefinition,
   textSize,
   type WorkerRecord,
@@ -40,14 +42,12 @@ import {
 
 export interface Joining {
   id: string
+  /** Proves that a later connection is the same worker. */
+  token: string
   builtIn: boolean
+  place: Place
   ipAddress: string | undefined
 }
-
-export type NewBinding = Omit<
-  BindingRecord,
-  'size' | 'provider' | 'providerId' | 'refusedBy' | 'parkedReason'
->
 
 export interface Directory {
   readonly workers: ReadonlyMap<string, WorkerRecord>
@@ -57,12 +57,15 @@ export interface Directory {
   join(joining: Joining): Change[]
   /**
    * Stores what a worker says of itself and claims its name. A refused claim returns a `workerRejected` change and
-   * leaves the record as it was.
+   * leaves the record as it was. Others are told of the worker by `announced`, not by this.
    */
   announce(workerId: string, namespace: string, announcement: Announcement): Change[]
-  /** `previous` proved with its token that it is `workerId` now: what strangers took from it is its again. */
-  reclaim(workerId: string, previousId: string, token: string): boolean
-  leave(workerId: string, token: string): Change[]
+  /**
+   * A worker says that it was `previousId`, and proves it with that one's token: the earlier connection ends, and what
+   * strangers took from it is its again.
+   */
+  reattach(workerId: string, previousId: string, token: string): Change[]
+  leave(workerId: string): Change[]
 
   registerFunction(workerId: string, definition: FunctionDefinition): Change[]
   unregisterFunction(workerId: string, namespace: string, id: string): Change[]
@@ -92,7 +95,8 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
   const triggers = createTriggerTable()
   /** Name leases: namespace and name → worker. */
   const names = new Map<string, string>()
-  const lost = new Map<string, Lost>()
+  const { remember, reclaim, takesBack } = createLostWorkers(now, limits)
+  const { faultIn, boundOf, objectionTo } = createBounds(triggers, limits)
 
   function refuse(worker: WorkerRecord, what: string, fullId: string, fullReason: string): Change[] {
     const id = shortened(fullId)
@@ -104,77 +108,6 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     if (count > limits.refusalsKept && !isMilestone(count)) return []
     const fields = { id, worker_id: worker.id, worker_name: worker.announcement?.name, count }
     return [note('warn', `${what} refused: ${reason}`, fields)]
-  }
-
-  /** What is wrong with the names of a registration, if something is. An absent name is in order. */
-  function faultIn(names: Readonly<Record<string, string | undefined>>): string | undefined {
-    for (const [name, value] of Object.entries(names)) {
-      if (value?.trim() === '') return `its ${name} is blank`
-      if (value !== undefined && value.length > limits.nameLength) {
-        return `its ${name} is longer than ${limits.nameLength} characters`
-      }
-    }
-    return undefined
-  }
-
-  function isFull(worker: WorkerRecord): boolean {
-    const held = worker.functions.size + worker.triggerTypes.size + worker.bindings.size
-    return !worker.builtIn && held >= limits.registrationsPerConnection
-  }
-
-  const FULL = `the connection has ${limits.registrationsPerConnection} registrations already`
-  const TOO_MANY_BYTES = `its connection would have more than ${limits.registrationBytes} characters of registrations`
-
-  /** Why a connection can hold no further registration, if it cannot. `replaced`: size of what it takes the place of. */
-  function boundOf(
-    worker: WorkerRecord,
-    registration: object,
-    replaced: number | undefined,
-  ): string | undefined {
-    if (replaced === undefined && isFull(worker)) return FULL
-    const size = worker.registeredBytes - (replaced ?? 0) + textSize(registration)
-    return !worker.builtIn && size > limits.registrationBytes ? TOO_MANY_BYTES : undefined
-  }
-
-  /** Why a binding cannot be kept. Ownerless bindings have one bound together. */
-  function objectionTo(binding: NewBinding, owner: WorkerRecord | undefined): string | undefined {
-    const { id, triggerType, functionId, namespace, triggerNamespace } = binding
-    const fault = faultIn({
-      id,
-      'trigger type': triggerType,
-      'function id': functionId,
-      namespace,
-      'trigger namespace': triggerNamespace,
-    })
-    const known = triggers.bindings.get(id)
-    if (fault !== undefined) return fault
-    if (owner === undefined) {
-      const isReplaced = known !== undefined && triggers.ownerless.has(known)
-      const isFullOfThem = triggers.ownerless.size >= limits.registrationsPerConnection
-      if (isFullOfThem && !isReplaced)
-        return `there are ${limits.registrationsPerConnection} ownerless triggers already`
-      const bytes = triggers.ownerlessBytes - (isReplaced ? known.size : 0) + textSize(binding)
-      return bytes > limits.registrationBytes
-        ? `there would be more than ${limits.registrationBytes} characters of ownerless triggers`
-        : undefined
-    }
-    return boundOf(owner, binding, known !== undefined && owner.bindings.has(known) ? known.size : undefined)
-  }
-
-  /** Uses up a lost worker's right to a name or an id; false when there is none (any more). */
-  function takesBack(
-    worker: WorkerRecord,
-    kind: 'name' | 'function',
-    namespace: string,
-    id: string,
-  ): boolean {
-    const { reclaims } = worker
-    if (reclaims === undefined || reclaims.untilMs < now()) return false
-    const key = keyIn(namespace, id)
-    if (kind === 'function') return reclaims.functionKeys.delete(key)
-    if (reclaims.nameKey !== key) return false
-    reclaims.nameKey = undefined
-    return true
   }
 
   function releaseName(worker: WorkerRecord): void {
@@ -203,16 +136,21 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       : [{ change: 'workerRejected', workerId: stranger.id, namespace, name, ownerId: worker.id }]
   }
 
-  function remember(worker: WorkerRecord, token: string): void {
-    for (const [id, entry] of lost) {
-      if (entry.untilMs > now() && lost.size < limits.lostWorkersKept) break
-      lost.delete(id)
+  function leave(worker: WorkerRecord): Change[] {
+    const workerId = worker.id
+    if (!worker.builtIn && !worker.displaced) remember(worker)
+    const changes: Change[] = []
+    // The worker counts as gone from here on, so that nothing is promoted or bound to it.
+    workers.delete(workerId)
+    for (const record of worker.functions) append(changes, releaseFunction(functions, worker, record))
+    for (const binding of worker.bindings) {
+      const removed = removeBinding(triggers, workers, binding)
+      append(changes, binding.providerId === workerId ? [] : removed)
     }
-    const functionKeys = new Set<string>()
-    for (const record of worker.functions) {
-      if (record.owner?.workerId === worker.id) functionKeys.add(keyIn(record.namespace, record.id))
-    }
-    lost.set(worker.id, { token, untilMs: now() + limits.reclaimMs, nameKey: worker.nameKey, functionKeys })
+    for (const record of worker.triggerTypes) append(changes, unregisterType(triggers, worker, record, true))
+    releaseName(worker)
+    changes.push({ change: 'workerChanged', event: 'worker_disconnected', workerId })
+    return changes
   }
 
   function refuseTrigger(binding: NewBinding, owner: WorkerRecord | undefined, reason: string): Change[] {
@@ -230,10 +168,12 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     functions,
     triggers,
 
-    join({ id, builtIn, ipAddress }) {
+    join({ id, token, builtIn, place, ipAddress }) {
       workers.set(id, {
         id,
+        token,
         builtIn,
+        place,
         ipAddress,
         connectedAtMs: Math.floor(now()),
         namespace: DEFAULT_NAMESPACE,
@@ -265,37 +205,33 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       worker.legacy = legacy
       worker.namespace = namespace
       worker.announcement = announcement
-      changes.push({ change: 'workerChanged', event: 'worker_metadata_updated', workerId })
       return changes
     },
 
-    reclaim(workerId, previousId, token) {
-      const entry = lost.get(previousId)
+    reattach(workerId, previousId, token) {
       const worker = workers.get(workerId)
-      if (entry === undefined || worker === undefined || entry.token !== token || entry.untilMs < now())
-        return false
-      lost.delete(previousId)
-      worker.reclaims = { ...entry, untilMs: now() + limits.reclaimMs }
-      return true
-    },
-
-    leave(workerId, token) {
-      const worker = workers.get(workerId)
+      const previous = workers.get(previousId)
       if (worker === undefined) return []
-      if (!worker.builtIn && !worker.displaced) remember(worker, token)
-      const changes: Change[] = []
-      // The worker counts as gone from here on, so that nothing is promoted or bound to it.
-      workers.delete(workerId)
-      for (const record of worker.functions) append(changes, releaseFunction(functions, worker, record))
-      for (const binding of worker.bindings) {
-        const removed = removeBinding(triggers, workers, binding)
-        append(changes, binding.providerId === workerId ? [] : removed)
+      const fields = { worker_id: workerId, previous_worker_id: shortened(previousId) }
+      if (previous !== undefined && (previous.builtIn || previous.token !== token)) {
+        return [note('warn', 'reattach ignored: the token is wrong', fields)]
       }
-      for (const record of worker.triggerTypes)
-        append(changes, unregisterType(triggers, worker, record, true))
-      releaseName(worker)
-      changes.push({ change: 'workerChanged', event: 'worker_disconnected', workerId })
+      const changes: Change[] = []
+      if (previous !== undefined) {
+        changes.push({ change: 'evicted', workerId: previousId, place: previous.place })
+        append(changes, leave(previous))
+      }
+      if (!reclaim(worker, previousId, token)) {
+        changes.push(
+          note('debug', 'reattach ignored: the earlier connection is not known (any more)', fields),
+        )
+      }
       return changes
+    },
+
+    leave(workerId) {
+      const worker = workers.get(workerId)
+      return worker === undefined ? [] : leave(worker)
     },
 
     registerFunction(workerId, definition) {

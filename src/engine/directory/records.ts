@@ -1,5 +1,6 @@
 /** The rows of the directory. Payload-like fields stay JSON text: the directory never looks into them. */
 import type { JsonText } from '../../protocol/jsonText.ts'
+import type { Place } from '../routes.ts'
 
 export const DEFAULT_NAMESPACE = 'default'
 
@@ -26,7 +27,11 @@ export interface Refusal {
 
 export interface WorkerRecord {
   readonly id: string
+  /** Proves that a later connection is the same worker. */
+  readonly token: string
   readonly builtIn: boolean
+  /** The thread its connection is on. */
+  readonly place: Place
   /** Whole milliseconds since 1970. */
   readonly connectedAtMs: number
   readonly ipAddress: string | undefined
@@ -146,6 +151,12 @@ export interface BindingRecord {
   refusedBy: string | undefined
   parkedReason: string | undefined
 }
+
+/** A binding as it is asked for. */
+export type NewBinding = Omit<
+  BindingRecord,
+  'size' | 'provider' | 'providerId' | 'refusedBy' | 'parkedReason'
+>
 
 /** Characters of all texts in a definition or a binding: what it costs to keep, approximately. */
 export function textSize(registration: object): number {

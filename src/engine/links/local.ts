@@ -5,8 +5,10 @@
  * side is ever entered twice. A long exchange gives way to the event loop from time to time.
  */
 import type { Frame } from '../../protocol/frames.ts'
+import { JSON_NULL } from '../../protocol/jsonText.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { Link, LinkEnd, LinkReceiver } from '../../protocol/link.ts'
+import { payloadSize } from '../../protocol/msgpack/payload.ts'
 
 export interface LocalSide extends Link {
   /** Says who gets what comes in; frames that came earlier are delivered then. */
@@ -25,8 +27,8 @@ export const threadScheduler: Scheduler = { soon: queueMicrotask, later: task =>
 const DELIVERED_IN_A_ROW = 512
 
 function sizeOf(frame: Frame): number {
-  if (frame.type === 'invokefunction') return 200 + frame.data.length
-  if (frame.type === 'invocationresult') return 200 + (frame.result?.length ?? 0) + (frame.error?.length ?? 0)
+  if (frame.type === 'invokefunction') return 200 + payloadSize(frame.data)
+  if (frame.type === 'invocationresult') return 200 + payloadSize(frame.error ?? frame.result ?? JSON_NULL)
   return 200
 }
 
@@ -110,6 +112,8 @@ export function createLocalLink(scheduler: Scheduler = threadScheduler): [LocalS
 
   function endpoint(own: Side, far: Side): LocalSide {
     return {
+      framing: 'json',
+      batch: undefined,
       listen(receiver) {
         own.receiver = receiver
         if (own.inbox.length > 0 || own.ending) schedule(own, far)

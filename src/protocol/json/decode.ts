@@ -137,6 +137,7 @@ function readInvoke(): Frame {
     traceparent: optionalString(member.traceparent),
     baggage: optionalString(member.baggage),
     timeoutMs: optionalMilliseconds(member.timeout_ms),
+    caller: undefined,
   }
 }
 

@@ -1,6 +1,7 @@
 /** Frame → JSON text, `type` first, absent fields left out, required fields always there (`protocol.md` 9.2). */
 import type { ErrorBody, Frame, InvokeFrame, ResultFrame } from '../frames.ts'
 import { type JsonText, quote, toJsonText } from '../jsonText.ts'
+import { jsonOf } from '../msgpack/payload.ts'
 
 function text(name: string, value: string | undefined): string {
   return value === undefined ? '' : `,"${name}":${quote(value)}`
@@ -16,7 +17,7 @@ function error(value: ErrorBody | undefined): string {
 
 function encodeInvoke(frame: InvokeFrame): string {
   const id = frame.invocationId === undefined ? '' : `,"invocation_id":"${frame.invocationId}"`
-  let out = `{"type":"invokefunction"${id},"function_id":${quote(frame.functionId)},"data":${frame.data}`
+  let out = `{"type":"invokefunction"${id},"function_id":${quote(frame.functionId)},"data":${jsonOf(frame.data)}`
   if (frame.action === 'void') out += ',"action":{"type":"void"}'
   else if (frame.action === 'enqueue') {
     out += `,"action":{"type":"enqueue","queue":${quote(frame.queue ?? '')}}`
@@ -32,7 +33,7 @@ function encodeInvoke(frame: InvokeFrame): string {
 function encodeResult(frame: ResultFrame): string {
   let out = `{"type":"invocationresult","invocation_id":"${frame.invocationId}","function_id":${quote(frame.functionId)}`
   if (frame.error !== undefined) out += `,"error":${frame.error}`
-  else if (frame.result !== undefined) out += `,"result":${frame.result}`
+  else if (frame.result !== undefined) out += `,"result":${jsonOf(frame.result)}`
   if (frame.traceparent !== undefined) out += `,"traceparent":${quote(frame.traceparent)}`
   if (frame.baggage !== undefined) out += `,"baggage":${quote(frame.baggage)}`
   return `${out}}`

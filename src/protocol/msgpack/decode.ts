@@ -1,31 +1,31 @@
-/** The reader's current frame → `Frame`, with payloads as JSON text: for everything that is not just passed on. */
+/** The reader's current frame → `Frame`: for everything that is not just passed on. */
 import { readName, readText } from '../bytes.ts'
 import { asObject, readableError } from '../errorBody.ts'
 import { FieldProblem } from '../fieldProblem.ts'
-import type { CallAction, Frame, FrameProblem } from '../frames.ts'
+import type { CallAction, Frame, FrameProblem, Payload } from '../frames.ts'
 import { fromJsonText, JSON_NULL, type JsonText } from '../jsonText.ts'
 import { readExtras } from './extras.ts'
 import {
   CALL,
   CANCEL,
+  CODEC_CHECKED,
   FAILURE,
   type FieldForm,
-  isCodec,
   type ListedType,
   layouts,
   RESULT,
   wireName,
 } from './layout.ts'
 import { payloadToJson } from './payload.ts'
-import { type FrameReader, NO_CALL_ID } from './reader.ts'
+import { type FrameReader, NO_CALL_ID, takesCodec } from './reader.ts'
 import { findExt, findText, found, NIL } from './walk.ts'
 
 const typesByKind = new Map<number, ListedType>(
   Object.entries(layouts).map(([type, { kind }]) => [kind, type as ListedType]),
 )
 
-/** Gives the invocation id that stands for a call id of this connection. */
-export type NameCall = (callId: number) => string
+/** What becomes of the payloads of calls and answers: JSON text, or kept as they are for whoever receives them. */
+export type Payloads = 'json' | 'kept'
 
 function functionIdOf(reader: FrameReader): string {
   const id = readName(reader.bytes, reader.nameStart, reader.nameEnd)
@@ -37,15 +37,22 @@ function payloadOf({ codec, bytes, payloadStart, payloadEnd }: FrameReader): Jso
   return codec === 0 ? undefined : payloadToJson(codec, bytes, payloadStart, payloadEnd)
 }
 
-function readCall(reader: FrameReader, nameCall: NameCall): Frame {
-  const { namespace, queue, timeoutMs, traceparent, baggage, metadata } = readExtras(reader)
+/** Payloads of calls as they came, unless they are JSON already; of their own memory. */
+function keptPayloadOf(reader: FrameReader): Payload | undefined {
+  const { codec, bytes, payloadStart, payloadEnd } = reader
+  if (codec === 0 || codec === CODEC_CHECKED) return payloadOf(reader)
+  return { codec, bytes: bytes.slice(payloadStart, payloadEnd), start: 0, end: payloadEnd - payloadStart }
+}
+
+function readCall(reader: FrameReader, payloads: Payloads): Frame {
+  const { namespace, queue, timeoutMs, traceparent, baggage, metadata, caller } = readExtras(reader)
   const wantsAnswer = reader.callId !== NO_CALL_ID
   const action: CallAction = queue !== undefined ? 'enqueue' : wantsAnswer ? 'plain' : 'void'
   return {
     type: 'invokefunction',
-    invocationId: wantsAnswer ? nameCall(reader.callId) : undefined,
+    invocationId: wantsAnswer ? reader.callId : undefined,
     functionId: functionIdOf(reader),
-    data: payloadOf(reader) ?? JSON_NULL,
+    data: (payloads === 'kept' ? keptPayloadOf(reader) : payloadOf(reader)) ?? JSON_NULL,
     namespace,
     action,
     queue,
@@ -53,18 +60,18 @@ function readCall(reader: FrameReader, nameCall: NameCall): Frame {
     traceparent,
     baggage,
     timeoutMs,
+    caller,
   }
 }
 
-function readAnswer(reader: FrameReader, nameCall: NameCall): Frame {
-  const payload = payloadOf(reader)
+function readAnswer(reader: FrameReader, payloads: Payloads): Frame {
   const isFailure = reader.kind === FAILURE
   return {
     type: 'invocationresult',
-    invocationId: nameCall(reader.callId),
+    invocationId: reader.callId,
     functionId: '',
-    result: isFailure ? undefined : payload,
-    error: isFailure ? readableError(payload ?? JSON_NULL) : undefined,
+    result: isFailure ? undefined : payloads === 'kept' ? keptPayloadOf(reader) : payloadOf(reader),
+    error: isFailure ? readableError(payloadOf(reader) ?? JSON_NULL) : undefined,
     traceparent: undefined,
     baggage: undefined,
   }
@@ -84,7 +91,7 @@ function readField(reader: FrameReader, index: number, name: string, form: Field
     return text
   }
   if (!findExt(bytes, at)) throw wrongType(name, 'an ext that is a payload')
-  if (!isCodec(found.type)) {
+  if (!takesCodec(reader, found.type)) {
     const detail = `ext type ${found.type} is no payload codec`
     reader.fault = { reason: 'unknown_codec', detail }
     throw new FieldProblem('wrong_type', detail)
@@ -130,30 +137,30 @@ function completed(frame: Frame): Frame {
  * Decodes the current frame. A frame that is well-formed and says something impossible, or whose payload has no form
  * in JSON, comes back as a problem. It may turn out that the message is broken: then `reader.fault` is set as well.
  */
-export function decodeMsgpack(reader: FrameReader, nameCall: NameCall): Frame | FrameProblem {
+export function decodeMsgpack(reader: FrameReader, payloads: Payloads): Frame | FrameProblem {
   try {
-    if (reader.kind >= CALL && reader.kind <= CANCEL) return readOfCall(reader, nameCall)
+    if (reader.kind >= CALL && reader.kind <= CANCEL) return readOfCall(reader, payloads)
     const type = typesByKind.get(reader.kind)
     if (type === undefined) throw new FieldProblem('unknown_type', `kind ${reader.kind} is unknown`)
     return readListed(reader, type)
   } catch (problem) {
-    if (problem instanceof FieldProblem) return problemWith(problem, reader, nameCall)
+    if (problem instanceof FieldProblem) return problemWith(problem, reader)
     throw problem
   }
 }
 
-function readOfCall(reader: FrameReader, nameCall: NameCall): Frame {
+function readOfCall(reader: FrameReader, payloads: Payloads): Frame {
   const { misfit, kind } = reader
   if (misfit !== undefined) {
     throw new FieldProblem('wrong_type', `field "${misfit.field}" must be ${misfit.expected}`)
   }
-  if (kind === CALL) return readCall(reader, nameCall)
-  if (kind === CANCEL) return { type: 'cancelinvocation', invocationId: nameCall(reader.callId) }
-  return readAnswer(reader, nameCall)
+  if (kind === CALL) return readCall(reader, payloads)
+  if (kind === CANCEL) return { type: 'cancelinvocation', invocationId: reader.callId }
+  return readAnswer(reader, payloads)
 }
 
 /** Finds out which call or answer a frame that does not fit belongs to. */
-function problemWith(problem: FieldProblem, reader: FrameReader, nameCall: NameCall): FrameProblem {
+function problemWith(problem: FieldProblem, reader: FrameReader): FrameProblem {
   const { kind, callId, nameStart, nameEnd } = reader
   const isCall = kind === CALL
   const isAnswer = kind === RESULT || kind === FAILURE
@@ -162,7 +169,7 @@ function problemWith(problem: FieldProblem, reader: FrameReader, nameCall: NameC
     reason: problem.reason,
     detail: problem.detail,
     about: isCall ? 'invokefunction' : isAnswer ? 'invocationresult' : undefined,
-    invocationId: (isCall || isAnswer) && callId >= 0 ? nameCall(callId) : undefined,
+    invocationId: (isCall || isAnswer) && callId >= 0 ? callId : undefined,
     functionId: isCall && nameEnd > nameStart ? readName(reader.bytes, nameStart, nameEnd) : undefined,
   }
 }

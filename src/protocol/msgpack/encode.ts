@@ -1,32 +1,45 @@
-/** Frame → msgpack, appended to the buffer of a link. Payloads of a frame are JSON text and stay it. */
-import type { ErrorBody, Frame, InvokeFrame, ResultFrame } from '../frames.ts'
+/** Frame → msgpack, appended to the buffer of a link. Payloads stay what they are. */
+import type { CallId, ErrorBody, Frame, InvokeFrame, Payload, ResultFrame } from '../frames.ts'
 import { type JsonText, toJsonText } from '../jsonText.ts'
 import { NO_EXTRAS, writeExtras } from './extras.ts'
-import { CODEC_JSON, FAILURE, type FieldForm, type ListedType, layouts, RESULT } from './layout.ts'
+import {
+  type CODEC_CHECKED,
+  CODEC_JSON,
+  FAILURE,
+  type FieldForm,
+  type ListedType,
+  layouts,
+  RESULT,
+} from './layout.ts'
 import type { OutBuffer } from './outBuffer.ts'
 import { NO_CALL_ID } from './reader.ts'
 import { writeAnswerHead, writeCallHead, writeCancel } from './writeCall.ts'
-import { writeArrayHead, writeExtText, writeInteger, writeNil, writeText } from './writeValue.ts'
+import { writeArrayHead, writeExt, writeExtText, writeInteger, writeNil, writeText } from './writeValue.ts'
 
-function writePayload(out: OutBuffer, payload: JsonText | undefined): void {
+type JsonCodec = typeof CODEC_JSON | typeof CODEC_CHECKED
+
+function writePayload(out: OutBuffer, payload: Payload | undefined, jsonCodec: JsonCodec): void {
   if (payload === undefined) writeNil(out)
-  else writeExtText(out, CODEC_JSON, payload)
+  else if (typeof payload === 'string') writeExtText(out, jsonCodec, payload)
+  else writeExt(out, payload.codec, payload.bytes, payload.start, payload.end)
 }
 
-/** `caller`: worker id of whoever calls, for a worker that asked to be told. */
-function encodeCall(out: OutBuffer, frame: InvokeFrame, callId: number, caller: string | undefined): void {
-  const wantsAnswer = frame.invocationId !== undefined && frame.action !== 'void'
-  writeCallHead(out, wantsAnswer ? callId : NO_CALL_ID, frame.functionId)
-  const { namespace, timeoutMs, traceparent, baggage, metadata } = frame
+/** Links that speak msgpack number their calls. */
+const numberOf = (id: CallId): number => id as number
+
+function encodeCall(out: OutBuffer, frame: InvokeFrame, jsonCodec: JsonCodec): void {
+  const { invocationId, namespace, timeoutMs, traceparent, baggage, metadata, caller } = frame
+  const wantsAnswer = invocationId !== undefined && frame.action !== 'void'
+  writeCallHead(out, wantsAnswer ? numberOf(invocationId) : NO_CALL_ID, frame.functionId)
   const queue = frame.action === 'enqueue' ? (frame.queue ?? '') : undefined
   writeExtras(out, { ...NO_EXTRAS, namespace, queue, timeoutMs, traceparent, baggage, metadata, caller })
-  writePayload(out, frame.data)
+  writePayload(out, frame.data, jsonCodec)
 }
 
 /** Function id and trace context are the caller's own; it knows them by the call id. */
-function encodeAnswer(out: OutBuffer, frame: ResultFrame, callId: number): void {
-  writeAnswerHead(out, frame.error === undefined ? RESULT : FAILURE, callId)
-  writePayload(out, frame.error ?? frame.result)
+function encodeAnswer(out: OutBuffer, frame: ResultFrame, jsonCodec: JsonCodec): void {
+  writeAnswerHead(out, frame.error === undefined ? RESULT : FAILURE, numberOf(frame.invocationId))
+  writePayload(out, frame.error ?? frame.result, jsonCodec)
 }
 
 function writeField(out: OutBuffer, form: FieldForm, value: unknown): void {
@@ -39,10 +52,10 @@ function writeField(out: OutBuffer, form: FieldForm, value: unknown): void {
       return
     case 'payload':
     case 'payload?':
-      writePayload(out, value as JsonText | undefined)
+      writePayload(out, value as JsonText | undefined, CODEC_JSON)
       return
     case 'error?':
-      writePayload(out, value === undefined ? undefined : toJsonText(value as ErrorBody))
+      writePayload(out, value === undefined ? undefined : toJsonText(value as ErrorBody), CODEC_JSON)
   }
 }
 
@@ -55,20 +68,17 @@ function encodeListed(out: OutBuffer, frame: Extract<Frame, { type: ListedType }
   }
 }
 
-/**
- * Appends one frame. `callId` is the number that stands for `invocationId` on this connection; for frames without
- * one it is not looked at. `caller`: see above.
- */
-export function encodeMsgpack(out: OutBuffer, frame: Frame, callId: number, caller?: string): void {
+/** Appends one frame. `jsonCodec`: what JSON text in the payload of a call or an answer is marked as. */
+export function encodeMsgpack(out: OutBuffer, frame: Frame, jsonCodec: JsonCodec = CODEC_JSON): void {
   switch (frame.type) {
     case 'invokefunction':
-      encodeCall(out, frame, callId, caller)
+      encodeCall(out, frame, jsonCodec)
       return
     case 'invocationresult':
-      encodeAnswer(out, frame, callId)
+      encodeAnswer(out, frame, jsonCodec)
       return
     case 'cancelinvocation':
-      writeCancel(out, callId)
+      writeCancel(out, numberOf(frame.invocationId))
       return
     default:
       encodeListed(out, frame)

@@ -25,13 +25,18 @@ export const RESULT = 2
 export const FAILURE = 3
 export const CANCEL = 4
 export const CREDIT = 5
+/** Whose calls follow in this record. Only between the threads of a process; workers skip it like any unknown kind. */
+export const SPEAKER = 40
 
 /** What a payload is written in: the type of the ext that holds it. */
 export const CODEC_JSON = 1
 export const CODEC_MSGPACK = 2
 export const CODEC_RAW = 3
-export type Codec = typeof CODEC_JSON | typeof CODEC_MSGPACK | typeof CODEC_RAW
+/** JSON text that this process has checked already. Only between its own threads; never on a socket. */
+export const CODEC_CHECKED = 4
+export type Codec = typeof CODEC_JSON | typeof CODEC_MSGPACK | typeof CODEC_RAW | typeof CODEC_CHECKED
 
+/** Whether workers may send it. */
 export const isCodec = (type: number): type is Codec => type >= CODEC_JSON && type <= CODEC_RAW
 
 /**

@@ -6,7 +6,7 @@
  */
 import { limits } from '../limits.ts'
 import type { Fault } from './faults.ts'
-import { CALL, CANCEL, type Codec, FAILURE, isCodec, RESULT } from './layout.ts'
+import { CALL, CANCEL, CODEC_JSON, CODEC_RAW, type Codec, FAILURE, RESULT } from './layout.ts'
 import { readUsual } from './usualForm.ts'
 import {
   findExt,
@@ -49,6 +49,8 @@ export interface FrameReader {
   payloadEnd: number
   /** What does not fit in a well-formed call, answer or cancel: the name of the field and what it must be. */
   misfit: { readonly field: string; readonly expected: string } | undefined
+  /** Highest payload codec the sender may use. */
+  readonly codecs: Codec
   /** The message is broken here; no further frame. */
   fault: Fault | undefined
   /** End of the message, and frames so far. */
@@ -58,7 +60,7 @@ export interface FrameReader {
 
 const NO_BYTES = new Uint8Array(0)
 
-export function createFrameReader(): FrameReader {
+export function createFrameReader(codecs: Codec = CODEC_RAW): FrameReader {
   return {
     bytes: NO_BYTES,
     start: 0,
@@ -74,6 +76,7 @@ export function createFrameReader(): FrameReader {
     payloadStart: 0,
     payloadEnd: 0,
     misfit: undefined,
+    codecs,
     fault: undefined,
     to: 0,
     frames: 0,
@@ -190,7 +193,7 @@ function readPayload(reader: FrameReader, index: number): boolean {
     reader.misfit = MISFITS.payload
     return true
   }
-  if (!isCodec(found.type)) {
+  if (!takesCodec(reader, found.type)) {
     return breakOff(reader, 'unknown_codec', `ext type ${found.type} is no payload codec`)
   }
   reader.codec = found.type
@@ -198,6 +201,10 @@ function readPayload(reader: FrameReader, index: number): boolean {
   reader.payloadEnd = found.end
   return true
 }
+
+/** Whether the sender of the message may use a payload codec. */
+export const takesCodec = (reader: FrameReader, type: number): type is Codec =>
+  type >= CODEC_JSON && type <= reader.codecs
 
 /** Whether the current frame is an answer to a call. */
 export const isAnswer = (reader: FrameReader): boolean => reader.kind === RESULT || reader.kind === FAILURE

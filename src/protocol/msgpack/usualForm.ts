@@ -5,7 +5,7 @@
  *
  * Read straight through, this takes a fifth of the time of the general way.
  */
-import { CALL, FAILURE, isCodec, RESULT } from './layout.ts'
+import { CALL, CODEC_JSON, type Codec, FAILURE, RESULT } from './layout.ts'
 import type { FrameReader } from './reader.ts'
 import { NIL, unsignedAt } from './walk.ts'
 
@@ -56,7 +56,7 @@ export function readUsual(reader: FrameReader, bytes: Uint8Array, start: number,
   }
   const codec = bytes[payloadStart - 1]!
   // Written so that it is false, too, when the buffer ended on the way and numbers are missing.
-  if (!(end <= to && isCodec(codec))) return false
+  if (!(end <= to && codec >= CODEC_JSON && codec <= reader.codecs)) return false
   const { elements } = reader
   elements[0] = start + 1
   elements[1] = start + 2
@@ -70,7 +70,7 @@ export function readUsual(reader: FrameReader, bytes: Uint8Array, start: number,
   reader.nameStart = nameStart
   reader.nameEnd = nameEnd
   reader.hasExtras = false
-  reader.codec = codec
+  reader.codec = codec as Codec
   reader.payloadStart = payloadStart
   reader.payloadEnd = end
   reader.misfit = undefined

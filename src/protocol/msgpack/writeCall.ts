@@ -5,8 +5,9 @@
  * `FIRST_CALL_ID`, from which on 5 bytes are the shortest form. Readers take ids in any form.
  */
 import { copyBytes } from '../bytes.ts'
-import { CALL, CANCEL, type Codec, type FAILURE, type RESULT } from './layout.ts'
+import { CALL, CANCEL, type FAILURE, type RESULT } from './layout.ts'
 import { appendBytes, type OutBuffer, reserve } from './outBuffer.ts'
+import type { BytesPayload } from './payload.ts'
 import { type FrameReader, NO_CALL_ID } from './reader.ts'
 import { writeExt, writeNil, writeText } from './writeValue.ts'
 
@@ -16,14 +17,6 @@ export const FIRST_CALL_ID = 0x10000
 const NIL = 0xc0
 const UINT32 = 0xce
 const ID_BYTES = 5
-
-/** Content of a payload in one of the codecs. */
-export interface PayloadBytes {
-  readonly codec: Codec
-  readonly bytes: Uint8Array
-  readonly start: number
-  readonly end: number
-}
 
 function putCallId(bytes: Uint8Array, at: number, callId: number): number {
   if (callId === NO_CALL_ID) {
@@ -54,7 +47,7 @@ function appendExtras(out: OutBuffer, extras: Uint8Array | undefined): void {
   else appendBytes(out, extras, 0, extras.length)
 }
 
-function writePayload(out: OutBuffer, payload: PayloadBytes | undefined): void {
+function writePayload(out: OutBuffer, payload: BytesPayload | undefined): void {
   if (payload === undefined) writeNil(out)
   else writeExt(out, payload.codec, payload.bytes, payload.start, payload.end)
 }
@@ -70,7 +63,7 @@ export function writeCall(
   callId: number,
   functionId: string,
   extras: Uint8Array | undefined,
-  payload: PayloadBytes | undefined,
+  payload: BytesPayload | undefined,
 ): void {
   writeCallHead(out, callId, functionId)
   appendExtras(out, extras)
@@ -88,7 +81,7 @@ export function writeAnswer(
   out: OutBuffer,
   kind: typeof RESULT | typeof FAILURE,
   callId: number,
-  payload: PayloadBytes | undefined,
+  payload: BytesPayload | undefined,
 ): void {
   writeAnswerHead(out, kind, callId)
   writePayload(out, payload)

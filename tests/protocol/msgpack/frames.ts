@@ -4,7 +4,6 @@ import type { Frame } from '../../../src/protocol/frames.ts'
 import { asJsonText, type JsonText } from '../../../src/protocol/jsonText.ts'
 import { FIRST_CALL_ID } from '../../../src/protocol/msgpack/writeCall.ts'
 import { type Message, messages } from '../messages.ts'
-import { nameCall } from './support.ts'
 
 /** Texts of all lengths at which the head changes. */
 export const text: fc.Arbitrary<string> = fc.oneof(
@@ -67,12 +66,12 @@ function numbered(frame: Frame, id: number, way: number): NumberedFrame {
   if (frame.type === 'invokefunction') {
     frame.action = (['plain', 'void', 'enqueue'] as const)[way]!
     frame.queue = way === 2 ? 'q' : undefined
-    frame.invocationId = way === 1 ? undefined : nameCall(id)
+    frame.invocationId = way === 1 ? undefined : id
   } else if (frame.type === 'invocationresult') {
-    frame.invocationId = nameCall(id)
+    frame.invocationId = id
     if (frame.error !== undefined) frame.result = undefined
   } else if (frame.type === 'cancelinvocation') {
-    frame.invocationId = nameCall(id)
+    frame.invocationId = id
   } else if (frame.type === 'error') {
     frame.error ??= { code: 'UNKNOWN', message: '' }
   }

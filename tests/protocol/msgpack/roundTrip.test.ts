@@ -10,7 +10,7 @@ import { packable, packr, toHex, walk, written } from './support.ts'
 
 const encoded = (frames: NumberedFrame[]): Uint8Array =>
   written(out => {
-    for (const { frame, callId } of frames) encodeMsgpack(out, frame, callId)
+    for (const { frame } of frames) encodeMsgpack(out, frame)
   })
 
 test('every frame comes back as it was, however many share a message', () => {

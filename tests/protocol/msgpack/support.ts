@@ -28,9 +28,6 @@ export function readerOn(bytes: Uint8Array): FrameReader {
   return reader
 }
 
-/** Invocation ids of these tests: readable, and as many as call ids. */
-export const nameCall = (callId: number): string => `call ${callId}`
-
 export interface Walked {
   frames: (Frame | FrameProblem)[]
   fault: Fault | undefined
@@ -41,7 +38,7 @@ export function walk(bytes: Uint8Array, from = 0, to = bytes.length): Walked {
   const reader = createFrameReader()
   const frames: (Frame | FrameProblem)[] = []
   openMessage(reader, bytes, from, to)
-  while (nextFrame(reader)) frames.push(decodeMsgpack(reader, nameCall))
+  while (nextFrame(reader)) frames.push(decodeMsgpack(reader, 'json'))
   return { frames, fault: reader.fault }
 }
 

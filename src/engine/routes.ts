@@ -1,0 +1,84 @@
+/**
+ * Who answers which function, as far as routing needs to know: a copy of one column of the directory, kept on every
+ * thread, so that a call never has to ask another thread who takes it.
+ */
+import type { Connection } from './connection.ts'
+import { DEFAULT_NAMESPACE } from './directory/records.ts'
+
+/** Number of a thread: 0 is the main thread, the others follow. */
+export type Place = number
+
+/** The place of a worker that stands on every thread: each sends to its own. */
+export const EVERYWHERE: Place = -1
+
+export interface Route {
+  readonly namespace: string
+  readonly functionId: string
+  readonly workerId: string
+  readonly place: Place
+  /** The engine is to call a URL instead of the worker. */
+  readonly httpInvoked: boolean
+  /** The way there: the worker's own connection, or the trunk to its thread. Looked up when it is first needed. */
+  callee: Connection | undefined
+}
+
+export interface Routes {
+  /** The default namespace, without joining strings: nearly every call asks here. */
+  readonly inDefault: ReadonlyMap<string, Route>
+  find(namespace: string | undefined, functionId: string): Route | undefined
+  /** Namespaces that have the id, sorted. For the text of `function_not_found`. */
+  namespacesOf(functionId: string): string[]
+  set(route: Route): void
+  remove(namespace: string, functionId: string): void
+  /** Puts these in the place of all there are. */
+  replace(routes: readonly Route[]): void
+  all(): Route[]
+}
+
+export function createRoutes(): Routes {
+  const inDefault = new Map<string, Route>()
+  const byNamespace = new Map<string, Map<string, Route>>([[DEFAULT_NAMESPACE, inDefault]])
+
+  function set(route: Route): void {
+    let routes = byNamespace.get(route.namespace)
+    if (routes === undefined) {
+      routes = new Map()
+      byNamespace.set(route.namespace, routes)
+    }
+    routes.set(route.functionId, route)
+  }
+
+  return {
+    inDefault,
+
+    find: (namespace, functionId) =>
+      namespace === undefined || namespace === DEFAULT_NAMESPACE
+        ? inDefault.get(functionId)
+        : byNamespace.get(namespace)?.get(functionId),
+
+    namespacesOf(functionId) {
+      const found: string[] = []
+      for (const [namespace, routes] of byNamespace) if (routes.has(functionId)) found.push(namespace)
+      return found.sort()
+    },
+
+    set,
+
+    remove(namespace, functionId) {
+      const routes = byNamespace.get(namespace)
+      if (routes === undefined) return
+      routes.delete(functionId)
+      if (routes.size === 0 && routes !== inDefault) byNamespace.delete(namespace)
+    },
+
+    replace(routes) {
+      for (const namespace of [...byNamespace.keys()]) {
+        if (namespace !== DEFAULT_NAMESPACE) byNamespace.delete(namespace)
+      }
+      inDefault.clear()
+      for (const route of routes) set(route)
+    },
+
+    all: () => [...byNamespace.values()].flatMap(routes => [...routes.values()]),
+  }
+}
