@@ -4,7 +4,6 @@
  */
 
 import { isMilestone, shortened } from '../log/notices.ts'
-import { FieldProblem } from '../protocol/fieldProblem.ts'
 import type {
   CallId,
   ErrorBody,
@@ -14,10 +13,9 @@ import type {
   ResultFrame,
 } from '../protocol/frames.ts'
 import { type JsonText, toJsonText } from '../protocol/jsonText.ts'
-import type { Limits } from '../protocol/limits.ts'
-import { jsonOf, payloadSize } from '../protocol/msgpack/payload.ts'
 import { callerSuffix, withCaller } from '../protocol/payload.ts'
 import { forwardedBaggage, forwardedTraceparent } from '../protocol/traceContext.ts'
+import { adaptInput, adaptResult } from './adapt.ts'
 import type { Connection } from './connection.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
 import { enqueueFailure, enqueueRequest, noQueueProvider } from './enqueue.ts'
@@ -130,7 +128,8 @@ function deliver(
     refuse(engine, caller, asked, receiptId === undefined ? error : noQueueProvider(error))
     return
   }
-  const obstacle = obstacleTo(engine, caller, callee, route, asked) ?? adapt(engine, caller, callee, frame)
+  const obstacle =
+    obstacleTo(engine, caller, callee, route, asked) ?? adaptInput(engine, caller, callee, frame)
   if (obstacle !== undefined) {
     refuse(engine, caller, asked, receiptId === undefined ? obstacle : enqueueFailure(obstacle))
     return
@@ -161,41 +160,6 @@ export function obstacleTo(
   }
   const atLimit = caller.callsInFlight >= limits.callsInFlight && !caller.builtIn && !caller.trunk
   return atLimit && wantsAnswer(asked) ? errors.tooManyCalls(limits.callsInFlight) : undefined
-}
-
-/** Puts the input of a call into a form its callee can read; returns the error if there is none. */
-function adapt(
-  { limits }: EngineState,
-  caller: Connection,
-  callee: Connection,
-  frame: InvokeFrame,
-): JsonText | undefined {
-  const isTranslated = callee.link.framing === 'json' && typeof frame.data !== 'string'
-  if (isTranslated) {
-    try {
-      frame.data = jsonOf(frame.data)
-    } catch (problem) {
-      if (problem instanceof FieldProblem) return errors.undecodable(frame.functionId, problem.detail)
-      throw problem
-    }
-  }
-  return (caller.builtIn || isTranslated) && isTooLarge(limits, frame.data)
-    ? errors.payloadTooLarge(`The input of function ${frame.functionId}`, limits.messageBytes)
-    : undefined
-}
-
-/** Characters of a message that are not its payload: names of fields, ids, trace context. */
-const ENVELOPE = 64 * 1024
-
-/**
- * Whether a payload does not fit into a message. Asked about what built-in workers write: what comes over a socket has
- * fitted into a message already. Whoever got a larger one would drop its connection.
- */
-function isTooLarge({ messageBytes }: Limits, payload: Payload): boolean {
-  const most = messageBytes - ENVELOPE
-  // A character takes three bytes at most: the bytes of a small text need not be counted.
-  if (payloadSize(payload) * 3 <= most) return false
-  return (typeof payload === 'string' ? Buffer.byteLength(payload) : payloadSize(payload)) > most
 }
 
 /** Enters the call in the table and gives the frame the id its callee will answer with. */
@@ -291,30 +255,6 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
   if (caller.takesSmallMessagesOnly) warnOfSize(engine, caller, frame)
   caller.link.send(frame)
   stallIfFull(engine, caller, caller)
-}
-
-/** Puts a result into a form its caller can read; returns the error if there is none. */
-function adaptResult(
-  { limits }: EngineState,
-  callee: Connection,
-  caller: Connection,
-  functionId: string,
-  frame: ResultFrame,
-): JsonText | undefined {
-  const { result } = frame
-  if (result === undefined) return undefined
-  const isTranslated = caller.link.framing === 'json' && typeof result !== 'string'
-  if (isTranslated) {
-    try {
-      frame.result = jsonOf(result)
-    } catch (problem) {
-      if (problem instanceof FieldProblem) return errors.undecodableResult(functionId, problem.detail)
-      throw problem
-    }
-  }
-  return (callee.builtIn || isTranslated) && isTooLarge(limits, frame.result!)
-    ? errors.payloadTooLarge(`The result of function ${functionId}`, limits.messageBytes)
-    : undefined
 }
 
 function warnOfSize(engine: EngineState, caller: Connection, frame: ResultFrame): void {

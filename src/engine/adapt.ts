@@ -1,0 +1,68 @@
+/** Payloads on their way between links: into a form their receiver can read, and never too large for its message. */
+import { FieldProblem } from '../protocol/fieldProblem.ts'
+import type { InvokeFrame, Payload, ResultFrame } from '../protocol/frames.ts'
+import type { JsonText } from '../protocol/jsonText.ts'
+import type { Limits } from '../protocol/limits.ts'
+import { jsonOf, payloadSize } from '../protocol/msgpack/payload.ts'
+import type { Connection } from './connection.ts'
+import * as errors from './errors.ts'
+import type { EngineState } from './state.ts'
+
+/** Characters of a message that are not its payload: names of fields, ids, trace context. */
+const ENVELOPE = 64 * 1024
+
+/**
+ * Whether a payload does not fit into a message. Asked about what built-in workers write: what comes over a socket has
+ * fitted into a message already. Whoever got a larger one would drop its connection.
+ */
+function isTooLarge({ messageBytes }: Limits, payload: Payload): boolean {
+  const most = messageBytes - ENVELOPE
+  // A character takes three bytes at most: the bytes of a small text need not be counted.
+  if (payloadSize(payload) * 3 <= most) return false
+  return (typeof payload === 'string' ? Buffer.byteLength(payload) : payloadSize(payload)) > most
+}
+
+/** Puts the input of a call into a form its callee can read; returns the error if there is none. */
+export function adaptInput(
+  { limits }: EngineState,
+  caller: Connection,
+  callee: Connection,
+  frame: InvokeFrame,
+): JsonText | undefined {
+  const isTranslated = callee.link.framing === 'json' && typeof frame.data !== 'string'
+  if (isTranslated) {
+    try {
+      frame.data = jsonOf(frame.data)
+    } catch (problem) {
+      if (problem instanceof FieldProblem) return errors.undecodable(frame.functionId, problem.detail)
+      throw problem
+    }
+  }
+  return (caller.builtIn || isTranslated) && isTooLarge(limits, frame.data)
+    ? errors.payloadTooLarge(`The input of function ${frame.functionId}`, limits.messageBytes)
+    : undefined
+}
+
+/** Puts a result into a form its caller can read; returns the error if there is none. */
+export function adaptResult(
+  { limits }: EngineState,
+  callee: Connection,
+  caller: Connection,
+  functionId: string,
+  frame: ResultFrame,
+): JsonText | undefined {
+  const { result } = frame
+  if (result === undefined) return undefined
+  const isTranslated = caller.link.framing === 'json' && typeof result !== 'string'
+  if (isTranslated) {
+    try {
+      frame.result = jsonOf(result)
+    } catch (problem) {
+      if (problem instanceof FieldProblem) return errors.undecodableResult(functionId, problem.detail)
+      throw problem
+    }
+  }
+  return (callee.builtIn || isTranslated) && isTooLarge(limits, frame.result!)
+    ? errors.payloadTooLarge(`The result of function ${functionId}`, limits.messageBytes)
+    : undefined
+}
