@@ -193,7 +193,7 @@ function expectAnswer(
   )
 }
 
-/** Turns the caller's frame into the one the executing worker gets (`protocol.md` 2.10, 5.5). */
+/** Turns the caller's frame into the one the executing worker gets (`docs/protocol/json.md#calls`). */
 function handOver(caller: Connection, callee: Connection, frame: InvokeFrame, engineMade: boolean): void {
   if (!caller.builtIn && !engineMade) frame.data = withCaller(frame.data, caller.callerSuffix)
   if (frame.traceparent !== undefined || frame.baggage !== undefined) {
@@ -294,7 +294,10 @@ export function cancel(engine: EngineState, caller: Connection, invocationId: st
   remove(invocation)
 }
 
-/** A message that could not be read. If it was a call or an answer, its caller hears of it (`protocol.md` 2.17). */
+/**
+ * A message that could not be read. If it was a call or an answer, its caller hears of it
+ * (`docs/protocol/json.md#messages-that-cannot-be-read`).
+ */
 export function answerProblem(engine: EngineState, from: Connection, problem: FrameProblem): void {
   if (problem.invocationId === undefined) return
   if (problem.about === 'invokefunction') {

@@ -91,7 +91,7 @@ export function createEngine(options: EngineOptions): Engine {
   }
   const carryOut = createCarryOut(state)
 
-  /** Ends a connection inside the engine, once and completely (`protocol.md` 3.5). */
+  /** Ends a connection inside the engine, once and completely (`docs/protocol/json.md#the-end-of-a-connection`). */
   function teardown(connection: Connection, reason: string): void {
     if (connection.phase === 'gone') return
     connection.phase = 'gone'

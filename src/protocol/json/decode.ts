@@ -1,9 +1,10 @@
 /**
  * JSON text → frame. Header fields are read, payloads are sliced; nothing else is parsed.
  *
- * The rules are those of `protocol.md` 2: unknown fields are ignored, `null` and absent are the same for optional
- * fields, a missing `data`, `config` or `description` counts as empty, and everything else that does not fit
- * drops the whole message. A dropped message comes back as a `FrameProblem`, which says how far it was readable.
+ * The rules are those of `docs/protocol/json.md#how-messages-are-read`: unknown fields are ignored, `null` and absent
+ * are the same for optional fields, a missing `data`, `config` or `description` counts as empty, and everything else
+ * that does not fit drops the whole message. A dropped message comes back as a `FrameProblem`, which says how far it
+ * was readable.
  */
 import type { CallAction, Frame, FrameProblem, ProblemReason } from '../frames.ts'
 import { asJsonText, JSON_NULL, type JsonText, toJsonText } from '../jsonText.ts'
@@ -132,7 +133,10 @@ function readAction(): { action: CallAction; queue: string | undefined } {
 /** Characters of a malformed error that its caller gets to see. The cut must not leave half of a surrogate pair. */
 const SHOWN_ERROR = 1000
 
-/** A malformed error is made readable rather than dropped, so that the caller is always answered (2.11). */
+/**
+ * A malformed error is made readable rather than dropped, so that the caller is always answered
+ * (`docs/protocol/json.md#how-messages-are-read`).
+ */
 function readError(): JsonText | undefined {
   if (!isPresent(member.error)) return undefined
   const slice = asJsonText(scanner.slice(member.error))
