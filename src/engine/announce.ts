@@ -1,4 +1,7 @@
-/** The announce, `engine::workers::register`: who a worker is, and which namespace it lives in (`protocol.md` 6.2). */
+/**
+ * The announce, `engine::workers::register`: who a worker is, and which namespace it lives in
+ * (`docs/protocol/json.md#the-announce`).
+ */
 
 import { shortened } from '../log/notices.ts'
 import type { InvokeFrame } from '../protocol/frames.ts'

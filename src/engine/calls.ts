@@ -191,7 +191,7 @@ function expectAnswer(
   )
 }
 
-/** Turns the caller's frame into the one the executing worker gets (`protocol.md` 2.10, 5.5). */
+/** Turns the caller's frame into the one the executing worker gets (`docs/protocol/json.md#calls`). */
 function handOver(caller: Connection, callee: Connection, frame: InvokeFrame, engineMade: boolean): void {
   nameCaller(caller, callee, frame, engineMade)
   // On the last part of its way from another thread this has been done.
@@ -312,7 +312,10 @@ export function cancel(engine: EngineState, caller: Connection, invocationId: Ca
   tellCallee(invocation)
 }
 
-/** A message that could not be read. If it was a call or an answer, its caller hears of it (`protocol.md` 2.17). */
+/**
+ * A message that could not be read. If it was a call or an answer, its caller hears of it
+ * (`docs/protocol/json.md#messages-that-cannot-be-read`).
+ */
 export function answerProblem(engine: EngineState, from: Connection, problem: FrameProblem): void {
   if (problem.invocationId === undefined) return
   if (problem.about === 'invokefunction') {

@@ -3,8 +3,8 @@
  *
  *     pending ──announce, grace over──▶ resolved ──link ends, evicted──▶ gone
  *
- * While pending, registrations are held, because their namespace is not known yet (`protocol.md` 3.2). A built-in
- * starts resolved in `default`.
+ * While pending, registrations are held, because their namespace is not known yet
+ * (`docs/protocol/json.md#the-namespace-of-a-connection`). A built-in starts resolved in `default`.
  */
 import type {
   InvokeFrame,

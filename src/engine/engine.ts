@@ -118,7 +118,7 @@ function createState(options: ThreadEngineOptions): EngineState {
   return state
 }
 
-/** Ends a connection inside the engine, once and completely (`protocol.md` 3.5). */
+/** Ends a connection inside the engine, once and completely (`docs/protocol/json.md#the-end-of-a-connection`). */
 function teardown(engine: EngineState, connection: Connection, reason: string): void {
   if (connection.phase === 'gone') return
   connection.phase = 'gone'

@@ -1,4 +1,7 @@
-/** A call that goes through a queue: what its provider is asked, and what its caller hears (`protocol.md` 5.3). */
+/**
+ * A call that goes through a queue: what its provider is asked, and what its caller hears
+ * (`docs/protocol/json.md#calls-through-a-queue`).
+ */
 import type { ErrorBody, InvokeFrame } from '../protocol/frames.ts'
 import { asJsonText, type JsonText, quote } from '../protocol/jsonText.ts'
 import { encodeBaggageValue, forwardedBaggage, forwardedTraceparent } from '../protocol/traceContext.ts'

@@ -21,7 +21,7 @@ export function functionNotFound(
   )
 }
 
-/** `field` is `namespace` or `trigger_namespace` (`protocol.md` 4.2). */
+/** `field` is `namespace` or `trigger_namespace` (`docs/protocol/json.md#triggers`). */
 export function blankNamespace(field: string): { code: string; message: string } {
   return {
     code: 'INVALID_NAMESPACE',

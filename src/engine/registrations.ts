@@ -1,6 +1,6 @@
 /**
  * Registrations of a connection: held until its namespace is known, then given to the directory in the order they
- * came (`protocol.md` 3.2, 4.2).
+ * came (`docs/protocol/json.md#the-namespace-of-a-connection`).
  */
 import type { InvokeFrame, RegisterTriggerFrame } from '../protocol/frames.ts'
 import { invoke } from './calls.ts'
@@ -39,7 +39,10 @@ export function hold(
   if (frame.type === 'registerfunction') connection.heldFunctions.add(frame.id)
 }
 
-/** The grace: without an announce the namespace becomes `default` (3.2). */
+/**
+ * The grace: without an announce the namespace becomes `default`
+ * (`docs/protocol/json.md#the-namespace-of-a-connection`).
+ */
 export function startGrace(engine: EngineState, connection: Connection): void {
   connection.cancelGrace = engine.clock.after(engine.namespaceGraceMs, () => graceOver(engine, connection))
 }
@@ -56,7 +59,10 @@ function graceOver(engine: EngineState, connection: Connection): void {
   fixNamespace(engine, connection, DEFAULT_NAMESPACE)
 }
 
-/** A client that never announces is not left waiting: after a moment of silence its registrations count (3.9.4). */
+/**
+ * A client that never announces is not left waiting: after a moment of silence its registrations count
+ * (`docs/protocol/json.md#the-namespace-of-a-connection`).
+ */
 function cutGraceShortWhenQuiet(engine: EngineState, connection: Connection): void {
   const cancelGrace = connection.cancelGrace
   const check = (waitMs: number): (() => void) =>

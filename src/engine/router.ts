@@ -76,13 +76,17 @@ export function receive(engine: EngineState, connection: Connection, frame: Fram
 
 /**
  * Clients that announce last send queued calls before it. A call to a function whose registration is still held
- * waits with it, instead of being told that the function does not exist (`protocol.md` 9.20).
+ * waits with it, instead of being told that the function does not exist
+ * (`docs/protocol/json.md#the-namespace-of-a-connection`).
  */
 function waitsForOwnRegistration(connection: Connection, functionId: string): boolean {
   return connection.phase === 'pending' && connection.heldFunctions.has(functionId)
 }
 
-/** The worker proves that it is the one of an earlier connection; that one ends before the next frame counts (3.6). */
+/**
+ * The worker proves that it is the one of an earlier connection; that one ends before the next frame is read
+ * (`docs/protocol/json.md#reattach`).
+ */
 function reattach(engine: EngineState, connection: Connection, frame: ReattachFrame): void {
   const { previousWorkerId: previousId, reattachToken: token } = frame
   const { id: workerId } = connection

@@ -10,7 +10,7 @@ export function asObject(value: unknown): Record<string, unknown> | undefined {
 /** Characters of a malformed error that its caller gets to see. The cut must not leave half of a surrogate pair. */
 const SHOWN = 1000
 
-/** A malformed error is made readable rather than dropped, so that the caller is always answered (`protocol.md` 2.11). */
+/** A malformed error is made readable rather than dropped, so that the caller is always answered (`docs/protocol/json.md#how-messages-are-read`). */
 export function readableError(text: JsonText): JsonText {
   const value: unknown = JSON.parse(text)
   const error = asObject(value)

@@ -101,13 +101,14 @@ export const errorCatalogue = {
   },
   WORKER_NAMESPACE_CONFLICT: {
     where: ['registration'],
-    cause: 'Another live worker of the namespace has this name. The connection is closed.',
-    fix: 'Give each worker its own name (`workerName`, `III_WORKER_NAME`).',
+    cause:
+      'Another live worker of the namespace has this name. The connection is closed; clients of 0.23 and newer stop for good.',
+    fix: 'Give each worker its own name (`workerName`, `III_WORKER_NAME`). Clients before 0.23 do not understand the refusal: they hold no names and never get it, so theirs may be there twice.',
   },
   FUNCTION_NAMESPACE_CONFLICT: {
     where: ['registration'],
     cause: 'Another live worker answers this id, or the id starts with `engine::` outside `default`.',
-    fix: 'Use another id or namespace. The claim waits: when the owner leaves, it takes over.',
+    fix: 'Use another id or namespace. The claim waits: when the owner leaves, it takes over. Clients before 0.23 ignore this message; look for `refused` in `engine::workers::info`.',
   },
   // HTTP
   BAD_REQUEST: {

@@ -3,9 +3,9 @@
  *
  * A frame is what crosses a link, whatever its framing: a socket link writes it as JSON text, a local link passes
  * the object itself. Payload fields (`config`, `metadata`, …) are `JsonText`: validated, never parsed. What functions
- * are called with and what they return may also be bytes that only their receiver looks into.
- * The names of `type` are those on the wire (`protocol.md` 2); absent optional fields are `undefined`.
- * A received frame belongs to its receiver, which may change it and pass it on.
+ * are called with and what they return may also be bytes that only their receiver looks into. The names of `type` are
+ * those on the wire (`docs/protocol/json.md#from-the-worker`); absent optional fields are `undefined`. A received frame
+ * belongs to its receiver, which may change it and pass it on.
  */
 import type { JsonText } from './jsonText.ts'
 import type { BytesPayload } from './msgpack/payload.ts'
@@ -74,7 +74,7 @@ export interface RegisterFunctionFrame {
   requestFormat: JsonText | undefined
   responseFormat: JsonText | undefined
   metadata: JsonText | undefined
-  /** Present: the engine calls this URL instead of the worker (`protocol.md` 2.3). */
+  /** Present: the engine calls this URL instead of the worker (`docs/protocol/json.md#who-answers-a-function`). */
   invocation: JsonText | undefined
 }
 

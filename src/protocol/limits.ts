@@ -7,9 +7,12 @@
 const MiB = 1024 * 1024
 
 export const limits = {
-  /** Largest message in either direction, fragments joined (`protocol-0.25.md` 2.2). */
+  /** Largest message in either direction, fragments joined (`docs/protocol/json.md#sizes`). */
   messageBytes: 64 * MiB,
-  /** Deepest nesting of a message, the envelope counted: strict clients decode no deeper (`protocol.md` 2). */
+  /**
+   * Deepest nesting of a message, the envelope counted: strict clients decode no deeper
+   * (`docs/protocol/json.md#how-messages-are-read`).
+   */
   jsonDepth: 127,
   /** A connection with this much unsent output slows the connections that feed it. */
   outboundHighWaterBytes: 4 * MiB,
@@ -17,13 +20,16 @@ export const limits = {
   outboundBytes: 128 * MiB,
   /** A producer is held back for at most this long at a time, so that two slow peers cannot hold each other for ever. */
   stallMs: 1000,
-  /** A connection whose output makes no progress for this long is cut (`guarantees.md` 5). */
+  /** A connection whose output makes no progress for this long is cut (`docs/guarantees.md#neighbours`). */
   writeDeadlineMs: 10_000,
   /** Silence after which a socket is closed. It is pinged up to 16 s before, so that only a dead peer stays silent. */
   idleTimeoutMs: 120_000,
   /** Worker connections from one address at once. */
   connectionsPerAddress: 16_384,
-  /** Time for complete request headers of an upgrade (`protocol.md` 1.2); Bun's own, it looks every 4 s. */
+  /**
+   * Time for complete request headers of an upgrade (`docs/protocol/json.md#the-upgrade`); Bun's own, it looks
+   * every 4 s.
+   */
   handshakeTimeoutMs: 10_000,
   /** Time the engine waits for an announce before a connection's namespace is fixed to `default`. */
   namespaceGraceMs: 5000,
@@ -52,15 +58,18 @@ export const limits = {
   engineCallTimeoutMs: 30_000,
   /** A call whose caller named no time-out is dropped after this long, so that the table stays bounded. */
   callAgeMs: 24 * 3_600_000,
-  /** Time an ownerless binding waits for its provider's answer (`protocol.md` 4.3). */
+  /** Time an ownerless binding waits for its provider's answer (`docs/protocol/json.md#the-answer-of-a-provider`). */
   providerAnswerMs: 10_000,
-  /** Characters of a worker's announced name and description (`protocol.md` 6.2). */
+  /** Characters of a worker's announced name and description (`docs/protocol/json.md#the-announce`). */
   announcedTextLength: 280,
   /** Refused registrations kept per worker for `engine::workers::info`. */
   refusalsKept: 50,
-  /** Largest result a Python client before 0.24.5 accepts (`protocol-0.25.md` 2.2). */
+  /** Largest result a Python client before 0.24.5 accepts (`docs/protocol/json.md#generations-of-clients`). */
   smallClientMessageBytes: MiB,
-  /** Registry changes are announced together, at the latest after this long (`engine-functions.md`). */
+  /**
+   * Registry changes are announced together, at the latest after this long
+   * (`docs/discovery.md#when-something-changes`).
+   */
   changeCoalesceMs: 50,
   /** Items of one `engine::functions::info` batch. */
   infoBatch: 32,
@@ -79,7 +88,7 @@ export const limits = {
   httpHeaderBytes: 16 * 1024,
   /** Characters of an HTTP request target. */
   httpUrlLength: 8192,
-  /** HTTP requests in work at once; further ones wait (`workers/http.md` 1). */
+  /** HTTP requests in work at once; further ones wait (`docs/configuration.md#iii-http`). */
   httpConcurrency: 1024,
   /** HTTP requests that wait for a place; further ones are refused with 503. */
   httpWaiting: 4096,

@@ -28,7 +28,7 @@ export function callerSuffix(workerId: string): string {
 /**
  * Sets `_caller_worker_id` inside an object, as its last member; any other JSON value is returned as it is.
  * A value the client sent under that name, also one spelled with escapes, is removed first: some parsers take the
- * first of two equal keys, others the last (`protocol.md` 9.6).
+ * first of two equal keys, others the last (`docs/protocol/json.md#who-called`).
  */
 export function withCaller(data: JsonText, suffix: string): JsonText {
   if (data.charCodeAt(0) !== OPEN_BRACE) return data

@@ -1,4 +1,4 @@
-/** W3C trace context, as far as the engine touches it (`protocol.md` 5.5). */
+/** W3C trace context, as far as the engine touches it (`docs/protocol/json.md#trace-context`). */
 
 const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
 const ZERO_TRACE = '0'.repeat(32)

@@ -5,8 +5,8 @@ const ANY_FORM =
   /^(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?$/i
 
 /**
- * Reads a UUID in any textual form (`protocol.md` 2: hyphenated or not, braces, `urn:uuid:`, upper case) and
- * returns it hyphenated and lower-case; `undefined` when it is none.
+ * Reads a UUID in any textual form (`docs/protocol/json.md#how-messages-are-read`: hyphenated or not, braces,
+ * `urn:uuid:`, upper case) and returns it hyphenated and lower-case; `undefined` when it is none.
  */
 export function parseUuid(text: string): string | undefined {
   if (CANONICAL.test(text)) return text

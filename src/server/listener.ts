@@ -1,5 +1,5 @@
 /**
- * The worker listener: HTTP upgrades in, links out (`protocol.md` 1).
+ * The worker listener: HTTP upgrades in, links out (`docs/protocol/json.md#connection`).
  *
  *     GET /       worker protocol
  *     GET /otel   telemetry frames of a worker process; counted
@@ -47,7 +47,10 @@ export interface ListenerParts {
   readonly insecure: boolean
 }
 
-/** Bun sets TCP_NODELAY on accepted sockets; saying so spares clients 40 ms per small write (`protocol-0.25.md` 2.1). */
+/**
+ * Bun sets TCP_NODELAY on accepted sockets; saying so spares clients 40 ms per small write
+ * (`docs/protocol/json.md#the-upgrade`).
+ */
 const HEADERS = { 'x-iii-capabilities': 'tcp-nodelay' }
 
 /** The empty name keeps Bun from selecting the first sub-protocol a client offers. */
@@ -82,7 +85,7 @@ function upgradeFault(headers: Headers): string | undefined {
   return undefined
 }
 
-/** A binary message that is no telemetry counts as text (`protocol.md` 1.3). */
+/** A binary message that is no telemetry counts as text (`docs/protocol/json.md#text-and-binary`). */
 function decodeBinary(message: Buffer): Frame | FrameProblem | undefined {
   if (isUtf8(message)) return decodeJson(message.toString('utf8'))
   return {
@@ -192,7 +195,10 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
     if (frame !== undefined) link.received(frame)
   }
 
-  /** Text on `/otel` means nothing; bytes without a tag are telemetry of a kind that is lost here (1.4). */
+  /**
+   * Text on `/otel` means nothing; bytes without a tag are telemetry of a kind that is lost here
+   * (`docs/protocol/json.md#text-and-binary`).
+   */
   function noteStrangeTelemetry({ ipAddress }: SocketData): void {
     const count = ++engine.state.counters.strangeTelemetry
     if (isMilestone(count))
@@ -261,7 +267,7 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
     },
     async stop() {
       accepting = false
-      // Bun would close them with 1001, after which old clients do not come back (`protocol.md` 1.5, 1.7.10).
+      // Bun would close them with 1001, after which old clients do not come back (`docs/protocol/json.md#closing`).
       for (const socket of [...sockets]) {
         if (socket.data.kind === 'telemetry') socket.close(NO_STATUS)
         else socket.terminate()

@@ -3,7 +3,7 @@ import { isLoopbackHost } from '../net/loopback.ts'
 
 /**
  * True when an upgrade with this `Origin` header may proceed. No header: not a browser. On a listener without
- * authentication only pages of this machine and listed origins may connect (`protocol.md` 1.7.2).
+ * authentication only pages of this machine and listed origins may connect (`docs/protocol/json.md#the-upgrade`).
  */
 export function isAllowedOrigin(origin: string | null, allowed: readonly string[]): boolean {
   if (origin === null) return true

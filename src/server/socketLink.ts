@@ -40,7 +40,10 @@ export interface SocketLinkParts {
   readonly guard: (deliver: () => void) => void
 }
 
-/** A Close frame without status (`protocol.md` 1.5); Bun's default would be 1000, after which old clients stay away. */
+/**
+ * A Close frame without status (`docs/protocol/json.md#closing`); Bun's default would be 1000, after which old
+ * clients stay away.
+ */
 export const NO_STATUS = 0
 const BLOCKED = -1
 const DROPPED = 0

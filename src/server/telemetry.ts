@@ -1,4 +1,4 @@
-/** Telemetry frames: binary messages that start with a four-letter tag (`protocol.md` 1.3). */
+/** Telemetry frames: binary messages that start with a four-letter tag (`docs/protocol/json.md#text-and-binary`). */
 
 const TAGS: ReadonlySet<number> = new Set(
   ['OTLP', 'MTRC', 'LOGS'].map(tag => Buffer.from(tag).readUInt32BE(0)),

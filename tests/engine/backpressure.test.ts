@@ -1,4 +1,4 @@
-/** What happens when a worker does not read (`protocol.md` 1.7.6, 5.7.3; `guarantees.md` 5). */
+/** What happens when a worker does not read (`docs/protocol/json.md#back-pressure`). */
 import { describe, expect, test } from 'bun:test'
 import { limits } from '../../src/protocol/limits.ts'
 import { answerTo, createWorld, type Puppet, registerFunction, type World } from '../support/world.ts'

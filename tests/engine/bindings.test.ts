@@ -1,4 +1,4 @@
-/** Triggers: bound, parked, bound again (`protocol.md` 2.7 to 2.9, 4.2 to 4.5). */
+/** Triggers: bound, parked, bound again (`docs/protocol/json.md#triggers`). */
 import { describe, expect, test } from 'bun:test'
 import {
   boundAnswer,

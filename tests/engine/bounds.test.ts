@@ -1,4 +1,4 @@
-/** What one connection may register, and what it costs when it registers a lot (`guarantees.md` 5). */
+/** What one connection may register, and what it costs when it registers a lot (`docs/guarantees.md#neighbours`). */
 import { describe, expect, test } from 'bun:test'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
 import {

@@ -1,4 +1,4 @@
-/** How calls end other than by their answer, and whose answer counts (`protocol.md` 3.5, 5.2, 5.7, 9.9). */
+/** How calls end other than by their answer, and whose answer counts (`docs/protocol/json.md#how-a-call-ends`). */
 import { describe, expect, test } from 'bun:test'
 import { answerTo, createWorld, type Puppet, registerFunction, type World } from '../support/world.ts'
 import { errorOf, leftovers } from './support.ts'

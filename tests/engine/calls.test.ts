@@ -1,4 +1,4 @@
-/** The way of a call from its caller to the function and back (`protocol.md` 2.10, 2.11, 5.1, 5.2, 5.4, 5.5). */
+/** The way of a call from its caller to the function and back (`docs/protocol/json.md#calls`). */
 import { describe, expect, test } from 'bun:test'
 import { answerTo, createWorld, type Puppet, registerFunction, type World } from '../support/world.ts'
 import { errorOf } from './support.ts'

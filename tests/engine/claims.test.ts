@@ -1,4 +1,4 @@
-/** Who answers a function id (`protocol.md` 3.3 to 3.5, 3.9, 9.22 to 9.25). */
+/** Who answers a function id (`docs/protocol/json.md#who-answers-a-function`). */
 import { describe, expect, test } from 'bun:test'
 import { createWorld, type Puppet, registerFunction, unregisterFunction } from '../support/world.ts'
 import { answererOf } from './support.ts'

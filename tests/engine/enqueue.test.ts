@@ -1,4 +1,4 @@
-/** Calls that go through a queue (`protocol.md` 5.3). */
+/** Calls that go through a queue (`docs/protocol/json.md#calls-through-a-queue`). */
 import { describe, expect, test } from 'bun:test'
 import { answerTo, createWorld, type Puppet, registerFunction, type World } from '../support/world.ts'
 import { errorOf, leftovers } from './support.ts'

@@ -1,4 +1,4 @@
-/** Worker names are leased: one live owner per namespace (`protocol.md` 3.7, 9.21, 9.22). */
+/** Worker names are leased: one live owner per namespace (`docs/protocol/json.md#worker-names`). */
 import { describe, expect, test } from 'bun:test'
 import { announce, createWorld, registerFunction } from '../support/world.ts'
 import { answererOf } from './support.ts'

@@ -1,4 +1,7 @@
-/** Which namespace a connection lives in, and what is held until that is known (`protocol.md` 3.2, 6.2, 9.19, 9.20). */
+/**
+ * Which namespace a connection lives in, and what is held until that is known
+ * (`docs/protocol/json.md#the-namespace-of-a-connection`).
+ */
 import { describe, expect, test } from 'bun:test'
 import {
   announce,

@@ -1,4 +1,4 @@
-/** A reconnect that proves it is the same worker (`protocol.md` 3.6, 3.9.2, 3.9.5). */
+/** A reconnect that proves it is the same worker (`docs/protocol/json.md#reattach`). */
 import { describe, expect, test } from 'bun:test'
 import {
   announce,

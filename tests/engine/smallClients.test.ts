@@ -1,4 +1,7 @@
-/** Python clients before 0.24.5 drop their connection on messages above 1 MiB (`protocol.md` 1.7.8). */
+/**
+ * Python clients before 0.24.5 drop their connection on messages above 1 MiB
+ * (`docs/protocol/json.md#generations-of-clients`).
+ */
 import { expect, test } from 'bun:test'
 import { limits } from '../../src/protocol/limits.ts'
 import { answerTo, createWorld, registerFunction } from '../support/world.ts'

@@ -1,4 +1,4 @@
-/** What happens, and in which order, when a connection ends (`protocol.md` 3.5). */
+/** What happens, and in which order, when a connection ends (`docs/protocol/json.md#the-end-of-a-connection`). */
 import { describe, expect, test } from 'bun:test'
 import {
   createWorld,

@@ -1,4 +1,4 @@
-/** Trigger types and who provides them (`protocol.md` 2.6, 4.1, 4.5, 9.14). */
+/** Trigger types and who provides them (`docs/protocol/json.md#trigger-types`). */
 import { describe, expect, test } from 'bun:test'
 import {
   boundAnswer,

@@ -1,4 +1,4 @@
-/** Messages that could not be read (`protocol.md` 1.3, 2, 2.17, 10.3). */
+/** Messages that could not be read (`docs/protocol/json.md#messages-that-cannot-be-read`). */
 import { describe, expect, test } from 'bun:test'
 import { answerTo, createWorld, type Puppet, registerFunction, type World } from '../support/world.ts'
 import { errorOf } from './support.ts'

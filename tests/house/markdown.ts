@@ -5,7 +5,7 @@ export interface Link {
   target: string
 }
 
-/** A fenced block below a mark: `<!-- run -->`, `<!-- run while started -->`, `<!-- prints -->`. */
+/** A fenced block below a mark: `run`, `run while started`, `prints` or `prints at start`, each as `<!-- … -->`. */
 export interface Block {
   line: number
   mark: string
@@ -21,7 +21,7 @@ export interface Page {
 }
 
 const fence = /^\s*(```+|~~~+)\s*(\w*)/
-const marked = /^<!--\s*(run|run while started|prints)\s*-->$/
+const marked = /^<!--\s*(run|run while started|prints|prints at start)\s*-->$/
 const link = /\[(?:[^\]\\]|\\.)*\]\(([^()\s]+)(?:\s+"[^"]*")?\)/g
 
 export function readPage(text: string): Page {

@@ -1,10 +1,10 @@
 /**
  * Every message of the worker protocol as a table: what stands on the wire, what the frame says. Written from
- * `protocol.md` 2, not from the code.
+ * `docs/protocol/json.md#from-the-worker`, not from the code.
  */
 import type { FrameType } from '../../src/protocol/frames.ts'
 
-/** `lenient`: the specification asks for it, and we take its absence for the empty value. */
+/** `lenient`: other engines need it; we take its absence for the empty value. */
 type Need = 'required' | 'lenient' | 'optional'
 
 export interface Field {

@@ -10,8 +10,7 @@
  *              │     └── items ──○ GET /orders/:order/items      names belong to routes, not to nodes
  *              └──── * ──○ …
  *
- * Why not a router from a package: rou3 1.0 takes `/a` and `/a/` for the same path, and find-my-way 9 rebuilds its
- * whole table for every route that is removed.
+ * Why not a router from a package: `docs/decisions/0002-route-tree.md`.
  */
 import { decodeSegment, type Segment } from './pattern.ts'
 

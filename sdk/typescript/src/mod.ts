@@ -54,7 +54,10 @@ export interface InitOptions {
   onWarning?: (error: Error) => void
 }
 
-/** Version of the protocol generation this client speaks: name leases, refusals (`protocol.md` 12). */
+/**
+ * Version of the protocol generation this client speaks: name leases, refusals
+ * (`docs/protocol/json.md#generations-of-clients`).
+ */
 const ANNOUNCED_VERSION = '0.23.0'
 
 const environment: Record<string, string | undefined> = typeof process === 'undefined' ? {} : process.env

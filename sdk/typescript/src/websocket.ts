@@ -1,6 +1,6 @@
 /**
  * The transport over a WebSocket: Bun, Node (22 and later) and browsers. Reconnects after every close code, with
- * growing delays and jitter (`sdk.md` 1, 6.5).
+ * growing delays and jitter (`docs/sdk-typescript.md#the-connection`).
  */
 import type { Clock } from '../../../src/clock/clock.ts'
 import type { Frame } from '../../../src/protocol/frames.ts'
@@ -28,7 +28,10 @@ export const defaultReconnect: ReconnectOptions = {
   maxRetries: -1,
 }
 
-/** A silent connection is asked for a sign of life this often, and given up after this much silence (`sdk.md` 1). */
+/**
+ * A silent connection is asked for a sign of life this often, and given up after this much silence
+ * (`docs/sdk-typescript.md#the-connection`).
+ */
 const PING_MS = 20_000
 const SILENCE_MS = 60_000
 

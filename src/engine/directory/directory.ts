@@ -72,14 +72,14 @@ export interface Directory {
   registerTriggerType(workerId: string, definition: TriggerTypeDefinition): Change[]
   unregisterTriggerType(workerId: string, namespace: string, id: string): Change[]
   registerTrigger(binding: NewBinding): Change[]
-  /** No ownership check: ids are global (`protocol.md` 4.4). */
+  /** No ownership check: ids are global (`docs/protocol/json.md#removing-a-trigger`). */
   unregisterTrigger(id: string): Change[]
   providerAnswered(workerId: string, bindingId: string, error: ErrorBody | undefined): Change[]
   /** Notes a refusal, so that it can be shown in the worker's details. */
   refuse(workerId: string, what: string, id: string, reason: string): Change[]
 }
 
-/** Clients before 0.23 know neither name leases nor refusals (`protocol.md` 9.22). */
+/** Clients before 0.23 know neither name leases nor refusals (`docs/protocol/json.md#generations-of-clients`). */
 export function isLegacyVersion(version: string | undefined): boolean {
   const parts = version === undefined ? null : /^v?(\d+)(?:\.(\d+))?/.exec(version)
   if (parts === null) return false

@@ -1,5 +1,5 @@
 /**
- * Who may answer a function id: claims, layers, promotion (`protocol.md` 3.3 to 3.5, 3.9).
+ * Who may answer a function id: claims, layers, promotion (`docs/protocol/json.md#who-answers-a-function`).
  *
  * An id in a namespace has one owner among the external workers. The first live claimant wins; a second one is
  * refused and waits, and takes over when the owner leaves. Two workers of clients before 0.23 follow the older

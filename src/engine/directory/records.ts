@@ -4,7 +4,7 @@ import type { Place } from '../routes.ts'
 
 export const DEFAULT_NAMESPACE = 'default'
 
-/** What a worker says of itself in its announce (`protocol.md` 6.2). */
+/** What a worker says of itself in its announce (`docs/protocol/json.md#the-announce`). */
 export interface Announcement {
   name: string | undefined
   description: string | undefined
@@ -38,7 +38,10 @@ export interface WorkerRecord {
   /** Home namespace; `default` until it is fixed. */
   namespace: string
   announcement: Announcement | undefined
-  /** Announced a version before 0.23: no name lease, and ids can be taken over (`protocol.md` 9.22, 9.23). */
+  /**
+   * Announced a version before 0.23: no name lease, and ids can be taken over
+   * (`docs/protocol/json.md#generations-of-clients`).
+   */
   legacy: boolean
   /** The name lease this worker holds, as a key of `Directory.names`. */
   nameKey: string | undefined

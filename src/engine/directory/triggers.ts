@@ -1,5 +1,5 @@
 /**
- * Trigger types and bindings (`protocol.md` 4).
+ * Trigger types and bindings (`docs/protocol/json.md#trigger-types`).
  *
  * Bindings are intents: they stay when their provider goes and are bound again when one comes. All of that is one
  * function, `settle`: look at every binding of a type id, find who provides the type for it now, and make it so.
@@ -295,8 +295,8 @@ export function removeBinding(
 }
 
 /**
- * The provider's answer to a bind (`protocol.md` 4.3). A refusal parks the binding, so that it is tried again when
- * the type is registered anew; a refusal by a built-in is final.
+ * The provider's answer to a bind (`docs/protocol/json.md#the-answer-of-a-provider`). A refusal parks the binding, so
+ * that it is tried again when the type is registered anew; a refusal by a built-in is final.
  */
 export function providerAnswered(
   table: TriggerTable,

@@ -1,9 +1,10 @@
 /**
  * JSON text → frame. Header fields are read, payloads are sliced; nothing else is parsed.
  *
- * The rules are those of `protocol.md` 2: unknown fields are ignored, `null` and absent are the same for optional
- * fields, a missing `data`, `config` or `description` counts as empty, and everything else that does not fit
- * drops the whole message. A dropped message comes back as a `FrameProblem`, which says how far it was readable.
+ * The rules are those of `docs/protocol/json.md#how-messages-are-read`: unknown fields are ignored, `null` and absent
+ * are the same for optional fields, a missing `data`, `config` or `description` counts as empty, and everything else
+ * that does not fit drops the whole message. A dropped message comes back as a `FrameProblem`, which says how far it
+ * was readable.
  */
 import { asObject, readableError } from '../errorBody.ts'
 import { FieldProblem } from '../fieldProblem.ts'

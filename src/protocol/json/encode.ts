@@ -1,4 +1,7 @@
-/** Frame → JSON text, `type` first, absent fields left out, required fields always there (`protocol.md` 9.2). */
+/**
+ * Frame → JSON text, `type` first, absent fields left out, required fields always there
+ * (`docs/protocol/json.md#how-messages-are-written`).
+ */
 import type { ErrorBody, Frame, InvokeFrame, ResultFrame } from '../frames.ts'
 import { type JsonText, quote, toJsonText } from '../jsonText.ts'
 import { jsonOf } from '../msgpack/payload.ts'

@@ -2,8 +2,8 @@
  * What can still be said of a message that is not valid JSON.
  *
  * A Python handler that returns `NaN` writes text that is not JSON; a caller must then hear of it instead of
- * waiting for its time-out (`protocol.md` 2.17, 10). So the ids are looked for by pattern. A wrong guess does no
- * harm: a sender can only fail its own calls and the calls it was asked to answer.
+ * waiting for its time-out (`docs/protocol/json.md#messages-that-cannot-be-read`). So the ids are looked for by
+ * pattern. A wrong guess does no harm: a sender can only fail its own calls and the calls it was asked to answer.
  */
 import type { FrameProblem, ProblemReason } from '../frames.ts'
 import { parseUuid } from '../uuid.ts'

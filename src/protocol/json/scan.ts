@@ -9,7 +9,8 @@
  * instructions.
  *
  * Beyond the verdict it notes what is legal JSON and still cannot be sent on, because strict receivers refuse it:
- * a lone surrogate escape, a number beyond the range of a double, nesting past the limit (`protocol.md` 2).
+ * a lone surrogate escape, a number beyond the range of a double, nesting past the limit
+ * (`docs/protocol/json.md#how-messages-are-read`).
  */
 import { limits } from '../limits.ts'
 import { createNameTable, slotOf } from './nameTable.ts'

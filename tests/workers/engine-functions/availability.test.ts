@@ -1,4 +1,4 @@
-/** The triggers on registry change (`workers/engine-functions.md` 5 and must be better 2). */
+/** The triggers on registry change (`docs/discovery.md#when-something-changes`). */
 import { describe, expect, test } from 'bun:test'
 import type { WorkerClient } from '../../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../../src/clock/clock.ts'

@@ -1,4 +1,4 @@
-/** `engine::functions::list` and `engine::functions::info` (`workers/engine-functions.md` 1). */
+/** `engine::functions::list` and `engine::functions::info` (`docs/discovery.md#a-function`). */
 import { describe, expect, test } from 'bun:test'
 import { registerFunction, registerTrigger, registerType } from '../../support/world.ts'
 import { createDiscovery } from './support.ts'

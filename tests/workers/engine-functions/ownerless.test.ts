@@ -1,4 +1,4 @@
-/** Bindings that survive their caller (`workers/engine-functions.md` 6, `protocol.md` 4.3). */
+/** Bindings that survive their caller (`docs/discovery.md#triggers-without-an-owner`). */
 import { describe, expect, test } from 'bun:test'
 import { limits } from '../../../src/protocol/limits.ts'
 import {

@@ -1,4 +1,4 @@
-/** Lists in pages (`workers/engine-functions.md`, must be better 3). */
+/** Lists in pages (`docs/discovery.md#lists`). */
 import { describe, expect, test } from 'bun:test'
 import { registerFunction, registerTrigger, registerType, unregisterFunction } from '../../support/world.ts'
 import { createDiscovery, type Discovery } from './support.ts'

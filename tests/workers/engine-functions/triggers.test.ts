@@ -1,4 +1,4 @@
-/** `engine::triggers::*` and `engine::registered-triggers::*` (`workers/engine-functions.md` 2, 3). */
+/** `engine::triggers::*` and `engine::registered-triggers::*` (`docs/discovery.md#a-trigger`). */
 import { describe, expect, test } from 'bun:test'
 import { boundAnswer, registerFunction, registerTrigger, registerType } from '../../support/world.ts'
 import { createDiscovery } from './support.ts'

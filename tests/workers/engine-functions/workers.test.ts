@@ -1,4 +1,4 @@
-/** `engine::workers::list` and `engine::workers::info` (`workers/engine-functions.md` 4). */
+/** `engine::workers::list` and `engine::workers::info` (`docs/discovery.md#a-worker`). */
 import { describe, expect, test } from 'bun:test'
 import { registerFunction, registerTrigger, registerType } from '../../support/world.ts'
 import { createDiscovery } from './support.ts'

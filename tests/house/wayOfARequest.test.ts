@@ -1,0 +1,45 @@
+/** The way of an HTTP request in ARCHITECTURE.md: every function that it names is in the file it names, in this order. */
+import { describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
+
+const root = join(import.meta.dir, '..', '..')
+const page = await Bun.file(join(root, 'ARCHITECTURE.md')).text()
+const section = page.slice(
+  page.indexOf('## The way of one HTTP request'),
+  page.indexOf('## Where new things attach'),
+)
+
+/** Rows with a number, in the order of the page: file and the functions that run there. */
+const steps = [...section.matchAll(/^\| (\d) \| \[`([^`]+)`\]\([^)]+\) \| (.*?) \|/gm)].map(
+  ([, number, file, functions]) => ({
+    number: Number(number),
+    file: file!,
+    functions: [...functions!.matchAll(/`(\w+)`/g)].map(([, name]) => name!),
+  }),
+)
+
+const isDefined = (code: string, name: string): boolean =>
+  new RegExp(
+    `^\\s*(?:export )?(?:async )?(?:function )?${name}\\([^)]*\\)?.*\\{$|function ${name}\\(`,
+    'm',
+  ).test(code)
+
+describe('the way of a request', () => {
+  test('goes through five files, and back through the same', () => {
+    expect(steps.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5, 5, 3, 4, 2, 1])
+    expect(new Set(steps.map(({ number, file }) => `${number} ${file}`)).size).toBe(5)
+  })
+
+  test.each(steps.map(step => [`${step.number} ${step.file}`, step] as const))(
+    '%s has the functions named',
+    async (_, step) => {
+      const code = await Bun.file(join(root, step.file)).text()
+      expect(step.functions.length).toBeGreaterThan(0)
+      expect(step.functions.filter(name => !isDefined(code, name))).toEqual([])
+    },
+  )
+
+  test('notices a function that is not there', async () => {
+    expect(isDefined(await Bun.file(join(root, 'src/engine/router.ts')).text(), 'answer')).toBe(false)
+  })
+})
