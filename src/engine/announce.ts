@@ -7,7 +7,7 @@ import type { Limits } from '../protocol/limits.ts'
 import { reply } from './calls.ts'
 import type { Connection } from './connection.ts'
 import { type Announcement, DEFAULT_NAMESPACE } from './directory/records.ts'
-import { blankAnnouncedNamespace, longAnnouncedNamespace, undecodable } from './errors.ts'
+import { blankAnnouncedNamespace, longAnnouncedNamespace, undecodable } from './refusals.ts'
 import { fixNamespace } from './registrations.ts'
 import type { EngineState } from './state.ts'
 

@@ -4,6 +4,7 @@
  */
 
 import { isMilestone, shortened } from '../log/notices.ts'
+import { blankNamespace } from '../protocol/errors.ts'
 import type { ErrorBody, FrameProblem, InvokeFrame, ResultFrame } from '../protocol/frames.ts'
 import { type JsonText, toJsonText } from '../protocol/jsonText.ts'
 import { withCaller } from '../protocol/payload.ts'
@@ -12,8 +13,8 @@ import type { Connection } from './connection.ts'
 import { findFunction, namespacesOf } from './directory/functions.ts'
 import { answering, DEFAULT_NAMESPACE, type FunctionLayer, type FunctionRecord } from './directory/records.ts'
 import { enqueueFailure, enqueueRequest, noQueueProvider } from './enqueue.ts'
-import * as errors from './errors.ts'
 import { enter, findMade, type Invocation, remove } from './invocations.ts'
+import * as refusals from './refusals.ts'
 import { stallIfFull } from './stall.ts'
 import { type EngineState, workerName } from './state.ts'
 
@@ -69,7 +70,7 @@ export function findTarget(engine: EngineState, frame: InvokeFrame): FunctionRec
 
 export function invoke(engine: EngineState, caller: Connection, frame: InvokeFrame): void {
   if (frame.namespace !== undefined && frame.namespace.trim() === '') {
-    refuse(engine, caller, frame, toJsonText(errors.blankNamespace('namespace')))
+    refuse(engine, caller, frame, toJsonText(blankNamespace('namespace')))
     return
   }
   caller.counters.callsMade++
@@ -89,7 +90,7 @@ function notFound(
 ): JsonText {
   const elsewhere = namespacesOf(engine.directory.functions, frame.functionId)
   const namespace = frame.namespace ?? DEFAULT_NAMESPACE
-  return errors.functionNotFound(frame.functionId, namespace, elsewhere, engineMade || caller.builtIn)
+  return refusals.functionNotFound(frame.functionId, namespace, elsewhere, engineMade || caller.builtIn)
 }
 
 /**
@@ -135,15 +136,15 @@ function obstacleTo(
   layer: FunctionLayer,
   asked: InvokeFrame,
 ): JsonText | undefined {
-  if (layer.definition.invocation !== undefined) return errors.httpInvokedUnsupported(asked.functionId)
-  if (callee.link.backlog() >= engine.limits.outboundBytes / 2) {
-    return errors.workerOverloaded(asked.functionId)
+  if (layer.definition.invocation !== undefined) return refusals.httpInvokedUnsupported(asked.functionId)
+  if (callee.link.backlog() >= engine.limits.overloadedBytes) {
+    return refusals.workerOverloaded(asked.functionId)
   }
   if (caller.builtIn && isTooLarge(engine, asked.data)) {
-    return errors.payloadTooLarge(`The input of function ${asked.functionId}`, engine.limits.messageBytes)
+    return refusals.payloadTooLarge(`The input of function ${asked.functionId}`, engine.limits.messageBytes)
   }
   const atLimit = caller.callsInFlight >= engine.limits.callsInFlight && !caller.builtIn
-  return atLimit && wantsAnswer(asked) ? errors.tooManyCalls(engine.limits.callsInFlight) : undefined
+  return atLimit && wantsAnswer(asked) ? refusals.tooManyCalls(engine.limits.callsInFlight) : undefined
 }
 
 /** Characters of a message that are not its payload: names of fields, ids, trace context. */
@@ -185,7 +186,7 @@ function expectAnswer(
     startedAtMs: engine.clock.now(),
   })
   frame.invocationId = calleeInvocationId
-  const fallback = caller.builtIn ? engine.limits.engineCallTimeoutMs : engine.limits.callAgeMs
+  const fallback = caller.builtIn ? engine.limits.callTimeoutMs : engine.limits.callAgeMs
   engine.deadlines.set(
     invocation,
     Math.min(asked.timeoutMs ?? fallback, engine.limits.callAgeMs),
@@ -236,7 +237,7 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
   }
   if (callee.builtIn && frame.result !== undefined && isTooLarge(engine, frame.result)) {
     const what = `The result of function ${invocation.functionId}`
-    finish(invocation, errors.payloadTooLarge(what, engine.limits.messageBytes), undefined)
+    finish(invocation, refusals.payloadTooLarge(what, engine.limits.messageBytes), undefined)
     return
   }
   remove(invocation)
@@ -283,7 +284,7 @@ function countLateResult(engine: EngineState, callee: Connection, invocationId: 
 export function expire(engine: EngineState, invocation: Invocation): void {
   engine.counters.timeouts++
   const waitedMs = Math.round(engine.clock.now() - invocation.startedAtMs)
-  finish(invocation, errors.timedOut(waitedMs), undefined)
+  finish(invocation, refusals.timedOut(waitedMs), undefined)
 }
 
 /** The caller has given up. */
@@ -299,13 +300,13 @@ export function answerProblem(engine: EngineState, from: Connection, problem: Fr
   if (problem.invocationId === undefined) return
   if (problem.about === 'invokefunction') {
     const call = { invocationId: problem.invocationId, functionId: problem.functionId ?? '' }
-    const error = errors.undecodable(problem.functionId, problem.detail)
+    const error = refusals.undecodable(problem.functionId, problem.detail)
     reply(from, { ...call, traceparent: undefined, baggage: undefined }, error, undefined)
   } else {
     const invocation = from.executing.get(problem.invocationId)
     if (invocation === undefined) return
     engine.deadlines.clear(invocation)
-    finish(invocation, errors.undecodableResult(invocation.functionId, problem.detail), undefined)
+    finish(invocation, refusals.undecodableResult(invocation.functionId, problem.detail), undefined)
   }
 }
 
@@ -314,7 +315,7 @@ export function haltCalls(engine: EngineState, connection: Connection): void {
   for (const invocation of connection.executing.values()) {
     engine.deadlines.clear(invocation)
     if (invocation.caller === connection) remove(invocation)
-    else finish(invocation, errors.INVOCATION_STOPPED, undefined)
+    else finish(invocation, refusals.INVOCATION_STOPPED, undefined)
   }
   for (let made = connection.firstMade; made !== undefined; made = connection.firstMade) {
     engine.deadlines.clear(made)

@@ -2,12 +2,12 @@
  * Registrations of a connection: held until its namespace is known, then given to the directory in the order they
  * came (`protocol.md` 3.2, 4.2).
  */
+import { blankNamespace } from '../protocol/errors.ts'
 import type { InvokeFrame, RegisterTriggerFrame } from '../protocol/frames.ts'
 import { invoke } from './calls.ts'
 import type { Connection, RegistrationFrame } from './connection.ts'
 import type { Change } from './directory/changes.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
-import { blankNamespace } from './errors.ts'
 import type { EngineState } from './state.ts'
 
 /** Approximate size of a held frame, so that what is held stays bounded. */

@@ -222,6 +222,11 @@ export const errorCatalogue = {
     cause: 'The connection to the engine was lost while the call was under way.',
     fix: 'Call again if that is safe; the call may have run.',
   },
+  ENGINE_UNREACHABLE: {
+    where: ['client'],
+    cause: 'No engine answered at the address, and the client makes no further attempt.',
+    fix: 'Start the engine, or correct the address (`III_URL`). With `reconnect: true` a client goes on trying.',
+  },
   UNKNOWN: {
     where: ['client'],
     cause: 'The engine reported an error without a readable code.',
@@ -235,6 +240,14 @@ export const errorCatalogue = {
 } as const satisfies Record<string, ErrorEntry>
 
 export type ErrorCode = keyof typeof errorCatalogue
+
+/** Refuses a namespace that is named and left blank. `field`: `namespace` or `trigger_namespace`. */
+export function blankNamespace(field: string): { code: ErrorCode; message: string } {
+  return {
+    code: 'INVALID_NAMESPACE',
+    message: `\`${field}\` is empty: it was named and left blank. Give it a name, or omit it to use \`default\`.`,
+  }
+}
 
 /**
  * True for the code of a call whose time has passed: the engine's own, or a client's. Functions pass such errors on from

@@ -36,7 +36,7 @@ const DRAIN_LOOK_MS = 20
 
 /** Connects a built-in worker by a local link and starts it. */
 async function place(engine: Engine, worker: BuiltInWorker, instance: string): Promise<RunningWorker> {
-  const [engineSide, workerSide] = createLocalLink()
+  const [engineSide, workerSide] = createLocalLink(engine.state.limits)
   engineSide.listen(engine.connect(engineSide, { builtIn: true, ipAddress: undefined }).receiver)
   const client = createClient({
     transport: createLocalTransport(workerSide),

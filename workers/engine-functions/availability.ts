@@ -119,7 +119,7 @@ export function watchAvailability(
       data,
       namespace: binding.namespace,
       metadata: binding.metadata,
-      timeoutMs: limits.engineCallTimeoutMs,
+      timeoutMs: limits.callTimeoutMs,
       traceparent: undefined,
       baggage: undefined,
     }

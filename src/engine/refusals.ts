@@ -21,14 +21,6 @@ export function functionNotFound(
   )
 }
 
-/** `field` is `namespace` or `trigger_namespace` (`protocol.md` 4.2). */
-export function blankNamespace(field: string): { code: string; message: string } {
-  return {
-    code: 'INVALID_NAMESPACE',
-    message: `\`${field}\` is empty: it was named and left blank. Give it a name, or omit it to use \`default\`.`,
-  }
-}
-
 export function blankAnnouncedNamespace(worker: string): JsonText {
   return answer(
     'INVALID_NAMESPACE',
