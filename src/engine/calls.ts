@@ -16,7 +16,7 @@ import { enqueueFailure, enqueueRequest, noQueueProvider } from './enqueue.ts'
 import { enter, findMade, type Invocation, remove } from './invocations.ts'
 import * as refusals from './refusals.ts'
 import { stallIfFull } from './stall.ts'
-import { type EngineState, workerName } from './state.ts'
+import { type EngineState, warnAbout, workerName } from './state.ts'
 
 /** Sends an answer to whoever made a call. */
 export function reply(
@@ -256,12 +256,9 @@ function warnOfSize(engine: EngineState, caller: Connection, frame: ResultFrame)
   // A character takes three bytes at most: the bytes of a small text need not be counted.
   const bytes = result.length * 3 <= limit ? 0 : Buffer.byteLength(result)
   if (bytes <= limit) return
-  engine.log.warn('a result is larger than its Python client accepts; that client will drop its connection', {
-    function_id: frame.functionId,
-    bytes,
-    worker_id: caller.id,
-    fix: 'update iii-sdk of that worker to 0.24.5 or later',
-  })
+  const said = 'a result is larger than its Python client accepts; that client will drop its connection'
+  const fix = 'update iii-sdk of that worker to 0.24.5 or later'
+  warnAbout(engine, caller, 'large result', said, { function_id: frame.functionId, bytes, fix })
 }
 
 function countLateResult(engine: EngineState, callee: Connection, invocationId: string): void {

@@ -96,12 +96,6 @@ function rejectWorker(engine: EngineState, change: Extract<Change, { change: 'wo
   const { workerId, namespace, name, ownerId } = change
   const connection = engine.connections.get(workerId)
   if (connection === undefined) return
-  engine.log.warn('a worker name is held by another live worker; the newcomer is refused', {
-    worker_name: name,
-    namespace,
-    worker_id: workerId,
-    owner_worker_id: ownerId,
-  })
   connection.link.send({
     type: 'registrationrejected',
     code: 'WORKER_NAMESPACE_CONFLICT',

@@ -1,13 +1,13 @@
 /** One frame of one connection: what it is decides who handles it. */
 
-import { isMilestone } from '../log/notices.ts'
+import { isMilestone, shortened } from '../log/notices.ts'
 import type { Frame, FrameProblem, ReattachFrame } from '../protocol/frames.ts'
 import { ANNOUNCE_FUNCTION, announce } from './announce.ts'
 import { answer, answerProblem, cancel, findTarget, invoke } from './calls.ts'
 import type { Connection } from './connection.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
 import { hold, register } from './registrations.ts'
-import { type EngineState, workerName } from './state.ts'
+import { type EngineState, warnAbout, workerName } from './state.ts'
 
 export function receive(engine: EngineState, connection: Connection, frame: Frame): void {
   if (connection.phase === 'gone') return
@@ -80,20 +80,23 @@ function waitsForOwnRegistration(connection: Connection, functionId: string): bo
 function reattach(engine: EngineState, connection: Connection, frame: ReattachFrame): void {
   const { previousWorkerId, reattachToken } = frame
   const previous = engine.connections.get(previousWorkerId)
-  const fields = { worker_id: connection.id, previous_worker_id: previousWorkerId.slice(0, 64) }
+  const fields = { previous_worker_id: shortened(previousWorkerId) }
   if (previousWorkerId === connection.id || reattachToken === undefined) {
-    engine.log.warn('reattach ignored: it names no earlier connection', fields)
+    warnAbout(engine, connection, 'reattach', 'reattach ignored: it names no earlier connection', fields)
     return
   }
   if (previous !== undefined) {
     if (previous.builtIn || previous.reattachToken !== reattachToken) {
-      engine.log.warn('reattach ignored: the token is wrong', fields)
+      warnAbout(engine, connection, 'reattach', 'reattach ignored: the token is wrong', fields)
       return
     }
     engine.teardown(previous, 'replaced by a new connection of the same worker')
   }
   const isKnown = engine.directory.reclaim(connection.id, previousWorkerId, reattachToken)
-  if (!isKnown) engine.log.debug('reattach ignored: the earlier connection is not known (any more)', fields)
+  if (!isKnown) {
+    const about = { worker_id: connection.id, ...fields }
+    engine.log.debug('reattach ignored: the earlier connection is not known (any more)', about)
+  }
 }
 
 /** A message that is no frame: counted, logged, and answered if someone waits for it. The connection stays. */

@@ -2,6 +2,7 @@
 import type { Clock } from '../clock/clock.ts'
 import type { Deadlines } from '../clock/deadlines.ts'
 import type { Log } from '../log/log.ts'
+import { countIn } from '../log/notices.ts'
 import type { Limits } from '../protocol/limits.ts'
 import type { Connection } from './connection.ts'
 import type { Change } from './directory/changes.ts'
@@ -54,6 +55,25 @@ export interface EngineState {
   stopping: boolean
   readonly carryOut: (changes: readonly Change[]) => void
   readonly teardown: (connection: Connection, reason: string) => void
+}
+
+/**
+ * A warning about what a connection does, which it can do again and again: a line for the first of a kind, then few. The
+ * count stands in them and in the worker's details.
+ */
+export function warnAbout(
+  engine: EngineState,
+  connection: { readonly id: string },
+  kind: string,
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+): void {
+  const worker = engine.directory.workers.get(connection.id)
+  if (worker === undefined) return
+  const { count, isToldOf } = countIn(worker.warnings, kind)
+  if (!isToldOf) return
+  const { id: worker_id } = connection
+  engine.log.warn(message, { worker_id, worker_name: worker.announcement?.name, ...fields, count })
 }
 
 /** The announced name of a connection's worker, for people. */

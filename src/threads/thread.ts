@@ -8,6 +8,7 @@ import type { BuiltInWorker, RunningWorker } from '../../workers/worker.ts'
 import { systemClock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Change } from '../engine/directory/changes.ts'
+import { COMMAND_LINE_NAME } from '../engine/directory/records.ts'
 import { createEngine, type Engine } from '../engine/engine.ts'
 import { createLocalLink } from '../engine/links/local.ts'
 import type { Log } from '../log/log.ts'
@@ -77,7 +78,7 @@ function tellOfWorkers(engine: Engine, log: Log, change: Change): void {
   if (change.change !== 'workerChanged' || change.event !== 'worker_metadata_updated') return
   const worker = engine.state.directory.workers.get(change.workerId)
   const name = worker?.announcement?.name
-  if (worker === undefined || worker.builtIn || name?.startsWith('iii-cli:') === true) return
+  if (worker === undefined || worker.builtIn || name?.startsWith(COMMAND_LINE_NAME) === true) return
   const { functions, bindings } = worker
   log.info('worker connected', { worker_name: name, functions: functions.size, triggers: bindings.size })
 }

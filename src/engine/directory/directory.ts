@@ -3,10 +3,10 @@
  * bound to what. A pure state machine: a command comes in, changes come out, nothing else happens.
  */
 
-import { isMilestone, SHOWN_TEXT, shortened } from '../../log/notices.ts'
+import { SHOWN_TEXT, shortened } from '../../log/notices.ts'
 import type { ErrorBody } from '../../protocol/frames.ts'
 import { limits as defaultLimits, type Limits } from '../../protocol/limits.ts'
-import { append, type Change, note } from './changes.ts'
+import { append, type Change, note, warnIn } from './changes.ts'
 import {
   claimFunction,
   claimOf,
@@ -18,8 +18,10 @@ import {
 import {
   type Announcement,
   type BindingRecord,
+  COMMAND_LINE_NAME,
   DEFAULT_NAMESPACE,
   type FunctionDefinition,
+  isLegacyVersion,
   keyIn,
   type Lost,
   type TriggerTypeDefinition,
@@ -46,7 +48,7 @@ export interface Joining {
 
 export type NewBinding = Omit<
   BindingRecord,
-  'size' | 'provider' | 'providerId' | 'refusedBy' | 'parkedReason'
+  'size' | 'warnings' | 'provider' | 'providerId' | 'refusedBy' | 'parkedReason'
 >
 
 export interface Directory {
@@ -76,16 +78,6 @@ export interface Directory {
   refuse(workerId: string, what: string, id: string, reason: string): Change[]
 }
 
-/** Clients before 0.23 know neither name leases nor refusals (`protocol.md` 9.22). */
-export function isLegacyVersion(version: string | undefined): boolean {
-  const parts = version === undefined ? null : /^v?(\d+)(?:\.(\d+))?/.exec(version)
-  if (parts === null) return false
-  return Number(parts[1]) === 0 && Number(parts[2] ?? 0) < 23
-}
-
-/** Commands of the command line come and go under one name, several at a time; they hold no lease. */
-const COMMAND_LINE_NAME = 'iii-cli:'
-
 export function createDirectory(now: () => number, limits: Limits = defaultLimits): Directory {
   const workers = new Map<string, WorkerRecord>()
   const functions = createFunctionTable()
@@ -99,11 +91,9 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     const reason = shortened(fullReason, SHOWN_TEXT)
     worker.refusals.push({ what, id, reason, atMs: Math.floor(now()) })
     if (worker.refusals.length > limits.refusalsKept) worker.refusals.shift()
-    const count = ++worker.refusedCount
+    const fields = { id, worker_id: worker.id, worker_name: worker.announcement?.name }
     // As many lines as are kept; who goes on after that is not worth one for each.
-    if (count > limits.refusalsKept && !isMilestone(count)) return []
-    const fields = { id, worker_id: worker.id, worker_name: worker.announcement?.name, count }
-    return [note('warn', `${what} refused: ${reason}`, fields)]
+    return warnIn(worker.warnings, 'refused', `${what} refused: ${reason}`, fields, limits.refusalsKept)
   }
 
   /** What is wrong with the names of a registration, if something is. An absent name is in order. */
@@ -122,7 +112,6 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     return !worker.builtIn && held >= limits.registrationsPerConnection
   }
 
-  const FULL = `the connection has ${limits.registrationsPerConnection} registrations already`
   const TOO_MANY_BYTES = `its connection would have more than ${limits.registrationBytes} characters of registrations`
 
   /** Why a connection can hold no further registration, if it cannot. `replaced`: size of what it takes the place of. */
@@ -131,7 +120,8 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     registration: object,
     replaced: number | undefined,
   ): string | undefined {
-    if (replaced === undefined && isFull(worker)) return FULL
+    if (replaced === undefined && isFull(worker))
+      return `the connection has ${limits.registrationsPerConnection} registrations already`
     const size = worker.registeredBytes - (replaced ?? 0) + textSize(registration)
     return !worker.builtIn && size > limits.registrationBytes ? TOO_MANY_BYTES : undefined
   }
@@ -203,6 +193,15 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       : [{ change: 'workerRejected', workerId: stranger.id, namespace, name, ownerId: worker.id }]
   }
 
+  /** Who is refused its name is gone in a moment; the holder of the name shows that somebody else wanted it. */
+  function refusalsOfNames(changes: readonly Change[]): Change[] {
+    return changes.flatMap(change => {
+      if (change.change !== 'workerRejected') return []
+      const reason = `its name '${change.name}' is held by this live worker`
+      return refuse(workers.get(change.ownerId)!, 'worker', change.workerId, reason)
+    })
+  }
+
   function remember(worker: WorkerRecord, token: string): void {
     for (const [id, entry] of lost) {
       if (entry.untilMs > now() && lost.size < limits.lostWorkersKept) break
@@ -245,7 +244,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         bindings: new Set(),
         registeredBytes: 0,
         refusals: [],
-        refusedCount: 0,
+        warnings: new Map(),
         reclaims: undefined,
         displaced: false,
       })
@@ -258,7 +257,8 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       const legacy = isLegacyVersion(announcement.version)
       const { name } = announcement
       const leases = name !== undefined && !legacy && !worker.builtIn && !name.startsWith(COMMAND_LINE_NAME)
-      const changes = leases ? claimName(worker, namespace, name) : []
+      const claimed = leases ? claimName(worker, namespace, name) : []
+      const changes = [...claimed, ...refusalsOfNames(claimed)]
       if (changes.some(change => change.change === 'workerRejected' && change.workerId === workerId))
         return changes
       if (!leases) releaseName(worker)
@@ -369,6 +369,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         refusedBy: undefined,
         parkedReason: undefined,
         size: textSize(binding),
+        warnings: owner?.warnings ?? triggers.ownerlessWarnings,
       }
       return addBinding(triggers, workers, { ...binding, ...unbound })
     },
