@@ -136,6 +136,7 @@ function obstacleTo(
   layer: FunctionLayer,
   asked: InvokeFrame,
 ): JsonText | undefined {
+  if (engine.draining && isNewWork(caller, asked)) return refusals.ENGINE_STOPPING
   if (layer.definition.invocation !== undefined) return refusals.httpInvokedUnsupported(asked.functionId)
   if (callee.link.backlog() >= engine.limits.overloadedBytes) {
     return refusals.workerOverloaded(asked.functionId)
@@ -145,6 +146,14 @@ function obstacleTo(
   }
   const atLimit = caller.callsInFlight >= engine.limits.callsInFlight && !caller.builtIn
   return atLimit && wantsAnswer(asked) ? refusals.tooManyCalls(engine.limits.callsInFlight) : undefined
+}
+
+/**
+ * Whether a call begins something of its own, while the engine only finishes what has begun. A worker that executes a call
+ * may need others for it; built-ins take nothing new in by themselves; void calls hold nothing up.
+ */
+function isNewWork(caller: Connection, asked: InvokeFrame): boolean {
+  return !caller.builtIn && caller.executing.size === 0 && wantsAnswer(asked)
 }
 
 /** Characters of a message that are not its payload: names of fields, ids, trace context. */
@@ -236,8 +245,8 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
     return
   }
   if (callee.builtIn && frame.result !== undefined && isTooLarge(engine, frame.result)) {
-    const what = `The result of function ${invocation.functionId}`
-    finish(invocation, refusals.payloadTooLarge(what, engine.limits.messageBytes), undefined)
+    const error = refusals.resultTooLarge(invocation.functionId, engine.limits.messageBytes)
+    finish(invocation, error, undefined)
     return
   }
   remove(invocation)

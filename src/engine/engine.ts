@@ -39,6 +39,8 @@ export interface Engine {
   callsInFlight(): number
   /** Bytes that were sent to workers and have not left yet. */
   unsentBytes(): number
+  /** From now on workers can make calls only for the calls they execute. */
+  drain(): void
   /** Ends every connection. */
   stop(): void
 }
@@ -85,6 +87,7 @@ export function createEngine(options: EngineOptions): Engine {
     counters: zeroCounters(),
     watchers: new Set(),
     ownerless: new Map(),
+    draining: false,
     stopping: false,
     carryOut: changes => carryOut(changes),
     teardown,
@@ -144,6 +147,10 @@ export function createEngine(options: EngineOptions): Engine {
       let bytes = 0
       for (const connection of state.connections.values()) bytes += connection.link.backlog()
       return bytes
+    },
+
+    drain() {
+      state.draining = true
     },
 
     stop() {

@@ -51,6 +51,8 @@ export interface EngineState {
   readonly watchers: Set<(change: Change) => void>
   /** Ownerless bindings whose provider has not answered yet. */
   readonly ownerless: Map<string, (error: { code: string; message: string } | undefined) => void>
+  /** The first stage of stopping: calls that would be new work are refused. */
+  draining: boolean
   /** The engine ends: what still changes is not worth a log line. */
   stopping: boolean
   readonly carryOut: (changes: readonly Change[]) => void

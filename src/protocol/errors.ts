@@ -58,6 +58,11 @@ export const errorCatalogue = {
     cause: 'The worker does not read its messages fast enough; too many bytes wait for it.',
     fix: 'Try again later, send less at a time, or run the function on more workers.',
   },
+  engine_stopping: {
+    where: ['call'],
+    cause: 'The engine lets running work end before it stops, and the call is not part of any.',
+    fix: 'Call again when the engine is back; clients reconnect by themselves.',
+  },
   limit_exceeded: {
     where: ['call'],
     cause: 'The connection has as many calls in flight as it may have.',
@@ -71,7 +76,7 @@ export const errorCatalogue = {
   payload_too_large: {
     where: ['call', 'client'],
     cause: 'The call or the result is larger than a message may be (64 MiB).',
-    fix: 'Send less at a time.',
+    fix: 'Send less at a time. Lists of discovery take `limit` and `cursor`, and filters such as `search` and `worker`.',
   },
   enqueue_error: {
     where: ['call'],

@@ -124,6 +124,7 @@ export async function startThread(settings: Settings, { log }: ThreadOptions): P
   async function drain(ms: number): Promise<void> {
     const until = systemClock.now() + ms
     for (const listener of listeners) listener.close()
+    engine.drain()
     const workersDone = Promise.all(running.map(worker => worker.drain()))
     const timeOver = new Promise<void>(resolve => systemClock.after(ms, resolve))
     await Promise.race([workersDone, timeOver])

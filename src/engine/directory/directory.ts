@@ -107,11 +107,6 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     return undefined
   }
 
-  function isFull(worker: WorkerRecord): boolean {
-    const held = worker.functions.size + worker.triggerTypes.size + worker.bindings.size
-    return !worker.builtIn && held >= limits.registrationsPerConnection
-  }
-
   const TOO_MANY_BYTES = `its connection would have more than ${limits.registrationBytes} characters of registrations`
 
   /** Why a connection can hold no further registration, if it cannot. `replaced`: size of what it takes the place of. */
@@ -120,10 +115,12 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     registration: object,
     replaced: number | undefined,
   ): string | undefined {
-    if (replaced === undefined && isFull(worker))
+    if (worker.builtIn) return undefined
+    const held = worker.functions.size + worker.triggerTypes.size + worker.bindings.size
+    if (replaced === undefined && held >= limits.registrationsPerConnection)
       return `the connection has ${limits.registrationsPerConnection} registrations already`
     const size = worker.registeredBytes - (replaced ?? 0) + textSize(registration)
-    return !worker.builtIn && size > limits.registrationBytes ? TOO_MANY_BYTES : undefined
+    return size > limits.registrationBytes ? TOO_MANY_BYTES : undefined
   }
 
   /** Why a binding cannot be kept. Ownerless bindings have one bound together. */
