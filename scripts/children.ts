@@ -1,4 +1,6 @@
 /** The processes that a script starts and has to end again: named output, an orderly stop, then a hard one. */
+import { eachLine } from './lines.ts'
+
 const LAST_WORDS_MS = 500
 
 export interface Child {
@@ -50,17 +52,6 @@ export function startChild(
     exited,
     kill: signal => child.kill(signal),
   }
-}
-
-async function eachLine(stream: ReadableStream<Uint8Array>, onLine: (line: string) => void): Promise<void> {
-  const decoder = new TextDecoder()
-  let rest = ''
-  for await (const bytes of stream) {
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) onLine(line)
-  }
-  if (rest !== '') onLine(rest)
 }
 
 /** Asks all of them to end; those that have not after `graceMs` are killed. Resolves when none runs any more. */

@@ -6,6 +6,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { systemClock } from '../clock/clock.ts'
 import { nearestName } from '../config/nearest.ts'
 import { logLevels } from '../log/createLog.ts'
+import { ENGINE_PORT } from '../protocol/address.ts'
+import { limits } from '../protocol/limits.ts'
 import { CommandError, describeFailure, usageError } from './commandError.ts'
 import { exitCodes } from './exitCodes.ts'
 import type { ServeFlags } from './serve/flags.ts'
@@ -19,7 +21,7 @@ const laterCommands = ['worker', 'project', 'compose', 'console', 'update', 'clo
 const SERVE_HELP = `
 Without a command, iii runs the engine in the foreground. It reads the file named with --config, else the first
 config.yaml in the working directory or above it; if there is none, it writes one that starts no workers (on a
-terminal it asks first). With --defaults it reads no file: the worker listener is on 127.0.0.1:49134 and the
+terminal it asks first). With --defaults it reads no file: the worker listener is on 127.0.0.1:${ENGINE_PORT} and the
 built-in workers start with their defaults, HTTP on 127.0.0.1:3111.
 
 The first SIGINT or SIGTERM lets running work end (--drain-ms), then the exit code is 0; a second one stops at once.
@@ -96,20 +98,19 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
     .option('--json <json>', 'the same')
     .option('--file <path>', 'whole payload from a file')
     .option('--address <host>', 'host of the engine, or a ws:// address (default: III_URL, else localhost)')
-    .option('--port <number>', 'port of the engine (default: 49134)', wholeNumber(1, 65_535))
-    .option('--timeout-ms <ms>', 'time for the answer (default: 30000)', wholeNumber(1))
+    .option('--port <number>', `port of the engine (default: ${ENGINE_PORT})`, wholeNumber(1, 65_535))
+    .option('--timeout-ms <ms>', `time for the answer (default: ${limits.callTimeoutMs})`, wholeNumber(1))
     .option('-n, --namespace <name>', 'namespace of the function (default: default)')
     .option('--void', 'do not wait for an answer')
     .option('--enqueue <queue>', 'send the call through a queue; prints the receipt')
     .option('-h, --help', 'this help, or the parameters of the named function')
     .addHelpText('after', TRIGGER_HELP)
     .action(async (words: string[], flags: TriggerFlags) => {
-      const [{ runTrigger }, { CONNECT_MS }, { registerWorker }] = await Promise.all([
+      const [{ runTrigger }, { registerWorker }] = await Promise.all([
         import('./trigger/run.ts'),
-        import('./trigger/connection.ts'),
         import('../../sdk/typescript/src/mod.ts'),
       ])
-      const dialler = { connect: registerWorker, connectMs: CONNECT_MS, clock: systemClock }
+      const dialler = { connect: registerWorker, connectMs: limits.commandConnectMs, clock: systemClock }
       end(await runTrigger(words, flags, helpOf(trigger), terminal, dialler))
     })
 

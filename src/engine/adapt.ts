@@ -5,7 +5,7 @@ import type { JsonText } from '../protocol/jsonText.ts'
 import type { Limits } from '../protocol/limits.ts'
 import { jsonOf, payloadSize } from '../protocol/msgpack/payload.ts'
 import type { Connection } from './connection.ts'
-import * as errors from './errors.ts'
+import * as refusals from './refusals.ts'
 import type { EngineState } from './state.ts'
 
 /** Characters of a message that are not its payload: names of fields, ids, trace context. */
@@ -34,12 +34,12 @@ export function adaptInput(
     try {
       frame.data = jsonOf(frame.data)
     } catch (problem) {
-      if (problem instanceof FieldProblem) return errors.undecodable(frame.functionId, problem.detail)
+      if (problem instanceof FieldProblem) return refusals.undecodable(frame.functionId, problem.detail)
       throw problem
     }
   }
   return (caller.builtIn || isTranslated) && isTooLarge(limits, frame.data)
-    ? errors.payloadTooLarge(`The input of function ${frame.functionId}`, limits.messageBytes)
+    ? refusals.payloadTooLarge(`The input of function ${frame.functionId}`, limits.messageBytes)
     : undefined
 }
 
@@ -58,11 +58,11 @@ export function adaptResult(
     try {
       frame.result = jsonOf(result)
     } catch (problem) {
-      if (problem instanceof FieldProblem) return errors.undecodableResult(functionId, problem.detail)
+      if (problem instanceof FieldProblem) return refusals.undecodableResult(functionId, problem.detail)
       throw problem
     }
   }
   return (callee.builtIn || isTranslated) && isTooLarge(limits, frame.result!)
-    ? errors.payloadTooLarge(`The result of function ${functionId}`, limits.messageBytes)
+    ? refusals.resultTooLarge(functionId, limits.messageBytes)
     : undefined
 }

@@ -11,10 +11,10 @@ import { jsonOf } from '../protocol/msgpack/payload.ts'
 import { reply } from './calls.ts'
 import type { Connection } from './connection.ts'
 import { type Announcement, DEFAULT_NAMESPACE } from './directory/records.ts'
-import { blankAnnouncedNamespace, longAnnouncedNamespace, undecodable } from './errors.ts'
 import { submit } from './order.ts'
+import { blankAnnouncedNamespace, longAnnouncedNamespace, undecodable } from './refusals.ts'
 import { fixNamespace } from './registrations.ts'
-import type { EngineState } from './state.ts'
+import { type EngineState, warnAbout } from './state.ts'
 
 /** A JSON worker that takes `cancelinvocation` for calls it executes says so among its features. */
 const CANCEL_FEATURE = 'cancel.v1'
@@ -90,21 +90,16 @@ export function announce(engine: EngineState, connection: Connection, frame: Inv
   const announcement = readAnnouncement(data, engine.limits)
   const fault = namespaceFault(data.namespace, announcement.name ?? '', engine.limits)
   if (fault !== undefined) {
-    engine.log.warn('announce refused: its namespace cannot be used', {
-      worker_id: connection.id,
-      worker_name: announcement.name,
-    })
+    const fields = { worker_name: announcement.name }
+    warnAbout(engine, connection, 'announce', 'announce refused: its namespace cannot be used', fields)
     respond(fault, undefined)
     return
   }
   const declared = typeof data.namespace === 'string' ? data.namespace : undefined
   const namespace = connection.phase === 'resolved' ? connection.namespace : (declared ?? DEFAULT_NAMESPACE)
   if (declared !== undefined && declared !== namespace) {
-    const fields = { worker_id: connection.id, namespace, declared }
-    engine.log.warn(
-      'a worker announced another namespace than the one it is in; it stays where it is',
-      fields,
-    )
+    const said = 'a worker announced another namespace than the one it is in; it stays where it is'
+    warnAbout(engine, connection, 'announce', said, { namespace, declared: shortened(declared) })
   }
   connection.takesSmallMessagesOnly = takesSmallMessagesOnly(announcement, data.features)
   if (Array.isArray(data.features) && data.features.includes(CANCEL_FEATURE)) connection.takesCancel = true

@@ -4,6 +4,7 @@
  */
 
 import { isMilestone, shortened } from '../log/notices.ts'
+import { blankNamespace } from '../protocol/errors.ts'
 import type {
   CallId,
   ErrorBody,
@@ -19,11 +20,11 @@ import { adaptInput, adaptResult } from './adapt.ts'
 import type { Connection } from './connection.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
 import { enqueueFailure, enqueueRequest, noQueueProvider } from './enqueue.ts'
-import * as errors from './errors.ts'
 import { enter, findMade, type Invocation, remove } from './invocations.ts'
+import * as refusals from './refusals.ts'
 import { EVERYWHERE, type Route } from './routes.ts'
 import { stallIfFull } from './stall.ts'
-import type { EngineState } from './state.ts'
+import { type EngineState, warnAbout } from './state.ts'
 
 /** Sends an answer to whoever made a call. */
 export function reply(
@@ -87,7 +88,7 @@ export function calleeOf(engine: EngineState, route: Route): Connection | undefi
 
 export function invoke(engine: EngineState, caller: Connection, frame: InvokeFrame): void {
   if (frame.namespace !== undefined && frame.namespace.trim() === '') {
-    refuse(engine, caller, frame, toJsonText(errors.blankNamespace('namespace')))
+    refuse(engine, caller, frame, toJsonText(blankNamespace('namespace')))
     return
   }
   caller.counters.callsMade++
@@ -107,7 +108,7 @@ function notFound(
 ): JsonText {
   const elsewhere = engine.routes.namespacesOf(frame.functionId)
   const namespace = frame.namespace ?? DEFAULT_NAMESPACE
-  return errors.functionNotFound(frame.functionId, namespace, elsewhere, engineMade || caller.builtIn)
+  return refusals.functionNotFound(frame.functionId, namespace, elsewhere, engineMade || caller.builtIn)
 }
 
 /**
@@ -148,18 +149,29 @@ function deliver(
 
 /** Why a call that has a target cannot be handed over now. */
 export function obstacleTo(
-  { limits }: EngineState,
+  engine: EngineState,
   caller: Connection,
   callee: Connection,
   route: Route,
   asked: InvokeFrame,
 ): JsonText | undefined {
-  if (route.httpInvoked) return errors.httpInvokedUnsupported(asked.functionId)
-  if (callee.link.backlog() >= limits.outboundBytes / 2 || callee.credit <= 0) {
-    return errors.workerOverloaded(asked.functionId)
+  const { limits } = engine
+  if (engine.draining && isNewWork(caller, asked)) return refusals.ENGINE_STOPPING
+  if (route.httpInvoked) return refusals.httpInvokedUnsupported(asked.functionId)
+  if (callee.link.backlog() >= limits.overloadedBytes || callee.credit <= 0) {
+    return refusals.workerOverloaded(asked.functionId)
   }
   const atLimit = caller.callsInFlight >= limits.callsInFlight && !caller.builtIn && !caller.trunk
-  return atLimit && wantsAnswer(asked) ? errors.tooManyCalls(limits.callsInFlight) : undefined
+  return atLimit && wantsAnswer(asked) ? refusals.tooManyCalls(limits.callsInFlight) : undefined
+}
+
+/**
+ * Whether a call begins something of its own, while the engine only finishes what has begun. A worker that executes a call
+ * may need others for it; built-ins take nothing new in by themselves; void calls hold nothing up. What comes from
+ * another thread has been asked there.
+ */
+function isNewWork(caller: Connection, asked: InvokeFrame): boolean {
+  return !caller.builtIn && !caller.trunk && caller.executing.size() === 0 && wantsAnswer(asked)
 }
 
 /** Enters the call in the table and gives the frame the id its callee will answer with. */
@@ -183,7 +195,7 @@ function expectAnswer(
     startedAtMs: engine.clock.now(),
   })
   frame.invocationId = invocation.calleeInvocationId
-  const fallback = caller.builtIn ? engine.limits.engineCallTimeoutMs : engine.limits.callAgeMs
+  const fallback = caller.builtIn ? engine.limits.callTimeoutMs : engine.limits.callAgeMs
   engine.deadlines.set(
     invocation,
     Math.min(asked.timeoutMs ?? fallback, engine.limits.callAgeMs),
@@ -264,12 +276,9 @@ function warnOfSize(engine: EngineState, caller: Connection, frame: ResultFrame)
   if (typeof result !== 'string' || result.length * 3 <= limit) return
   const bytes = Buffer.byteLength(result)
   if (bytes <= limit) return
-  engine.log.warn('a result is larger than its Python client accepts; that client will drop its connection', {
-    function_id: frame.functionId,
-    bytes,
-    worker_id: caller.id,
-    fix: 'update iii-sdk of that worker to 0.24.5 or later',
-  })
+  const said = 'a result is larger than its Python client accepts; that client will drop its connection'
+  const fix = 'update iii-sdk of that worker to 0.24.5 or later'
+  warnAbout(engine, caller, 'large result', said, { function_id: frame.functionId, bytes, fix })
 }
 
 export function countLateResult(engine: EngineState, callee: Connection, invocationId: CallId): void {
@@ -292,7 +301,7 @@ export function countLateResult(engine: EngineState, callee: Connection, invocat
 export function expire(engine: EngineState, invocation: Invocation): void {
   engine.counters.timeouts++
   const waitedMs = Math.round(engine.clock.now() - invocation.startedAtMs)
-  finish(invocation, errors.timedOut(waitedMs), undefined)
+  finish(invocation, refusals.timedOut(waitedMs), undefined)
   tellCallee(invocation)
 }
 
@@ -320,13 +329,13 @@ export function answerProblem(engine: EngineState, from: Connection, problem: Fr
   if (problem.invocationId === undefined) return
   if (problem.about === 'invokefunction') {
     const call = { invocationId: problem.invocationId, functionId: problem.functionId ?? '' }
-    const error = errors.undecodable(problem.functionId, problem.detail)
+    const error = refusals.undecodable(problem.functionId, problem.detail)
     reply(from, { ...call, traceparent: undefined, baggage: undefined }, error, undefined)
   } else {
     const invocation = from.executing.get(problem.invocationId)
     if (invocation === undefined) return
     engine.deadlines.clear(invocation)
-    finish(invocation, errors.undecodableResult(invocation.functionId, problem.detail), undefined)
+    finish(invocation, refusals.undecodableResult(invocation.functionId, problem.detail), undefined)
   }
 }
 
@@ -335,7 +344,7 @@ export function haltCalls(engine: EngineState, connection: Connection): void {
   for (const invocation of connection.executing.values()) {
     engine.deadlines.clear(invocation)
     if (invocation.caller === connection) remove(invocation)
-    else finish(invocation, errors.INVOCATION_STOPPED, undefined)
+    else finish(invocation, refusals.INVOCATION_STOPPED, undefined)
   }
   for (let made = connection.firstMade; made !== undefined; made = connection.firstMade) {
     engine.deadlines.clear(made)

@@ -6,6 +6,7 @@
  * While pending, registrations are held, because their namespace is not known yet
  * (`docs/protocol/json.md#the-namespace-of-a-connection`). A built-in starts resolved in `default`.
  */
+import type { Tally } from '../log/notices.ts'
 import type {
   InvokeFrame,
   ProblemReason,
@@ -92,6 +93,8 @@ export interface Connection {
   /** The client drops its connection on messages above `limits.smallClientMessageBytes`. */
   takesSmallMessagesOnly: boolean
   readonly counters: ConnectionCounters
+  /** What had to be said about it, by what it was. */
+  readonly warnings: Tally
 }
 
 /** Where a connection comes from and what its worker can do. */
@@ -145,5 +148,6 @@ export function createConnection(link: Link, parts: ConnectionParts): Connection
     cancelStall: nothing,
     takesSmallMessagesOnly: false,
     counters: { received: 0, callsMade: 0, callsExecuted: 0, lateResults: 0, lostVoids: 0, problems: {} },
+    warnings: new Map(),
   }
 }

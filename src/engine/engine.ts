@@ -62,6 +62,8 @@ export interface Engine<State extends EngineState = EngineState> {
   callsInFlight(): number
   /** Bytes that were sent to workers and have not left yet. */
   unsentBytes(): number
+  /** From now on workers can make calls only for the calls they execute. */
+  drain(): void
   /** Ends every connection. */
   stop(): void
 }
@@ -111,6 +113,7 @@ function createState(options: ThreadEngineOptions): EngineState {
       expire(state, invocation),
     ),
     counters: zeroCounters(),
+    draining: false,
     stopping: false,
     teardown: (connection, reason) => teardown(state, connection, reason),
     unpark: connection => unpark(state, connection),
@@ -198,6 +201,10 @@ function engineOn<State extends EngineState>(state: State): Engine<State> {
       for (const connection of state.connections.values()) bytes += connection.link.backlog()
       for (const trunk of state.trunks.values()) bytes += trunk.link.backlog()
       return bytes
+    },
+
+    drain() {
+      state.draining = true
     },
 
     stop() {

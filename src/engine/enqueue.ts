@@ -6,7 +6,7 @@ import type { ErrorBody, InvokeFrame } from '../protocol/frames.ts'
 import { asJsonText, type JsonText, quote } from '../protocol/jsonText.ts'
 import { encodeBaggageValue, forwardedBaggage, forwardedTraceparent } from '../protocol/traceContext.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
-import { enqueueFailed, NO_QUEUE_PROVIDER } from './errors.ts'
+import { enqueueFailed, NO_QUEUE_PROVIDER } from './refusals.ts'
 
 const ENQUEUE_FUNCTION = 'engine::queue::enqueue'
 const FUNCTION_MEMBER = 'iii.function.id='

@@ -2,12 +2,12 @@
  * Registrations of a connection: held until its namespace is known, then given to the directory in the order they
  * came (`docs/protocol/json.md#the-namespace-of-a-connection`).
  */
+import { blankNamespace } from '../protocol/errors.ts'
 import type { InvokeFrame, RegisterTriggerFrame } from '../protocol/frames.ts'
 import { invoke } from './calls.ts'
 import type { Connection, RegistrationFrame } from './connection.ts'
 import type { Command } from './directory/command.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
-import { blankNamespace } from './errors.ts'
 import { mustWait, park, submit } from './order.ts'
 import type { EngineState } from './state.ts'
 

@@ -78,21 +78,10 @@ function carryOutOne(engine: HostState, change: Change, elsewhere: Elsewhere | u
     engine.ownerless.get(change.id)?.(change.error)
     return
   }
-  if (change.change === 'workerRejected') logRejection(engine, change)
   const placed = effectOf(engine.directory, change)
   if (placed === undefined) return
   if (placed.place === MAIN || placed.place === EVERYWHERE) perform(engine, placed.effect)
   if (placed.place !== MAIN) elsewhere?.(placed)
-}
-
-function logRejection(engine: HostState, change: Extract<Change, { change: 'workerRejected' }>): void {
-  const { workerId, namespace, name, ownerId } = change
-  engine.log.warn('a worker name is held by another live worker; the newcomer is refused', {
-    worker_name: name,
-    namespace,
-    worker_id: workerId,
-    owner_worker_id: ownerId,
-  })
 }
 
 /** The registry of the thread that holds the directory. */

@@ -8,7 +8,7 @@ import type { Connection } from './connection.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
 import { submit } from './order.ts'
 import { hold, proceed } from './registrations.ts'
-import type { EngineState } from './state.ts'
+import { type EngineState, warnAbout } from './state.ts'
 
 export function receive(engine: EngineState, connection: Connection, frame: Frame): void {
   if (connection.phase === 'gone') return
@@ -91,8 +91,8 @@ function reattach(engine: EngineState, connection: Connection, frame: ReattachFr
   const { previousWorkerId: previousId, reattachToken: token } = frame
   const { id: workerId } = connection
   if (previousId === workerId || token === undefined) {
-    const fields = { worker_id: workerId, previous_worker_id: shortened(previousId) }
-    engine.log.warn('reattach ignored: it names no earlier connection', fields)
+    const fields = { previous_worker_id: shortened(previousId) }
+    warnAbout(engine, connection, 'reattach', 'reattach ignored: it names no earlier connection', fields)
     return
   }
   submit(engine, connection, { command: 'reattach', workerId, previousId, token })

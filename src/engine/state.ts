@@ -2,6 +2,7 @@
 import type { Clock } from '../clock/clock.ts'
 import type { Deadlines } from '../clock/deadlines.ts'
 import type { Log } from '../log/log.ts'
+import { countIn } from '../log/notices.ts'
 import type { CallId } from '../protocol/frames.ts'
 import type { Limits } from '../protocol/limits.ts'
 import type { Connection } from './connection.ts'
@@ -52,9 +53,27 @@ export interface EngineState {
   readonly trunks: Map<Place, Connection>
   readonly deadlines: Deadlines<Invocation>
   readonly counters: EngineCounters
+  /** The first stage of stopping: calls that would be new work are refused. */
+  draining: boolean
   /** The engine ends: what still changes is not worth a log line. */
   stopping: boolean
   readonly teardown: (connection: Connection, reason: string) => void
   /** Lets the parked frames of a connection go on. */
   readonly unpark: (connection: Connection) => void
+}
+
+/**
+ * A warning about what a connection does, which it can do again and again: a line for the first of a kind, then few. The
+ * count stands in them and in the worker's details.
+ */
+export function warnAbout(
+  engine: EngineState,
+  connection: Connection,
+  kind: string,
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+): void {
+  const { count, isToldOf } = countIn(connection.warnings, kind)
+  if (isToldOf)
+    engine.log.warn(message, { worker_id: connection.id, worker_name: connection.name, ...fields, count })
 }

@@ -5,6 +5,19 @@ export function isMilestone(count: number): boolean {
   return Number.isInteger(Math.log10(count))
 }
 
+/** How often something was to be said about one client, by what it was. Kept whole, also where lines are left out. */
+export type Tally = Map<string, number>
+
+/**
+ * Counts one more of a kind and says whether it is worth a line: the first `spared` of them are, then milestones. So
+ * whatever a client repeats costs a few lines; each of them has the count.
+ */
+export function countIn(tally: Tally, kind: string, spared = 1): { count: number; isToldOf: boolean } {
+  const count = (tally.get(kind) ?? 0) + 1
+  tally.set(kind, count)
+  return { count, isToldOf: count <= spared || isMilestone(count) }
+}
+
 /** Characters of a name of any length, and of a text someone else wrote, as far as they are shown and kept. */
 export const SHOWN_NAME = 80
 export const SHOWN_TEXT = 400

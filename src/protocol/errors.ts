@@ -58,6 +58,11 @@ export const errorCatalogue = {
     cause: 'The worker does not read its messages fast enough; too many bytes wait for it.',
     fix: 'Try again later, send less at a time, or run the function on more workers.',
   },
+  engine_stopping: {
+    where: ['call'],
+    cause: 'The engine lets running work end before it stops, and the call is not part of any.',
+    fix: 'Call again when the engine is back; clients reconnect by themselves.',
+  },
   limit_exceeded: {
     where: ['call'],
     cause: 'The connection has as many calls in flight as it may have.',
@@ -71,7 +76,7 @@ export const errorCatalogue = {
   payload_too_large: {
     where: ['call', 'client'],
     cause: 'The call or the result is larger than a message may be (64 MiB).',
-    fix: 'Send less at a time.',
+    fix: 'Send less at a time. Lists of discovery take `limit` and `cursor`, and filters such as `search` and `worker`.',
   },
   enqueue_error: {
     where: ['call'],
@@ -223,6 +228,11 @@ export const errorCatalogue = {
     cause: 'The connection to the engine was lost while the call was under way.',
     fix: 'Call again if that is safe; the call may have run.',
   },
+  ENGINE_UNREACHABLE: {
+    where: ['client'],
+    cause: 'No engine answered at the address, and the client makes no further attempt.',
+    fix: 'Start the engine, or correct the address (`III_URL`). With `reconnect: true` a client goes on trying.',
+  },
   UNKNOWN: {
     where: ['client'],
     cause: 'The engine reported an error without a readable code.',
@@ -236,6 +246,14 @@ export const errorCatalogue = {
 } as const satisfies Record<string, ErrorEntry>
 
 export type ErrorCode = keyof typeof errorCatalogue
+
+/** Refuses a namespace that is named and left blank. `field`: `namespace` or `trigger_namespace`. */
+export function blankNamespace(field: string): { code: ErrorCode; message: string } {
+  return {
+    code: 'INVALID_NAMESPACE',
+    message: `\`${field}\` is empty: it was named and left blank. Give it a name, or omit it to use \`default\`.`,
+  }
+}
 
 /**
  * True for the code of a call whose time has passed: the engine's own, or a client's. Functions pass such errors on from

@@ -16,6 +16,10 @@ export const limits = {
   jsonDepth: 127,
   /** A connection with this much unsent output slows the connections that feed it. */
   outboundHighWaterBytes: 4 * MiB,
+  /** One that had reached that mark counts as drained below this: half, so that it does not flutter around the mark. */
+  drainedBytes: 2 * MiB,
+  /** New calls to a connection with this much unsent output are refused: what is left is for answers and one message. */
+  overloadedBytes: 64 * MiB,
   /** A connection with this much unsent output is cut. Room for two largest messages. */
   outboundBytes: 128 * MiB,
   /** A producer is held back for at most this long at a time, so that two slow peers cannot hold each other for ever. */
@@ -54,8 +58,8 @@ export const limits = {
   cancelSearch: 8192,
   /** Calls a client of ours keeps while it has no connection; the oldest fail first. */
   unsentCalls: 10_000,
-  /** Default time-out of calls the engine's own workers make. */
-  engineCallTimeoutMs: 30_000,
+  /** Time for an answer where nobody says another: calls of built-ins, of our client, of the command line. */
+  callTimeoutMs: 30_000,
   /** A call whose caller named no time-out is dropped after this long, so that the table stays bounded. */
   callAgeMs: 24 * 3_600_000,
   /** Time an ownerless binding waits for its provider's answer (`docs/protocol/json.md#the-answer-of-a-provider`). */
@@ -79,6 +83,14 @@ export const limits = {
   unreadLogBytes: 8 * MiB,
   /** Time in which running work may finish after the first stop signal. */
   drainMs: 10_000,
+  /** What draining may take beyond that before it counts as hanging. */
+  drainMarginMs: 500,
+  /** Time for closing sockets and files once work has ended. */
+  stopMs: 2000,
+  /** Time a command waits for an engine to accept it: one on this machine needs a millisecond, a remote one some hundred. */
+  commandConnectMs: 3000,
+  /** Time a command waits for what the engine says about a function. */
+  commandInfoMs: 5000,
   /** Largest HTTP request body. */
   httpBodyBytes: 16 * MiB,
   /** HTTP request bodies in memory at once, until they have been handed to their functions. */

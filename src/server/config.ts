@@ -1,5 +1,6 @@
 /** Settings of one worker listener: an `iii-worker-manager` entry of the configuration file. */
 import { z } from 'zod'
+import { ENGINE_PORT } from '../protocol/address.ts'
 import { limits } from '../protocol/limits.ts'
 
 function isOrigin(text: string): boolean {
@@ -19,7 +20,7 @@ const notYet = (what: string) =>
 export const listenerSchema = z.strictObject({
   host: z.string().min(1).default('127.0.0.1'),
   /** 0 = any free port. */
-  port: z.int().min(0).max(65_535).default(49_134),
+  port: z.int().min(0).max(65_535).default(ENGINE_PORT),
   /** Milliseconds a client has for its complete request headers. */
   handshake_timeout_ms: z.int().min(1).default(limits.handshakeTimeoutMs),
   /** Browser origins that may connect; without it only loopback origins. */

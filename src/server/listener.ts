@@ -10,7 +10,7 @@ import type { Server, ServerWebSocket } from 'bun'
 import type { Clock } from '../clock/clock.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Log } from '../log/log.ts'
-import { isMilestone } from '../log/notices.ts'
+import { isMilestone, shortened } from '../log/notices.ts'
 import { createListenError, explainListenFailure } from '../net/listenError.ts'
 import { isLoopbackHost } from '../net/loopback.ts'
 import type { Frame, FrameProblem } from '../protocol/frames.ts'
@@ -123,6 +123,7 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
   const sockets = new Set<Socket>()
   const perAddress = new Map<string, number>()
   let accepting = true
+  let refusedOrigins = 0
 
   function upgrade(request: Request, server: Server<SocketData>): Response | undefined {
     const path = pathOf(request.url)
@@ -133,9 +134,11 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
     const fault = upgradeFault(request.headers)
     if (fault !== undefined) return refuse(400, fault)
     if (!isAllowedOrigin(request.headers.get('origin'), settings.allowed_origins ?? [])) {
-      log.warn('browser connection refused: its origin is not allowed', {
-        origin: request.headers.get('origin'),
-      })
+      const origin = shortened(request.headers.get('origin') ?? '')
+      if (isMilestone(++refusedOrigins)) {
+        const count = refusedOrigins
+        log.warn('browser connection refused: its origin is not allowed', { origin, count })
+      }
       return refuse(403, 'Origin not allowed. Add it to allowed_origins of the listener.')
     }
     const ipAddress = server.requestIP(request)?.address ?? ''

@@ -118,7 +118,7 @@ export function createSocketLink(socket: ServerWebSocket<unknown>, parts: Socket
   }
 
   function tellDrained(): void {
-    if (!wasFull || blocked || state !== 'open' || backlog() >= limits.outboundHighWaterBytes / 2) return
+    if (!wasFull || blocked || state !== 'open' || backlog() >= limits.drainedBytes) return
     wasFull = false
     guard(() => link.receiver?.drained())
   }

@@ -118,6 +118,7 @@ export function createCatalogue(engine: HostState): Catalogue {
       triggerTypes: () => rows(worker.triggerTypes, typeRow),
       bindings: () => [...worker.bindings].map(bindingRow),
       refusals: worker.refusals,
+      warnings: Object.fromEntries([...worker.warnings, ...(connection?.warnings ?? [])]),
       problems: connection?.counters.problems ?? {},
     }
   }
@@ -176,6 +177,7 @@ export function createCatalogue(engine: HostState): Catalogue {
       return found
     },
     workers: () => [...directory.workers.values()].map(workerRow),
+    counters: () => ({ ...engine.counters }),
 
     watch(listener) {
       const watcher = (change: Change): void => {

@@ -13,7 +13,7 @@ export function createLocalTransport(side: LocalSide): Transport {
       })
       side.listen({
         receive: frame => receiver.received(frame),
-        problem: () => {},
+        problem: problem => receiver.problem(problem),
         drained: () => {},
         ended() {
           isOver = true

@@ -8,6 +8,7 @@ import type { BuiltInWorker, RunningWorker } from '../../workers/worker.ts'
 import { systemClock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Change } from '../engine/directory/changes.ts'
+import { COMMAND_LINE_NAME } from '../engine/directory/records.ts'
 import { createEngine, type Engine, type HostEngine } from '../engine/engine.ts'
 import { createLocalLink } from '../engine/links/local.ts'
 import type { Log } from '../log/log.ts'
@@ -36,7 +37,7 @@ const DRAIN_LOOK_MS = 20
 
 /** Connects a built-in worker by a local link and starts it. */
 async function place(engine: Engine, worker: BuiltInWorker, instance: string): Promise<RunningWorker> {
-  const [engineSide, workerSide] = createLocalLink()
+  const [engineSide, workerSide] = createLocalLink(engine.state.limits)
   engineSide.listen(engine.connect(engineSide, { builtIn: true, ipAddress: undefined }).receiver)
   const client = createClient({
     transport: createLocalTransport(workerSide),
@@ -77,7 +78,7 @@ function tellOfWorkers(engine: HostEngine, log: Log, change: Change): void {
   if (change.change !== 'workerChanged' || change.event !== 'worker_metadata_updated') return
   const worker = engine.state.directory.workers.get(change.workerId)
   const name = worker?.announcement?.name
-  if (worker === undefined || worker.builtIn || name?.startsWith('iii-cli:') === true) return
+  if (worker === undefined || worker.builtIn || name?.startsWith(COMMAND_LINE_NAME) === true) return
   const { functions, bindings } = worker
   log.info('worker connected', { worker_name: name, functions: functions.size, triggers: bindings.size })
 }
@@ -123,6 +124,7 @@ export async function startThread(settings: Settings, { log }: ThreadOptions): P
   async function drain(ms: number): Promise<void> {
     const until = systemClock.now() + ms
     for (const listener of listeners) listener.close()
+    engine.drain()
     const workersDone = Promise.all(running.map(worker => worker.drain()))
     const timeOver = new Promise<void>(resolve => systemClock.after(ms, resolve))
     await Promise.race([workersDone, timeOver])

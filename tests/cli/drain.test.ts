@@ -39,3 +39,21 @@ test('answers that come all at once while the engine stops arrive, every one', a
   expect((await Promise.all(requests)).map(({ status }) => status)).toEqual(Array(REQUESTS).fill(200))
   expect(await stopped).toBe(0)
 }, 30_000)
+
+test('a worker that goes on calling does not hold the end up', async () => {
+  await using engine = await startEngine()
+  await using worker = await connectRaw(engine.url, { name: 'worker' })
+  await using caller = await connectRaw(engine.url, { name: 'caller' })
+  worker.serve('quick::go', () => ({ result: 1 }))
+  worker.send({ type: 'registerfunction', id: 'slow::go' })
+  const underWay = caller.call('slow::go')
+  const slow = await worker.expect({ type: 'invokefunction', function_id: 'slow::go' })
+  const stopped = engine.stop()
+  await until('the engine stops', () => engine.log().includes('stopping'))
+  // Its own connection executes nothing, so this is new work; the worker of the slow call may still call.
+  expect((await caller.call('quick::go')).error?.code).toBe('engine_stopping')
+  expect(await worker.call('quick::go')).toMatchObject({ result: 1 })
+  worker.answer(slow, { result: 'done' })
+  expect(await underWay).toMatchObject({ result: 'done' })
+  expect(await stopped).toBe(0)
+}, 30_000)

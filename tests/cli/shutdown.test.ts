@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
-import { DRAIN_MARGIN_MS, STOP_MS, type Stoppable, untilStopped } from '../../src/cli/serve/shutdown.ts'
+import { type Stoppable, untilStopped } from '../../src/cli/serve/shutdown.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import { silentLog } from '../../src/log/log.ts'
+import { limits } from '../../src/protocol/limits.ts'
 import { fakeTerminal } from './support.ts'
 
 /** Time that stands still until `pass`. */
@@ -70,7 +71,7 @@ describe('the first signal', () => {
   test('draining that hangs, and draining that fails, do not keep the engine', async () => {
     const hanging = setUp({ drain: never })
     hanging.signal('SIGTERM')
-    hanging.clock.pass(100 + DRAIN_MARGIN_MS)
+    hanging.clock.pass(100 + limits.drainMarginMs)
     expect(await hanging.exitCode).toBe(0)
     const failing = setUp({ drain: () => Promise.reject(new Error('no')) })
     failing.signal('SIGTERM')
@@ -101,7 +102,7 @@ describe('the second signal', () => {
     engine.signal('SIGINT')
     engine.signal('SIGINT')
     engine.signal('SIGTERM')
-    engine.clock.pass(STOP_MS)
+    engine.clock.pass(limits.stopMs)
     expect(await engine.exitCode).toBe(130)
     expect(engine.calls).toEqual(['drain 100', 'stop'])
   })

@@ -1,6 +1,6 @@
 /** The test's end of a driver process (commands.ts). */
 
-import { eachLine } from '../support/lines.ts'
+import { eachLine } from '../../scripts/lines.ts'
 import { createMailbox } from '../support/mailbox.ts'
 import { PATIENCE_MS, within } from '../support/waiting.ts'
 import type { Answer, Behaviour, BindingEvent, CalledEvent, Command, DriverEvent } from './commands.ts'

@@ -5,7 +5,7 @@ import { answerTo, createWorld, type Puppet, registerFunction, type World } from
 import { errorOf } from './support.ts'
 
 const HIGH = limits.outboundHighWaterBytes
-const OVERLOADED = limits.outboundBytes / 2
+const OVERLOADED = limits.overloadedBytes
 
 function withSlowWorker(): { world: World; slow: Puppet; feeder: Puppet; neighbour: Puppet } {
   const world = createWorld()

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { createLocalLink, type Scheduler } from '../../src/engine/links/local.ts'
 import type { Frame } from '../../src/protocol/frames.ts'
+import { limits } from '../../src/protocol/limits.ts'
 import { createLocalTransport } from '../../src/threads/localTransport.ts'
 
 /** Runs what was scheduled when the test says so. */
@@ -27,7 +28,7 @@ const deaf = { problem() {}, drained() {}, ended() {} }
 describe('a local link', () => {
   test('gives way to the event loop in a long exchange, and keeps nothing of what was delivered', () => {
     const scheduler = manualScheduler()
-    const [left, right] = createLocalLink(scheduler)
+    const [left, right] = createLocalLink(limits, scheduler)
     const delivered: WeakRef<Frame>[] = []
     right.listen({ ...deaf, receive: frame => void delivered.push(new WeakRef(frame)) })
     left.send({ type: 'ping' })
@@ -47,7 +48,7 @@ describe('a local link', () => {
 
   test('delivers nothing after the receiver paused in the middle of a burst, and all of it afterwards', () => {
     const scheduler = manualScheduler()
-    const [left, right] = createLocalLink(scheduler)
+    const [left, right] = createLocalLink(limits, scheduler)
     const received: Frame[] = []
     right.listen({
       ...deaf,
@@ -64,6 +65,24 @@ describe('a local link', () => {
     scheduler.turn()
     expect(received).toHaveLength(5)
   })
+
+  test('is full and drained again at the bounds it was given', () => {
+    const scheduler = manualScheduler()
+    const [left, right] = createLocalLink({ outboundHighWaterBytes: 1000, drainedBytes: 400 }, scheduler)
+    let drains = 0
+    const backlogs: number[] = []
+    left.listen({ receive: () => {}, problem: () => {}, drained: () => void drains++, ended: () => {} })
+    right.listen({
+      receive: () => void backlogs.push(left.backlog() * 10 + drains),
+      problem: () => {},
+      drained: () => {},
+      ended: () => {},
+    })
+    for (let i = 0; i < 5; i++) left.send(PING)
+    scheduler.turn()
+    // Each of these frames counts as 200: full at 1000, drained below 400.
+    expect([backlogs, drains]).toEqual([[8000, 6000, 4000, 2000, 1], 1])
+  })
 })
 
 describe('the transport of a built-in worker', () => {
@@ -76,6 +95,7 @@ describe('the transport of a built-in worker', () => {
     createLocalTransport(workerSide).open({
       opened: () => void events.push('opened'),
       received: frame => void events.push(frame.type),
+      problem: () => {},
       closed: final => void events.push(`closed ${final}`),
     })
     expect(events).toEqual([])
@@ -93,6 +113,7 @@ describe('the transport of a built-in worker', () => {
     transport.open({
       opened: () => void events.push('opened'),
       received: () => {},
+      problem: () => {},
       closed: () => void events.push('closed'),
     })
     transport.close()

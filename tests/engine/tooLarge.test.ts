@@ -38,3 +38,16 @@ test.each([[LARGE], [WIDE]])('a call of a built-in that no message holds does no
   builtIn.calls('x::f', SMALL)
   expect(worker.hears()).toMatchObject([{ type: 'invokefunction', data: SMALL }])
 })
+
+test.each([
+  ['engine::functions::list', 'page through it with `limit` and `cursor`'],
+  ['other::list', 'ask for less at a time'],
+])('the error about %s names the way out', (id, way) => {
+  const world = createWorld({ limits: { messageBytes: LIMIT } })
+  const builtIn = world.builtIn()
+  builtIn.says(registerFunction(id))
+  const caller = world.join()
+  caller.calls(id)
+  builtIn.says(answerTo(builtIn.hears().at(-1), { result: LARGE }))
+  expect(errorOf(caller.hears()[0])?.message).toContain(way)
+})

@@ -166,12 +166,38 @@ describe('a time-out', () => {
   })
 
   test('that the engine reports is the same error', async () => {
-    const { client, open, takeCall, answer } = holdClient()
+    const { client, open, takeCall, answer, transport, clock } = holdClient({
+      transport: createHeldTransport(true),
+    })
     open()
+    transport.take()
     const error = rejection(client.trigger({ ...request, timeoutMs: 100 }))
+    clock.advance(100)
     answer(takeCall(), undefined, { code: 'invocation_timeout', message: 'No answer within 100 ms' })
     expect(await error).toBeInstanceOf(TimeoutError)
   })
+
+  test.each([
+    ['invocation_timeout', 'No answer within 50 ms'],
+    ['TIMEOUT', 'no answer within 50 ms'],
+    ['CONNECTION_LOST', 'the connection to the engine was lost before the answer came'],
+  ])(
+    'or a lost connection that the function met itself (%s) is an error of the function',
+    async (code, message) => {
+      for (const engineKeepsDeadlines of [true, false]) {
+        const { client, open, takeCall, answer, transport, clock } = holdClient({
+          transport: createHeldTransport(engineKeepsDeadlines),
+        })
+        open()
+        transport.take()
+        const error = rejection(client.trigger({ ...request, timeoutMs: 100 }))
+        const call = takeCall()
+        clock.advance(60)
+        answer(call, undefined, { code, message })
+        expect(await error).toMatchObject({ name: 'InvocationError', code, detail: message })
+      }
+    },
+  )
 
   test('is left to the engine where it keeps the deadlines', async () => {
     const { client, open, clock } = holdClient({ transport: createHeldTransport(true) })

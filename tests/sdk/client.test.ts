@@ -254,3 +254,25 @@ describe('calls to the worker', () => {
     expect(transport.take()).toEqual([])
   })
 })
+
+describe('messages that cannot be read', () => {
+  test('are told of: the first, and then every power of ten with their number', () => {
+    const { open, transport, warnings } = holdClient()
+    open()
+    const problem = {
+      type: 'problem',
+      reason: 'invalid_json',
+      detail: 'it is no JSON',
+      about: undefined,
+      invocationId: undefined,
+      functionId: undefined,
+    } as const
+    for (let count = 0; count < 500; count++) transport.receiver.problem(problem)
+    const said = 'a message of the engine could not be read and is lost: it is no JSON'
+    expect(warnings.map(({ message }) => message)).toEqual([
+      said,
+      `${said} (10 messages so far)`,
+      `${said} (100 messages so far)`,
+    ])
+  })
+})

@@ -2,11 +2,11 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createServer, type Server as TcpServer } from 'node:net'
 import type { ServerWebSocket } from 'bun'
+import { EngineUnreachableError } from '../../sdk/typescript/src/errors.ts'
 import type { Transport, TransportReceiver } from '../../sdk/typescript/src/transport.ts'
 import {
   createWebSocketTransport,
   defaultReconnect,
-  EngineUnreachableError,
   type ReconnectOptions,
 } from '../../sdk/typescript/src/websocket.ts'
 import type { Frame } from '../../src/protocol/frames.ts'
@@ -98,6 +98,7 @@ function dial(url: string, reconnect: Partial<ReconnectOptions> = {}, random = (
       dialled.frames.push(frame)
       note(frame.type)
     },
+    problem: ({ reason }) => note(`problem: ${reason}`),
     closed(final, error) {
       dialled.errors.push(error)
       note(final ? 'closed for good' : 'closed')
@@ -210,6 +211,7 @@ describe('while nobody answers', () => {
     await until('the end', () => dialled.events.length === 3)
     expect(dialled.events).toEqual(['closed', 'closed', 'closed for good'])
     expect(dialled.errors[2]).toBeInstanceOf(EngineUnreachableError)
+    expect(dialled.errors[2]).toMatchObject({ code: 'ENGINE_UNREACHABLE', address: expect.any(String) })
     expect(dialled.errors[2]).toMatchObject({ address: url })
     expect(dialled.clock.pending()).toBe(0)
   })
@@ -313,7 +315,7 @@ describe('closed for good', () => {
 })
 
 describe('frames', () => {
-  test('go out as JSON text and come in from text and from bytes; what is none is passed over', async () => {
+  test('go out as JSON text and come in from text and from bytes; what is none is told as a problem', async () => {
     const peer = startPeer(socket => {
       socket.send('nonsense')
       socket.send('{"type":"something-new"}')
@@ -322,7 +324,13 @@ describe('frames', () => {
     })
     const dialled = dial(peer.url)
     await until('both', () => dialled.frames.length === 2)
-    expect(dialled.events).toEqual(['opened', 'ping', 'pong'])
+    expect(dialled.events).toEqual([
+      'opened',
+      'problem: invalid_json',
+      'problem: unknown_type',
+      'ping',
+      'pong',
+    ])
     dialled.transport.send({ type: 'unregisterfunction', id: 'ü' })
     await until('it', () => peer.received.length === 1)
     expect(peer.received).toEqual(['{"type":"unregisterfunction","id":"ü"}'])

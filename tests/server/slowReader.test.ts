@@ -6,6 +6,8 @@ const KiB = 1024
 const MiB = 1024 * KiB
 const limits = {
   outboundHighWaterBytes: 1 * MiB,
+  drainedBytes: 0.5 * MiB,
+  overloadedBytes: 4 * MiB,
   outboundBytes: 8 * MiB,
   stallMs: 50,
   writeDeadlineMs: 1500,

@@ -6,7 +6,13 @@ import { limits as usualLimits } from '../../src/protocol/limits.ts'
 import { createSocketLink } from '../../src/server/socketLink.ts'
 import { createVirtualClock } from '../support/fakes.ts'
 
-const limits = { ...usualLimits, outboundHighWaterBytes: 1000, outboundBytes: 4000, writeDeadlineMs: 10_000 }
+const limits = {
+  ...usualLimits,
+  outboundHighWaterBytes: 1000,
+  drainedBytes: 500,
+  outboundBytes: 4000,
+  writeDeadlineMs: 10_000,
+}
 
 const ping: Frame = { type: 'ping' }
 const sized = (size: number): Frame => ({ type: 'unregisterfunction', id: 'x'.repeat(size) })

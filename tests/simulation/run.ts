@@ -84,7 +84,7 @@ export function run(seed: number, steps = STEPS): Failure | undefined {
     const [id, namespace] = [pick(FUNCTIONS), pick(NAMESPACES)]
     const wantsAnswer = !chance(20)
     const timeout_ms = chance(30) ? between(1, 3000) : undefined
-    const timeoutMs = timeout_ms ?? (actor.isBuiltIn ? limits.engineCallTimeoutMs : Number.POSITIVE_INFINITY)
+    const timeoutMs = timeout_ms ?? (actor.isBuiltIn ? limits.callTimeoutMs : Number.POSITIVE_INFINITY)
     // Some callers use an id that another has used.
     const others = [...callOfId.keys()].filter(key => !key.startsWith(`${actor.name} `))
     const reused = others.length > 0 && chance(20) ? pick(others).split(' ')[1]! : undefined

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { eachLine } from './lines.ts'
+import { eachLine } from '../../scripts/lines.ts'
 import { until, within } from './waiting.ts'
 
 const MAIN = join(import.meta.dir, '../../src/main.ts')

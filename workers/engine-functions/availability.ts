@@ -5,6 +5,7 @@
 import type { Binding, TextCall, TriggerProvider, WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import type { Log } from '../../src/log/log.ts'
+import { isMilestone } from '../../src/log/notices.ts'
 import { fromJsonText, type JsonText, toJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { Catalogue, FunctionRow } from './catalogue.ts'
@@ -13,9 +14,6 @@ import { byText } from './input.ts'
 
 /** Time of one turn for making payloads; the rest follows in further turns, so that calls go on meanwhile. */
 const TURN_MS = 5
-
-/** The first failure of a trigger is worth a log line; after that every power of ten is. */
-const isMilestone = (count: number): boolean => Number.isInteger(Math.log10(count))
 
 interface Watcher {
   readonly binding: Binding
@@ -119,7 +117,7 @@ export function watchAvailability(
       data,
       namespace: binding.namespace,
       metadata: binding.metadata,
-      timeoutMs: limits.engineCallTimeoutMs,
+      timeoutMs: limits.callTimeoutMs,
       traceparent: undefined,
       baggage: undefined,
     }

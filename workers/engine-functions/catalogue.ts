@@ -65,7 +65,10 @@ export interface WorkerRow {
   functions(): FunctionRow[]
   triggerTypes(): TriggerTypeRow[]
   bindings(): BindingRow[]
+  /** The newest ones; `atMs`: whole milliseconds since 1970. */
   readonly refusals: readonly { what: string; id: string; reason: string; atMs: number }[]
+  /** How often it did what deserved a warning in the log, by kind; the log has fewer lines. */
+  readonly warnings: Readonly<Record<string, number>>
   /** Messages that could not be read, by reason. */
   readonly problems: Readonly<Record<string, number>>
 }
@@ -95,6 +98,8 @@ export interface Catalogue {
   binding(id: string): BindingRow | undefined
   bindingsOfFunction(namespace: string, id: string): BindingRow[]
   workers(): WorkerRow[]
+  /** What the engine has counted since it started. */
+  counters(): Readonly<Record<string, number>>
   /** Calls `listener` on every change; the returned function ends it. */
   watch(listener: (event: CatalogueEvent) => void): () => void
   /** Adds a binding that survives its caller. Resolves with the provider's refusal, if it refused in time. */

@@ -1,6 +1,7 @@
 /** `engine::register_trigger` and `engine::unregister_trigger`: bindings that no connection owns. */
 import { z } from 'zod'
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
+import { blankNamespace } from '../../src/protocol/errors.ts'
 import { toJsonText } from '../../src/protocol/jsonText.ts'
 import type { Catalogue } from './catalogue.ts'
 import { invalidArguments, optionalText, readInput } from './input.ts'
@@ -21,10 +22,8 @@ const unregisterInput = z.object({ id: optionalText, trigger_type: optionalText 
 
 function requireNotBlank(name: string, value: string | null | undefined): void {
   if (value?.trim() !== '') return
-  throw new HandlerError(
-    'INVALID_NAMESPACE',
-    `\`${name}\` is empty: it was named and left blank. Give it a name, or omit it to use \`default\`.`,
-  )
+  const { code, message } = blankNamespace(name)
+  throw new HandlerError(code, message)
 }
 
 export async function registerOwnerless(

@@ -24,7 +24,10 @@ const listInput = z.object({
   include_hidden: optionalFlag,
   ...paging,
 })
-const infoInput = z.object({ name: optionalText, namespace: optionalText })
+const infoInput = z.object({ name: optionalText, id: optionalText, namespace: optionalText })
+
+/** The worker whose details have the counters of the engine. */
+const ENGINE_WORKER = 'iii-engine-functions'
 
 /** Browsers and connections that did not announce themselves have no process id; they are not listed. */
 function isListed(row: WorkerRow): boolean {
@@ -62,10 +65,13 @@ export function listWorkers(catalogue: Catalogue, input: unknown): unknown {
   return { workers: part.rows.map(rowOf), next_cursor: part.next_cursor }
 }
 
-export function workerInfo(catalogue: Catalogue, input: unknown): unknown {
-  const { name, namespace } = readInput(INFO, infoInput, input)
-  if (!name) throw invalidArguments('missing field `name`')
-  const named = catalogue.workers().filter(row => row.name === name)
+/** Clients before 0.23 may share a name; the first of them is described, and the others are named. */
+function findByName(
+  rows: readonly WorkerRow[],
+  name: string,
+  namespace: string | null | undefined,
+): { row: WorkerRow; namesakes: string[] } {
+  const named = rows.filter(row => row.name === name)
   if (named.length === 0) throw notFound(`Worker '${name}' is not connected.`)
   const namespaces = [...new Set(named.map(row => row.namespace))].sort()
   const chosen = namespace ?? (namespaces.length === 1 ? namespaces[0] : undefined)
@@ -75,19 +81,48 @@ export function workerInfo(catalogue: Catalogue, input: unknown): unknown {
       `Worker '${name}' is ambiguous: it is connected in namespace(s): ${list}. Pass \`namespace\` to disambiguate.`,
     )
   }
-  const row = named.find(candidate => candidate.namespace === chosen)
+  const [row, ...others] = named.filter(candidate => candidate.namespace === chosen)
   if (row === undefined) {
     throw notFound(
       `Worker '${name}' is not connected in the requested namespace; it is connected in namespace(s): ${namespaces.join(', ')}.`,
     )
   }
+  return { row, namesakes: others.map(({ id }) => id) }
+}
+
+function findById(rows: readonly WorkerRow[], id: string): { row: WorkerRow; namesakes: string[] } {
+  const row = rows.find(candidate => candidate.id === id)
+  if (row === undefined) throw notFound(`No connected worker has the id '${id}'.`)
+  const namesakes = rows.filter(
+    ({ name, namespace }) => name !== undefined && name === row.name && namespace === row.namespace,
+  )
+  return { row, namesakes: namesakes.map(other => other.id).filter(other => other !== row.id) }
+}
+
+/** Names of counters on the wire are written as everything there is: `late_results`. */
+function snakeCase(counters: Readonly<Record<string, number>>): Record<string, number> {
+  const entries = Object.entries(counters)
+  return Object.fromEntries(
+    entries.map(([name, count]) => [name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`), count]),
+  )
+}
+
+export function workerInfo(catalogue: Catalogue, input: unknown): unknown {
+  const { name, id, namespace } = readInput(INFO, infoInput, input)
+  if (name && id) throw invalidArguments('pass either `name` or `id`, not both')
+  if (!name && !id) throw invalidArguments('missing field `name` (or `id`)')
+  const rows = catalogue.workers()
+  const { row, namesakes } = id ? findById(rows, id) : findByName(rows, name!, namespace)
   return {
     worker: {
       ...rowOf(row),
       pid: row.pid,
       internal: row.builtIn,
-      refused: row.refusals.length === 0 ? undefined : row.refusals,
-      dropped_messages: Object.keys(row.problems).length === 0 ? undefined : row.problems,
+      namesakes,
+      refused: row.refusals.map(({ what, id, reason, atMs }) => ({ what, id, reason, at_ms: atMs })),
+      dropped_messages: row.problems,
+      warnings: row.warnings,
+      counters: row.builtIn && row.name === ENGINE_WORKER ? snakeCase(catalogue.counters()) : undefined,
     },
     functions: row.functions().map(summaryOf),
     trigger_types: row.triggerTypes().map(typeSummaryOf),

@@ -30,7 +30,7 @@ export const httpConfigSchema = z.strictObject({
   port: z.int().min(0).max(65_535).default(3111),
   host: z.string().min(1).default('127.0.0.1'),
   /** From the request to the head of its answer; waiting for a place counts. */
-  default_timeout: z.int().min(1).max(limits.callAgeMs).default(limits.engineCallTimeoutMs),
+  default_timeout: z.int().min(1).max(limits.callAgeMs).default(limits.callTimeoutMs),
   cors: cors.optional(),
   /** Requests in work at once; 0 means 1. */
   concurrency_request_limit: z

@@ -7,7 +7,7 @@
  */
 import type { Clock } from '../../../src/clock/clock.ts'
 import { createDeadlines, type DeadlineNode } from '../../../src/clock/deadlines.ts'
-import { isTimeoutCode } from '../../../src/protocol/errors.ts'
+import type { ErrorCode } from '../../../src/protocol/errors.ts'
 import type { CallId, ErrorBody, Frame, InvokeFrame, ResultFrame } from '../../../src/protocol/frames.ts'
 import { fromJsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
@@ -43,8 +43,17 @@ export interface CallTable {
   failAll(): void
 }
 
+/** Ends of calls that were made here. A function may pass on an error of the same code, from a call of its own. */
+const madeHere = new WeakSet<ErrorBody>()
+
+function ownEnd(code: ErrorCode, message: string): ErrorBody {
+  const error = { code, message }
+  madeHere.add(error)
+  return error
+}
+
 function connectionLost(message: string): ErrorBody {
-  return { code: 'CONNECTION_LOST', message }
+  return ownEnd('CONNECTION_LOST', message)
 }
 
 const LOST = connectionLost('the connection to the engine was lost before the answer came')
@@ -52,11 +61,8 @@ const CLOSED = connectionLost('the connection to the engine is closed; the call 
 
 const TIMEOUT_RESOLUTION_MS = 20
 
-function errorOf(error: ErrorBody, functionId: string, timeoutMs: number): InvocationError {
-  if (isTimeoutCode(error.code)) return new TimeoutError(functionId, timeoutMs)
-  if (error.code === LOST.code) return new ConnectionLostError(functionId, error.message)
-  return InvocationError.from(error, functionId)
-}
+/** The engine's own, for a call whose time has passed. */
+const ENGINE_TIMEOUT: ErrorCode = 'invocation_timeout'
 
 export function createCallTable(
   clock: Clock,
@@ -74,7 +80,7 @@ export function createCallTable(
     waiting.delete(call.id)
     if (call.unsent !== undefined) unsent.delete(call.unsent)
     if (open) send({ type: 'cancelinvocation', invocationId: call.id })
-    call.answer({ code: 'TIMEOUT', message: `no answer within ${call.timeoutMs} ms` }, undefined)
+    call.answer(ownEnd('TIMEOUT', `no answer within ${call.timeoutMs} ms`), undefined)
   }
 
   function fail(call: Waiting, error: ErrorBody): void {
@@ -100,6 +106,26 @@ export function createCallTable(
     unsent.delete(dropped!)
     const call = callOf(dropped!)
     if (call) fail(call, connectionLost(`more than ${limits.unsentCalls} calls wait for a connection`))
+  }
+
+  /**
+   * A time-out or a lost connection that a function passes on is that function's failure; only the end of this very
+   * call has a class of its own. The engine's word for it counts when the time has really passed.
+   */
+  function errorOf(
+    error: ErrorBody,
+    functionId: string,
+    timeoutMs: number,
+    startedAtMs: number,
+  ): InvocationError {
+    if (madeHere.has(error)) {
+      return error.code === LOST.code
+        ? new ConnectionLostError(functionId, error.message)
+        : new TimeoutError(functionId, timeoutMs)
+    }
+    const isOver = clock.now() - startedAtMs >= Math.min(timeoutMs, limits.callAgeMs)
+    if (error.code === ENGINE_TIMEOUT && isOver) return new TimeoutError(functionId, timeoutMs)
+    return InvocationError.from(error, functionId)
   }
 
   const table: CallTable = {
@@ -134,8 +160,9 @@ export function createCallTable(
 
     promise(frame, timeoutMs, resolve, reject) {
       const { functionId } = frame
+      const startedAtMs = clock.now()
       const cancel = table.call(frame, timeoutMs, (error, result) => {
-        if (error !== undefined) reject(errorOf(error, functionId, timeoutMs))
+        if (error !== undefined) reject(errorOf(error, functionId, timeoutMs, startedAtMs))
         else resolve(result === undefined ? undefined : fromJsonText(result))
       })
       return { cancel }

@@ -8,8 +8,14 @@
  * triggers, calls that waited.
  */
 import type { Clock } from '../../../src/clock/clock.ts'
-import type { Frame, InvokeFrame, RegistrationRejectedFrame } from '../../../src/protocol/frames.ts'
+import type {
+  Frame,
+  FrameProblem,
+  InvokeFrame,
+  RegistrationRejectedFrame,
+} from '../../../src/protocol/frames.ts'
 import { toJsonText } from '../../../src/protocol/jsonText.ts'
+import { limits } from '../../../src/protocol/limits.ts'
 import { createCallTable } from './calls.ts'
 import { CancelledError, ConnectionLostError, RegistrationRejectedError } from './errors.ts'
 import { runHandler } from './handlers.ts'
@@ -40,8 +46,6 @@ export interface ClientOptions {
   onWarning?: (error: Error) => void
 }
 
-const DEFAULT_TIMEOUT_MS = 30_000
-
 const CLOSED = 'the connection to the engine is closed'
 
 /** Ids of the engine live in `default`, whatever the namespace of the caller. */
@@ -57,7 +61,7 @@ function namespaceOf(
 export function createClient(options: ClientOptions): WorkerClient {
   const { transport, clock, newId } = options
   const warn = options.onWarning ?? (() => {})
-  const defaultTimeoutMs = options.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS
+  const defaultTimeoutMs = options.defaultTimeoutMs ?? limits.callTimeoutMs
   const registrations = createRegistrations(options.namespace, newId, frame => sendIfOpen(frame))
   const calls = createCallTable(clock, transport.engineKeepsDeadlines, frame => transport.send(frame))
 
@@ -68,6 +72,8 @@ export function createClient(options: ClientOptions): WorkerClient {
   /** Who this client was on the connection before; proves on the next one that it is the same worker. */
   let previous: { workerId: string; reattachToken: string | undefined } | undefined
   let fatal: Error | undefined
+  /** Messages that could not be read, of all connections. */
+  let unreadable = 0
   let readyWaiters: PromiseWithResolvers<void>[] = []
 
   function sendIfOpen(frame: Frame): void {
@@ -141,6 +147,15 @@ export function createClient(options: ClientOptions): WorkerClient {
       default:
         return
     }
+  }
+
+  /** A peer that says nothing but what cannot be read is not worth a warning for each. */
+  function problem({ detail }: FrameProblem): void {
+    unreadable++
+    // 1, 10, 100, …
+    if (!Number.isInteger(Math.log10(unreadable))) return
+    const count = unreadable === 1 ? '' : ` (${unreadable} messages so far)`
+    warn(new Error(`a message of the engine could not be read and is lost: ${detail}${count}`))
   }
 
   function becomeReady(): void {
@@ -262,7 +277,7 @@ export function createClient(options: ClientOptions): WorkerClient {
     return promise
   }
 
-  transport.open({ opened, received, closed })
+  transport.open({ opened, received, problem, closed })
 
   return {
     registerFunction: (id, handler, functionOptions) =>

@@ -75,6 +75,18 @@ export class RegistrationRejectedError extends Error {
   }
 }
 
+/** No engine answers where the client dialled, and it will not dial again. */
+export class EngineUnreachableError extends Error {
+  override readonly name = 'EngineUnreachableError'
+  readonly code = 'ENGINE_UNREACHABLE'
+  readonly address: string
+
+  constructor(address: string) {
+    super(`no engine answers at ${address}`)
+    this.address = address
+  }
+}
+
 /**
  * Throw this in a handler to answer with a code of your own. `stacktrace` is not sent: the failure is part of the
  * function's contract, not a bug.

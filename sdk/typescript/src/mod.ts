@@ -1,19 +1,21 @@
 /** The public surface of the SDK. Names follow the published `iii-sdk`; `docs/sdk-typescript.md` lists what differs. */
 import { systemClock } from '../../../src/clock/clock.ts'
+import { ENGINE_URL } from '../../../src/protocol/address.ts'
 import { createInvocationIds } from '../../../src/protocol/uuid.ts'
 import { createClient } from './client.ts'
 import { createWebSocketTransport, defaultReconnect, type ReconnectOptions } from './websocket.ts'
 import type { CallAction, WorkerClient } from './worker.ts'
 
+export { ENGINE_URL as DEFAULT_ENGINE_URL } from '../../../src/protocol/address.ts'
 export {
   CancelledError,
   ConnectionLostError,
+  EngineUnreachableError,
   HandlerError,
   InvocationError,
   RegistrationRejectedError,
   TimeoutError,
 } from './errors.ts'
-export { EngineUnreachableError } from './websocket.ts'
 export type {
   Binding,
   CallContext,
@@ -27,8 +29,6 @@ export type {
   TriggerTypeDefinition,
   WorkerClient,
 } from './worker.ts'
-
-export const DEFAULT_ENGINE_URL = 'ws://127.0.0.1:49134'
 
 export const TriggerAction = {
   /** No answer is wanted. */
@@ -84,7 +84,7 @@ export function registerWorker(address?: string, options: InitOptions = {}): Wor
     throw new TypeError('namespace is blank; give it a name or leave it out')
   }
   const namespace = options.namespace ?? (environment.III_NAMESPACE?.trim() || undefined)
-  const url = address ?? environment.III_URL ?? DEFAULT_ENGINE_URL
+  const url = address ?? environment.III_URL ?? ENGINE_URL
   const reconnect = { ...defaultReconnect, ...options.reconnectionConfig }
   if (options.reconnect === false) reconnect.maxRetries = 0
   const name = options.workerName ?? environment.III_WORKER_NAME ?? defaultName()

@@ -2,12 +2,14 @@
  * How a client reaches an engine. The client core is the same over each transport: a WebSocket from another
  * process, a local link from inside the engine.
  */
-import type { Frame } from '../../../src/protocol/frames.ts'
+import type { Frame, FrameProblem } from '../../../src/protocol/frames.ts'
 
 export interface TransportReceiver {
   /** A connection stands. Called again after each reconnect. */
   opened(): void
   received(frame: Frame): void
+  /** A message came that is no frame; it is lost. */
+  problem(problem: FrameProblem): void
   /** The connection is gone. `final`: the transport will not try again. */
   closed(final: boolean, error?: Error): void
 }

@@ -8,6 +8,7 @@ import { decodeJson } from '../../../src/protocol/json/decode.ts'
 import { encodeJson } from '../../../src/protocol/json/encode.ts'
 import { toJsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
+import { EngineUnreachableError } from './errors.ts'
 import type { Transport, TransportReceiver } from './transport.ts'
 
 export interface ReconnectOptions {
@@ -37,17 +38,6 @@ const SILENCE_MS = 60_000
 
 /** Time a connection may take to open. */
 const HANDSHAKE_MS = 10_000
-
-/** No engine listens where we dialled. */
-export class EngineUnreachableError extends Error {
-  override readonly name = 'EngineUnreachableError'
-  readonly address: string
-
-  constructor(address: string) {
-    super(`no engine answers at ${address}`)
-    this.address = address
-  }
-}
 
 export function createWebSocketTransport(
   address: string,
@@ -116,7 +106,9 @@ export function createWebSocketTransport(
       const frame = decodeJson(
         typeof event.data === 'string' ? event.data : new TextDecoder().decode(event.data as ArrayBuffer),
       )
-      if (frame !== undefined && frame.type !== 'problem') receiver.received(frame)
+      if (frame === undefined) return
+      if (frame.type === 'problem') receiver.problem(frame)
+      else receiver.received(frame)
     }
     current.onclose = ended
     current.onerror = ended

@@ -8,6 +8,7 @@
  */
 import type { Clock } from '../../clock/clock.ts'
 import type { Log } from '../../log/log.ts'
+import { limits } from '../../protocol/limits.ts'
 import { exitCodeOf, exitCodes, type StopSignal } from '../exitCodes.ts'
 
 export interface Stoppable {
@@ -25,11 +26,6 @@ export interface ShutdownOptions {
   /** Calls the handler on each stop signal; the returned function ends that. */
   readonly onStopSignal: (handler: (signal: StopSignal) => void) => () => void
 }
-
-/** Time for closing sockets and files once work has ended. */
-export const STOP_MS = 2000
-/** What draining may take beyond its own limit before it counts as hanging. */
-export const DRAIN_MARGIN_MS = 500
 
 /** Resolves with the exit code, once a signal has come and everything has ended. */
 export function untilStopped({
@@ -62,7 +58,7 @@ export function untilStopped({
       signal,
       drain_ms: drainMs,
     })
-    const drained = await within(drainMs + DRAIN_MARGIN_MS, () => thread.drain(drainMs), clock)
+    const drained = await within(drainMs + limits.drainMarginMs, () => thread.drain(drainMs), clock)
     if (stage === 'cut') return
     if (drained !== 'done') log.warn('running work did not end in time and is cut', { reason: drained })
     const stopped = await stop()
@@ -70,7 +66,7 @@ export function untilStopped({
   }
 
   async function stop(): Promise<boolean> {
-    const outcome = await within(STOP_MS, () => thread.stop(), clock)
+    const outcome = await within(limits.stopMs, () => thread.stop(), clock)
     if (outcome === 'done') return true
     log.error('the engine did not stop cleanly', { reason: outcome })
     return false

@@ -3,9 +3,9 @@ import type { CallAction, WorkerClient } from '../../../sdk/typescript/src/worke
 import type { Clock } from '../../clock/clock.ts'
 import type { ErrorBody } from '../../protocol/frames.ts'
 import { type JsonText, toJsonText } from '../../protocol/jsonText.ts'
+import { limits } from '../../protocol/limits.ts'
 import { parseExact } from '../exactJson.ts'
 import { ask, type Outcome } from './connection.ts'
-import { INFO_MS } from './help.ts'
 
 export interface Call {
   readonly functionId: string
@@ -54,7 +54,7 @@ async function callWith(client: WorkerClient, call: Call, action: CallAction): P
     'engine::functions::info',
     toJsonText({ function_id: functionId }),
     undefined,
-    INFO_MS,
+    limits.commandInfoMs,
   )
   return { error: error?.code === 'CONNECTION_LOST' ? error : undefined, result: undefined }
 }

@@ -15,9 +15,6 @@ export interface Dialler {
   readonly clock: Clock
 }
 
-/** One on this machine needs a millisecond, a remote one a few hundred. */
-export const CONNECT_MS = 3000
-
 export type Outcome =
   | { readonly kind: 'answered'; readonly result: JsonText | undefined }
   | { readonly kind: 'failed'; readonly error: ErrorBody; readonly afterMs: number }

@@ -1,15 +1,13 @@
 /** `iii trigger FUNCTION_ID --help`: what the function itself says about its parameters. */
 import { redactText } from '../../log/redact.ts'
 import { toJsonText } from '../../protocol/jsonText.ts'
+import { limits } from '../../protocol/limits.ts'
 import { messageOf } from '../commandError.ts'
 import { parseExact } from '../exactJson.ts'
 import { exitCodes } from '../exitCodes.ts'
 import type { Terminal } from '../terminal.ts'
 import { ask, type Dialler, withClient } from './connection.ts'
 import { describeFunction } from './parameters.ts'
-
-/** Milliseconds for the engine's answer about a function. */
-export const INFO_MS = 5000
 
 export interface HelpRequest {
   readonly functionId: string
@@ -27,7 +25,13 @@ export async function showParameters(
 ): Promise<number> {
   const input = toJsonText({ function_id: functionId, namespace })
   const outcome = await withClient(address, terminal, dialler, async client => {
-    const { error, result } = await ask(client, 'engine::functions::info', input, undefined, INFO_MS)
+    const { error, result } = await ask(
+      client,
+      'engine::functions::info',
+      input,
+      undefined,
+      limits.commandInfoMs,
+    )
     return error === undefined ? { kind: 'answered', result } : { kind: 'failed', error, afterMs: 0 }
   })
   switch (outcome.kind) {

@@ -1,5 +1,6 @@
 /** From the words of `iii trigger …` to the call they mean. Pure. */
 import { urlHost } from '../../net/loopback.ts'
+import { ENGINE_PORT } from '../../protocol/address.ts'
 import { asJsonText, JSON_EMPTY_OBJECT, type JsonText, toJsonText } from '../../protocol/jsonText.ts'
 import { usageError } from '../commandError.ts'
 import { isPlainObject, parseExact } from '../exactJson.ts'
@@ -18,8 +19,6 @@ export interface TriggerFlags {
   readonly enqueue?: string
   readonly help?: boolean
 }
-
-export const DEFAULT_TIMEOUT_MS = 30_000
 
 /** Where the whole payload is read from; `key=value` words come on top of it. */
 export type PayloadSource =
@@ -119,7 +118,7 @@ function parseValue(text: string): unknown {
 export function engineAddress({ address, port }: TriggerFlags, url: string | undefined): string {
   if (address === undefined && port === undefined && url) return url
   if (address !== undefined && /^wss?:\/\//.test(address)) return withPort(address, port)
-  return `ws://${urlHost(address ?? 'localhost')}:${port ?? 49_134}`
+  return `ws://${urlHost(address ?? 'localhost')}:${port ?? ENGINE_PORT}`
 }
 
 function withPort(address: string, port: number | undefined): string {

@@ -10,6 +10,7 @@ import { cleanJson } from '../../log/clean.ts'
 import { redactText } from '../../log/redact.ts'
 import { isTimeoutCode } from '../../protocol/errors.ts'
 import type { ErrorBody } from '../../protocol/frames.ts'
+import { limits } from '../../protocol/limits.ts'
 import { CommandError, messageOf, usageError } from '../commandError.ts'
 import { parseExact, prettyJson } from '../exactJson.ts'
 import { exitCodes } from '../exitCodes.ts'
@@ -17,14 +18,7 @@ import type { Terminal } from '../terminal.ts'
 import { type Call, makeCall } from './call.ts'
 import { type Dialler, type Outcome, withClient } from './connection.ts'
 import { showParameters, unreachable } from './help.ts'
-import {
-  buildPayload,
-  DEFAULT_TIMEOUT_MS,
-  engineAddress,
-  type PayloadSource,
-  readWords,
-  type TriggerFlags,
-} from './request.ts'
+import { buildPayload, engineAddress, type PayloadSource, readWords, type TriggerFlags } from './request.ts'
 
 /** Returns the exit code. `staticHelp` is what `--help` shows when no function is named or no engine answers. */
 export async function runTrigger(
@@ -36,7 +30,7 @@ export async function runTrigger(
 ): Promise<number> {
   const { functionId, pairs, source } = readWords(words, flags)
   const address = engineAddress(flags, terminal.env.III_URL)
-  const { namespace, timeoutMs = DEFAULT_TIMEOUT_MS } = flags
+  const { namespace, timeoutMs = limits.callTimeoutMs } = flags
   if (functionId === undefined) {
     if (!flags.help) {
       const fix = "write iii trigger FUNCTION_ID [key=value ...]; 'iii trigger --help' shows more"

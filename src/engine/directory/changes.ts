@@ -2,6 +2,7 @@
  * What a command did, in order. The directory only returns changes; whoever runs it sends the frames, closes the
  * connections and writes the log lines that follow from them.
  */
+import { countIn, type Tally } from '../../log/notices.ts'
 import type { ErrorBody } from '../../protocol/frames.ts'
 import type { Place } from '../routes.ts'
 import type { BindingRecord } from './records.ts'
@@ -63,6 +64,21 @@ export function note(
   fields: Readonly<Record<string, unknown>>,
 ): Change {
   return { change: 'note', level, message, fields }
+}
+
+/**
+ * A warning that whoever owns the tally can cause again and again: `spared` lines for the first ones, then few.
+ * `fields` get the count.
+ */
+export function warnIn(
+  tally: Tally,
+  kind: string,
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+  spared = 1,
+): Change[] {
+  const { count, isToldOf } = countIn(tally, kind, spared)
+  return isToldOf ? [note('warn', message, count === 1 ? fields : { ...fields, count })] : []
 }
 
 /** Appends without spreading: a change of provider can concern a hundred thousand bindings. */

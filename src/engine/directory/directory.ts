@@ -3,12 +3,12 @@
  * bound to what. A pure state machine: a command comes in, changes come out, nothing else happens.
  */
 
-import { isMilestone, SHOWN_TEXT, shortened } from '../../log/notices.ts'
+import { SHOWN_TEXT, shortened } from '../../log/notices.ts'
 import type { ErrorBody } from '../../protocol/frames.ts'
 import { limits as defaultLimits, type Limits } from '../../protocol/limits.ts'
 import type { Place } from '../routes.ts'
 import { createBounds } from './bounds.ts'
-import { append, type Change, note } from './changes.ts'
+import { append, type Change, note, warnIn } from './changes.ts'
 import {
   claimFunction,
   claimOf,
@@ -20,8 +20,10 @@ import {
 import { createLostWorkers } from './lost.ts'
 import {
   type Announcement,
+  COMMAND_LINE_NAME,
   DEFAULT_NAMESPACE,
   type FunctionDefinition,
+  isLegacyVersion,
   keyIn,
   type NewBinding,
   type TriggerTypeDefinition,
@@ -79,16 +81,6 @@ export interface Directory {
   refuse(workerId: string, what: string, id: string, reason: string): Change[]
 }
 
-/** Clients before 0.23 know neither name leases nor refusals (`docs/protocol/json.md#generations-of-clients`). */
-export function isLegacyVersion(version: string | undefined): boolean {
-  const parts = version === undefined ? null : /^v?(\d+)(?:\.(\d+))?/.exec(version)
-  if (parts === null) return false
-  return Number(parts[1]) === 0 && Number(parts[2] ?? 0) < 23
-}
-
-/** Commands of the command line come and go under one name, several at a time; they hold no lease. */
-const COMMAND_LINE_NAME = 'iii-cli:'
-
 export function createDirectory(now: () => number, limits: Limits = defaultLimits): Directory {
   const workers = new Map<string, WorkerRecord>()
   const functions = createFunctionTable()
@@ -103,11 +95,9 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     const reason = shortened(fullReason, SHOWN_TEXT)
     worker.refusals.push({ what, id, reason, atMs: Math.floor(now()) })
     if (worker.refusals.length > limits.refusalsKept) worker.refusals.shift()
-    const count = ++worker.refusedCount
+    const fields = { id, worker_id: worker.id, worker_name: worker.announcement?.name }
     // As many lines as are kept; who goes on after that is not worth one for each.
-    if (count > limits.refusalsKept && !isMilestone(count)) return []
-    const fields = { id, worker_id: worker.id, worker_name: worker.announcement?.name, count }
-    return [note('warn', `${what} refused: ${reason}`, fields)]
+    return warnIn(worker.warnings, 'refused', `${what} refused: ${reason}`, fields, limits.refusalsKept)
   }
 
   function releaseName(worker: WorkerRecord): void {
@@ -134,6 +124,15 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     return stranger === undefined
       ? []
       : [{ change: 'workerRejected', workerId: stranger.id, namespace, name, ownerId: worker.id }]
+  }
+
+  /** Who is refused its name is gone in a moment; the holder of the name shows that somebody else wanted it. */
+  function refusalsOfNames(changes: readonly Change[]): Change[] {
+    return changes.flatMap(change => {
+      if (change.change !== 'workerRejected') return []
+      const reason = `its name '${change.name}' is held by this live worker`
+      return refuse(workers.get(change.ownerId)!, 'worker', change.workerId, reason)
+    })
   }
 
   function leave(worker: WorkerRecord): Change[] {
@@ -185,7 +184,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         bindings: new Set(),
         registeredBytes: 0,
         refusals: [],
-        refusedCount: 0,
+        warnings: new Map(),
         reclaims: undefined,
         displaced: false,
       })
@@ -198,7 +197,8 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       const legacy = isLegacyVersion(announcement.version)
       const { name } = announcement
       const leases = name !== undefined && !legacy && !worker.builtIn && !name.startsWith(COMMAND_LINE_NAME)
-      const changes = leases ? claimName(worker, namespace, name) : []
+      const claimed = leases ? claimName(worker, namespace, name) : []
+      const changes = [...claimed, ...refusalsOfNames(claimed)]
       if (changes.some(change => change.change === 'workerRejected' && change.workerId === workerId))
         return changes
       if (!leases) releaseName(worker)
@@ -214,7 +214,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       if (worker === undefined) return []
       const fields = { worker_id: workerId, previous_worker_id: shortened(previousId) }
       if (previous !== undefined && (previous.builtIn || previous.token !== token)) {
-        return [note('warn', 'reattach ignored: the token is wrong', fields)]
+        return warnIn(worker.warnings, 'reattach', 'reattach ignored: the token is wrong', fields)
       }
       const changes: Change[] = []
       if (previous !== undefined) {
@@ -305,6 +305,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         refusedBy: undefined,
         parkedReason: undefined,
         size: textSize(binding),
+        warnings: owner?.warnings ?? triggers.ownerlessWarnings,
       }
       return addBinding(triggers, workers, { ...binding, ...unbound })
     },

@@ -5,7 +5,7 @@
  * refused and waits, and takes over when the owner leaves. Two workers of clients before 0.23 follow the older
  * rule: the last registration wins. A built-in lies below the owner and answers when there is none.
  */
-import { type Change, note } from './changes.ts'
+import { type Change, warnIn } from './changes.ts'
 import {
   answering,
   DEFAULT_NAMESPACE,
@@ -120,7 +120,10 @@ export function claimFunction(
   record.waiting.unshift(owner)
   record.owner = layer
   const fields = { function_id: record.id, namespace: record.namespace, from: owner.workerId, to: worker.id }
-  const changes = [changed(record), note('warn', 'a function id changed hands', fields)]
+  const changes = [
+    changed(record),
+    ...warnIn(worker.warnings, 'taken over', 'a function id changed hands', fields),
+  ]
   if (reclaims) changes.push(rejected(record, owner.workerId, worker.id))
   return changes
 }

@@ -1,4 +1,5 @@
 /** The rows of the directory. Payload-like fields stay JSON text: the directory never looks into them. */
+import type { Tally } from '../../log/notices.ts'
 import type { JsonText } from '../../protocol/jsonText.ts'
 import type { Place } from '../routes.ts'
 
@@ -52,8 +53,8 @@ export interface WorkerRecord {
   registeredBytes: number
   /** The newest ones. */
   readonly refusals: Refusal[]
-  /** All of them. */
-  refusedCount: number
+  /** What it did that deserved a warning, however many lines that made: refused registrations, parked triggers, … */
+  readonly warnings: Tally
   /** What was this worker's before it lost its connection, as far as it has not taken it back. */
   reclaims: Lost | undefined
   /** Its name was taken back by its earlier holder: it leaves, and leaves no right to return behind. */
@@ -148,6 +149,8 @@ export interface BindingRecord {
   readonly ownerId: string | undefined
   /** Of its fixed texts, see `textSize`. */
   readonly size: number
+  /** Where warnings about it are counted: with its owner, or with all ownerless ones. */
+  readonly warnings: Tally
   provider: TriggerTypeRecord | undefined
   providerId: string | undefined
   /** The provider that refused it; not asked again before it registers the type anew. */
@@ -158,8 +161,18 @@ export interface BindingRecord {
 /** A binding as it is asked for. */
 export type NewBinding = Omit<
   BindingRecord,
-  'size' | 'provider' | 'providerId' | 'refusedBy' | 'parkedReason'
+  'size' | 'warnings' | 'provider' | 'providerId' | 'refusedBy' | 'parkedReason'
 >
+
+/** Clients before 0.23 know neither name leases nor refusals (`docs/protocol/json.md#generations-of-clients`). */
+export function isLegacyVersion(version: string | undefined): boolean {
+  const parts = version === undefined ? null : /^v?(\d+)(?:\.(\d+))?/.exec(version)
+  if (parts === null) return false
+  return Number(parts[1]) === 0 && Number(parts[2] ?? 0) < 23
+}
+
+/** Commands of the command line come and go under one name, several at a time; they hold no lease. */
+export const COMMAND_LINE_NAME = 'iii-cli:'
 
 /** Characters of all texts in a definition or a binding: what it costs to keep, approximately. */
 export function textSize(registration: object): number {

@@ -5,9 +5,9 @@
  * function, `settle`: look at every binding of a type id, find who provides the type for it now, and make it so.
  */
 
-import { shortened } from '../../log/notices.ts'
+import { countIn, shortened, type Tally } from '../../log/notices.ts'
 import type { ErrorBody } from '../../protocol/frames.ts'
-import { append, type Change, note } from './changes.ts'
+import { append, type Change, note, warnIn } from './changes.ts'
 import {
   type BindingRecord,
   DEFAULT_NAMESPACE,
@@ -28,6 +28,8 @@ export interface TriggerTable {
   readonly ownerless: Set<BindingRecord>
   /** Size of the texts of ownerless bindings. */
   ownerlessBytes: number
+  /** Warnings about ownerless bindings; those about others are their owner's. */
+  readonly ownerlessWarnings: Tally
 }
 
 export function createTriggerTable(): TriggerTable {
@@ -37,6 +39,7 @@ export function createTriggerTable(): TriggerTable {
     candidates: new Map(),
     ownerless: new Set(),
     ownerlessBytes: 0,
+    ownerlessWarnings: new Map(),
   }
 }
 
@@ -87,24 +90,34 @@ function bind(binding: BindingRecord, providerId: string): Change {
   return { change: 'bind', providerId, binding }
 }
 
-function park(binding: BindingRecord, reason: string): Change {
+/** Log lines about parked triggers, of one owner or because of one change, before they become few. */
+const PARKED_LINES = 10
+
+function park(binding: BindingRecord, reason: string): Change[] {
   binding.provider = undefined
   binding.providerId = undefined
   binding.parkedReason = reason
   const usual = USUAL_PROVIDER.get(binding.triggerType)
   const hint = usual === undefined ? '' : `; it is provided by ${usual} (iii worker add ${usual})`
-  return note('warn', `[DISABLED] trigger parked: ${reason}${hint}`, {
+  const fields = {
     trigger_id: binding.id,
     trigger_type: binding.triggerType,
     function_id: binding.functionId,
-  })
+  }
+  return warnIn(
+    binding.warnings,
+    'parked',
+    `[DISABLED] trigger parked: ${reason}${hint}`,
+    fields,
+    PARKED_LINES,
+  )
 }
 
 /** Parks a binding for want of a provider. An ownerless one has no answer to wait for then. */
 function parkForWant(binding: BindingRecord): Change[] {
   binding.refusedBy = undefined
   const parked = park(binding, `no worker provides trigger type '${binding.triggerType}'`)
-  return binding.ownerId === undefined ? [parked, accepted(binding)] : [parked]
+  return binding.ownerId === undefined ? [...parked, accepted(binding)] : parked
 }
 
 function accepted(binding: BindingRecord): Change {
@@ -142,12 +155,10 @@ function settleBinding(
   return changes
 }
 
-/** Log lines about triggers that one change has parked; the rest is summed up. */
-const PARKED_LINES = 10
-
-/** Settles every binding that a change of this type's provider concerns. */
+/** Settles every binding that a change of this type's provider concerns. `by`: the worker that made the change. */
 function settle(
   table: TriggerTable,
+  by: WorkerRecord,
   type: TriggerTypeRecord,
   gone: string | undefined,
   replay: TriggerTypeRecord | undefined,
@@ -155,15 +166,18 @@ function settle(
   const changes: Change[] = []
   let parked = 0
   for (const binding of table.candidates.get(keyIn(type.namespace, type.id)) ?? []) {
-    for (const change of settleBinding(table, binding, gone, replay)) {
-      if (change.change !== 'note' || ++parked <= PARKED_LINES) changes.push(change)
+    const wasBound = binding.providerId !== undefined
+    const settled = settleBinding(table, binding, gone, replay)
+    if (wasBound && binding.providerId === undefined) parked++
+    for (const change of settled) {
+      if (change.change !== 'note' || parked <= PARKED_LINES) changes.push(change)
     }
   }
-  if (parked > PARKED_LINES) {
-    const fields = { trigger_type: type.id, namespace: type.namespace, count: parked }
-    changes.push(
-      note('warn', `[DISABLED] triggers parked: ${parked} in all, the first ones named above`, fields),
-    )
+  if (parked <= PARKED_LINES) return changes
+  const { count: times, isToldOf } = countIn(by.warnings, 'triggers lost their provider')
+  const fields = { trigger_type: type.id, namespace: type.namespace, count: parked, times }
+  if (isToldOf) {
+    changes.push(note('warn', `[DISABLED] triggers parked: ${parked} in all, some are named above`, fields))
   }
   return changes
 }
@@ -193,7 +207,7 @@ export function registerType(
   const others = record.layers.filter(other => other.workerId !== worker.id)
   record.layers = worker.builtIn ? [layer, ...others] : [...others, layer]
   worker.triggerTypes.add(record)
-  return settle(table, record, undefined, record)
+  return settle(table, worker, record, undefined, record)
 }
 
 /** Takes a worker's layer of a type away and settles its bindings. `gone`: the worker itself has left. */
@@ -211,7 +225,7 @@ export function unregisterType(
     types?.delete(record.id)
     if (types?.size === 0) table.types.delete(record.namespace)
   }
-  return settle(table, record, gone ? worker.id : undefined, undefined)
+  return settle(table, worker, record, gone ? worker.id : undefined, undefined)
 }
 
 /** Adds a binding, or puts it in the place of the one with the same id. */
@@ -309,15 +323,17 @@ export function providerAnswered(
   if (binding === undefined)
     return [note('debug', 'answer for an unknown trigger ignored', { trigger_id: shortened(bindingId) })]
   if (binding.providerId !== providerId) {
+    const said = 'answer for a trigger from a worker that does not provide its type ignored'
     const fields = { trigger_id: bindingId, worker_id: providerId }
-    return [note('warn', 'answer for a trigger from a worker that does not provide its type ignored', fields)]
+    const tally = workers.get(providerId)?.warnings
+    return tally === undefined ? [] : warnIn(tally, 'stray answer', said, fields)
   }
   const changes: Change[] = []
   if (error !== undefined) {
     if (workers.get(providerId)?.builtIn === true) forget(table, workers, binding)
     else {
       binding.refusedBy = providerId
-      changes.push(park(binding, `refused by its provider: ${shortened(error.code)}`))
+      append(changes, park(binding, `refused by its provider: ${shortened(error.code)}`))
     }
   }
   if (binding.ownerId === undefined) {

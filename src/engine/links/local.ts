@@ -6,7 +6,7 @@
  */
 import type { Frame } from '../../protocol/frames.ts'
 import { JSON_NULL } from '../../protocol/jsonText.ts'
-import { limits } from '../../protocol/limits.ts'
+import { limits as defaultLimits, type Limits } from '../../protocol/limits.ts'
 import type { Link, LinkEnd, LinkReceiver } from '../../protocol/link.ts'
 import { payloadSize } from '../../protocol/msgpack/payload.ts'
 
@@ -62,7 +62,10 @@ function createSide(): Side {
 }
 
 /** Makes a link; each side sends to the other. */
-export function createLocalLink(scheduler: Scheduler = threadScheduler): [LocalSide, LocalSide] {
+export function createLocalLink(
+  limits: Pick<Limits, 'outboundHighWaterBytes' | 'drainedBytes'> = defaultLimits,
+  scheduler: Scheduler = threadScheduler,
+): [LocalSide, LocalSide] {
   const left = createSide()
   const right = createSide()
 
@@ -87,7 +90,7 @@ export function createLocalLink(scheduler: Scheduler = threadScheduler): [LocalS
       const frame = side.inbox[side.head++]!
       side.bytes -= sizeOf(frame)
       side.receiver!.receive(frame)
-      if (side.full && side.bytes < limits.outboundHighWaterBytes / 2) {
+      if (side.full && side.bytes < limits.drainedBytes) {
         side.full = false
         far.receiver?.drained()
       }

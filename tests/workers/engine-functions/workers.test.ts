@@ -113,8 +113,17 @@ describe('the details of a worker', () => {
         pid: 42,
         internal: false,
         function_count: 1,
-        refused: [{ what: 'function', id: 'x::taken', reason: expect.stringContaining('held by worker') }],
+        refused: [
+          {
+            what: 'function',
+            id: 'x::taken',
+            reason: expect.stringContaining('held by worker'),
+            at_ms: Math.floor(world.clock.now()),
+          },
+        ],
         dropped_messages: { invalid_json: 1 },
+        warnings: { refused: 1 },
+        namesakes: [],
       },
       functions: [{ function_id: 'x::f', worker_name: 'orders', description: 'F' }],
       trigger_types: [{ id: 'tick', worker_name: 'orders' }],
@@ -127,6 +136,78 @@ describe('the details of a worker', () => {
     const { result } = await world.ask<{ functions: object[] }>(INFO, { name: 'iii-engine-functions' })
     expect(result).toMatchObject({ worker: { internal: true, status: 'available' } })
     expect(result.functions.length).toBeGreaterThan(10)
+  })
+
+  test('say so, too, when nothing was refused, dropped or warned of', async () => {
+    const world = await createDiscovery()
+    world.join({ name: 'orders' })
+    const { result } = await world.ask<{ worker: object }>(INFO, { name: 'orders' })
+    expect(result.worker).toMatchObject({ refused: [], dropped_messages: {}, warnings: {}, namesakes: [] })
+    expect(result.worker).not.toHaveProperty('counters')
+  })
+
+  test('show a worker that was refused because this one has its name, and how often', async () => {
+    const world = await createDiscovery()
+    const a = world.join({ name: 'orders' })
+    const seconds = Array.from({ length: 300 }, () => world.join({ name: 'orders' }))
+    const { result } = await world.ask<{ worker: { refused: object[] } }>(INFO, { name: 'orders' })
+    expect(result.worker).toMatchObject({ id: a.id, warnings: { refused: 300 } })
+    expect(result.worker.refused.at(-1)).toMatchObject({
+      what: 'worker',
+      id: seconds.at(-1)!.id,
+      reason: "its name 'orders' is held by this live worker",
+    })
+    // One line each for the first fifty, then 100 and no more: nobody can flood the log by coming back.
+    expect(world.log.warnings()).toHaveLength(51)
+  })
+
+  test('are chosen by id as well; workers of one name are told apart by it', async () => {
+    const world = await createDiscovery()
+    const old = { name: 'orders', version: '0.22.1' }
+    const [a, b] = [world.join(old), world.join(old)]
+    world.join({ ...old, namespace: 'team' })
+    const idAndOthers = async (input: object): Promise<unknown> => {
+      const { worker } = (await world.ask<{ worker: Record<string, unknown> }>(INFO, input)).result
+      return [worker.id, worker.namesakes]
+    }
+    expect(await idAndOthers({ id: b.id })).toEqual([b.id, [a.id]])
+    expect(await idAndOthers({ name: 'orders', namespace: 'default' })).toEqual([a.id, [b.id]])
+    expect(await idAndOthers({ id: 'iii-engine-functions' })).toEqual(['iii-engine-functions', []])
+    expect((await world.ask(INFO, { id: 'nobody' })).error).toEqual({
+      code: 'NOT_FOUND',
+      message: "No connected worker has the id 'nobody'.",
+    })
+    expect((await world.ask(INFO, { id: a.id, name: 'orders' })).error).toEqual({
+      code: 'INVALID_ARGUMENTS',
+      message: 'pass either `name` or `id`, not both',
+    })
+  })
+
+  test('of the discovery worker have what the engine has counted', async () => {
+    const world = await createDiscovery()
+    const a = world.join()
+    a.says(registerFunction('x::f'))
+    a.calls('no::such', {}, { action: { type: 'void' } })
+    a.saysText('{')
+    const { result } = await world.ask<{ worker: { counters: object } }>(INFO, {
+      name: 'iii-engine-functions',
+    })
+    expect(result.worker.counters).toEqual({
+      calls: 1,
+      void_calls: 0,
+      answers: 0,
+      timeouts: 0,
+      late_results: 0,
+      void_results: 0,
+      lost_voids: 1,
+      problems: 1,
+      telemetry_frames: 0,
+      strange_telemetry: 0,
+      slow_readers: 0,
+    })
+    const page = await Bun.file(new URL('../../../docs/discovery.md', import.meta.url)).text()
+    const untold = Object.keys(result.worker.counters).filter(name => !page.includes(`| \`${name}\` |`))
+    expect(untold).toEqual([])
   })
 
   test('are found for workers the list hides', async () => {

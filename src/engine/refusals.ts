@@ -21,14 +21,6 @@ export function functionNotFound(
   )
 }
 
-/** `field` is `namespace` or `trigger_namespace` (`docs/protocol/json.md#triggers`). */
-export function blankNamespace(field: string): { code: string; message: string } {
-  return {
-    code: 'INVALID_NAMESPACE',
-    message: `\`${field}\` is empty: it was named and left blank. Give it a name, or omit it to use \`default\`.`,
-  }
-}
-
 export function blankAnnouncedNamespace(worker: string): JsonText {
   return answer(
     'INVALID_NAMESPACE',
@@ -61,11 +53,26 @@ export function workerOverloaded(id: string): JsonText {
   )
 }
 
+export const ENGINE_STOPPING = answer(
+  'engine_stopping',
+  'The engine is stopping: only work under way may still make calls; call again when it is back',
+)
+
 export function payloadTooLarge(what: string, limit: number): JsonText {
   return answer(
     'payload_too_large',
     `${what} does not fit into a message (${limit} bytes); ask for less at a time`,
   )
+}
+
+/** Results of built-ins; the long ones are lists of what is registered. */
+export function resultTooLarge(functionId: string, limit: number): JsonText {
+  const isList = functionId.startsWith('engine::') && functionId.endsWith('::list')
+  const way = isList
+    ? 'page through it with `limit` and `cursor`, or narrow it with `search` and other filters'
+    : 'ask for less at a time'
+  const said = `The result of function ${functionId} does not fit into a message (${limit} bytes)`
+  return answer('payload_too_large', `${said}; ${way}`)
 }
 
 export function undecodable(functionId: string | undefined, detail: string): JsonText {
