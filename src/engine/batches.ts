@@ -13,7 +13,8 @@ import { CALL, CODEC_CHECKED, CODEC_JSON, CREDIT, RESULT, SPEAKER } from '../pro
 import { type FrameReader, NO_CALL_ID, nextFrame } from '../protocol/msgpack/reader.ts'
 import { findText, found } from '../protocol/msgpack/walk.ts'
 import { copyFrame } from '../protocol/msgpack/writeCall.ts'
-import { calleeOf } from './calls.ts'
+import { fitsInto } from './adapt.ts'
+import { calleeOf, isBusy } from './calls.ts'
 import type { Connection } from './connection.ts'
 import { enter, remove } from './invocations.ts'
 import { receive, receiveProblem } from './router.ts'
@@ -72,6 +73,7 @@ function passCall(engine: EngineState, caller: Connection, reader: FrameReader, 
   const callee = calleeOf(engine, route)
   const batch = callee?.link.batch
   if (callee === undefined || batch === undefined || !mayPass(engine, caller, callee)) return false
+  if (!fitsInto(callee, reader.payloadEnd - reader.payloadStart)) return false
   caller.counters.received++
   caller.counters.callsMade++
   callee.counters.callsExecuted++
@@ -101,8 +103,9 @@ function passCall(engine: EngineState, caller: Connection, reader: FrameReader, 
 }
 
 /** Whether the general way would hand the call over without a word. */
-function mayPass({ limits }: EngineState, caller: Connection, callee: Connection): boolean {
-  if (callee.credit <= 0 || callee.link.backlog() >= limits.outboundBytes / 2) return false
+function mayPass({ limits, draining }: EngineState, caller: Connection, callee: Connection): boolean {
+  if (draining) return false
+  if (callee.credit <= 0 || isBusy(callee) || callee.link.backlog() >= limits.overloadedBytes) return false
   if (caller.trunk) return !callee.takesCaller
   return (callee.trunk || !callee.takesCaller) && caller.callsInFlight < limits.callsInFlight
 }
@@ -112,7 +115,7 @@ function passResult(engine: EngineState, callee: Connection, reader: FrameReader
   if (invocation === undefined || invocation.receiptId !== undefined) return false
   const { caller } = invocation
   const { batch } = caller.link
-  if (batch === undefined) return false
+  if (batch === undefined || !fitsInto(caller, reader.payloadEnd - reader.payloadStart)) return false
   callee.counters.received++
   engine.deadlines.clear(invocation)
   engine.counters.answers++

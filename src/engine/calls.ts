@@ -147,6 +147,9 @@ function deliver(
   if (callee !== caller) stallIfFull(engine, callee, caller)
 }
 
+/** Whether a worker executes as many calls as it takes. */
+export const isBusy = ({ executing, mostCalls }: Connection): boolean => executing.size() >= mostCalls
+
 /** Why a call that has a target cannot be handed over now. */
 export function obstacleTo(
   engine: EngineState,
@@ -158,7 +161,7 @@ export function obstacleTo(
   const { limits } = engine
   if (engine.draining && isNewWork(caller, asked)) return refusals.ENGINE_STOPPING
   if (route.httpInvoked) return refusals.httpInvokedUnsupported(asked.functionId)
-  if (callee.link.backlog() >= limits.overloadedBytes || callee.credit <= 0) {
+  if (callee.link.backlog() >= limits.overloadedBytes || callee.credit <= 0 || isBusy(callee)) {
     return refusals.workerOverloaded(asked.functionId)
   }
   const atLimit = caller.callsInFlight >= limits.callsInFlight && !caller.builtIn && !caller.trunk
