@@ -231,8 +231,13 @@ function nameCaller(caller: Connection, callee: Connection, frame: InvokeFrame, 
 }
 
 /** The answer as its caller gets it; an `enqueue` call gets its receipt instead of the provider's own result. */
-function finish(invocation: Invocation, error: JsonText | undefined, result: Payload | undefined): void {
-  remove(invocation)
+function finish(
+  invocation: Invocation,
+  error: JsonText | undefined,
+  result: Payload | undefined,
+  unanswered = false,
+): void {
+  remove(invocation, unanswered)
   const { caller, callerInvocationId: invocationId, functionId, traceparent, baggage, receiptId } = invocation
   const call = { invocationId, functionId, traceparent, baggage }
   if (receiptId === undefined) {
@@ -304,7 +309,7 @@ export function countLateResult(engine: EngineState, callee: Connection, invocat
 export function expire(engine: EngineState, invocation: Invocation): void {
   engine.counters.timeouts++
   const waitedMs = Math.round(engine.clock.now() - invocation.startedAtMs)
-  finish(invocation, refusals.timedOut(waitedMs), undefined)
+  finish(invocation, refusals.timedOut(waitedMs), undefined, true)
   tellCallee(invocation)
 }
 
@@ -320,7 +325,7 @@ export function cancel(engine: EngineState, caller: Connection, invocationId: Ca
   const invocation = findMade(caller, invocationId, engine.limits.cancelSearch)
   if (invocation === undefined) return
   engine.deadlines.clear(invocation)
-  remove(invocation)
+  remove(invocation, true)
   tellCallee(invocation)
 }
 
@@ -351,7 +356,7 @@ export function haltCalls(engine: EngineState, connection: Connection): void {
   }
   for (let made = connection.firstMade; made !== undefined; made = connection.firstMade) {
     engine.deadlines.clear(made)
-    remove(made)
+    remove(made, true)
     tellCallee(made)
   }
 }

@@ -60,10 +60,10 @@ export function enter(call: NewInvocation): Invocation {
   return invocation
 }
 
-/** Takes a call out of both places. */
-export function remove(invocation: Invocation): void {
+/** Takes a call out of both places; `unanswered`: its answer may still come. */
+export function remove(invocation: Invocation, unanswered = false): void {
   const { caller, callee, previousOfCaller, nextOfCaller } = invocation
-  callee.executing.remove(invocation)
+  callee.executing.remove(invocation, unanswered)
   if (previousOfCaller === undefined) caller.firstMade = nextOfCaller
   else previousOfCaller.nextOfCaller = nextOfCaller
   if (nextOfCaller !== undefined) nextOfCaller.previousOfCaller = previousOfCaller
