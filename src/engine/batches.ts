@@ -16,7 +16,7 @@ import { copyFrame } from '../protocol/msgpack/writeCall.ts'
 import { fitsInto } from './adapt.ts'
 import { calleeOf, isBusy } from './calls.ts'
 import type { Connection } from './connection.ts'
-import { enter, remove } from './invocations.ts'
+import { enterPlain, recycle } from './invocations.ts'
 import { receive, receiveProblem } from './router.ts'
 import { stallIfFull } from './stall.ts'
 import type { EngineState } from './state.ts'
@@ -83,16 +83,7 @@ function passCall(engine: EngineState, caller: Connection, reader: FrameReader, 
     engine.counters.voidCalls++
   } else {
     engine.counters.calls++
-    const invocation = enter({
-      caller,
-      callee,
-      callerInvocationId: reader.callId,
-      functionId: route.functionId,
-      traceparent: undefined,
-      baggage: undefined,
-      receiptId: undefined,
-      startedAtMs: now,
-    })
+    const invocation = enterPlain(caller, callee, reader.callId, route.functionId, now)
     engine.deadlines.set(invocation, engine.limits.callAgeMs, now)
     callId = invocation.calleeInvocationId as number
   }
@@ -119,8 +110,9 @@ function passResult(engine: EngineState, callee: Connection, reader: FrameReader
   callee.counters.received++
   engine.deadlines.clear(invocation)
   engine.counters.answers++
-  remove(invocation)
-  copyInto(batch, caller, reader, invocation.callerInvocationId as number)
+  const callId = invocation.callerInvocationId as number
+  recycle(invocation)
+  copyInto(batch, caller, reader, callId)
   stallIfFull(engine, caller, caller)
   return true
 }

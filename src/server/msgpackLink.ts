@@ -51,6 +51,9 @@ export function createMsgpackLink(socket: ServerWebSocket<unknown>, parts: Msgpa
   /** Frames in the out-buffer, and where the last of them ends. */
   let frames = 0
   let lastEnd = 0
+  /** Up to here the out-buffer may grow, and so many frames may be in it, until there is something to be done. */
+  let quietBytes = -1
+  let quietFrames = 0
   let reading = false
 
   const { outlet, inlet, end, closed } = createWays<OpenMessage>(socket, {
@@ -64,6 +67,7 @@ export function createMsgpackLink(socket: ServerWebSocket<unknown>, parts: Msgpa
     clear(out)
     frames = 0
     lastEnd = 0
+    quietBytes = -1
   }
 
   /** The out-buffer becomes a message. Only what has to wait is copied. */
@@ -83,15 +87,26 @@ export function createMsgpackLink(socket: ServerWebSocket<unknown>, parts: Msgpa
   }
 
   function appended(): void {
+    frames++
+    if (out.length <= quietBytes && frames <= quietFrames) {
+      lastEnd = out.length
+      return
+    }
+    look()
+  }
+
+  /** After the first frame of a turn, and when the out-buffer has become large. */
+  function look(): void {
     if (outlet.state !== 'open') {
       forget()
       return
     }
     const { messageBytes, framesPerMessage } = link.takes
-    frames++
     if ((out.length > messageBytes || frames > framesPerMessage) && frames > 1) split()
     lastEnd = out.length
     outlet.produced()
+    quietBytes = Math.min(messageBytes, outlet.quietBytes())
+    quietFrames = framesPerMessage
   }
 
   function deliver(message: OpenMessage): OpenMessage | undefined {
@@ -139,7 +154,7 @@ export function createMsgpackLink(socket: ServerWebSocket<unknown>, parts: Msgpa
       inlet.received(message)
     },
 
-    backlog: outlet.backlog,
+    backlog: () => outlet.waitingBytes() + out.length,
 
     pause() {
       inlet.pause()

@@ -38,10 +38,14 @@ export interface OutletParts {
 
 export interface Outlet {
   readonly state: 'open' | 'closing' | 'ended'
+  /** Bytes of messages that have not left yet. */
+  waitingBytes(): number
   /** Takes a message; it leaves at the end of this turn at the latest. */
   send(message: Message): void
-  /** Something was added to what is unfinished. */
+  /** Something was added to what is unfinished: to be asked once in a turn, and again above `quietBytes`. */
   produced(): void
+  /** How much may be unfinished in this turn before `produced` has to be asked again. */
+  quietBytes(): number
   /** Takes a message that leaves with what follows it. */
   enqueue(message: Message): void
   /** Nothing is in front of a message that is sent now. */
@@ -132,8 +136,10 @@ export function createOutlet(socket: ServerWebSocket<unknown>, parts: OutletPart
     cut()
   }
 
+  const waitingBytes = (): number => queuedBytes + bufferedBytes
+
   function backlog(): number {
-    return queuedBytes + bufferedBytes + (unfinished === undefined ? 0 : unfinished.bytes())
+    return waitingBytes() + (unfinished === undefined ? 0 : unfinished.bytes())
   }
 
   function noteFull(): void {
@@ -200,6 +206,8 @@ export function createOutlet(socket: ServerWebSocket<unknown>, parts: OutletPart
     },
 
     produced,
+    waitingBytes,
+    quietBytes: () => (flushing ? limits.outboundHighWaterBytes - waitingBytes() - 1 : -1),
     enqueue,
     canSendNow: () => !blocked && head === queue.length,
     sendNow,
