@@ -45,6 +45,9 @@ export interface MsgpackLinkParts extends SocketLinkParts {
   readonly failed: (fault: Fault) => void
 }
 
+/** Frames appended in one go: more would hide too much from the backlog. */
+const MOST_AT_ONCE = 256
+
 export function createMsgpackLink(socket: ServerWebSocket<unknown>, parts: MsgpackLinkParts): MsgpackLink {
   const { reader } = parts
   const out = createOutBuffer()
@@ -77,32 +80,32 @@ export function createMsgpackLink(socket: ServerWebSocket<unknown>, parts: Msgpa
     forget()
   }
 
-  /** The frame appended last does not fit any more: those before it become a message. */
-  function split(): void {
+  /** What was appended last does not fit any more: what was before it becomes a message. */
+  function split(more: number): void {
     const { length } = out
     outlet.enqueue(out.bytes.slice(0, lastEnd))
     copyBytes(out.bytes, lastEnd, length, out.bytes, 0)
     out.length = length - lastEnd
-    frames = 1
+    frames = more
   }
 
-  function appended(): void {
-    frames++
+  function appended(more = 1): void {
+    frames += more
     if (out.length <= quietBytes && frames <= quietFrames) {
       lastEnd = out.length
       return
     }
-    look()
+    look(more)
   }
 
   /** After the first frame of a turn, and when the out-buffer has become large. */
-  function look(): void {
+  function look(more: number): void {
     if (outlet.state !== 'open') {
       forget()
       return
     }
     const { messageBytes, framesPerMessage } = link.takes
-    if ((out.length > messageBytes || frames > framesPerMessage) && frames > 1) split()
+    if ((out.length > messageBytes || frames > framesPerMessage) && frames > more) split(more)
     lastEnd = out.length
     outlet.produced()
     quietBytes = Math.min(messageBytes, outlet.quietBytes())
@@ -129,7 +132,14 @@ export function createMsgpackLink(socket: ServerWebSocket<unknown>, parts: Msgpa
   const link: MsgpackLink = {
     framing: 'msgpack',
     out,
-    batch: { out, appended, speakFor: undefined },
+    batch: {
+      out,
+      appended,
+      speakFor: undefined,
+      get mostAtOnce() {
+        return Math.min(MOST_AT_ONCE, link.takes.framesPerMessage)
+      },
+    },
     receiver: undefined,
     takes: parts.takes,
 
