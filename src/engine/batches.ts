@@ -17,7 +17,7 @@ import { copyFrame, rewriteCallId } from '../protocol/msgpack/writeCall.ts'
 import { fitsInto } from './adapt.ts'
 import { calleeOf, isBusy } from './calls.ts'
 import type { Connection } from './connection.ts'
-import { enterPlain, recycle } from './invocations.ts'
+import { enterPlain, remove } from './invocations.ts'
 import { receive, receiveProblem } from './router.ts'
 import { stallIfFull } from './stall.ts'
 import type { EngineState } from './state.ts'
@@ -143,7 +143,7 @@ function passResult(engine: EngineState, callee: Connection, reader: FrameReader
   engine.deadlines.clear(invocation)
   engine.counters.answers++
   const callId = invocation.callerInvocationId as number
-  recycle(invocation)
+  remove(invocation)
   copyInto(batch, caller, reader, callId)
   stallIfFull(engine, caller, caller)
   return true
