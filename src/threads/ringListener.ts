@@ -12,6 +12,9 @@ import { createRingReader, type OnRecord } from './ring.ts'
 import { READER_BELL, type RingMemory } from './ringMemory.ts'
 
 export interface RingListener {
+  /** Lets records wait in the ring. Those of the batch that is under way still come. */
+  pause(): void
+  resume(): void
   stop(): void
   /** Wake-ups that the platform lost and the regular look made good. */
   missedWakeUps(): number
@@ -33,6 +36,8 @@ export function listenToRing(memory: RingMemory, options: ListenOptions): RingLi
   const { onRecord, afterBatch, clock, later, spins = limits.ringSpins } = options
   const reader = createRingReader(memory)
   let stopped = false
+  let paused = false
+  let running = false
 
   function hasRecordsSoon(): boolean {
     for (let spin = 0; spin < spins; spin++) {
@@ -42,16 +47,23 @@ export function listenToRing(memory: RingMemory, options: ListenOptions): RingLi
     return reader.hasRecords()
   }
 
-  function run(): void {
-    for (let batches = 0; !stopped; ) {
+  /** True: it sleeps, and will be woken. */
+  function readOn(): boolean {
+    for (let batches = 0; !stopped && !paused; ) {
       if (reader.drain(onRecord) > 0) {
         afterBatch()
         if (++batches < limits.ringBatchesInARow) continue
         later(run)
-        return
+        return true
       }
-      if (!hasRecordsSoon() && sleeper.sleep()) return
+      if (!hasRecordsSoon() && sleeper.sleep()) return true
     }
+    return false
+  }
+
+  function run(): void {
+    running = true
+    running = readOn()
   }
 
   const sleeper = createSleeper(
@@ -60,9 +72,21 @@ export function listenToRing(memory: RingMemory, options: ListenOptions): RingLi
     { mayWait: reader.mayWait, hasWork: reader.hasRecords, wake: run },
     clock,
   )
+  running = true
   later(run)
 
   return {
+    pause() {
+      paused = true
+    },
+    resume() {
+      if (!paused) return
+      paused = false
+      if (!running) {
+        running = true
+        later(run)
+      }
+    },
     stop() {
       stopped = true
       sleeper.stop()

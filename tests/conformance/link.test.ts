@@ -14,7 +14,7 @@ function frameNumber(number: number, data = `{"n":${number}}`): InvokeFrame {
     functionId: `f${number}`,
     data: asJsonText(data),
     namespace: undefined,
-    action: 'plain',
+    action: 'void',
     queue: undefined,
     metadata: undefined,
     traceparent: undefined,

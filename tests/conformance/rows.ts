@@ -13,6 +13,8 @@ import { type Limits, limits as usualLimits } from '../../src/protocol/limits.ts
 import type { Link, LinkReceiver } from '../../src/protocol/link.ts'
 import { type Listener, listen } from '../../src/server/listener.ts'
 import { createTurn } from '../../src/server/turn.ts'
+import { createRingLink, type RingLink } from '../../src/threads/ringLink.ts'
+import { createRingBuffer } from '../../src/threads/ringMemory.ts'
 import { clientFrame, createInbox, opcodes, openRaw, type RawWebSocket } from '../support/rawWebSocket.ts'
 
 /** One side of a link. What has come before `listen` is delivered then. */
@@ -169,4 +171,24 @@ function socket(): LinkKind {
   }
 }
 
-export const kinds: readonly LinkKind[] = [local(), socket()]
+/** Both ends on one thread: what differs between threads is tested with the ring (`tests/threads`). */
+function ring(): LinkKind {
+  const links: RingLink[] = []
+  function endOf(incoming: SharedArrayBuffer, outgoing: SharedArrayBuffer): LinkSide {
+    const link = createRingLink({ incoming, outgoing, clock: systemClock, turn: createTurn() })
+    links.push(link)
+    return { link, listen: receiver => link.listen(receiver) }
+  }
+  return {
+    name: 'RingLink',
+    async open() {
+      const [there, back] = [createRingBuffer(usualLimits.ringBytes), createRingBuffer(usualLimits.ringBytes)]
+      return { engine: endOf(back, there), worker: endOf(there, back) }
+    },
+    async close() {
+      for (const link of links) link.drop()
+    },
+  }
+}
+
+export const kinds: readonly LinkKind[] = [local(), socket(), ring()]
