@@ -4,7 +4,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { systemClock } from '../clock/clock.ts'
-import { nearestName } from '../config/nearest.ts'
+import { nearestName } from '../log/nearest.ts'
 import { logLevels } from '../log/createLog.ts'
 import { CommandError, describeFailure, usageError } from './commandError.ts'
 import { exitCodes } from './exitCodes.ts'

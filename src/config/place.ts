@@ -4,7 +4,7 @@ import { type ListenerSettings, listenerSchema } from '../server/config.ts'
 import { type BlockSource, parseBlock } from './block.ts'
 import type { Finding, Path } from './issues.ts'
 import { createBuiltInNames, DISCOVERY, LISTENER, TELEMETRY } from './names.ts'
-import { nearestName } from './nearest.ts'
+import { nearestName } from '../log/nearest.ts'
 import type { KnownWorkers, WorkerSettings } from './settings.ts'
 
 /** One item of `workers:`; `path` leads to it. */

@@ -24,6 +24,8 @@ export interface EngineOptions {
   randomId: () => string
   limits?: Limits
   namespaceGraceMs?: number
+  /** Names of the built-in workers that a configuration can start, for advice. */
+  builtIns?: ReadonlySet<string>
 }
 
 /** Where a connection comes from. */
@@ -90,6 +92,7 @@ export function createEngine(options: EngineOptions): Engine {
     teardown,
   }
   const carryOut = createCarryOut(state)
+  if (options.builtIns !== undefined) state.directory.triggers.builtIns = options.builtIns
 
   /** Ends a connection inside the engine, once and completely (`protocol.md` 3.5). */
   function teardown(connection: Connection, reason: string): void {
