@@ -249,6 +249,15 @@ describe('help', () => {
     expect(stdout).toMatch(/^a +number +yes +first$/m)
   })
 
+  test("of the engine's own functions shows theirs", async () => {
+    const { stdout } = await trigger(['engine::functions::list', '--help'])
+    expect(stdout).toMatch(/^search +string +no +part of the id/m)
+    expect(stdout).toMatch(/^workers +string\[\] +no /m)
+    expect((await trigger(['engine::register_trigger', '--help'])).stdout).toMatch(
+      /^trigger_type +string +yes /m,
+    )
+  })
+
   test('of an unknown function fails and points to the list', async () => {
     const { exitCode, stdout, stderr } = await trigger(['-h', 'no::such'])
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
