@@ -19,14 +19,14 @@ import { version } from './version.ts'
 const WRONG_USAGE: ErrorCode = 'wrong_usage'
 
 /** Commands of the format that later versions bring, and what there is instead. */
-const laterCommands: Readonly<Record<string, string>> = {
+const laterCommands = ({ iii }: SpokenCommand): Readonly<Record<string, string>> => ({
   worker: 'list built-in workers below `workers:` in config.yaml; start other workers by their own command',
   project: 'write config.yaml yourself: docs/configuration.md has all of it',
   compose: 'list built-in workers below `workers:` in config.yaml; start other workers by their own command',
-  console: 'ask the engine by the functions of docs/discovery.md: trigger engine::workers::list',
+  console: `ask the engine by the functions of docs/discovery.md: ${iii('trigger engine::workers::list')}`,
   update: 'pull the project and start again',
   cloud: 'there is nothing instead',
-}
+})
 
 const serveHelp = (command: SpokenCommand): string => `
 Without a command, iii runs the engine in the foreground. It reads the file named with --config, which has to exist,
@@ -161,7 +161,7 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
       end(await runTrigger(words, flags, helpOf(trigger), terminal, dialler))
     })
 
-  for (const [name, instead] of Object.entries(laterCommands)) {
+  for (const [name, instead] of Object.entries(laterCommands(command))) {
     program
       .command(`${name} [words...]`, { hidden: true })
       .helpOption(false)

@@ -39,7 +39,7 @@ export function readWords(words: readonly string[], flags: TriggerFlags): Trigge
   if (firstIsPair && flags.functionId === undefined && !flags.help) {
     throw usageError(
       `no function is named: '${first}' is an argument`,
-      `write the function before it: trigger FUNCTION_ID ${words.join(' ')}`,
+      `put the id of a function before it: FUNCTION_ID ${words.join(' ')}`,
     )
   }
   const named = firstIsPair ? undefined : first
@@ -48,7 +48,7 @@ export function readWords(words: readonly string[], flags: TriggerFlags): Trigge
   }
   const functionId = named ?? flags.functionId
   if (functionId?.trim() === '')
-    throw usageError('the function id is blank', 'name a function: trigger FUNCTION_ID')
+    throw usageError('the function id is blank', 'name a function, as hello::greet')
   if (flags.void && flags.enqueue !== undefined) {
     throw usageError('--void and --enqueue exclude each other', 'choose one')
   }
