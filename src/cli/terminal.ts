@@ -1,12 +1,17 @@
 /** Everything a command touches outside itself, in one place, so that tests can stand in for it. */
+import { realpathSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
+import manifest from '../../package.json' with { type: 'json' }
 import type { Environment } from '../config/settings.ts'
 import { limits } from '../protocol/limits.ts'
 import { exitCodes, type StopSignal } from './exitCodes.ts'
+import { type SpokenCommand, spokenCommand } from './spokenCommand.ts'
 
 export interface Terminal {
   readonly env: Environment
   readonly cwd: string
+  /** How this command is typed here, for advice. */
+  readonly command: SpokenCommand
   /** Someone can be asked: stdin and stderr are both a terminal. */
   readonly interactive: boolean
   /** stderr shows colours. */
@@ -35,6 +40,14 @@ export function systemTerminal(): Terminal {
   return {
     env,
     cwd: process.cwd(),
+    command: spokenCommand({
+      env,
+      cwd: process.cwd(),
+      runtime: process.execPath,
+      script: Bun.main,
+      packageName: manifest.name,
+      which: realPathOf,
+    }),
     interactive: stdin.isTTY === true && stderr.isTTY === true,
     colours: stderr.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb',
     human: stderr.isTTY === true,
@@ -71,6 +84,15 @@ export function systemTerminal(): Terminal {
       process.on('uncaughtException', end)
       process.on('unhandledRejection', end)
     },
+  }
+}
+
+function realPathOf(name: string): string | undefined {
+  const found = Bun.which(name)
+  try {
+    return found === null ? undefined : realpathSync(found)
+  } catch {
+    return undefined
   }
 }
 

@@ -6,7 +6,7 @@ import type { ConfigContext, ConfigProblem, ConfigResult, Environment, Settings 
 /** The settings of an engine that runs without a configuration file. */
 export function defaultSettings(context: ConfigContext): ConfigResult {
   const grace = readGrace(context.env)
-  if (grace.problem !== undefined) return { ok: false, problems: [grace.problem] }
+  if (grace.problem !== undefined) return { ok: false, problems: [grace.problem], untold: 0 }
   const placement = placeDefaults(context.knownWorkers)
   return { ok: true, settings: complete(placement, { graceMs: grace.ms, file: undefined }, context) }
 }

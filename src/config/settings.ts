@@ -51,7 +51,8 @@ export interface ConfigProblem {
 
 export type ConfigResult =
   | { readonly ok: true; readonly settings: Settings }
-  | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
+  /** At most `limits.configProblems` of them; `untold` is the number of the others. */
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[]; readonly untold: number }
 
 /** Variables as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>

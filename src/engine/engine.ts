@@ -36,6 +36,8 @@ export interface EngineOptions {
   randomId: () => string
   limits?: Limits
   namespaceGraceMs?: number
+  /** Names of the built-in workers that a configuration can start, for advice. */
+  builtIns?: ReadonlySet<string>
 }
 
 export interface ThreadEngineOptions extends EngineOptions {
@@ -226,6 +228,7 @@ export function createThreadEngine(options: ThreadEngineOptions): Engine {
 export function createEngine(options: HostOptions): HostEngine {
   const { clock, limits = defaultLimits } = options
   const directory = createDirectory(() => clock.now(), limits)
+  if (options.builtIns !== undefined) directory.triggers.builtIns = options.builtIns
   let carryOut: (changes: readonly Change[], then?: () => void) => void = () => {}
   const registry = createRegistry(directory, (changes, then) => carryOut(changes, then))
   const state: HostState = Object.assign(createState({ ...options, place: MAIN, registry }), {

@@ -86,6 +86,14 @@ export const limits = {
   infoBatch: 32,
   /** Largest configuration file. */
   configFileBytes: MiB,
+  /** Deepest nesting of a configuration; ours has five levels, and deep ones take the YAML library minutes. */
+  configNesting: 64,
+  /** Entries of one configuration. */
+  configWorkers: 1000,
+  /** Problems of one configuration that are told; the rest is counted. */
+  configProblems: 20,
+  /** Names that the command line looks through for the one that was meant. */
+  suggestionNames: 5000,
   /** Log text that waits for a reader of stderr that does not read; further lines are left out. */
   unreadLogBytes: 8 * MiB,
   /** Time in which running work may finish after the first stop signal. */

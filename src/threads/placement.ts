@@ -10,7 +10,6 @@ import type { BuiltInWorker } from '../../workers/worker.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { HostState } from '../engine/registry.ts'
 import type { Log } from '../log/log.ts'
-import { listenerSchema } from '../server/config.ts'
 import { createCatalogue } from './catalogue.ts'
 
 /** What a worker can be made from. */
@@ -24,13 +23,15 @@ interface Placement {
   readonly schema: z.ZodType
   /** May be listed more than once. */
   readonly multiple: boolean
-  /** Absent for what is not placed by configuration: the worker listener, and workers that always run. */
+  /** Absent for workers that always run. */
   readonly create?: (config: unknown, parts: PlacementParts) => BuiltInWorker
 }
 
-/** Configurable workers by their name in a configuration file; other spellings stand in `config/names.ts`. */
+/**
+ * Configurable workers by their name in a configuration file; other spellings stand in `config/names.ts`. The worker
+ * listener is no worker to place: `config/place.ts` makes its settings by the schema of `server/config.ts`.
+ */
 export const knownWorkers: ReadonlyMap<string, Placement> = new Map([
-  ['iii-worker-manager', { schema: listenerSchema, multiple: true }],
   ['iii-engine-functions', { schema: z.strictObject({}), multiple: false }],
   [
     'iii-http',

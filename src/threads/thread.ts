@@ -91,6 +91,7 @@ export async function startThread(settings: Settings, { log }: ThreadOptions): P
     log,
     randomId: () => crypto.randomUUID(),
     namespaceGraceMs: settings.namespaceGraceMs,
+    builtIns: new Set(knownWorkers.keys()),
   })
   engine.state.watchers.add(change => tellOfWorkers(engine, log, change))
   const parts: PlacementParts = { engine: engine.state, clock: systemClock, log }
