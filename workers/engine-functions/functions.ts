@@ -7,6 +7,7 @@ import {
   includesFolded,
   invalidArguments,
   notFound,
+  onFirstUse,
   optionalFlag,
   optionalText,
   page,
@@ -17,20 +18,24 @@ import {
 export const LIST = 'engine::functions::list'
 export const INFO = 'engine::functions::info'
 
-const listInput = z.object({
-  search: optionalText,
-  prefix: optionalText,
-  worker: optionalText,
-  workers: z.array(z.string()).nullish(),
-  include_internal: optionalFlag,
-  ...paging,
-})
+const listInput = onFirstUse(() =>
+  z.object({
+    search: optionalText,
+    prefix: optionalText,
+    worker: optionalText,
+    workers: z.array(z.string()).nullish(),
+    include_internal: optionalFlag,
+    ...paging,
+  }),
+)
 
-const infoInput = z.object({
-  function_id: optionalText,
-  function_ids: z.array(z.string()).nullish(),
-  namespace: optionalText,
-})
+const infoInput = onFirstUse(() =>
+  z.object({
+    function_id: optionalText,
+    function_ids: z.array(z.string()).nullish(),
+    namespace: optionalText,
+  }),
+)
 
 function value(text: JsonText | undefined): unknown {
   return text === undefined ? undefined : fromJsonText(text)

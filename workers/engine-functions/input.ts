@@ -8,12 +8,21 @@ export const optionalFlag = z.boolean().nullish()
 /** `limit` rows from after `cursor`; without them everything is returned. */
 export const paging = { limit: z.int().min(1).nullish(), cursor: optionalText }
 
+/** Making a schema takes half a millisecond; the ten of this worker are made when they are asked for, not at the start. */
+export function onFirstUse<Schema extends z.ZodType>(make: () => Schema): () => Schema {
+  let made: Schema | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
 export function readInput<Shape extends z.ZodRawShape>(
   functionId: string,
-  shape: z.ZodObject<Shape>,
+  shape: () => z.ZodObject<Shape>,
   input: unknown,
 ): z.infer<z.ZodObject<Shape>> {
-  const result = shape.safeParse(input ?? {})
+  const result = shape().safeParse(input ?? {})
   if (result.success) return result.data
   const [issue] = result.error.issues
   const where = issue?.path.length ? `field \`${issue.path.join('.')}\`: ` : ''

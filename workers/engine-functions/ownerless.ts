@@ -3,21 +3,23 @@ import { z } from 'zod'
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import { toJsonText } from '../../src/protocol/jsonText.ts'
 import type { Catalogue } from './catalogue.ts'
-import { invalidArguments, optionalText, readInput } from './input.ts'
+import { invalidArguments, onFirstUse, optionalText, readInput } from './input.ts'
 
 export const REGISTER = 'engine::register_trigger'
 export const UNREGISTER = 'engine::unregister_trigger'
 
-const registerInput = z.object({
-  id: optionalText,
-  trigger_type: z.string().min(1),
-  function_id: z.string().min(1),
-  config: z.unknown().optional(),
-  metadata: z.unknown().optional(),
-  namespace: optionalText,
-  trigger_namespace: optionalText,
-})
-const unregisterInput = z.object({ id: optionalText, trigger_type: optionalText })
+const registerInput = onFirstUse(() =>
+  z.object({
+    id: optionalText,
+    trigger_type: z.string().min(1),
+    function_id: z.string().min(1),
+    config: z.unknown().optional(),
+    metadata: z.unknown().optional(),
+    namespace: optionalText,
+    trigger_namespace: optionalText,
+  }),
+)
+const unregisterInput = onFirstUse(() => z.object({ id: optionalText, trigger_type: optionalText }))
 
 function requireNotBlank(name: string, value: string | null | undefined): void {
   if (value?.trim() !== '') return

@@ -7,6 +7,7 @@ import {
   includesFolded,
   invalidArguments,
   notFound,
+  onFirstUse,
   optionalFlag,
   optionalText,
   page,
@@ -22,23 +23,27 @@ export const BINDING_INFO = 'engine::registered-triggers::info'
 /** Characters of a binding's config shown in a list. */
 const SUMMARY_LENGTH = 80
 
-const listTypesInput = z.object({
-  search: optionalText,
-  prefix: optionalText,
-  worker: optionalText,
-  include_internal: optionalFlag,
-  ...paging,
-})
-const infoInput = z.object({ id: optionalText, namespace: optionalText })
-const listBindingsInput = z.object({
-  search: optionalText,
-  trigger_type: optionalText,
-  function_id: optionalText,
-  worker: optionalText,
-  include_internal: optionalFlag,
-  include_pending: optionalFlag,
-  ...paging,
-})
+const listTypesInput = onFirstUse(() =>
+  z.object({
+    search: optionalText,
+    prefix: optionalText,
+    worker: optionalText,
+    include_internal: optionalFlag,
+    ...paging,
+  }),
+)
+const infoInput = onFirstUse(() => z.object({ id: optionalText, namespace: optionalText }))
+const listBindingsInput = onFirstUse(() =>
+  z.object({
+    search: optionalText,
+    trigger_type: optionalText,
+    function_id: optionalText,
+    worker: optionalText,
+    include_internal: optionalFlag,
+    include_pending: optionalFlag,
+    ...paging,
+  }),
+)
 
 function value(text: JsonText | undefined): unknown {
   return text === undefined ? undefined : fromJsonText(text)

@@ -6,6 +6,7 @@ import {
   includesFolded,
   invalidArguments,
   notFound,
+  onFirstUse,
   optionalFlag,
   optionalText,
   page,
@@ -17,14 +18,16 @@ import { bindingSummaryOf, typeSummaryOf } from './triggers.ts'
 export const LIST = 'engine::workers::list'
 export const INFO = 'engine::workers::info'
 
-const listInput = z.object({
-  search: optionalText,
-  runtime: optionalText,
-  status: optionalText,
-  include_hidden: optionalFlag,
-  ...paging,
-})
-const infoInput = z.object({ name: optionalText, namespace: optionalText })
+const listInput = onFirstUse(() =>
+  z.object({
+    search: optionalText,
+    runtime: optionalText,
+    status: optionalText,
+    include_hidden: optionalFlag,
+    ...paging,
+  }),
+)
+const infoInput = onFirstUse(() => z.object({ name: optionalText, namespace: optionalText }))
 
 /** Browsers and connections that did not announce themselves have no process id; they are not listed. */
 function isListed(row: WorkerRow): boolean {

@@ -54,9 +54,13 @@ function openLog(flags: ServeFlags, terminal: Terminal): Log {
   return createLog({
     write: terminal.err,
     level: flags.logLevel ?? levelFrom(terminal.env.III_LOG_LEVEL),
-    format: flags.logFormat ?? (terminal.human ? 'human' : 'json'),
+    get format() {
+      return flags.logFormat ?? (terminal.human ? 'human' : 'json')
+    },
     now: systemClock.now,
-    colours: terminal.colours,
+    get colours() {
+      return terminal.colours
+    },
   })
 }
 
