@@ -11,7 +11,8 @@ function loadedBy(...entries: string[]): string[] {
   const loaded = new Set(entries)
   for (const name of loaded) {
     if (!name.endsWith('.ts')) continue
-    for (const { kind, path } of transpiler.scanImports(readFileSync(join(root, name), 'utf8'))) {
+    const source = readFileSync(join(root, name), 'utf8').replace(/^#!.*/, '')
+    for (const { kind, path } of transpiler.scanImports(source)) {
       if (kind !== 'import-statement') continue
       loaded.add(path.startsWith('.') ? relative(root, join(root, dirname(name), path)) : path)
     }
