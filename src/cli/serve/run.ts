@@ -57,9 +57,13 @@ function openLog(flags: ServeFlags, terminal: Terminal): Log {
   return createLog({
     write: terminal.err,
     level: flags.logLevel ?? logLevelFrom(terminal.env) ?? 'info',
-    format: flags.logFormat ?? (terminal.human ? 'human' : 'json'),
+    get format() {
+      return flags.logFormat ?? (terminal.human ? 'human' : 'json')
+    },
     now: systemClock.now,
-    colours: terminal.colours,
+    get colours() {
+      return terminal.colours
+    },
   })
 }
 
