@@ -33,7 +33,7 @@ import { isTimeoutCode } from '../../src/protocol/errors.ts'
 import type { ErrorBody } from '../../src/protocol/frames.ts'
 import { JSON_NULL, type JsonText } from '../../src/protocol/jsonText.ts'
 import { createAnswer } from './answer.ts'
-import { type BodyKind, bodyKind, createBodyRoom, readBody } from './body.ts'
+import { type BodyKind, type BodyOutcome, bodyKind, createBodyRoom, NO_ROOM, readBody } from './body.ts'
 import type { HttpConfig } from './config.ts'
 import { createCors, type Heads } from './cors.ts'
 import { createFailures, type FailedRoute, type FailureCode } from './failures.ts'
@@ -203,11 +203,18 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
 
   function admitted(exchange: Exchange): void {
     exchange.holdsPlace = true
-    const kind = bodyKind(exchange.headers)
     if (exchange.stage === 'over') {
       release(exchange)
-    } else if (kind !== undefined) {
-      void receiveBody(exchange, kind)
+      return
+    }
+    // One deadline for all that follows: most requests are over before it comes. Who has waited has one already.
+    if (!exchange.watched) {
+      const { endsAt, timeoutMs } = exchange
+      deadlines.set(exchange, Math.min(WATCH_AFTER_MS, timeoutMs), endsAt - timeoutMs)
+    }
+    const kind = bodyKind(exchange.headers)
+    if (kind !== undefined) {
+      receiveBody(exchange, kind)
     } else {
       dispatch(exchange, JSON_NULL)
     }
@@ -215,11 +222,18 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
 
   // body
 
-  async function receiveBody(exchange: Exchange, kind: BodyKind): Promise<void> {
+  function receiveBody(exchange: Exchange, kind: BodyKind): void {
     exchange.stage = 'body'
-    deadlines.set(exchange, Math.max(1, exchange.endsAt - clock.now()))
+    const { request, headers } = exchange
     const take = (bytes: number): boolean => exchange.stage === 'body' && room.take(exchange, bytes)
-    const body = await readBody(exchange.request, kind, exchange.headers, bodyLimits, take)
+    if (headers.transferEncoding === undefined && !take(Number(headers.contentLength ?? 0))) {
+      received(exchange, NO_ROOM)
+    } else {
+      readBody(request, kind, headers, bodyLimits, take, body => received(exchange, body))
+    }
+  }
+
+  function received(exchange: Exchange, body: BodyOutcome): void {
     if (exchange.stage !== 'body') return
     if (body.failure === undefined) dispatch(exchange, body.json)
     else refuse(exchange, body.failure, body.message)
@@ -239,7 +253,7 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
 
   function askCondition(exchange: Exchange, functionId: string, data: JsonText): void {
     exchange.stage = 'condition'
-    call(exchange, functionId, data, undefined, verdict => {
+    call(exchange, functionId, data, undefined, (_, verdict) => {
       if (verdict !== 'false') callFunction(exchange, data)
       else refuse(exchange, 'CONDITION_NOT_MET', 'Request condition not met')
     })
@@ -248,7 +262,7 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
   function callFunction(exchange: Exchange, data: JsonText): void {
     exchange.stage = 'function'
     const { functionId, metadata } = exchange.match.route.target
-    call(exchange, functionId, data, metadata, result => answer(exchange, result))
+    call(exchange, functionId, data, metadata, answer)
     // From here on the payload is on its way to the worker, and counts there.
     room.leave(exchange)
   }
@@ -259,24 +273,25 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
     functionId: string,
     data: JsonText,
     metadata: JsonText | undefined,
-    answered: (result: JsonText | undefined) => void,
+    answered: (exchange: Exchange, result: JsonText | undefined) => void,
   ): void {
-    const { stage, headers, match } = exchange
+    const { stage, headers, match, endsAt } = exchange
+    const now = clock.now()
     if (exchange.watched) deadlines.clear(exchange)
-    else deadlines.set(exchange, WATCH_AFTER_MS)
+    else if (exchange.deadline > now + WATCH_AFTER_MS) deadlines.set(exchange, WATCH_AFTER_MS, now)
     exchange.cancel = client.call(
       {
         functionId,
         data,
         namespace: match.route.target.namespace,
         metadata,
-        timeoutMs: Math.max(1, exchange.endsAt - clock.now()),
+        timeoutMs: Math.max(1, endsAt - now),
         traceparent: headers.traceparent,
         baggage: headers.baggage,
       },
       (error, result) => {
         if (exchange.stage !== stage) return
-        if (error === undefined) answered(result)
+        if (error === undefined) answered(exchange, result)
         else failed(exchange, error)
       },
     )
@@ -331,6 +346,11 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
       slots.giveUp(exchange)
       refuse(exchange, 'OVERLOADED', `No place became free within ${exchange.timeoutMs} ms; try again later.`)
     } else if (exchange.stage === 'body') {
+      const leftMs = exchange.endsAt - clock.now()
+      if (leftMs > 0) {
+        deadlines.set(exchange, leftMs)
+        return
+      }
       refuse(exchange, 'REQUEST_TIMEOUT', `The request body did not arrive within ${exchange.timeoutMs} ms.`)
     } else {
       watch(exchange)
