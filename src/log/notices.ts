@@ -16,3 +16,24 @@ export const SHOWN_TEXT = 400
 export function shortened(text: string, most: number = SHOWN_NAME): string {
   return text.length <= most ? text : `${Array.from(text.slice(0, most)).join('').toWellFormed()}…`
 }
+
+/** Counts what happens, each kind by itself. */
+export interface Tally {
+  /** Counts one more of a kind; the count when it is worth a line. */
+  count(kind: string): number | undefined
+}
+
+/** Counts at most `mostKinds` kinds one by one, and further ones together: kinds may be made of what others send. */
+export function createTally(mostKinds: number): Tally {
+  const counts = new Map<string, number>()
+  let others = 0
+  return {
+    count(kind) {
+      const before = counts.get(kind)
+      if (before === undefined && counts.size >= mostKinds) return isMilestone(++others) ? others : undefined
+      const count = (before ?? 0) + 1
+      counts.set(kind, count)
+      return isMilestone(count) ? count : undefined
+    },
+  }
+}
