@@ -57,7 +57,8 @@ export const errorCatalogue = {
   },
   worker_overloaded: {
     where: ['call'],
-    cause: 'The worker does not read its messages fast enough; too many bytes wait for it.',
+    cause:
+      'The worker does not read its messages fast enough; too many bytes wait for it. An HTTP request is answered with 503.',
     fix: 'Try again later, send less at a time, or run the function on more workers.',
   },
   engine_stopping: {
@@ -199,8 +200,9 @@ export const errorCatalogue = {
   OVERLOADED: {
     where: ['http'],
     status: 503,
-    cause: 'Too many requests are in work.',
-    fix: 'Try again after the seconds in `Retry-After`; raise `concurrency_request_limit` if there is room.',
+    cause:
+      'Too many requests are in work, or too many bytes of bodies or unread answers in memory; the message says which.',
+    fix: 'Try again after the seconds in `Retry-After`; raise `concurrency_request_limit`, `bodies_limit_bytes` or `answers_limit_bytes` if there is room.',
   },
   TIMEOUT: {
     where: ['http', 'client'],

@@ -110,6 +110,19 @@ export const limits = {
   httpBodyBytes: 16 * MiB,
   /** HTTP request bodies in memory at once, until they have been handed to their functions. */
   httpBodiesBytes: 512 * MiB,
+  /**
+   * Larger HTTP answers (characters) leave in pieces, so that it is known how much of them waits for its client. Smaller
+   * ones fit into what the kernel keeps for a connection; a connection serves no further request before its answer is out.
+   */
+  httpWholeAnswer: 256 * 1024,
+  /** One piece of such an answer. */
+  httpPieceBytes: 64 * 1024,
+  /** Such answers in memory together, as far as their clients have not read them; further ones are refused with 503. */
+  httpUnreadBytes: 512 * MiB,
+  /** An HTTP answer of which no piece leaves for this long is cut: 64 KiB in 30 s is slower than any line. */
+  httpWriteDeadlineMs: 30_000,
+  /** Kinds of log lines about HTTP routes that are counted one by one (kind and route); further ones are counted together. */
+  httpNotices: 200,
   /** Number of HTTP request headers and their size together. */
   httpHeaderCount: 100,
   httpHeaderBytes: 16 * 1024,
