@@ -1,5 +1,5 @@
 /** Environment variables of the command line. One whose value means nothing is wrong usage, never a default. */
-import { readGrace } from '../config/complete.ts'
+import { readGrace } from '../config/grace.ts'
 import type { Environment } from '../config/settings.ts'
 import { type LogLevel, logLevels } from '../log/createLog.ts'
 import { redactText } from '../log/redact.ts'

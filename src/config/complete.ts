@@ -1,7 +1,8 @@
 /** The last step to settings: what the environment overrides, and the embedded defaults. */
 import { limits } from '../protocol/limits.ts'
+import { readGrace } from './grace.ts'
 import { type Placement, placeDefaults } from './place.ts'
-import type { ConfigContext, ConfigProblem, ConfigResult, Environment, Settings } from './settings.ts'
+import type { ConfigContext, ConfigResult, Settings } from './settings.ts'
 
 /** The settings of an engine that runs without a configuration file. */
 export function defaultSettings(context: ConfigContext): ConfigResult {
@@ -17,18 +18,4 @@ export function complete(
   { insecure }: ConfigContext,
 ): Settings {
   return { ...placement, namespaceGraceMs: graceMs ?? limits.namespaceGraceMs, file, insecure }
-}
-
-const GRACE_VARIABLE = 'III_NAMESPACE_GRACE_MS'
-
-/** The grace, in milliseconds, as the environment overrides it. */
-export function readGrace(env: Environment): { ms: number | undefined; problem: ConfigProblem | undefined } {
-  const text = env[GRACE_VARIABLE]
-  if (text === undefined || text === '') return { ms: undefined, problem: undefined }
-  if (/^\d{1,9}$/.test(text)) return { ms: Number(text), problem: undefined }
-  const message = `the environment variable ${GRACE_VARIABLE} must be a whole number of milliseconds`
-  return {
-    ms: undefined,
-    problem: { path: '', line: undefined, column: undefined, message, suggestion: undefined },
-  }
 }
