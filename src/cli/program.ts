@@ -100,6 +100,14 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
     .option('-c, --config <file>', 'configuration file (default: the first config.yaml here or above)')
     .addOption(new Option('--defaults', 'run on embedded defaults, without a file').conflicts('config'))
     .option('--insecure', 'let listeners go beyond this machine without authentication')
+    .option(
+      '--shards <number>',
+      'threads that sockets are spread over; 0: one thread does everything',
+      wholeNumber(0, limits.shards),
+    )
+    .addOption(
+      new Option('--acceptor <who>', 'who accepts connections for shards').choices(['kernel', 'thread']),
+    )
     .addOption(
       new Option('--log-level <level>', 'lowest level that is logged (default: info)').choices(logLevels),
     )
@@ -123,12 +131,12 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
       const [word] = program.args
       // Without this, a mistyped command would start an engine.
       if (word !== undefined) throw unknownCommand(program, word, command)
-      const [{ serve }, { startThread }, { knownWorkers }] = await Promise.all([
+      const [{ serve }, { startEngine }, { knownWorkers }] = await Promise.all([
         import('./serve/run.ts'),
-        import('../threads/thread.ts'),
+        import('../threads/start.ts'),
         import('../threads/placement.ts'),
       ])
-      end(await serve(flags, terminal, { startThread, knownWorkers }))
+      end(await serve(flags, terminal, { startEngine, knownWorkers }))
     })
 
   const trigger = program

@@ -2,20 +2,46 @@
 import { limits } from '../protocol/limits.ts'
 import { readGrace } from './grace.ts'
 import { type Placement, placeDefaults } from './place.ts'
-import type { ConfigContext, ConfigResult, Settings } from './settings.ts'
+import type { Acceptor, ConfigContext, ConfigResult, Settings } from './settings.ts'
 
 /** The settings of an engine that runs without a configuration file. */
 export function defaultSettings(context: ConfigContext): ConfigResult {
   const grace = readGrace(context.env)
   if (grace.problem !== undefined) return { ok: false, problems: [grace.problem], untold: 0 }
   const placement = placeDefaults(context.knownWorkers)
-  return { ok: true, settings: complete(placement, { graceMs: grace.ms, file: undefined }, context) }
+  return {
+    ok: true,
+    settings: complete(
+      placement,
+      { graceMs: grace.ms, shards: 'auto', acceptor: undefined, file: undefined },
+      context,
+    ),
+  }
+}
+
+/** What a file says; `undefined`: nothing. */
+interface Chosen {
+  readonly graceMs: number | undefined
+  readonly shards: number | 'auto'
+  readonly acceptor: Acceptor | undefined
+  readonly file: string | undefined
 }
 
 export function complete(
   placement: Placement,
-  { graceMs, file }: { graceMs: number | undefined; file: string | undefined },
-  { insecure }: ConfigContext,
+  { graceMs, shards, acceptor, file }: Chosen,
+  { insecure, threads }: ConfigContext,
 ): Settings {
-  return { ...placement, namespaceGraceMs: graceMs ?? limits.namespaceGraceMs, file, insecure }
+  const namespaceGraceMs = graceMs ?? limits.namespaceGraceMs
+  const count = threads.shards ?? (shards === 'auto' ? usualShards(threads.cores) : shards)
+  const accepting = threads.acceptor ?? acceptor ?? threads.usualAcceptor
+  return { ...placement, namespaceGraceMs, shards: count, acceptor: accepting, file, insecure }
+}
+
+/**
+ * Workers and clients need cores, too: half of them are the shards'. Below four a shard would only take turns with the
+ * main thread, and everything is on one.
+ */
+function usualShards(cores: number): number {
+  return cores < 4 ? 0 : Math.min(Math.floor(cores / 2), limits.usualShards)
 }

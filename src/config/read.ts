@@ -33,8 +33,14 @@ const entryList = z
   .max(limits.configWorkers, { error: `more than ${limits.configWorkers} entries` })
   .nullish()
 
+const shardsSchema = z.union([z.literal('auto'), z.int().min(0).max(limits.shards)], {
+  error: `must be auto or a whole number from 0 to ${limits.shards}`,
+})
+
 const rootSchema = z.strictObject({
   registration_namespace_grace_ms: z.int().min(0).nullish(),
+  shards: shardsSchema.nullish(),
+  acceptor: z.enum(['kernel', 'thread']).nullish(),
   workers: entryList,
   /** Older name of `workers`; its entries come after those. */
   modules: entryList,
@@ -79,7 +85,11 @@ export function readConfig(text: string, context: ConfigContext & { readonly pat
   const warnings = [...references.shellDefaults.map(each => shellWarning(text, each)), ...placement.warnings]
   return {
     ok: true,
-    settings: complete({ ...placement, warnings }, { graceMs, file: context.path }, context),
+    settings: complete(
+      { ...placement, warnings },
+      { graceMs, shards: root.shards ?? 'auto', acceptor: root.acceptor ?? undefined, file: context.path },
+      context,
+    ),
   }
 }
 

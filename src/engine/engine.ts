@@ -174,13 +174,14 @@ function engineOn<State extends EngineState>(state: State): Engine<State> {
     state,
 
     connect(link, origin) {
-      const { builtIn, ipAddress } = origin
-      const id = state.randomId()
-      const token = state.randomId()
+      const { builtIn, ipAddress, identity } = origin
+      const { id, token } = identity ?? { id: state.randomId(), token: state.randomId() }
       const connection = create(link, { ...origin, id, reattachToken: token, trunk: false })
       state.connections.set(id, connection)
       link.send({ type: 'workerregistered', workerId: id, reattachToken: token })
-      state.registry.submit({ command: 'join', id, token, builtIn, ipAddress, place: state.place })
+      const { place } = state
+      if (identity === undefined)
+        state.registry.submit({ command: 'join', id, token, builtIn, ipAddress, place })
       if (!builtIn) startGrace(state, connection)
       return { workerId: id, receiver: receiverOf(connection) }
     },

@@ -142,6 +142,20 @@ export const limits = {
   ringBatchesInARow: 8,
   /** How often a sleeping side of a ring looks by itself, in case the platform lost a wake-up. */
   ringCheckMs: 1000,
+  /** How often a shard says that it lives, and the main thread looks. */
+  heartbeatMs: 500,
+  /** A shard that has been silent for this long is replaced: it serves nobody. */
+  silentShardMs: 10_000,
+  /** Shards that may be lost within `shardLossWindowMs`; with one more the engine ends: something is wrong with it. */
+  shardLosses: 5,
+  shardLossWindowMs: 60_000,
+  /** Pause before a lost shard is replaced; doubled with every further loss in the window. */
+  shardPauseMs: 50,
+  /** Time a shard has to end when it is told to, before its thread is ended. */
+  shardStopMs: 2000,
+  /** Most shards of an engine, and most that it starts without being asked. */
+  shards: 64,
+  usualShards: 8,
   /** Frames joined in one msgpack message: about 50 ms of routing, during which nobody else is served. */
   framesPerMessage: 65_536,
   /** Memory an out-buffer keeps after a large burst. */

@@ -14,6 +14,14 @@ import { createCatalogue } from './catalogue.ts'
 
 /** What a worker can be made from. */
 export interface PlacementParts {
+  readonly clock: Clock
+  readonly log: Log
+  /** Its listener shares its port with those of other shards. */
+  readonly reusePort: boolean
+}
+
+/** What workers of the main thread can be made from. */
+export interface MainParts {
   readonly engine: HostState
   readonly clock: Clock
   readonly log: Log
@@ -39,14 +47,13 @@ export const knownWorkers: ReadonlyMap<string, Placement> = new Map([
       schema: httpConfigSchema,
       // A trigger type has one provider; a second listener would never get a route.
       multiple: false,
-      create: (config: unknown, { clock, log }: PlacementParts) =>
-        createHttpWorker(config as HttpConfig, { clock, log }),
+      create: (config: unknown, parts: PlacementParts) => createHttpWorker(config as HttpConfig, parts),
     },
   ],
 ])
 
 /** Workers that always run and have no configuration. */
-export function alwaysPlaced({ engine, clock, log }: PlacementParts): BuiltInWorker[] {
+export function alwaysPlaced({ engine, clock, log }: MainParts): BuiltInWorker[] {
   const catalogue = createCatalogue(engine)
   return [createEngineFunctionsWorker({ catalogue, clock, log, newId: engine.randomId })]
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { CommandError } from '../../src/cli/commandError.ts'
 import { chooseConfigFile, readConfigFile } from '../../src/cli/serve/configFile.ts'
 import { readConfig } from '../../src/config/read.ts'
+import { threads } from '../config/support.ts'
 import { fakeTerminal, temporaryFolder } from './support.ts'
 
 describe('the configuration file', () => {

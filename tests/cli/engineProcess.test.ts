@@ -14,6 +14,8 @@ import {
 } from './support.ts'
 
 const folder = temporaryFolder()
+/** How the runtime is named in advice: by its name if that finds it, else by its path. */
+const RUNTIME = Bun.which('bun') === null ? process.execPath : 'bun'
 afterAll(() => folder[Symbol.dispose]())
 
 /** Resolves if a server can listen on the port, as it can once its former holder is gone. */
@@ -68,7 +70,7 @@ describe('version and help', () => {
       const { exitCode, stderr } = await runIii(words, { cwd: folder.path })
       expect(exitCode).toBe(2)
       // The command as it is typed here, so that it can be copied.
-      expect(stderr).toContain(`did you mean 'bun ${MAIN} ${meant}'?`)
+      expect(stderr).toContain(`did you mean '${RUNTIME} ${MAIN} ${meant}'?`)
     }
   })
 
@@ -82,7 +84,7 @@ describe('version and help', () => {
     const [error, fix, rest] = stderr.split('\n')
     expect(error).toContain(flag)
     expect(error).toEndWith('[wrong_usage]')
-    expect(fix).toBe(`fix: 'bun ${MAIN} ${help}' shows the options`)
+    expect(fix).toBe(`fix: '${RUNTIME} ${MAIN} ${help}' shows the options`)
     expect(rest).toBe('')
   })
 

@@ -18,11 +18,16 @@ async function startWith(flags: ServeFlags, terminal: ReturnType<typeof fakeTerm
   let log: Log | undefined
   const exitCode = await serve(flags, terminal, {
     knownWorkers,
-    async startThread(settings, options) {
+    async startEngine(settings, options) {
       received = settings
       log = options.log
       setTimeout(() => terminal.signal('SIGTERM'))
-      return { addresses: { workers: 'ws://127.0.0.1:1' }, drain: async () => {}, stop: async () => {} }
+      return {
+        addresses: { workers: 'ws://127.0.0.1:1' },
+        failed: new Promise(() => {}),
+        drain: async () => {},
+        stop: async () => {},
+      }
     },
   })
   return { exitCode, settings: received!, log: log! }
@@ -143,7 +148,7 @@ describe('the start message', () => {
 describe('an engine that cannot start', () => {
   const failing = (error: Error) =>
     failureOf(
-      serve({ defaults: true }, fakeTerminal(), { knownWorkers, startThread: () => Promise.reject(error) }),
+      serve({ defaults: true }, fakeTerminal(), { knownWorkers, startEngine: () => Promise.reject(error) }),
     )
 
   test('says what, why and what to do', async () => {
@@ -181,8 +186,8 @@ describe('an engine that cannot start', () => {
       fix: 'stop it',
     })
     expect((await failing(error)).fix).toContain('ports are set in a file of yours: start --config FILE')
-    const startThread = () => Promise.reject(error)
-    const withFile = await failureOf(serve({ config: path }, fakeTerminal(), { knownWorkers, startThread }))
+    const startEngine = () => Promise.reject(error)
+    const withFile = await failureOf(serve({ config: path }, fakeTerminal(), { knownWorkers, startEngine }))
     expect(withFile.fix).toContain(`ports are set in ${path}`)
   })
 
@@ -207,7 +212,7 @@ describe('an engine that cannot start', () => {
       const terminal = fakeTerminal()
       const exitCode = serve({ defaults: true }, terminal, {
         knownWorkers,
-        startThread() {
+        startEngine() {
           setTimeout(() => terminal.signal(signal))
           return new Promise(() => {})
         },

@@ -27,7 +27,7 @@ const commands: [command: string, loaded: string[], needs: string[], doesWithout
   ['--help and --version', loadedBy('src/main.ts'), ['commander'], [ENGINE, 'zod', 'yaml', SDK_FOR_SOCKETS]],
   [
     'the engine',
-    loadedBy('src/main.ts', 'src/cli/serve/run.ts', 'src/threads/thread.ts', 'src/threads/placement.ts'),
+    loadedBy('src/main.ts', 'src/cli/serve/run.ts', 'src/threads/start.ts', 'src/threads/placement.ts'),
     [ENGINE, 'zod'],
     // yaml is for runs with a file; the two of the platform take 10 ms together.
     ['yaml', SDK_FOR_SOCKETS, 'node:net', 'node:readline/promises'],

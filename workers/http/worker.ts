@@ -23,16 +23,21 @@ import { type HttpTrigger, httpTriggerType, parseHttpTrigger } from './trigger.t
 export interface HttpWorkerParts {
   readonly log: Log
   readonly clock: Clock
+  /** Several of these workers, one on each shard, listen on the same port. */
+  readonly reusePort?: boolean
 }
 
 /** Rejects its start with an error that has `code`, `port` and `fix` when the port cannot be had. */
-export function createHttpWorker(config: HttpConfig, { log, clock }: HttpWorkerParts): BuiltInWorker {
+export function createHttpWorker(
+  config: HttpConfig,
+  { log, clock, reusePort = false }: HttpWorkerParts,
+): BuiltInWorker {
   return {
     name: 'iii-http',
     description: 'Serves HTTP routes: calls a function for each request and answers with what it returns',
     async start(client) {
       const routes = createRouteTable<Destination>()
-      const listener = listen(config, allowSilence =>
+      const listener = listen(config, reusePort, allowSilence =>
         createHandler({ config, routes, client, clock, log, allowSilence }),
       )
       if (!isLoopbackHost(config.host)) logExposure(config, listener.address, log)

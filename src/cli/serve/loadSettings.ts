@@ -1,4 +1,5 @@
 /** The settings of this run, from flags, environment and file. */
+import { availableParallelism } from 'node:os'
 import { defaultSettings } from '../../config/complete.ts'
 import type {
   ConfigContext,
@@ -6,6 +7,7 @@ import type {
   ConfigResult,
   KnownWorkers,
   Settings,
+  ThreadContext,
 } from '../../config/settings.ts'
 import { CommandError } from '../commandError.ts'
 import { checkGrace, isOn } from '../environment.ts'
@@ -21,7 +23,7 @@ export async function loadSettings(
   const { env } = terminal
   const insecure = flags.insecure || isOn(env, 'III_INSECURE')
   checkGrace(env)
-  const context: ConfigContext = { env, knownWorkers, insecure }
+  const context: ConfigContext = { env, knownWorkers, insecure, threads: threadContext(flags) }
   if (flags.defaults) return settingsOf(defaultSettings(context), 'the settings are not valid')
   const path = await chooseConfigFile(flags.config, terminal)
   const text = readConfigFile(path)
@@ -46,4 +48,10 @@ function describeProblem({ line, column, path, message, suggestion }: ConfigProb
   const place = line === undefined ? [] : [`line ${line}, column ${column}`]
   const text = [...place, ...(path === '' ? [] : [path]), message].join(': ')
   return suggestion === undefined ? text : `${text}. ${suggestion}`
+}
+
+function threadContext({ shards, acceptor }: ServeFlags): ThreadContext {
+  // Elsewhere the kernel gives all connections of a shared port to one listener.
+  const usualAcceptor = process.platform === 'linux' ? 'kernel' : 'thread'
+  return { cores: availableParallelism(), usualAcceptor, shards, acceptor }
 }

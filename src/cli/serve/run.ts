@@ -5,7 +5,7 @@ import { createLog } from '../../log/createLog.ts'
 import type { Log } from '../../log/log.ts'
 import { type ErrorCode, errorCatalogue } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
-import type { RunningThread, ThreadOptions } from '../../threads/thread.ts'
+import type { RunningEngine, StartOptions } from '../../threads/start.ts'
 import { CommandError } from '../commandError.ts'
 import { logLevelFrom } from '../environment.ts'
 import { exitCodeOf } from '../exitCodes.ts'
@@ -20,7 +20,7 @@ import { untilStopped } from './shutdown.ts'
 /** The engine below the command line. */
 export interface EngineParts {
   readonly knownWorkers: KnownWorkers
-  readonly startThread: (settings: Settings, options: ThreadOptions) => Promise<RunningThread>
+  readonly startEngine: (settings: Settings, options: StartOptions) => Promise<RunningEngine>
 }
 
 /** Returns the exit code, when the engine has ended. */
@@ -35,7 +35,7 @@ export async function serve(flags: ServeFlags, terminal: Terminal, parts: Engine
   // Until the engine runs there is nothing to drain, so the first signal ends the start.
   const interrupted = Promise.withResolvers<number>()
   const listenNoMore = terminal.onStopSignal(signal => interrupted.resolve(exitCodeOf(signal)))
-  const started = parts.startThread(settings, { log }).catch((error: unknown) => {
+  const started = parts.startEngine(settings, { log }).catch((error: unknown) => {
     throw startFailure(error, settings, terminal.command)
   })
   const thread = await Promise.race([started, interrupted.promise])
@@ -67,11 +67,11 @@ function openLog(flags: ServeFlags, terminal: Terminal): Log {
   })
 }
 
-function startDocument(settings: Settings, { addresses }: RunningThread): string {
+function startDocument(settings: Settings, { addresses }: RunningEngine): string {
   return `${JSON.stringify({ version, pid: process.pid, config: settings.file ?? null, addresses })}\n`
 }
 
-function startMessage(settings: Settings, { addresses }: RunningThread): string {
+function startMessage(settings: Settings, { addresses }: RunningEngine): string {
   const rows = Object.entries({ config: settings.file ?? 'embedded defaults, no file', ...addresses })
   const width = Math.max(...rows.map(([name]) => name.length))
   const lines = rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`)
