@@ -25,6 +25,7 @@ import type { EngineState } from './state.ts'
  * `reader.end` on. A fault in the message itself is left in the reader.
  */
 export function receiveBatch(engine: EngineState, connection: Connection, reader: FrameReader): void {
+  engine.catchUp?.()
   const now = engine.clock.now()
   connection.speaker = undefined
   while (connection.phase !== 'gone' && connection.stalledBy === 0 && nextFrame(reader)) {

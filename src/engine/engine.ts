@@ -43,6 +43,7 @@ export interface EngineOptions {
 export interface ThreadEngineOptions extends EngineOptions {
   readonly place: Place
   readonly registry: Registry
+  readonly catchUp?: () => void
 }
 
 export interface HostOptions extends EngineOptions {
@@ -109,6 +110,7 @@ function createState(options: ThreadEngineOptions): EngineState {
     isVoidInvocationId: id => typeof id === 'string' && id.startsWith(voidHead),
     registry: options.registry,
     routes: createRoutes(),
+    catchUp: options.catchUp,
     connections: new Map(),
     trunks: new Map(),
     deadlines: createDeadlines<Invocation>(clock, DEADLINE_RESOLUTION_MS, invocation =>

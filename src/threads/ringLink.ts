@@ -37,6 +37,8 @@ export interface RingLink extends Link {
   listen(receiver: LinkReceiver, onNote?: (bytes: Uint8Array) => void): void
   /** Sends a note; what was sent before comes before it. */
   note(bytes: Uint8Array): void
+  /** Takes now what has come. */
+  catchUp(): void
   /** Frees the rings: at once, without a word to the far side, which is no more. */
   drop(): void
 }
@@ -246,6 +248,8 @@ export function createRingLink(parts: RingLinkParts): RingLink {
       state = 'ending'
       later(progressed)
     },
+
+    catchUp: listener.catchUp,
 
     drop() {
       state = 'ended'

@@ -15,6 +15,8 @@ export interface RingListener {
   /** Lets records wait in the ring. Those of the batch that is under way still come. */
   pause(): void
   resume(): void
+  /** Reads now what is there. Does nothing from within a record. */
+  catchUp(): void
   stop(): void
   /** Wake-ups that the platform lost and the regular look made good. */
   missedWakeUps(): number
@@ -38,6 +40,16 @@ export function listenToRing(memory: RingMemory, options: ListenOptions): RingLi
   let stopped = false
   let paused = false
   let running = false
+  let draining = false
+
+  function drain(): number {
+    draining = true
+    try {
+      return reader.drain(onRecord)
+    } finally {
+      draining = false
+    }
+  }
 
   function hasRecordsSoon(): boolean {
     for (let spin = 0; spin < spins; spin++) {
@@ -50,7 +62,7 @@ export function listenToRing(memory: RingMemory, options: ListenOptions): RingLi
   /** True: it sleeps, and will be woken. */
   function readOn(): boolean {
     for (let batches = 0; !stopped && !paused; ) {
-      if (reader.drain(onRecord) > 0) {
+      if (drain() > 0) {
         afterBatch()
         if (++batches < limits.ringBatchesInARow) continue
         later(run)
@@ -86,6 +98,9 @@ export function listenToRing(memory: RingMemory, options: ListenOptions): RingLi
         running = true
         later(run)
       }
+    },
+    catchUp() {
+      if (!draining && !paused && !stopped && reader.hasRecords()) drain()
     },
     stop() {
       stopped = true

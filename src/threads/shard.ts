@@ -49,6 +49,7 @@ export default async function shard(task: ShardTask): Promise<void> {
   const engine = createThreadEngine({
     place,
     registry,
+    catchUp: () => links.get(MAIN)?.catchUp(),
     clock: systemClock,
     log,
     randomId: () => crypto.randomUUID(),

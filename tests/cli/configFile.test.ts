@@ -42,7 +42,9 @@ describe('a missing file, with nobody to ask', () => {
     expect(terminal.stdout()).toBe('')
     const text = readFileSync(path, 'utf8')
     expect(text).toEndWith('\nworkers: []\n')
-    expect(readConfig(text, { env: {}, knownWorkers: new Map(), insecure: false, path }).ok).toBe(true)
+    expect(readConfig(text, { env: {}, knownWorkers: new Map(), insecure: false, path, threads }).ok).toBe(
+      true,
+    )
   })
 
   test('a compose file nearby is mentioned', async () => {
