@@ -31,6 +31,8 @@ const GOALS: Readonly<Record<string, string>> = {
   'calls-1-p50': '≤ 75',
   'calls-256-rate': '≥ 100000',
   'calls-256-cpu': '≤ 6.5',
+  'calls-msgpack-256-rate': '≥ 1000000',
+  'calls-msgpack-256-cpu': '≤ 0.6',
   'lost-answers': '0',
   'lost-unexpected': '0',
   'lost-wrong': '0',
@@ -44,7 +46,12 @@ const GOALS: Readonly<Record<string, string>> = {
 }
 
 function callMeasures(level: number): MeasureInfo[] {
-  const rows = (name: 'calls' | 'nats', program: string, peer?: 'nats'): MeasureInfo[] => {
+  const rows = (
+    name: 'calls' | 'calls-msgpack' | 'nats',
+    one: string,
+    program: string,
+    peer?: 'nats',
+  ): MeasureInfo[] => {
     const row = (suffix: string, unit: MeasureInfo['unit'], better: MeasureInfo['better'], what: string) => ({
       name: `${name}-${level}-${suffix}`,
       unit,
@@ -52,7 +59,6 @@ function callMeasures(level: number): MeasureInfo[] {
       what: `${what}, ${level} in flight`,
       ...(peer === undefined || suffix === 'lost' ? {} : { peer: `${peer}-${level}-${suffix}` }),
     })
-    const one = name === 'calls' ? 'call' : 'NATS request'
     return [
       row('rate', 'calls/s', 'more', `${one}s answered`),
       row('p50', 'µs', 'less', `time from a ${one} to its answer, median`),
@@ -61,7 +67,11 @@ function callMeasures(level: number): MeasureInfo[] {
       row('lost', 'answers', 'less', `${one}s answered not at all, twice or wrongly`),
     ]
   }
-  return [...rows('calls', 'engine', 'nats'), ...rows('nats', 'NATS server')]
+  return [
+    ...rows('calls', 'call', 'engine', 'nats'),
+    ...rows('calls-msgpack', 'call in msgpack', 'engine', 'nats'),
+    ...rows('nats', 'NATS request', 'NATS server'),
+  ]
 }
 
 const lostMeasures: MeasureInfo[] = [

@@ -1,4 +1,4 @@
-/** `calls` and `nats`: closed-loop calls through the engine, and request-reply through NATS, in turn. */
+/** `calls`, `calls-msgpack` and `nats`: closed-loop calls through the engine in both framings, and request-reply through NATS, in turn. */
 import type { CallerOptions } from '../clients/caller.ts'
 import type { LoopPlan, LoopResult } from '../clients/closedLoop.ts'
 import type { BenchContext, Values } from '../context.ts'
@@ -10,7 +10,7 @@ import { findTool } from '../tools.ts'
 export const callMeasures = ['rate', 'p50', 'p99', 'cpu', 'lost'] as const
 
 interface Contestant {
-  readonly name: 'calls' | 'nats'
+  readonly name: 'calls' | 'calls-msgpack' | 'nats'
   readonly client: string
   readonly target: Pick<CallerOptions, 'url' | 'functionId' | 'pid'>
   stop(): Promise<void>
@@ -20,18 +20,21 @@ const FUNCTION_ID = 'bench::echo'
 const WARM_UP_MS = 1000
 const PATIENCE_MS = 5000
 
-async function engineContestant(entry: string): Promise<Contestant> {
+/** Each framing has an engine of its own, so that neither sees what the other does to it. */
+async function engineContestant(entry: string, name: 'calls' | 'calls-msgpack'): Promise<Contestant> {
   const engine = startEngine(entry)
   const { workers: url } = await engine.addresses
   const worker = start([
     process.execPath,
-    clientPath('echoWorker.ts'),
-    JSON.stringify({ url, functionIds: [FUNCTION_ID], routes: [] }),
+    clientPath(name === 'calls' ? 'echoWorker.ts' : 'msgpackEcho.ts'),
+    JSON.stringify(
+      name === 'calls' ? { url, functionIds: [FUNCTION_ID], routes: [] } : { url, functionId: FUNCTION_ID },
+    ),
   ])
   await worker.firstLine
   return {
-    name: 'calls',
-    client: 'caller.ts',
+    name,
+    client: name === 'calls' ? 'caller.ts' : 'msgpackCaller.ts',
     target: { url, functionId: FUNCTION_ID, pid: engine.pid },
     async stop() {
       await worker.stop()
@@ -86,16 +89,19 @@ function runOnce({ client, target }: Contestant, inFlight: number, seconds: numb
 export async function measureCalls({ options, say, wanted }: BenchContext): Promise<Values> {
   const wantedLevel = (name: Contestant['name']) => (level: number) =>
     callMeasures.some(measure => wanted(`${name}-${level}-${measure}`))
-  const levels = options.inFlight.filter(level => wantedLevel('calls')(level) || wantedLevel('nats')(level))
-  const withNats = levels.some(wantedLevel('nats'))
-  const nats = withNats ? findTool('nats-server', 'the rows nats-* are', say) : undefined
+  const isWanted = (name: Contestant['name']): boolean => options.inFlight.some(wantedLevel(name))
+  const nats = isWanted('nats') ? findTool('nats-server', 'the rows nats-* are', say) : undefined
   const contestants: Contestant[] = []
   const values: Values = {}
   try {
-    contestants.push(await engineContestant(options.engine))
+    for (const name of ['calls', 'calls-msgpack'] as const) {
+      if (isWanted(name)) contestants.push(await engineContestant(options.engine, name))
+    }
     if (nats !== undefined) contestants.push(await natsContestant(nats))
-    for (const level of levels) {
-      const results = contestants.map(contestant => ({ contestant, taken: [] as LoopResult[] }))
+    for (const level of options.inFlight) {
+      const results = contestants
+        .filter(({ name }) => wantedLevel(name)(level))
+        .map(contestant => ({ contestant, taken: [] as LoopResult[] }))
       for (let round = 1; round <= options.rounds; round++) {
         for (const { contestant, taken } of results) {
           const result = await runOnce(contestant, level, options.seconds)

@@ -34,7 +34,9 @@ export interface Deadlines<Node extends DeadlineNode> {
   stop(): void
 }
 
+/** A power of two. */
 const SLOTS = 512
+const LAST_SLOT = SLOTS - 1
 
 /** The fixed point of a ring; it never expires. */
 interface Ring extends DeadlineNode {
@@ -68,9 +70,11 @@ export function createDeadlines<Node extends DeadlineNode>(
   expired: (node: Node) => void,
 ): Deadlines<Node> {
   const slots = Array.from({ length: SLOTS }, createRing)
+  /** Slots are numbered from here: small numbers, which the runtime keeps as integers. */
+  const from = Math.floor(clock.now() / resolutionMs) * resolutionMs
   const due = createRing()
   let count = 0
-  /** Number of the last slot whose time has come; slots are numbered from the beginning of time. */
+  /** Number of the last slot whose time has come. */
   let visited = 0
   let cancelTimer: (() => void) | undefined
 
@@ -95,10 +99,10 @@ export function createDeadlines<Node extends DeadlineNode>(
   }
 
   function collectDue(now: number): void {
-    const current = Math.floor(now / resolutionMs)
+    const current = Math.floor((now - from) / resolutionMs)
     const last = Math.min(current, visited + SLOTS)
     for (let number = visited + 1; number <= last; number++) {
-      const slot = slots[number % SLOTS]!
+      const slot = slots[number & LAST_SLOT]!
       for (let node = slot.later!; node !== slot; ) {
         const next = node.later!
         if (node.deadline <= now) {
@@ -120,10 +124,10 @@ export function createDeadlines<Node extends DeadlineNode>(
   return {
     set(node, afterMs, now = clock.now()) {
       if (node.deadline !== 0) remove(node)
-      if (count === 0) visited = Math.floor(now / resolutionMs)
+      if (count === 0) visited = Math.floor((now - from) / resolutionMs)
       node.deadline = now + afterMs
-      const number = Math.max(Math.ceil(node.deadline / resolutionMs), visited + 1)
-      append(slots[number % SLOTS]!, node)
+      const number = Math.max(Math.ceil((node.deadline - from) / resolutionMs), visited + 1)
+      append(slots[number & LAST_SLOT]!, node)
       count++
       arm()
     },

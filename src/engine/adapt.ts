@@ -2,7 +2,6 @@
 import { FieldProblem } from '../protocol/fieldProblem.ts'
 import type { InvokeFrame, Payload, ResultFrame } from '../protocol/frames.ts'
 import type { JsonText } from '../protocol/jsonText.ts'
-import type { Limits } from '../protocol/limits.ts'
 import { jsonOf, payloadSize } from '../protocol/msgpack/payload.ts'
 import type { Connection } from './connection.ts'
 import * as refusals from './refusals.ts'
@@ -11,20 +10,33 @@ import type { EngineState } from './state.ts'
 /** Characters of a message that are not its payload: names of fields, ids, trace context. */
 const ENVELOPE = 64 * 1024
 
+/** Whether a payload of so many bytes fits into a message for this worker. */
+export const fitsInto = (to: Connection, bytes: number): boolean => bytes <= to.messageBytes - ENVELOPE
+
 /**
- * Whether a payload does not fit into a message. Asked about what built-in workers write: what comes over a socket has
- * fitted into a message already. Whoever got a larger one would drop its connection.
+ * Whether a payload does not fit into a message. Asked about what built-in workers write and what goes to a worker
+ * that takes less than others: what else comes over a socket has fitted into a message already. Whoever got a larger
+ * one would drop its connection.
  */
-function isTooLarge({ messageBytes }: Limits, payload: Payload): boolean {
-  const most = messageBytes - ENVELOPE
+function isTooLarge(to: Connection, payload: Payload): boolean {
+  const most = to.messageBytes - ENVELOPE
   // A character takes three bytes at most: the bytes of a small text need not be counted.
   if (payloadSize(payload) * 3 <= most) return false
   return (typeof payload === 'string' ? Buffer.byteLength(payload) : payloadSize(payload)) > most
 }
 
+function mayBeTooLarge(
+  { limits }: EngineState,
+  from: Connection,
+  to: Connection,
+  isTranslated: boolean,
+): boolean {
+  return from.builtIn || isTranslated || to.messageBytes < limits.messageBytes
+}
+
 /** Puts the input of a call into a form its callee can read; returns the error if there is none. */
 export function adaptInput(
-  { limits }: EngineState,
+  engine: EngineState,
   caller: Connection,
   callee: Connection,
   frame: InvokeFrame,
@@ -38,14 +50,14 @@ export function adaptInput(
       throw problem
     }
   }
-  return (caller.builtIn || isTranslated) && isTooLarge(limits, frame.data)
-    ? refusals.payloadTooLarge(`The input of function ${frame.functionId}`, limits.messageBytes)
+  return mayBeTooLarge(engine, caller, callee, isTranslated) && isTooLarge(callee, frame.data)
+    ? refusals.payloadTooLarge(`The input of function ${frame.functionId}`, callee.messageBytes)
     : undefined
 }
 
 /** Puts a result into a form its caller can read; returns the error if there is none. */
 export function adaptResult(
-  { limits }: EngineState,
+  engine: EngineState,
   callee: Connection,
   caller: Connection,
   functionId: string,
@@ -62,7 +74,7 @@ export function adaptResult(
       throw problem
     }
   }
-  return (callee.builtIn || isTranslated) && isTooLarge(limits, frame.result!)
-    ? refusals.resultTooLarge(functionId, limits.messageBytes)
+  return mayBeTooLarge(engine, callee, caller, isTranslated) && isTooLarge(caller, frame.result!)
+    ? refusals.resultTooLarge(functionId, caller.messageBytes)
     : undefined
 }

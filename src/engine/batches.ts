@@ -10,12 +10,14 @@ import type { Batch } from '../protocol/link.ts'
 import { decodeMsgpack } from '../protocol/msgpack/decode.ts'
 import { readCredit } from '../protocol/msgpack/hello.ts'
 import { CALL, CODEC_CHECKED, CODEC_JSON, CREDIT, RESULT, SPEAKER } from '../protocol/msgpack/layout.ts'
+import { appendBytes } from '../protocol/msgpack/outBuffer.ts'
 import { type FrameReader, NO_CALL_ID, nextFrame } from '../protocol/msgpack/reader.ts'
 import { findText, found } from '../protocol/msgpack/walk.ts'
-import { copyFrame } from '../protocol/msgpack/writeCall.ts'
-import { calleeOf } from './calls.ts'
+import { copyFrame, rewriteCallId } from '../protocol/msgpack/writeCall.ts'
+import { fitsInto } from './adapt.ts'
+import { calleeOf, isBusy } from './calls.ts'
 import type { Connection } from './connection.ts'
-import { enter, remove } from './invocations.ts'
+import { enterPlain, remove } from './invocations.ts'
 import { receive, receiveProblem } from './router.ts'
 import { stallIfFull } from './stall.ts'
 import type { EngineState } from './state.ts'
@@ -29,8 +31,35 @@ export function receiveBatch(engine: EngineState, connection: Connection, reader
   const now = engine.clock.now()
   connection.speaker = undefined
   while (connection.phase !== 'gone' && connection.stalledBy === 0 && nextFrame(reader)) {
-    if (!passOn(engine, connection, reader, now)) receiveOne(engine, connection, reader)
+    if (passOn(engine, connection, reader, now)) continue
+    endRun()
+    receiveOne(engine, connection, reader)
   }
+  endRun()
+}
+
+/**
+ * Frames that follow each other and leave on the same link are copied together: call ids are rewritten where they lie,
+ * in the message that came, and then one copy serves all. A run never outlives the message it is from.
+ */
+const run = {
+  batch: undefined as Batch | undefined,
+  bytes: new Uint8Array(0) as Uint8Array,
+  start: 0,
+  end: 0,
+  frames: 0,
+  mostFrames: 0,
+}
+
+/** Bytes that may be on their way without being part of the link's backlog. */
+const MOST_RUN_BYTES = 64 * 1024
+
+function endRun(): void {
+  const { batch } = run
+  if (batch === undefined) return
+  run.batch = undefined
+  appendBytes(batch.out, run.bytes, run.start, run.end)
+  batch.appended(run.frames)
 }
 
 function receiveOne(engine: EngineState, connection: Connection, reader: FrameReader): void {
@@ -76,6 +105,7 @@ function passCall(engine: EngineState, caller: Connection, reader: FrameReader, 
   const callee = calleeOf(engine, route)
   const batch = callee?.link.batch
   if (callee === undefined || batch === undefined || !mayPass(engine, caller, callee)) return false
+  if (!fitsInto(callee, reader.payloadEnd - reader.payloadStart)) return false
   caller.counters.received++
   caller.counters.callsMade++
   callee.counters.callsExecuted++
@@ -85,28 +115,24 @@ function passCall(engine: EngineState, caller: Connection, reader: FrameReader, 
     engine.counters.voidCalls++
   } else {
     engine.counters.calls++
-    const invocation = enter({
-      caller,
-      callee,
-      callerInvocationId: reader.callId,
-      functionId: route.functionId,
-      traceparent: undefined,
-      baggage: undefined,
-      receiptId: undefined,
-      startedAtMs: now,
-    })
+    const invocation = enterPlain(caller, callee, reader.callId, route.functionId, now)
     engine.deadlines.set(invocation, engine.limits.callAgeMs, now)
     callId = invocation.calleeInvocationId as number
   }
-  batch.speakFor?.(caller.id)
+  if (batch.speakFor !== undefined) {
+    // It may append a frame of its own, which belongs behind those of the run.
+    if (run.batch !== batch) endRun()
+    batch.speakFor(caller.id)
+  }
   copyInto(batch, callee, reader, callId)
   if (callee !== caller) stallIfFull(engine, callee, caller)
   return true
 }
 
 /** Whether the general way would hand the call over without a word. */
-function mayPass({ limits }: EngineState, caller: Connection, callee: Connection): boolean {
-  if (callee.credit <= 0 || callee.link.backlog() >= limits.outboundBytes / 2) return false
+function mayPass({ limits, draining }: EngineState, caller: Connection, callee: Connection): boolean {
+  if (draining) return false
+  if (callee.credit <= 0 || isBusy(callee) || callee.link.backlog() >= limits.overloadedBytes) return false
   if (caller.trunk) return !callee.takesCaller
   return (callee.trunk || !callee.takesCaller) && caller.callsInFlight < limits.callsInFlight
 }
@@ -116,22 +142,39 @@ function passResult(engine: EngineState, callee: Connection, reader: FrameReader
   if (invocation === undefined || invocation.receiptId !== undefined) return false
   const { caller } = invocation
   const { batch } = caller.link
-  if (batch === undefined) return false
+  if (batch === undefined || !fitsInto(caller, reader.payloadEnd - reader.payloadStart)) return false
   callee.counters.received++
   engine.deadlines.clear(invocation)
   engine.counters.answers++
+  const callId = invocation.callerInvocationId as number
   remove(invocation)
-  copyInto(batch, caller, reader, invocation.callerInvocationId as number)
+  copyInto(batch, caller, reader, callId)
   stallIfFull(engine, caller, caller)
   return true
 }
 
-/** Copies the current frame. What is known to be checked is so only inside this process. */
+/** Copies the current frame, or leaves it to the run. What is known to be checked is so only inside this process. */
 function copyInto(batch: Batch, to: Connection, reader: FrameReader, callId: number): void {
-  const { out } = batch
-  copyFrame(reader, out, callId)
-  if (reader.codec === CODEC_CHECKED && !to.trunk) {
-    out.bytes[out.length - (reader.end - reader.payloadStart) - 1] = CODEC_JSON
+  if (reader.codec === CODEC_CHECKED && !to.trunk) reader.bytes[reader.payloadStart - 1] = CODEC_JSON
+  const { start, end } = reader
+  if (rewriteCallId(reader, callId)) {
+    if (batch === run.batch && run.end === start && run.frames < run.mostFrames) {
+      if (end - run.start <= MOST_RUN_BYTES) {
+        run.end = end
+        run.frames++
+        return
+      }
+    }
+    endRun()
+    run.batch = batch
+    run.bytes = reader.bytes
+    run.start = start
+    run.end = end
+    run.frames = 1
+    run.mostFrames = batch.mostAtOnce ?? 1
+  } else {
+    endRun()
+    copyFrame(reader, batch.out, callId)
+    batch.appended()
   }
-  batch.appended()
 }

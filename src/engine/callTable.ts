@@ -10,7 +10,8 @@ export interface CallTable {
   get(id: CallId): Invocation | undefined
   /** Gives a call the id its callee will answer with, and enters it. */
   enter(invocation: Invocation): void
-  remove(invocation: Invocation): void
+  /** Takes a call out; `unanswered`: its answer may still come and must not be taken for that of another call. */
+  remove(invocation: Invocation, unanswered: boolean): void
   values(): Iterable<Invocation>
 }
 
@@ -32,25 +33,55 @@ export function createUuidTable(newId: () => string): CallTable {
 }
 
 /**
- *     id = generation (12 bits, from 1) │ slot (20 bits)
+ *     id = generation (11 bits, from 1) │ slot (20 bits)
  *
- * A slot that is used again gets the next generation, so that a late answer to its earlier call finds nothing.
+ * Below 2^31, where the runtime keeps numbers as integers. A slot that is used again gets the next generation. Slots
+ * of calls that were not answered rest until so many others have come after them that a late answer is unlikely.
  */
 const SLOT_BITS = 20
 const SLOT_MASK = 2 ** SLOT_BITS - 1
-const GENERATIONS = 2 ** 12
 
 /** Calls one worker can have to execute at once. */
 const MOST_SLOTS = 2 ** SLOT_BITS
 
+/** Slots that rest at the same time. */
+const RESTING = 65_536
+
 export function createSlotTable(): CallTable {
   const slots: (Invocation | undefined)[] = []
-  const generations: number[] = []
+  /** The id each slot has or had last. */
+  const ids: number[] = []
+  /** Slots to be used again, the one used last first; only `freeCount` of them count. */
   const free: number[] = []
+  let freeCount = 0
+  let resting: number[] = []
+  let restingFrom = 0
   let size = 0
 
   function* values(): Iterable<Invocation> {
     for (const invocation of slots) if (invocation !== undefined) yield invocation
+  }
+
+  function newSlot(): number {
+    const slot = slots.length
+    if (slot < MOST_SLOTS) {
+      ids.push(slot)
+      slots.push(undefined)
+      return slot
+    }
+    if (restingFrom === resting.length) {
+      throw new RangeError(`A worker executes at most ${MOST_SLOTS} calls at once.`)
+    }
+    return wakeOldest()
+  }
+
+  function wakeOldest(): number {
+    const slot = resting[restingFrom++]!
+    if (restingFrom > RESTING) {
+      resting = resting.slice(restingFrom)
+      restingFrom = 0
+    }
+    return slot
   }
 
   return {
@@ -60,19 +91,26 @@ export function createSlotTable(): CallTable {
       return invocation !== undefined && invocation.calleeInvocationId === id ? invocation : undefined
     },
     enter(invocation) {
-      const slot = free.length > 0 ? free.pop()! : slots.length
-      if (slot >= MOST_SLOTS) throw new RangeError(`A worker executes at most ${MOST_SLOTS} calls at once.`)
-      const generation = ((generations[slot] ?? 0) + 1) % GENERATIONS || 1
-      generations[slot] = generation
+      const slot = freeCount > 0 ? free[--freeCount]! : newSlot()
+      // Beyond 31 bits it becomes negative and begins again with the first generation.
+      let id = (ids[slot]! + MOST_SLOTS) | 0
+      if (id < 0) id = MOST_SLOTS | slot
+      ids[slot] = id
       slots[slot] = invocation
-      invocation.calleeInvocationId = generation * MOST_SLOTS + slot
+      invocation.calleeInvocationId = id
       size++
     },
-    remove({ calleeInvocationId }) {
+    remove({ calleeInvocationId }, unanswered) {
       const slot = (calleeInvocationId as number) & SLOT_MASK
       slots[slot] = undefined
-      free.push(slot)
       size--
+      let reusable = slot
+      if (unanswered) {
+        resting.push(slot)
+        if (resting.length - restingFrom <= RESTING) return
+        reusable = wakeOldest()
+      }
+      free[freeCount++] = reusable
     },
     values,
   }

@@ -148,6 +148,9 @@ function deliver(
   if (callee !== caller) stallIfFull(engine, callee, caller)
 }
 
+/** Whether a worker executes as many calls as it takes. */
+export const isBusy = ({ executing, mostCalls }: Connection): boolean => executing.size() >= mostCalls
+
 /** Why a call that has a target cannot be handed over now. */
 export function obstacleTo(
   engine: EngineState,
@@ -159,7 +162,7 @@ export function obstacleTo(
   const { limits } = engine
   if (engine.draining && isNewWork(caller, asked)) return refusals.ENGINE_STOPPING
   if (route.httpInvoked) return refusals.httpInvokedUnsupported(asked.functionId)
-  if (callee.link.backlog() >= limits.overloadedBytes || callee.credit <= 0) {
+  if (callee.link.backlog() >= limits.overloadedBytes || callee.credit <= 0 || isBusy(callee)) {
     return refusals.workerOverloaded(asked.functionId)
   }
   const atLimit = caller.callsInFlight >= limits.callsInFlight && !caller.builtIn && !caller.trunk
@@ -229,8 +232,13 @@ function nameCaller(caller: Connection, callee: Connection, frame: InvokeFrame, 
 }
 
 /** The answer as its caller gets it; an `enqueue` call gets its receipt instead of the provider's own result. */
-function finish(invocation: Invocation, error: JsonText | undefined, result: Payload | undefined): void {
-  remove(invocation)
+function finish(
+  invocation: Invocation,
+  error: JsonText | undefined,
+  result: Payload | undefined,
+  unanswered = false,
+): void {
+  remove(invocation, unanswered)
   const { caller, callerInvocationId: invocationId, functionId, traceparent, baggage, receiptId } = invocation
   const call = { invocationId, functionId, traceparent, baggage }
   if (receiptId === undefined) {
@@ -302,7 +310,7 @@ export function countLateResult(engine: EngineState, callee: Connection, invocat
 export function expire(engine: EngineState, invocation: Invocation): void {
   engine.counters.timeouts++
   const waitedMs = Math.round(engine.clock.now() - invocation.startedAtMs)
-  finish(invocation, refusals.timedOut(waitedMs), undefined)
+  finish(invocation, refusals.timedOut(waitedMs), undefined, true)
   tellCallee(invocation)
 }
 
@@ -318,7 +326,7 @@ export function cancel(engine: EngineState, caller: Connection, invocationId: Ca
   const invocation = findMade(caller, invocationId, engine.limits.cancelSearch)
   if (invocation === undefined) return
   engine.deadlines.clear(invocation)
-  remove(invocation)
+  remove(invocation, true)
   tellCallee(invocation)
 }
 
@@ -349,7 +357,7 @@ export function haltCalls(engine: EngineState, connection: Connection): void {
   }
   for (let made = connection.firstMade; made !== undefined; made = connection.firstMade) {
     engine.deadlines.clear(made)
-    remove(made)
+    remove(made, true)
     tellCallee(made)
   }
 }

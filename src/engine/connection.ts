@@ -19,7 +19,8 @@ import type {
   UnregisterTriggerTypeFrame,
 } from '../protocol/frames.ts'
 import type { Link } from '../protocol/link.ts'
-import type { Capability } from '../protocol/msgpack/hello.ts'
+import type { FaultReason } from '../protocol/msgpack/faults.ts'
+import type { Capability, HelloLimits } from '../protocol/msgpack/hello.ts'
 import { callerSuffix } from '../protocol/payload.ts'
 import { type CallTable, createSlotTable, createUuidTable } from './callTable.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
@@ -44,7 +45,7 @@ export interface ConnectionCounters {
   lateResults: number
   /** Calls that wanted no answer and went nowhere. */
   lostVoids: number
-  problems: Partial<Record<ProblemReason, number>>
+  problems: Partial<Record<ProblemReason | FaultReason, number>>
 }
 
 export interface Connection {
@@ -81,6 +82,9 @@ export interface Connection {
   speaker: string | undefined
   /** Calls it may still be given; without end if it does not say. */
   credit: number
+  /** Calls its worker executes at once, and the largest message it takes. */
+  readonly mostCalls: number
+  readonly messageBytes: number
   firstMade: Invocation | undefined
   callsInFlight: number
   /** `,"_caller_worker_id":"…"}` */
@@ -105,12 +109,15 @@ export interface Origin {
   readonly capabilities?: ReadonlySet<Capability>
   /** Of an instance of a gateway: who it is to the directory, which knows it already. */
   readonly identity?: { readonly id: string; readonly token: string }
+  readonly takes?: HelloLimits
 }
 
 export interface ConnectionParts extends Origin {
   readonly id: string
   readonly reattachToken: string
   readonly trunk: boolean
+  /** Largest message its worker takes. */
+  readonly messageBytes: number
   /** Makes UUIDs for calls. */
   readonly newCallId: () => string
 }
@@ -118,7 +125,7 @@ export interface ConnectionParts extends Origin {
 const nothing = (): void => {}
 
 export function createConnection(link: Link, parts: ConnectionParts): Connection {
-  const { id, reattachToken, builtIn, trunk, ipAddress, capabilities } = parts
+  const { id, reattachToken, builtIn, trunk, ipAddress, capabilities, takes } = parts
   return {
     id,
     reattachToken,
@@ -144,6 +151,8 @@ export function createConnection(link: Link, parts: ConnectionParts): Connection
     takesDeadline: trunk || capabilities?.has('deadline') === true,
     speaker: undefined,
     credit: capabilities?.has('credit') === true ? 0 : Number.POSITIVE_INFINITY,
+    mostCalls: takes?.callsInFlight ?? Number.POSITIVE_INFINITY,
+    messageBytes: parts.messageBytes,
     callerSuffix: callerSuffix(id),
     stalled: undefined,
     stalledBy: 0,

@@ -87,6 +87,7 @@ function zeroCounters(): EngineCounters {
     lostVoids: 0,
     voidResults: 0,
     problems: 0,
+    faults: 0,
     telemetryFrames: 0,
     strangeTelemetry: 0,
     slowReaders: 0,
@@ -168,8 +169,9 @@ function engineOn<State extends EngineState>(state: State): Engine<State> {
     }
   }
 
-  function create(link: Link, parts: Omit<ConnectionParts, 'newCallId'>): Connection {
-    return createConnection(link, { ...parts, newCallId: state.invocationId })
+  function create(link: Link, parts: Omit<ConnectionParts, 'newCallId' | 'messageBytes'>): Connection {
+    const messageBytes = parts.takes?.messageBytes ?? state.limits.messageBytes
+    return createConnection(link, { ...parts, messageBytes, newCallId: state.invocationId })
   }
 
   return {

@@ -19,10 +19,10 @@ export interface Invocation extends DeadlineNode {
   /** As the caller wrote it; goes into the answer. */
   readonly functionId: string
   /** The caller's own headers, echoed in the answer. */
-  readonly traceparent: string | undefined
-  readonly baggage: string | undefined
+  traceparent: string | undefined
+  baggage: string | undefined
   /** Set for an `enqueue` call: the answer is this receipt. */
-  readonly receiptId: string | undefined
+  receiptId: string | undefined
   readonly startedAtMs: number
   previousOfCaller: Invocation | undefined
   nextOfCaller: Invocation | undefined
@@ -35,35 +35,67 @@ export type NewInvocation = Omit<
 
 /** Enters a call; before the frame is written, or a very fast answer is lost. */
 export function enter(call: NewInvocation): Invocation {
-  const { caller, callee } = call
-  const next = caller.firstMade
-  const invocation: Invocation = {
+  const { caller, callee, callerInvocationId, functionId, startedAtMs } = call
+  const invocation = create(caller, callee, callerInvocationId, functionId, startedAtMs)
+  invocation.traceparent = call.traceparent
+  invocation.baggage = call.baggage
+  invocation.receiptId = call.receiptId
+  link(invocation)
+  return invocation
+}
+
+function create(
+  caller: Connection,
+  callee: Connection,
+  callerInvocationId: CallId,
+  functionId: string,
+  startedAtMs: number,
+): Invocation {
+  return {
     caller,
     callee,
-    callerInvocationId: call.callerInvocationId,
-    calleeInvocationId: call.callerInvocationId,
-    functionId: call.functionId,
-    traceparent: call.traceparent,
-    baggage: call.baggage,
-    receiptId: call.receiptId,
-    startedAtMs: call.startedAtMs,
+    callerInvocationId,
+    calleeInvocationId: callerInvocationId,
+    functionId,
+    traceparent: undefined,
+    baggage: undefined,
+    receiptId: undefined,
+    startedAtMs,
     previousOfCaller: undefined,
-    nextOfCaller: next,
+    nextOfCaller: undefined,
     deadline: 0,
     earlier: undefined,
     later: undefined,
   }
-  if (next !== undefined) next.previousOfCaller = invocation
-  caller.firstMade = invocation
-  caller.callsInFlight++
-  callee.executing.enter(invocation)
+}
+
+/** Enters a call without headers and receipt. */
+export function enterPlain(
+  caller: Connection,
+  callee: Connection,
+  callerInvocationId: number,
+  functionId: string,
+  startedAtMs: number,
+): Invocation {
+  const invocation = create(caller, callee, callerInvocationId, functionId, startedAtMs)
+  link(invocation)
   return invocation
 }
 
-/** Takes a call out of both places. */
-export function remove(invocation: Invocation): void {
+function link(invocation: Invocation): void {
+  const { caller } = invocation
+  const next = caller.firstMade
+  invocation.nextOfCaller = next
+  if (next !== undefined) next.previousOfCaller = invocation
+  caller.firstMade = invocation
+  caller.callsInFlight++
+  invocation.callee.executing.enter(invocation)
+}
+
+/** Takes a call out of both places; `unanswered`: its answer may still come. */
+export function remove(invocation: Invocation, unanswered = false): void {
   const { caller, callee, previousOfCaller, nextOfCaller } = invocation
-  callee.executing.remove(invocation)
+  callee.executing.remove(invocation, unanswered)
   if (previousOfCaller === undefined) caller.firstMade = nextOfCaller
   else previousOfCaller.nextOfCaller = nextOfCaller
   if (nextOfCaller !== undefined) nextOfCaller.previousOfCaller = previousOfCaller

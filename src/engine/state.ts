@@ -24,6 +24,8 @@ export interface EngineCounters {
   lostVoids: number
   /** Messages that could not be read. */
   problems: number
+  /** Messages in msgpack that were broken, each the end of its connection. */
+  faults: number
   /** Telemetry frames taken from worker sockets and `/otel`. */
   telemetryFrames: number
   /** Binary messages on `/otel` of no known kind. */

@@ -204,6 +204,7 @@ export type ProblemReason =
   | 'number_out_of_range'
   | 'not_utf8'
   | 'untranslatable'
+  | 'too_large'
 
 /** A message that was dropped, with as much of it as could be read, so that its caller can still be answered. */
 export interface FrameProblem {

@@ -158,6 +158,10 @@ export const limits = {
   usualShards: 8,
   /** Frames joined in one msgpack message: about 50 ms of routing, during which nobody else is served. */
   framesPerMessage: 65_536,
+  /** Time a worker that speaks msgpack may take for its hello. */
+  helloMs: 5000,
+  /** A worker that takes only smaller messages is refused: names and ids alone may need as much. */
+  leastMessageBytes: 128 * 1024,
   /** Memory an out-buffer keeps after a large burst. */
   outBufferKeptBytes: MiB,
 } as const

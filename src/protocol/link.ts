@@ -22,8 +22,10 @@ export type LinkEnd = 'orderly' | 'cut'
  */
 export interface Batch {
   readonly out: OutBuffer
-  /** To be called after one whole frame was appended. */
-  appended(): void
+  /** To be called after a whole frame was appended, or up to `mostAtOnce` of them, 64 KiB together. */
+  appended(frames?: number): void
+  /** Frames that may be appended in one go; absent: one by one. */
+  readonly mostAtOnce?: number
   /** Says whose calls follow, before they are appended. Only between threads, where the link does not say it. */
   readonly speakFor: ((workerId: string | undefined) => void) | undefined
 }

@@ -9,6 +9,7 @@ import { isUtf8 } from 'node:buffer'
 import type { Server, ServerWebSocket } from 'bun'
 import type { Clock } from '../clock/clock.ts'
 import type { Engine } from '../engine/engine.ts'
+import { resultTooLarge } from '../engine/refusals.ts'
 import type { Log } from '../log/log.ts'
 import { isMilestone, shortened } from '../log/notices.ts'
 import { createListenError, explainListenFailure } from '../net/listenError.ts'
@@ -16,16 +17,24 @@ import { isLoopbackHost } from '../net/loopback.ts'
 import type { Frame, FrameProblem } from '../protocol/frames.ts'
 import { decodeJson } from '../protocol/json/decode.ts'
 import { limits as defaultLimits } from '../protocol/limits.ts'
+import type { Fault } from '../protocol/msgpack/faults.ts'
+import { SUBPROTOCOL } from '../protocol/msgpack/layout.ts'
+import { createFrameReader } from '../protocol/msgpack/reader.ts'
 import type { ListenerSettings } from './config.ts'
+import { greet } from './greeting.ts'
+import { createJsonLink, type JsonLink } from './jsonLink.ts'
+import type { MsgpackLink } from './msgpackLink.ts'
 import { isAllowedOrigin } from './origin.ts'
-import { createSocketLink, NO_STATUS, type SocketLink } from './socketLink.ts'
+import { NO_STATUS } from './outlet.ts'
+import type { SocketLinkParts } from './socketLink.ts'
 import { isTelemetry } from './telemetry.ts'
 import type { Turn } from './turn.ts'
 
 interface SocketData {
   readonly kind: 'worker' | 'telemetry'
   readonly ipAddress: string
-  link: SocketLink | undefined
+  readonly framing: 'json' | 'msgpack'
+  link: JsonLink | MsgpackLink | undefined
 }
 
 type Socket = ServerWebSocket<SocketData>
@@ -56,7 +65,16 @@ export interface ListenerParts {
 const HEADERS = { 'x-iii-capabilities': 'tcp-nodelay' }
 
 /** The empty name keeps Bun from selecting the first sub-protocol a client offers. */
-const UPGRADE_HEADERS = { ...HEADERS, 'sec-websocket-protocol': '' }
+const UPGRADE_HEADERS = {
+  json: { ...HEADERS, 'sec-websocket-protocol': '' },
+  msgpack: { ...HEADERS, 'sec-websocket-protocol': SUBPROTOCOL },
+} as const
+
+/** Which framing a client asks for by the sub-protocols it offers. */
+function framingOf(headers: Headers): 'json' | 'msgpack' {
+  const offered = headers.get('sec-websocket-protocol') ?? ''
+  return offered.split(',').some(name => name.trim() === SUBPROTOCOL) ? 'msgpack' : 'json'
+}
 
 function refuse(status: number, text: string, headers: Record<string, string> = {}): Response {
   return new Response(`${text}\n`, {
@@ -126,6 +144,9 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
   const perAddress = new Map<string, number>()
   let accepting = true
   let refusedOrigins = 0
+  let tooLargeFrames = 0
+  /** One serves all connections: their messages are read one at a time. */
+  const reader = createFrameReader()
 
   function upgrade(request: Request, server: Server<SocketData>): Response | undefined {
     const path = pathOf(request.url)
@@ -149,8 +170,9 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
       return refuse(503, `There are ${limits.connectionsPerAddress} connections from this address already.`)
     }
     const kind = path === '/' ? 'worker' : 'telemetry'
-    const data: SocketData = { kind, ipAddress, link: undefined }
-    return server.upgrade(request, { data, headers: UPGRADE_HEADERS })
+    const framing = kind === 'worker' ? framingOf(request.headers) : 'json'
+    const data: SocketData = { kind, ipAddress, framing, link: undefined }
+    return server.upgrade(request, { data, headers: UPGRADE_HEADERS[framing] })
       ? undefined
       : refuse(400, 'The upgrade failed.')
   }
@@ -160,16 +182,19 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
     sockets.add(socket)
     perAddress.set(data.ipAddress, (perAddress.get(data.ipAddress) ?? 0) + 1)
     if (data.kind === 'telemetry') return
-    const link = createSocketLink(socket, {
+    data.link = data.framing === 'json' ? openJson(socket) : openMsgpack(socket)
+  }
+
+  function linkParts({ ipAddress }: SocketData, workerId: () => string): SocketLinkParts {
+    return {
       turn,
       clock,
       limits,
       cutSlowReader(backlog) {
         engine.state.counters.slowReaders++
         log.warn('a worker that does not read was cut', {
-          worker_id: workerId,
-          worker_name: engine.state.connections.get(workerId)?.name,
-          ip_address: data.ipAddress,
+          ...who(workerId()),
+          ip_address: ipAddress,
           unread_bytes: backlog,
         })
       },
@@ -180,24 +205,104 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
           logFault(error)
         }
       },
-    })
-    data.link = link
-    const { workerId, receiver } = engine.connect(link, { builtIn: false, ipAddress: data.ipAddress })
+    }
+  }
+
+  function who(workerId: string): { worker_id: string; worker_name: string | undefined } {
+    return { worker_id: workerId, worker_name: engine.state.connections.get(workerId)?.name }
+  }
+
+  function openJson(socket: Socket): JsonLink {
+    const { ipAddress } = socket.data
+    const link = createJsonLink(
+      socket,
+      linkParts(socket.data, () => workerId),
+    )
+    const { workerId, receiver } = engine.connect(link, { builtIn: false, ipAddress })
     link.receiver = receiver
+    return link
+  }
+
+  function openMsgpack(socket: Socket): MsgpackLink {
+    const { ipAddress } = socket.data
+    let workerId = ''
+    const link = greet(socket, {
+      ...linkParts(socket.data, () => workerId),
+      reader,
+      connect(link, { capabilities, limits: takes }) {
+        const connected = engine.connect(link, { builtIn: false, ipAddress, capabilities, takes })
+        workerId = connected.workerId
+        return connected
+      },
+      tooLarge: (frame, bytes) => noteTooLarge(link, frame, bytes, workerId),
+      failed: fault => noteFault(fault, workerId, ipAddress),
+    })
+    return link
+  }
+
+  /** A message that was broken, or none at all: counted, logged, the end of its connection. */
+  function noteFault({ reason, detail }: Fault, workerId: string, ipAddress: string): void {
+    const count = ++engine.state.counters.faults
+    const problems = engine.state.connections.get(workerId)?.counters.problems
+    if (problems !== undefined) problems[reason] = (problems[reason] ?? 0) + 1
+    if (!isMilestone(count)) return
+    log.warn(`connection closed, its messages cannot be trusted: ${detail}`, {
+      reason,
+      ...who(workerId),
+      ip_address: ipAddress,
+      count,
+    })
+  }
+
+  /** What cannot be sent to a worker that takes small messages only must not be missed in silence. */
+  function noteTooLarge(link: MsgpackLink, frame: Frame, bytes: number, workerId: string): void {
+    const count = ++tooLargeFrames
+    if (isMilestone(count)) {
+      const said = 'a frame was dropped: the worker takes no message as large as that'
+      log.warn(said, { ...who(workerId), type: frame.type, bytes, count })
+    }
+    if (frame.type === 'invocationresult') {
+      const error = resultTooLarge(frame.functionId, link.takes.messageBytes)
+      link.send({ ...frame, result: undefined, error })
+    } else if (frame.type === 'invokefunction' && frame.invocationId !== undefined) {
+      const { invocationId, functionId } = frame
+      const detail = `a message of ${bytes} bytes is more than the worker takes`
+      const about = 'invocationresult'
+      turn.atEnd(() =>
+        link.receiver?.problem({
+          type: 'problem',
+          reason: 'too_large',
+          detail,
+          about,
+          invocationId,
+          functionId,
+        }),
+      )
+    }
   }
 
   function received(socket: Socket, message: string | Buffer<ArrayBuffer>): void {
+    const { link } = socket.data
+    if (link?.framing === 'msgpack') {
+      receivedMsgpack(link, message)
+      return
+    }
     if (typeof message !== 'string' && isTelemetry(message)) {
       engine.state.counters.telemetryFrames++
       return
     }
-    const { link } = socket.data
     if (link === undefined) {
       if (typeof message !== 'string') noteStrangeTelemetry(socket.data)
       return
     }
     const frame = typeof message === 'string' ? decodeJson(message) : decodeBinary(message)
     if (frame !== undefined) link.received(frame)
+  }
+
+  function receivedMsgpack(link: MsgpackLink, message: string | Buffer): void {
+    if (typeof message === 'string') {
+      link.fail({ reason: 'text_message', detail: 'this connection speaks msgpack, in binary messages' })
+    } else link.received({ bytes: message, from: 0, frames: 0 })
   }
 
   /**

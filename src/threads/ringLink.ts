@@ -32,6 +32,9 @@ const END_CONTENT = new Uint8Array(1)
 /** A record leaves before the end of the turn when it has become this large: the far side can begin. */
 const EARLY_BYTES = 256 * 1024
 
+/** Frames that may be added without asking whether there is room in the record. */
+const MOST_AT_ONCE = 1024
+
 export interface RingLink extends Link {
   /** Says who gets what comes in; what came earlier is delivered then. */
   listen(receiver: LinkReceiver, onNote?: (bytes: Uint8Array) => void): void
@@ -94,10 +97,10 @@ export function createRingLink(parts: RingLinkParts): RingLink {
     clear(out)
   }
 
-  function appended(): void {
-    framesInOut++
+  function appended(frames = 1): void {
+    framesInOut += frames
     if (backlog() >= limits.outboundHighWaterBytes) wasFull = true
-    if (out.length >= EARLY_BYTES || framesInOut >= limits.framesPerMessage - 1) flushOut()
+    if (out.length >= EARLY_BYTES || framesInOut >= limits.framesPerMessage - 2 * MOST_AT_ONCE) flushOut()
     if (flushing) return
     flushing = true
     turn.atEnd(flush)
@@ -197,7 +200,7 @@ export function createRingLink(parts: RingLinkParts): RingLink {
 
   return {
     framing: 'msgpack',
-    batch: { out, appended, speakFor },
+    batch: { out, appended, mostAtOnce: MOST_AT_ONCE, speakFor },
 
     listen(next, notes) {
       receiver = next

@@ -7,15 +7,29 @@ import { systemClock } from '../../src/clock/clock.ts'
 import { createEngine, type Engine } from '../../src/engine/engine.ts'
 import { createLocalLink, type LocalSide } from '../../src/engine/links/local.ts'
 import { silentLog } from '../../src/log/log.ts'
+import type { Frame, FrameProblem } from '../../src/protocol/frames.ts'
 import { decodeJson } from '../../src/protocol/json/decode.ts'
 import { encodeJson } from '../../src/protocol/json/encode.ts'
 import { type Limits, limits as usualLimits } from '../../src/protocol/limits.ts'
 import type { Link, LinkReceiver } from '../../src/protocol/link.ts'
+import { decodeMsgpack } from '../../src/protocol/msgpack/decode.ts'
+import { encodeMsgpack } from '../../src/protocol/msgpack/encode.ts'
+import { ownHello, writeHello } from '../../src/protocol/msgpack/hello.ts'
+import { HELLO, SUBPROTOCOL } from '../../src/protocol/msgpack/layout.ts'
+import { clear, createOutBuffer, type OutBuffer } from '../../src/protocol/msgpack/outBuffer.ts'
+import { createFrameReader, nextFrame, openMessage } from '../../src/protocol/msgpack/reader.ts'
 import { type Listener, listen } from '../../src/server/listener.ts'
 import { createTurn } from '../../src/server/turn.ts'
 import { createRingLink, type RingLink } from '../../src/threads/ringLink.ts'
 import { createRingBuffer } from '../../src/threads/ringMemory.ts'
-import { clientFrame, createInbox, opcodes, openRaw, type RawWebSocket } from '../support/rawWebSocket.ts'
+import {
+  clientFrame,
+  createInbox,
+  type Opcode,
+  opcodes,
+  openRaw,
+  type RawWebSocket,
+} from '../support/rawWebSocket.ts'
 
 /** One side of a link. What has come before `listen` is delivered then. */
 export interface LinkSide {
@@ -43,8 +57,44 @@ function local(): LinkKind {
   }
 }
 
+/** How a worker writes and reads messages. */
+interface Framing {
+  readonly name: Link['framing']
+  readonly opcode: Opcode
+  /** Appends a frame to what will be sent; returns a message that is complete. */
+  add(out: OutBuffer, frame: Frame): string | undefined
+  decode(message: Buffer): (Frame | FrameProblem)[]
+}
+
+const json: Framing = {
+  name: 'json',
+  opcode: opcodes.text,
+  add: (_, frame) => encodeJson(frame),
+  decode(message) {
+    const frame = decodeJson(message.toString())
+    return frame === undefined ? [] : [frame]
+  },
+}
+
+const msgpack: Framing = {
+  name: 'msgpack',
+  opcode: opcodes.binary,
+  add(out, frame) {
+    encodeMsgpack(out, frame)
+    return undefined
+  },
+  decode(message) {
+    const reader = createFrameReader()
+    const frames: (Frame | FrameProblem)[] = []
+    openMessage(reader, message, 0, message.length)
+    while (nextFrame(reader)) if (reader.kind !== HELLO) frames.push(decodeMsgpack(reader, 'json'))
+    if (reader.fault !== undefined) throw new Error(reader.fault.detail)
+    return frames
+  },
+}
+
 /** The worker's side over a bare TCP socket, so that it can be paused and cut. */
-function overTcp(socket: RawWebSocket): LinkSide {
+function overTcp(socket: RawWebSocket, framing: Framing): LinkSide {
   const { tcp } = socket
   let receiver: LinkReceiver | undefined
   /** What has come and waits: for a receiver, or for `resume`. */
@@ -73,20 +123,38 @@ function overTcp(socket: RawWebSocket): LinkSide {
       tcp.end()
       over()
     }
-    if (opcode !== opcodes.text || isOver || ending) return
-    const frame = decodeJson(payload.toString())
-    if (frame !== undefined) arrived(to => (frame.type === 'problem' ? to.problem(frame) : to.receive(frame)))
+    if (opcode !== framing.opcode || isOver || ending) return
+    for (const frame of framing.decode(payload)) {
+      if (!ending) arrived(to => (frame.type === 'problem' ? to.problem(frame) : to.receive(frame)))
+    }
   })
   tcp.on('drain', () => receiver?.drained())
   void socket.over.then(over)
 
+  /** Frames that leave together, at the end of this turn. */
+  const out = createOutBuffer()
+  let flushing = false
+
+  function flush(): void {
+    flushing = false
+    if (out.length > 0 && !isOver && !ending)
+      tcp.write(clientFrame(framing.opcode, out.bytes.slice(0, out.length)))
+    clear(out)
+  }
+
   const link: Link = {
-    framing: 'json',
+    framing: framing.name,
     batch: undefined,
     send(frame) {
-      if (!isOver && !ending) tcp.write(clientFrame(opcodes.text, encodeJson(frame)))
+      if (isOver || ending) return
+      const message = framing.add(out, frame)
+      if (message !== undefined) tcp.write(clientFrame(framing.opcode, message))
+      else if (!flushing) {
+        flushing = true
+        queueMicrotask(flush)
+      }
     },
-    backlog: () => tcp.writableLength,
+    backlog: () => tcp.writableLength + out.length,
     pause() {
       paused = true
       tcp.pause()
@@ -99,6 +167,7 @@ function overTcp(socket: RawWebSocket): LinkSide {
     },
     end(how) {
       if (ending || isOver) return
+      flush()
       ending = true
       waiting = []
       paused = false
@@ -120,7 +189,7 @@ function overTcp(socket: RawWebSocket): LinkSide {
 }
 
 /** The engine's side: what the real listener hands to an engine. */
-function socket(): LinkKind {
+function socket(name: string, framing: Framing): LinkKind {
   const accepted = createInbox<LinkSide>()
   const limits: Limits = usualLimits
   const engine: Engine = {
@@ -143,6 +212,12 @@ function socket(): LinkKind {
         workerId: '',
         receiver: {
           receive: frame => pass(to => to.receive(frame)),
+          receiveBatch(reader) {
+            while (nextFrame(reader)) {
+              const frame = decodeMsgpack(reader, 'json')
+              pass(to => (frame.type === 'problem' ? to.problem(frame) : to.receive(frame)))
+            }
+          },
           problem: problem => pass(to => to.problem(problem)),
           drained: () => pass(to => to.drained()),
           ended: () => pass(to => to.ended()),
@@ -153,7 +228,7 @@ function socket(): LinkKind {
   const settings = { host: '127.0.0.1', port: 0, handshake_timeout_ms: 10_000 }
   let listener: Listener | undefined
   return {
-    name: 'SocketLink',
+    name,
     async open() {
       listener ??= listen(settings, {
         engine,
@@ -162,8 +237,17 @@ function socket(): LinkKind {
         log: silentLog,
         insecure: false,
       })
-      const [worker, engineEnd] = await Promise.all([openRaw(listener.port), accepted.next()])
-      return { engine: engineEnd, worker: overTcp(worker) }
+      const { port } = listener
+      const dialled = async (): Promise<RawWebSocket> => {
+        if (framing !== msgpack) return openRaw(port)
+        const raw = await openRaw(port, '/', { 'Sec-WebSocket-Protocol': SUBPROTOCOL })
+        const hello = createOutBuffer()
+        writeHello(hello, ownHello('conformance', []))
+        raw.send(opcodes.binary, hello.bytes.subarray(0, hello.length))
+        return raw
+      }
+      const [worker, engineEnd] = await Promise.all([dialled(), accepted.next()])
+      return { engine: engineEnd, worker: overTcp(worker, framing) }
     },
     async close() {
       await listener?.stop()
@@ -191,4 +275,9 @@ function ring(): LinkKind {
   }
 }
 
-export const kinds: readonly LinkKind[] = [local(), socket(), ring()]
+export const kinds: readonly LinkKind[] = [
+  local(),
+  socket('JsonLink', json),
+  socket('MsgpackLink', msgpack),
+  ring(),
+]

@@ -236,6 +236,7 @@ describe('calls to the worker', () => {
         invocationId: 'c2a4a5a6-0000-4000-8000-0000000000aa',
         metadata: { m: 1 },
         traceparent: 'tp',
+        signal: {},
         baggage: 'b=1',
       },
     })

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import type { ServerWebSocket } from 'bun'
 import type { Frame } from '../../src/protocol/frames.ts'
 import { limits as usualLimits } from '../../src/protocol/limits.ts'
-import { createSocketLink } from '../../src/server/socketLink.ts'
+import { createJsonLink } from '../../src/server/jsonLink.ts'
 import { createVirtualClock } from '../support/fakes.ts'
 
 const limits = {
@@ -53,7 +53,7 @@ function createFixture() {
     },
   }
   const clock = createVirtualClock()
-  const link = createSocketLink(socket as unknown as ServerWebSocket<unknown>, {
+  const link = createJsonLink(socket as unknown as ServerWebSocket<unknown>, {
     turn: { end: () => {}, atEnd: flush => void flushes.push(flush) },
     clock,
     limits,

@@ -8,12 +8,22 @@
 import type { Clock } from '../../../src/clock/clock.ts'
 import { createDeadlines, type DeadlineNode } from '../../../src/clock/deadlines.ts'
 import type { ErrorCode } from '../../../src/protocol/errors.ts'
-import type { CallId, ErrorBody, Frame, InvokeFrame, ResultFrame } from '../../../src/protocol/frames.ts'
+import { FieldProblem } from '../../../src/protocol/fieldProblem.ts'
+import type {
+  CallId,
+  ErrorBody,
+  Frame,
+  InvokeFrame,
+  Payload,
+  ResultFrame,
+} from '../../../src/protocol/frames.ts'
 import { fromJsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
-import { jsonOf } from '../../../src/protocol/msgpack/payload.ts'
 import { ConnectionLostError, InvocationError, TimeoutError } from './errors.ts'
-import type { AnswerReceiver } from './worker.ts'
+import { readPayload } from './payloads.ts'
+
+/** Exactly one of the two is set; both `undefined`: the function returned nothing. */
+export type PayloadReceiver = (error: ErrorBody | undefined, result: Payload | undefined) => void
 
 interface Waiting extends DeadlineNode {
   /** Set until it is sent: from then on the frame is its receiver's, and its payload need not stay in memory. */
@@ -21,12 +31,12 @@ interface Waiting extends DeadlineNode {
   readonly id: CallId
   readonly functionId: string
   readonly timeoutMs: number
-  readonly answer: AnswerReceiver
+  readonly answer: PayloadReceiver
 }
 
 export interface CallTable {
   /** Sends a call; the answer comes once. Returns the function that gives the call up (false: it was over). */
-  call(frame: InvokeFrame, timeoutMs: number, answer: AnswerReceiver): () => boolean
+  call(frame: InvokeFrame, timeoutMs: number, answer: PayloadReceiver): () => boolean
   /** The same, with values and error classes. */
   promise(
     frame: InvokeFrame,
@@ -58,6 +68,20 @@ function connectionLost(message: string): ErrorBody {
 
 const LOST = connectionLost('the connection to the engine was lost before the answer came')
 const CLOSED = connectionLost('the connection to the engine is closed; the call was not sent')
+
+function settle(
+  resolve: (value: unknown) => void,
+  reject: (error: InvocationError) => void,
+  result: Payload | undefined,
+  functionId: string,
+): void {
+  try {
+    resolve(result === undefined ? undefined : readPayload(result))
+  } catch (error) {
+    if (!(error instanceof FieldProblem)) throw error
+    reject(new InvocationError('deserialization_error', error.detail, functionId))
+  }
+}
 
 const TIMEOUT_RESOLUTION_MS = 20
 
@@ -163,7 +187,7 @@ export function createCallTable(
       const startedAtMs = clock.now()
       const cancel = table.call(frame, timeoutMs, (error, result) => {
         if (error !== undefined) reject(errorOf(error, functionId, timeoutMs, startedAtMs))
-        else resolve(result === undefined ? undefined : fromJsonText(result))
+        else settle(resolve, reject, result, functionId)
       })
       return { cancel }
     },
@@ -178,8 +202,7 @@ export function createCallTable(
       if (call === undefined) return
       waiting.delete(frame.invocationId)
       deadlines.clear(call)
-      if (frame.error === undefined)
-        call.answer(undefined, frame.result === undefined ? undefined : jsonOf(frame.result))
+      if (frame.error === undefined) call.answer(undefined, frame.result)
       else call.answer(fromJsonText(frame.error) as ErrorBody, undefined)
     },
 

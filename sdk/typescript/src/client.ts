@@ -8,17 +8,23 @@
  * triggers, calls that waited.
  */
 import type { Clock } from '../../../src/clock/clock.ts'
+import { FieldProblem } from '../../../src/protocol/fieldProblem.ts'
 import type {
+  CallId,
   Frame,
   FrameProblem,
   InvokeFrame,
+  Payload,
   RegistrationRejectedFrame,
 } from '../../../src/protocol/frames.ts'
 import { toJsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
+import { jsonOf } from '../../../src/protocol/msgpack/payload.ts'
+import { FIRST_CALL_ID } from '../../../src/protocol/msgpack/writeCall.ts'
 import { createCallTable } from './calls.ts'
 import { CancelledError, ConnectionLostError, RegistrationRejectedError } from './errors.ts'
-import { runHandler } from './handlers.ts'
+import { createRuns, runHandler } from './handlers.ts'
+import { payloadOf } from './payloads.ts'
 import { bindTrigger, unbindTrigger } from './providers.ts'
 import { createRegistrations } from './registrations.ts'
 import type { Transport } from './transport.ts'
@@ -35,7 +41,7 @@ import type {
 export interface ClientOptions {
   transport: Transport
   clock: Clock
-  /** UUIDs of calls this client makes; need not be secret. */
+  /** UUIDs of calls and triggers this client makes; need not be secret. */
   newId: () => string
   /** Payload of the announce; absent: the client does not announce itself. */
   announcement?: () => unknown
@@ -58,8 +64,29 @@ function namespaceOf(
   return functionId.startsWith('engine::') || functionId.startsWith('configuration::') ? undefined : home
 }
 
+/** Call ids of the msgpack framing, each in the form that takes five bytes. */
+function createCallNumbers(): () => CallId {
+  let last = FIRST_CALL_ID - 1
+  return () => {
+    last = last === 0xffff_ffff ? FIRST_CALL_ID : last + 1
+    return last
+  }
+}
+
+function answerInJson(result: Exclude<Payload, string>, answer: AnswerReceiver): void {
+  try {
+    answer(undefined, jsonOf(result))
+  } catch (error) {
+    if (!(error instanceof FieldProblem)) throw error
+    answer({ code: 'deserialization_error', message: error.detail }, undefined)
+  }
+}
+
 export function createClient(options: ClientOptions): WorkerClient {
   const { transport, clock, newId } = options
+  const { framing = 'json' } = transport
+  const newCallId = framing === 'json' ? newId : createCallNumbers()
+  const runs = createRuns()
   const warn = options.onWarning ?? (() => {})
   const defaultTimeoutMs = options.defaultTimeoutMs ?? limits.callTimeoutMs
   const registrations = createRegistrations(options.namespace, newId, frame => sendIfOpen(frame))
@@ -114,7 +141,10 @@ export function createClient(options: ClientOptions): WorkerClient {
         calls.answered(frame)
         return
       case 'invokefunction':
-        runHandler(registrations.handlerOf(frame.functionId), frame, sendIfOpen)
+        runHandler(registrations.handlerOf(frame.functionId), frame, sendIfOpen, runs, framing)
+        return
+      case 'cancelinvocation':
+        runs.cancel(frame.invocationId)
         return
       case 'registertrigger':
         bindTrigger(registrations, frame, sendIfOpen)
@@ -188,6 +218,7 @@ export function createClient(options: ClientOptions): WorkerClient {
   function closed(final: boolean, error?: Error): void {
     open = false
     if (state === 'failed') return
+    runs.cancelAll()
     if (workerId !== undefined) previous = { workerId, reattachToken }
     state = final ? 'disconnected' : 'reconnecting'
     calls.closed(final)
@@ -197,13 +228,16 @@ export function createClient(options: ClientOptions): WorkerClient {
   }
 
   function call(request: TextCall, answer: AnswerReceiver): () => void {
-    return calls.call(frameOf(request), request.timeoutMs, answer)
+    return calls.call(frameOf(request), request.timeoutMs, (error, result) => {
+      if (typeof result === 'object') answerInJson(result, answer)
+      else answer(error, result)
+    })
   }
 
-  function frameOf(request: TextCall): InvokeFrame {
+  function frameOf(request: Omit<TextCall, 'data'> & { data: Payload }): InvokeFrame {
     return {
       type: 'invokefunction',
-      invocationId: newId(),
+      invocationId: newCallId(),
       functionId: request.functionId,
       data: request.data,
       namespace: namespaceOf(request.functionId, request.namespace, options.namespace),
@@ -231,7 +265,7 @@ export function createClient(options: ClientOptions): WorkerClient {
     const timeoutMs = request.timeoutMs ?? defaultTimeoutMs
     const frame = frameOf({
       functionId,
-      data: toJsonText(request.payload === undefined ? {} : request.payload),
+      data: payloadOf(request.payload === undefined ? {} : request.payload, framing),
       namespace: request.namespace,
       metadata: request.metadata === undefined ? undefined : toJsonText(request.metadata),
       timeoutMs,

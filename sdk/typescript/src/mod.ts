@@ -52,6 +52,8 @@ export interface InitOptions {
   connectTimeoutMs?: number
   /** Told of refused registrations and other faults nobody waits for; default: one line on the console. */
   onWarning?: (error: Error) => void
+  /** How messages are written, `json` by default; `msgpack` needs an engine that speaks it. */
+  framing?: 'json' | 'msgpack'
 }
 
 /**
@@ -59,6 +61,9 @@ export interface InitOptions {
  * (`docs/protocol/json.md#generations-of-clients`).
  */
 const ANNOUNCED_VERSION = '0.23.0'
+
+/** Handlers are told when their caller gives up. */
+const FEATURES = ['cancel.v1']
 
 const environment: Record<string, string | undefined> = typeof process === 'undefined' ? {} : process.env
 
@@ -90,7 +95,14 @@ export function registerWorker(address?: string, options: InitOptions = {}): Wor
   const name = options.workerName ?? environment.III_WORKER_NAME ?? defaultName()
 
   return createClient({
-    transport: createWebSocketTransport(url, systemClock, Math.random, reconnect, options.connectTimeoutMs),
+    transport: createWebSocketTransport(
+      url,
+      systemClock,
+      Math.random,
+      reconnect,
+      options.connectTimeoutMs,
+      options.framing,
+    ),
     clock: systemClock,
     newId: createInvocationIds(() => crypto.randomUUID()),
     announcement: () => ({
@@ -102,6 +114,7 @@ export function registerWorker(address?: string, options: InitOptions = {}): Wor
       pid: typeof process === 'undefined' ? undefined : process.pid,
       isolation: environment.III_ISOLATION,
       namespace,
+      features: FEATURES,
     }),
     ...(namespace === undefined ? {} : { namespace }),
     ...(options.invocationTimeoutMs === undefined ? {} : { defaultTimeoutMs: options.invocationTimeoutMs }),

@@ -3,6 +3,7 @@
  * process, a local link from inside the engine.
  */
 import type { Frame, FrameProblem } from '../../../src/protocol/frames.ts'
+import type { FramingName } from './payloads.ts'
 
 export interface TransportReceiver {
   /** A connection stands. Called again after each reconnect. */
@@ -20,6 +21,8 @@ export interface Transport {
    * timers of its own.
    */
   readonly engineKeepsDeadlines: boolean
+  /** Absent: `json`. With `msgpack`, call ids are integers and payloads may be bytes. */
+  readonly framing?: FramingName
   /** Starts connecting; events go to `receiver`, never from within this call. */
   open(receiver: TransportReceiver): void
   /** Hands a frame over. Only between `opened` and `closed`. */

@@ -4,12 +4,11 @@
  */
 import type { Clock } from '../../../src/clock/clock.ts'
 import type { Frame } from '../../../src/protocol/frames.ts'
-import { decodeJson } from '../../../src/protocol/json/decode.ts'
-import { encodeJson } from '../../../src/protocol/json/encode.ts'
 import { toJsonText } from '../../../src/protocol/jsonText.ts'
-import { limits } from '../../../src/protocol/limits.ts'
 import { EngineUnreachableError } from './errors.ts'
+import type { FramingName } from './payloads.ts'
 import type { Transport, TransportReceiver } from './transport.ts'
+import { createWire, protocolsOf, type Wire } from './wire.ts'
 
 export interface ReconnectOptions {
   initialDelayMs: number
@@ -36,6 +35,12 @@ export const defaultReconnect: ReconnectOptions = {
 const PING_MS = 20_000
 const SILENCE_MS = 60_000
 
+/** Close code for a connection whose messages cannot be read; programs in a browser have only these to choose from. */
+const BROKEN = 4002
+
+/** The engine has not selected the sub-protocol. */
+const MISSING_PROTOCOL = /: (Missing|Mismatch) client protocol$/
+
 /** Time a connection may take to open. */
 const HANDSHAKE_MS = 10_000
 
@@ -45,8 +50,10 @@ export function createWebSocketTransport(
   random: () => number,
   reconnect: ReconnectOptions = defaultReconnect,
   handshakeMs: number = HANDSHAKE_MS,
+  framing: FramingName = 'json',
 ): Transport {
   let socket: WebSocket | undefined
+  let wire: Wire | undefined
   let receiver: TransportReceiver
   let attempts = 0
   let closedForGood = false
@@ -55,7 +62,7 @@ export function createWebSocketTransport(
   function dial(): void {
     let current: WebSocket
     try {
-      current = new WebSocket(address)
+      current = new WebSocket(address, protocolsOf(framing))
     } catch (error) {
       closedForGood = true
       receiver.closed(true, error instanceof Error ? error : new Error(String(error)))
@@ -66,13 +73,28 @@ export function createWebSocketTransport(
     let heardAt = clock.now()
     let cancelPing = (): void => {}
     socket = current
+    const currentWire = createWire(framing, {
+      send: message => current.send(message),
+      received: frame => receiver.received(frame),
+      problem: problem => receiver.problem(problem),
+      failed({ reason, detail }) {
+        current.close(BROKEN, `${reason}: ${detail}`.slice(0, 120))
+        ended()
+      },
+      // After a close of ours, messages that were under way still come.
+      isOver: () => over || closedForGood,
+    })
+    wire = currentWire
     current.binaryType = 'arraybuffer'
     const ended = (): void => {
       if (over) return
       over = true
       cancelHandshake()
       cancelPing()
-      if (socket === current) socket = undefined
+      if (socket === current) {
+        socket = undefined
+        wire = undefined
+      }
       if (!closedForGood) lost(opened)
     }
     const cancelHandshake = clock.after(handshakeMs, () => {
@@ -81,10 +103,15 @@ export function createWebSocketTransport(
     })
     current.onopen = () => {
       if (over || closedForGood) return
+      if (current.protocol !== (protocolsOf(framing)[0] ?? '')) {
+        refuseFraming()
+        return
+      }
       opened = true
       attempts = 0
       cancelHandshake()
       ping()
+      currentWire.opened()
       receiver.opened()
     }
     // A message of the protocol, because browsers cannot send WebSocket pings; any answer is a sign of life.
@@ -95,23 +122,31 @@ export function createWebSocketTransport(
           ended()
           return
         }
-        current.send(encodeJson({ type: 'ping' }))
+        currentWire.send({ type: 'ping' })
         ping()
       })
     }
     current.onmessage = event => {
-      // After a close of ours, messages that were under way still come.
       if (over || closedForGood) return
       heardAt = clock.now()
-      const frame = decodeJson(
-        typeof event.data === 'string' ? event.data : new TextDecoder().decode(event.data as ArrayBuffer),
-      )
-      if (frame === undefined) return
-      if (frame.type === 'problem') receiver.problem(frame)
-      else receiver.received(frame)
+      currentWire.received(event.data as string | ArrayBuffer)
     }
     current.onclose = ended
-    current.onerror = ended
+    current.onerror = event => {
+      // Bun says so; browsers end such a connection without a word.
+      const text = (event as { message?: string }).message ?? ''
+      if (framing === 'msgpack' && !opened && !closedForGood && MISSING_PROTOCOL.test(text)) refuseFraming()
+      else ended()
+    }
+  }
+
+  /** An engine before the msgpack framing, or something between: dialling again would not help. */
+  function refuseFraming(): void {
+    const current = socket
+    closedForGood = true
+    socket = undefined
+    current?.close()
+    receiver.closed(true, new Error(`the engine at ${address} does not speak msgpack; use framing 'json'`))
   }
 
   function lost(wasOpen: boolean): void {
@@ -129,11 +164,12 @@ export function createWebSocketTransport(
   }
 
   /** A message beyond the limit would cost the connection: its sender, or the caller, hears of it instead. */
-  function sendTooLarge(frame: Frame, bytes: number): void {
-    const message = `Serialized JSON envelope is ${bytes} bytes; limit is ${limits.messageBytes} bytes.`
+  function sendTooLarge(frame: Frame, bytes: number, limit: number): void {
+    const what = framing === 'json' ? 'Serialized JSON envelope' : 'The message'
+    const message = `${what} is ${bytes} bytes; limit is ${limit} bytes.`
     const error = toJsonText({ code: 'payload_too_large', message })
     if (frame.type === 'invocationresult') {
-      socket?.send(encodeJson({ ...frame, error, result: undefined }))
+      wire?.send({ ...frame, error, result: undefined })
     } else if (frame.type === 'invokefunction' && frame.invocationId !== undefined) {
       const { invocationId, functionId, traceparent, baggage } = frame
       const answer: Frame = {
@@ -151,22 +187,22 @@ export function createWebSocketTransport(
 
   return {
     engineKeepsDeadlines: false,
+    framing,
     open(events) {
       receiver = events
       cancelRetry = clock.after(0, dial)
     },
     send(frame) {
-      const text = encodeJson(frame)
-      // A character takes three bytes at most: the bytes of most messages need not be counted.
-      const bytes = text.length * 3 <= limits.messageBytes ? 0 : new TextEncoder().encode(text).length
-      if (bytes > limits.messageBytes) sendTooLarge(frame, bytes)
-      else socket?.send(text)
+      const tooLarge = wire?.send(frame)
+      if (tooLarge !== undefined) sendTooLarge(frame, tooLarge.bytes, tooLarge.limit)
     },
     close() {
+      wire?.flush()
       closedForGood = true
       cancelRetry()
       socket?.close()
       socket = undefined
+      wire = undefined
     },
   }
 }

@@ -12,6 +12,8 @@ export interface CallContext {
   readonly metadata: unknown
   readonly traceparent: string | undefined
   readonly baggage: string | undefined
+  /** Aborted when nobody waits for the answer any more: time-out, cancel or end of the caller, connection lost. */
+  readonly signal: AbortSignal
 }
 
 /**

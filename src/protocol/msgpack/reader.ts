@@ -53,6 +53,8 @@ export interface FrameReader {
   readonly codecs: Codec
   /** The message is broken here; no further frame. */
   fault: Fault | undefined
+  /** No further frame for now: whoever reads was asked to wait. */
+  halted: boolean
   /** End of the message, and frames so far. */
   to: number
   frames: number
@@ -78,6 +80,7 @@ export function createFrameReader(codecs: Codec = CODEC_RAW): FrameReader {
     misfit: undefined,
     codecs,
     fault: undefined,
+    halted: false,
     to: 0,
     frames: 0,
   }
@@ -98,11 +101,11 @@ function breakOff(reader: FrameReader, reason: Fault['reason'], detail: string):
   return false
 }
 
-/** Goes to the next frame. False at the end of the message, or when it is broken. */
+/** Goes to the next frame. False at the end of the message, when it is broken, or when the reader is halted. */
 export function nextFrame(reader: FrameReader): boolean {
   const { bytes, to } = reader
   const start = reader.end
-  if (start >= to || reader.fault !== undefined) return false
+  if (start >= to || reader.halted || reader.fault !== undefined) return false
   reader.start = start
   if (++reader.frames > limits.framesPerMessage) {
     return breakOff(reader, 'too_many_frames', `a message holds at most ${limits.framesPerMessage} frames`)

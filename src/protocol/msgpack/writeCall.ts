@@ -113,6 +113,14 @@ export function copyFrame(reader: FrameReader, out: OutBuffer, callId: number): 
   out.length = at + end - idEnd
 }
 
+/** Rewrites the call id of the reader's current frame where it lies. False if it has not its usual form. */
+export function rewriteCallId({ bytes, elements }: FrameReader, callId: number): boolean {
+  const at = elements[1]!
+  if (bytes[at] !== UINT32 || callId === NO_CALL_ID) return false
+  putCallId(bytes, at, callId)
+  return true
+}
+
 /** Appends the reader's current call under another call id and with other extras. */
 export function copyCall(
   reader: FrameReader,

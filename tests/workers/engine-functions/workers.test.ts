@@ -201,6 +201,7 @@ describe('the details of a worker', () => {
       void_results: 0,
       lost_voids: 1,
       problems: 1,
+      faults: 0,
       telemetry_frames: 0,
       strange_telemetry: 0,
       slow_readers: 0,

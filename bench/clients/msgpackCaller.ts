@@ -1,0 +1,76 @@
+/**
+ * The same as `caller.ts` in the msgpack framing: calls that become possible while a message is read leave together.
+ *
+ *     bun msgpackCaller.ts '{"url":"ws://…","functionId":"…","connections":1,"pid":123,"plan":{…}}'
+ */
+import { CODEC_JSON, RESULT as RESULT_KIND } from '../../src/protocol/msgpack/layout.ts'
+import type { FrameReader } from '../../src/protocol/msgpack/reader.ts'
+import { writeCall } from '../../src/protocol/msgpack/writeCall.ts'
+import { cpuSeconds } from '../procfs.ts'
+import type { CallerOptions } from './caller.ts'
+import { createLoop } from './closedLoop.ts'
+import { announceMsgpack, appendFrame, connectMsgpack, frameOf, payloadOf } from './msgpackWire.ts'
+import { MOST_PLACES, REQUEST, RESULT } from './wire.ts'
+
+const { url, functionId, connections, pid, plan } = JSON.parse(process.argv[2]!) as CallerOptions
+if (plan.inFlight > MOST_PLACES) throw new Error(`at most ${MOST_PLACES} calls in flight`)
+
+const call = frameOf(out => writeCall(out, 0, functionId, undefined, payloadOf(REQUEST)))
+const expected = Buffer.from(RESULT)
+
+/** A call id is the lower 20 bits of the call's number and its place, 12 bits. */
+const NUMBERS = 2 ** 20
+const underWay = new Float64Array(MOST_PLACES).fill(-1)
+
+let now = performance.now()
+let isReading = false
+
+function isGood({ kind, codec, bytes, payloadStart, payloadEnd }: FrameReader): boolean {
+  return (
+    kind === RESULT_KIND && codec === CODEC_JSON && expected.compare(bytes, payloadStart, payloadEnd) === 0
+  )
+}
+
+function answered(reader: FrameReader): void {
+  if (reader.kind !== RESULT_KIND && reader.kind !== RESULT_KIND + 1) return
+  const place = reader.callId % MOST_PLACES
+  const number = underWay[place]!
+  const isIts = number % NUMBERS === Math.floor(reader.callId / MOST_PLACES)
+  loop.answered(place, isIts ? number : -2, isGood(reader))
+}
+
+const sockets = await Promise.all(
+  Array.from({ length: connections }, () =>
+    connectMsgpack(
+      url,
+      reader => {
+        isReading = true
+        answered(reader)
+        isReading = false
+      },
+      () => {
+        now = performance.now()
+      },
+    ),
+  ),
+)
+
+const loop = createLoop(plan, {
+  send(place, number) {
+    underWay[place] = number
+    const socket = sockets[place % connections]!
+    appendFrame(socket.out, call, (number % NUMBERS) * MOST_PLACES + place)
+    if (!isReading) queueMicrotask(socket.flush)
+  },
+  cpuSeconds: () => cpuSeconds(pid),
+  onProgress: answers => void process.stderr.write(`${answers}\n`),
+  now: () => (isReading ? now : performance.now()),
+})
+
+for (const [at, { out, flush }] of sockets.entries()) {
+  announceMsgpack(out, `bench-msgpack-caller-${process.pid}-${at}`)
+  flush()
+}
+
+console.log(JSON.stringify(await loop.run()))
+process.exit(0)

@@ -1,0 +1,111 @@
+/**
+ * The worker protocol in msgpack for raw clients: what was made in one turn leaves as one message, and frames that
+ * differ only in their call id are copied from one that was written before.
+ */
+import { copyBytes } from '../../src/protocol/bytes.ts'
+import { encodeMsgpack } from '../../src/protocol/msgpack/encode.ts'
+import { ownHello, writeHello } from '../../src/protocol/msgpack/hello.ts'
+import { CODEC_JSON, SUBPROTOCOL } from '../../src/protocol/msgpack/layout.ts'
+import {
+  appendBytes,
+  createOutBuffer,
+  type OutBuffer,
+  reserve,
+} from '../../src/protocol/msgpack/outBuffer.ts'
+import type { BytesPayload } from '../../src/protocol/msgpack/payload.ts'
+import {
+  createFrameReader,
+  type FrameReader,
+  nextFrame,
+  openMessage,
+} from '../../src/protocol/msgpack/reader.ts'
+
+export interface MsgpackSocket {
+  readonly out: OutBuffer
+  /** Sends what has been appended to `out` as one message. */
+  flush(): void
+}
+
+/** `onFrame` gets each frame that is not the engine's hello; when all frames of a message were read, `out` leaves. */
+export function connectMsgpack(
+  url: string,
+  onFrame: (reader: FrameReader) => void,
+  onMessage: () => void = () => {},
+): Promise<MsgpackSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url, [SUBPROTOCOL])
+    // Bun's own: no copy and no view of an ArrayBuffer.
+    socket.binaryType = 'nodebuffer' as BinaryType
+    const out = createOutBuffer()
+    const reader = createFrameReader()
+    function flush(): void {
+      if (out.length === 0) return
+      socket.send(out.bytes.subarray(0, out.length) as Uint8Array<ArrayBuffer>)
+      out.length = 0
+    }
+    socket.onopen = () => {
+      writeHello(out, ownHello('bench', []))
+      resolve({ out, flush })
+    }
+    socket.onerror = () => reject(new Error(`no connection to ${url}`))
+    socket.onclose = ({ code, reason }) => {
+      console.error(`the engine closed the connection: ${code} ${reason}`)
+      process.exit(1)
+    }
+    socket.onmessage = ({ data }) => {
+      const bytes = data as unknown as Buffer
+      onMessage()
+      openMessage(reader, bytes, 0, bytes.length)
+      while (nextFrame(reader)) onFrame(reader)
+      flush()
+    }
+  })
+}
+
+export function payloadOf(json: string): BytesPayload {
+  const bytes = Buffer.from(json)
+  return { codec: CODEC_JSON, bytes, start: 0, end: bytes.length }
+}
+
+/** Fixes the connection's namespace at once; otherwise the engine waits for this. */
+export function announceMsgpack(out: OutBuffer, name: string): void {
+  const data = { name, runtime: 'bench', version: '0', os: process.platform, pid: process.pid }
+  encodeMsgpack(out, {
+    type: 'invokefunction',
+    invocationId: undefined,
+    functionId: 'engine::workers::register',
+    data: JSON.stringify(data) as never,
+    namespace: undefined,
+    action: 'void',
+    queue: undefined,
+    metadata: undefined,
+    traceparent: undefined,
+    baggage: undefined,
+    timeoutMs: undefined,
+    caller: undefined,
+  })
+}
+
+/** Where the call id lies in a call or an answer: behind the head, the kind and its own lead byte. */
+const CALL_ID_AT = 3
+
+/** Appends a frame that was written before, under another call id. */
+export function appendFrame(out: OutBuffer, frame: Uint8Array, callId: number): void {
+  const at = out.length
+  reserve(out, frame.length)
+  copyBytes(frame, 0, frame.length, out.bytes, at)
+  out.bytes[at + CALL_ID_AT] = callId >>> 24
+  out.bytes[at + CALL_ID_AT + 1] = callId >>> 16
+  out.bytes[at + CALL_ID_AT + 2] = callId >>> 8
+  out.bytes[at + CALL_ID_AT + 3] = callId
+  out.length = at + frame.length
+}
+
+/** The bytes of a frame that `write` appends. */
+export function frameOf(write: (out: OutBuffer) => void): Uint8Array {
+  const out = createOutBuffer()
+  write(out)
+  const frame = createOutBuffer()
+  appendBytes(frame, out.bytes, 0, out.length)
+  return frame.bytes.slice(0, frame.length)
+}
