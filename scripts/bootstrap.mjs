@@ -103,7 +103,18 @@ async function provideBun(version) {
     `install Bun ${version} yourself (https://bun.com/docs/installation) and run the same command again.`
   const title = `Fetching Bun ${version} into .tools (about 50 MB, once)`
   if (versionOf('npm') !== undefined || process.versions.bun === undefined) {
-    const npm = ['install', '--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--prefix', tools]
+    // By itself npm tries a registry that is not there for minutes.
+    const patience = ['--fetch-retries=1', '--fetch-retry-mintimeout=1000', '--fetch-timeout=30000']
+    const npm = [
+      'install',
+      '--no-save',
+      '--no-package-lock',
+      '--no-audit',
+      '--no-fund',
+      ...patience,
+      '--prefix',
+      tools,
+    ]
     await runStep(title, 'npm', [...npm, `bun@${version}`], fix, { shell: onWindows })
   } else {
     writeFileSync(join(tools, 'package.json'), '{ "private": true }\n')

@@ -7,6 +7,7 @@ const PLACES = {
   registration: '`registrationrejected`',
   http: 'HTTP answer',
   start: 'start of the engine',
+  command: '`iii` command',
   client: 'made by the client',
 } as const
 

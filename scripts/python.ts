@@ -42,7 +42,17 @@ export async function providePython({ cache, requirements, say }: PythonOptions)
     return { missing: `no virtual environment: ${made[0]}`, fix: 'Debian: apt-get install python3-venv' }
   }
   say(`Installing ${readFileSync(requirements, 'utf8').trim().split('\n').join(', ')} from PyPI …`)
-  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements]
+  const pip = [
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--disable-pip-version-check',
+    '--retries',
+    '1',
+    '-r',
+    requirements,
+  ]
   const installed = await run([program, ...pip])
   if (installed !== undefined) {
     return {

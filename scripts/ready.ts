@@ -35,7 +35,7 @@ export async function whyNotReady(
   const giveUpAt = Date.now() + withinMs
   const name = `${request.method} ${request.path}`
   let reason = 'it was not asked'
-  const client = registerWorker(workers, { workerName: `npm-start: ${name}` })
+  const client = registerWorker(workers, { workerName: `iii-cli:start: ${name}` })
   try {
     while (Date.now() < giveUpAt && !cancelled()) {
       reason = (await missingFunctions(client, request.needs)) ?? (await refusal(request, http)) ?? ''

@@ -4,12 +4,16 @@
  *     npm start                           ports 49134 (workers) and 3111 (HTTP), on this machine only
  *     npm start -- --config iii.yaml      arguments go to the engine; `--config` replaces the defaults
  *
+ * A config.yaml in the folder is used; `--defaults` goes before it. Words that are no start of the engine (`--help`,
+ * `trigger …`) go to the command as they are, without examples.
+ *
  *     engine up ──▶ workers started ──▶ routes answer ──▶ addresses and curl lines on stdout
  *        │                                                     │
  *        └─ it ends by itself: everything stops, code 1        └─ Ctrl-C: workers, then the engine, stop; code 0
  *
  * Progress and the output of all processes go to stderr. A second Ctrl-C ends everything at once.
  */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Child, killChildren, startChild, stopChildren } from './children.ts'
 import { curlLine, type ExampleWorker, exampleWorkers, type Try, tries } from './examples.ts'
@@ -35,14 +39,27 @@ const sayFor = (name: string) => (line: string) => say(`${name.padEnd(width)} | 
 const workers: Child[] = []
 let engine: Child | undefined
 
+/** What the engine starts with, unless the arguments say it. */
+function configurationFor(args: readonly string[]): string[] {
+  if (args.some(arg => /^(-c|--config(=|$)|--defaults$)/.test(arg))) return []
+  const path = join(process.cwd(), 'config.yaml')
+  if (!existsSync(path)) return ['--defaults']
+  say(`Using ${path}; \`npm start -- --defaults\` starts without it.`)
+  return ['--config', path]
+}
+
+/** Help, the version or another command: nothing to start examples beside. */
+function isOtherCommand([first]: readonly string[]): boolean {
+  return first !== undefined && (/^(-h|--help|-v|--version)$/.test(first) || !first.startsWith('-'))
+}
+
 /** The addresses by name, once the engine listens; `undefined` when it ended instead, having said why. */
 async function startEngine(args: string[]): Promise<Record<string, string> | undefined> {
   const { promise: started, resolve } = Promise.withResolvers<string>()
-  const configuration = args.some(arg => /^(-c|--config|--defaults)(=|$)/.test(arg)) ? [] : ['--defaults']
   const command = [
     bun,
     join(root, 'src/main.ts'),
-    ...configuration,
+    ...configurationFor(args),
     '--json',
     '--log-format',
     'human',
@@ -125,7 +142,14 @@ function onSignal(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void {
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => onSignal(signal))
 
-const addresses = await startEngine(process.argv.slice(2))
+const args = process.argv.slice(2)
+if (isOtherCommand(args)) {
+  const stdio = ['inherit', 'inherit', 'inherit'] as const
+  const command = Bun.spawn([bun, join(root, 'src/main.ts'), ...args], { stdio: [...stdio] })
+  process.exit(await command.exited)
+}
+
+const addresses = await startEngine(args)
 if (addresses === undefined) {
   await stopping
   process.exit(stopping === undefined ? 1 : 0)
@@ -155,5 +179,8 @@ async function workingTries(http: string): Promise<Try[]> {
   return (await Promise.all(tried)).flat()
 }
 
+if (httpUrl === undefined && stopping === undefined) {
+  say('There is no HTTP: add `- name: iii-http` to `workers:` in the configuration file to try the examples.')
+}
 const works = httpUrl === undefined ? [] : await workingTries(httpUrl)
 if (stopping === undefined) console.log(summary(addresses, works, httpUrl ?? ''))

@@ -22,9 +22,11 @@ interface Answer {
 
 const worker = registerWorker(process.env.III_URL ?? 'ws://127.0.0.1:49134', { workerName: 'orders' })
 
-async function createOrder({ body }: { body: { items?: Item[] } | null }): Promise<Answer> {
-  const items = body?.items ?? []
-  if (items.length === 0) return { status_code: 400, body: { error: 'an order has at least one item' } }
+/** Over HTTP there is a body, whatever it holds; who calls the function itself may leave it out. */
+async function createOrder(request: { body?: { items?: Item[] } | null } | null): Promise<Answer> {
+  const items = request?.body?.items
+  if (!Array.isArray(items) || items.length === 0)
+    return { status_code: 400, body: { error: 'an order has at least one item' } }
   try {
     // Where pricing runs, and in which language, is none of our business.
     const quote = await worker.trigger<{ items: Item[] }, Quote>({

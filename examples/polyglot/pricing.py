@@ -10,10 +10,13 @@ PRICES = {"tea": 4.5, "cup": 12.0}
 
 
 def quote(data: dict) -> dict:
-    unknown = [item["sku"] for item in data["items"] if item["sku"] not in PRICES]
+    items = (data or {}).get("items")
+    if not items:
+        raise ValueError('there is nothing to price: call with {"items": [{"sku": "tea", "quantity": 1}]}')
+    unknown = [item["sku"] for item in items if item["sku"] not in PRICES]
     if unknown:
         raise ValueError(f"there is no price for {', '.join(unknown)}")
-    total = sum(PRICES[item["sku"]] * item["quantity"] for item in data["items"])
+    total = sum(PRICES[item["sku"]] * item["quantity"] for item in items)
     return {"total": total, "currency": "EUR"}
 
 

@@ -4,39 +4,65 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { systemClock } from '../clock/clock.ts'
-import { nearestName } from '../config/nearest.ts'
 import { logLevels } from '../log/createLog.ts'
+import { nearestName } from '../log/nearest.ts'
 import { ENGINE_PORT } from '../protocol/address.ts'
+import type { ErrorCode } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import { CommandError, describeFailure, usageError } from './commandError.ts'
 import { exitCodes } from './exitCodes.ts'
 import type { ServeFlags } from './serve/flags.ts'
+import type { SpokenCommand } from './spokenCommand.ts'
 import type { Terminal } from './terminal.ts'
 import type { TriggerFlags } from './trigger/request.ts'
 import { version } from './version.ts'
 
-/** Commands of the format that later versions bring. */
-const laterCommands = ['worker', 'project', 'compose', 'console', 'update', 'cloud'] as const
+const WRONG_USAGE: ErrorCode = 'wrong_usage'
 
-const SERVE_HELP = `
-Without a command, iii runs the engine in the foreground. It reads the file named with --config, else the first
-config.yaml in the working directory or above it; if there is none, it writes one that starts no workers (on a
-terminal it asks first). With --defaults it reads no file: the worker listener is on 127.0.0.1:${ENGINE_PORT} and the
-built-in workers start with their defaults, HTTP on 127.0.0.1:3111.
+/** Commands of the format that later versions bring, and what there is instead. */
+const laterCommands = ({ iii }: SpokenCommand): Readonly<Record<string, string>> => ({
+  worker: 'list built-in workers below `workers:` in config.yaml; start other workers by their own command',
+  project: 'write config.yaml yourself: docs/configuration.md has all of it',
+  compose: 'list built-in workers below `workers:` in config.yaml; start other workers by their own command',
+  console: `ask the engine by the functions of docs/discovery.md: ${iii('trigger engine::workers::list')}`,
+  update: 'pull the project and start again',
+  cloud: 'there is nothing instead',
+})
+
+const serveHelp = (command: SpokenCommand): string => `
+Without a command, iii runs the engine in the foreground. It reads the file named with --config, which has to exist,
+else the first config.yaml in the working directory or above it; if there is none, it writes one that starts no
+workers (on a terminal it asks first). With --defaults it reads no file: the worker listener is on 127.0.0.1:${ENGINE_PORT}
+and the built-in workers start with their defaults, HTTP on 127.0.0.1:3111.
 
 The first SIGINT or SIGTERM lets running work end (--drain-ms), then the exit code is 0; a second one stops at once.
 
-Environment: III_LOG_LEVEL, III_INSECURE=1, III_NAMESPACE_GRACE_MS, NO_COLOR.
-Exit codes: 0 success, 1 failure, 2 wrong usage, 124 time-out, 130 interrupted (SIGINT), 143 terminated (SIGTERM).`
+Environment:
+  III_LOG_LEVEL            as --log-level, which goes before it (default: info)
+  III_INSECURE             1 or true: as --insecure (default: off)
+  III_NAMESPACE_GRACE_MS   how long a worker's announce is waited for, in ms (default: ${limits.namespaceGraceMs}, or the file's)
+  III_URL                  engine that 'trigger' calls (default: ws://localhost:49134)
+  NO_COLOR                 not empty: no colours
 
-const TRIGGER_HELP = `
+Exit codes: 0 success, 1 failure, 2 wrong usage, 124 time-out, 130 interrupted (SIGINT), 143 terminated (SIGTERM).${spoken(command)}`
+
+const triggerHelp = (command: SpokenCommand): string => `
 Values are JSON where they parse as JSON (a=10 is a number), else strings (name=bob).
 With a function id, --help shows that function's own parameters.
 
+Environment:
+  III_URL         engine to call when neither --address nor --port is given (default: ws://localhost:49134)
+  III_LOG_LEVEL   debug: what happens to the connection is told on stderr (default: info)
+
 Examples:
-  iii trigger math::add a=2 b=3
-  iii trigger --function-id math::add --payload '{"a": 2, "b": 3}'
-  echo '{"a": 2}' | iii trigger math::add --json - b=3`
+  ${command.iii('trigger math::add a=2 b=3')}
+  ${command.iii(`trigger --function-id math::add --payload '{"a": 2, "b": 3}'`)}
+  echo '{"a": 2}' | ${command.iii('trigger math::add --json - b=3')}${spoken(command)}`
+
+/** What to type where `iii` stands, unless that is it. */
+function spoken({ iii }: SpokenCommand): string {
+  return iii() === 'iii' ? '' : `\n\nHere, iii is: ${iii()}`
+}
 
 /** Runs the command that `words` (without program and script) say; returns the exit code. Never throws. */
 export async function runCommandLine(words: readonly string[], terminal: Terminal): Promise<number> {
@@ -57,33 +83,60 @@ export async function runCommandLine(words: readonly string[], terminal: Termina
 }
 
 function createProgram(terminal: Terminal, end: (exitCode: number) => void): Command {
+  const { command } = terminal
+  const seeHelp = (words: string): string => `fix: '${command.iii(words)}' shows the options`
   // Inherited by every command below: help and errors go through the terminal, and nothing exits by itself.
   const program = new Command('iii')
     .exitOverride()
-    .configureOutput({ writeOut: text => void terminal.out(text), writeErr: terminal.err })
-    .showHelpAfterError("'iii --help' shows the options")
+    .configureOutput({
+      writeOut: text => void terminal.out(text),
+      writeErr: terminal.err,
+      outputError: (text, write) => write(`${text.trim().replaceAll('\n', ' ')} [${WRONG_USAGE}]\n`),
+    })
+    .showHelpAfterError(seeHelp('--help'))
     .enablePositionalOptions()
     .description('One engine for functions, triggers and workers.')
     .version(version, '-v, --version', 'print the version')
-    .option('-c, --config <file>', 'configuration file')
+    .option('-c, --config <file>', 'configuration file (default: the first config.yaml here or above)')
     .addOption(new Option('--defaults', 'run on embedded defaults, without a file').conflicts('config'))
     .option('--insecure', 'let listeners go beyond this machine without authentication')
-    .addOption(new Option('--log-level <level>', 'lowest level that is logged').choices(logLevels))
-    .addOption(new Option('--log-format <format>', 'default: human on a terminal').choices(['human', 'json']))
-    .option('--drain-ms <ms>', 'time for running work after the first stop signal', wholeNumber(0))
+    .option(
+      '--shards <number>',
+      'threads that sockets are spread over; 0: one thread does everything',
+      wholeNumber(0, limits.shards),
+    )
+    .addOption(
+      new Option('--acceptor <who>', 'who accepts connections for shards').choices(['kernel', 'thread']),
+    )
+    .addOption(
+      new Option('--log-level <level>', 'lowest level that is logged (default: info)').choices(logLevels),
+    )
+    .addOption(
+      new Option(
+        '--log-format <format>',
+        'form of the log lines (default: human on a terminal, else json)',
+      ).choices(['human', 'json']),
+    )
+    .option(
+      '--drain-ms <ms>',
+      `time for running work after the first stop signal (default: ${limits.drainMs})`,
+      wholeNumber(0),
+    )
     .option('--json', 'print one JSON document when started')
     .option('--no-update-check', 'accepted; this engine never looks for updates')
-    .addHelpText('after', SERVE_HELP)
-    .helpCommand('help [command]', 'show the help of a command')
+    .addHelpText('after', serveHelp(command))
+    .helpCommand(false)
     .allowExcessArguments()
     .action(async (flags: ServeFlags) => {
-      refuseUnknownCommand(program)
-      const [{ serve }, { startThread }, { knownWorkers }] = await Promise.all([
+      const [word] = program.args
+      // Without this, a mistyped command would start an engine.
+      if (word !== undefined) throw unknownCommand(program, word, command)
+      const [{ serve }, { startEngine }, { knownWorkers }] = await Promise.all([
         import('./serve/run.ts'),
-        import('../threads/thread.ts'),
+        import('../threads/start.ts'),
         import('../threads/placement.ts'),
       ])
-      end(await serve(flags, terminal, { startThread, knownWorkers }))
+      end(await serve(flags, terminal, { startEngine, knownWorkers }))
     })
 
   const trigger = program
@@ -104,38 +157,54 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
     .option('--void', 'do not wait for an answer')
     .option('--enqueue <queue>', 'send the call through a queue; prints the receipt')
     .option('-h, --help', 'this help, or the parameters of the named function')
-    .addHelpText('after', TRIGGER_HELP)
+    .addHelpText('after', triggerHelp(command))
+    .showHelpAfterError(seeHelp('trigger --help'))
     .action(async (words: string[], flags: TriggerFlags) => {
-      const [{ runTrigger }, { registerWorker }] = await Promise.all([
+      const [{ runTrigger }, { registerWorker }, { diagnose }] = await Promise.all([
         import('./trigger/run.ts'),
         import('../../sdk/typescript/src/mod.ts'),
+        import('./trigger/diagnose.ts'),
       ])
-      const dialler = { connect: registerWorker, connectMs: limits.commandConnectMs, clock: systemClock }
+      const connectMs = limits.commandConnectMs
+      const dialler = { connect: registerWorker, connectMs, clock: systemClock, diagnose }
       end(await runTrigger(words, flags, helpOf(trigger), terminal, dialler))
     })
 
-  for (const name of laterCommands) {
+  for (const [name, instead] of Object.entries(laterCommands(command))) {
     program
       .command(`${name} [words...]`, { hidden: true })
       .helpOption(false)
       .allowUnknownOption()
-      .action(() => {
-        throw new CommandError(`'iii ${name}' is not part of this version yet`, {
-          fix: "'iii --help' shows what is",
-        })
+      .action(async (words: string[]) => {
+        const notYet = `'iii ${name}' is not part of this version yet`
+        if (!words.some(word => word === '--help' || word === '-h')) {
+          throw new CommandError(notYet, { code: 'not_in_this_version', fix: instead })
+        }
+        await terminal.out(`${notYet}.\nInstead: ${instead}.\n`)
       })
   }
+
+  program
+    .command('help [command]')
+    .description('show the help of a command')
+    .action(async (name: string | undefined) => {
+      if (name === undefined || name === 'help') return void (await terminal.out(helpOf(program)))
+      const named = program.commands.find(each => [each.name(), ...each.aliases()].includes(name))
+      if (named === undefined) throw unknownCommand(program, name, command, 'help ')
+      if (named === trigger) return void (await terminal.out(helpOf(named)))
+      await named.parseAsync(['--help'], { from: 'user' })
+    })
   return program
 }
 
-/** Without this, a mistyped command would start an engine. */
-function refuseUnknownCommand(program: Command): void {
-  const [word] = program.args
-  if (word === undefined) return
-  const known = program.commands.flatMap(command => [command.name(), ...command.aliases()])
+function unknownCommand(program: Command, word: string, { iii }: SpokenCommand, before = ''): CommandError {
+  const known = program.commands.flatMap(each => [each.name(), ...each.aliases()])
   const nearest = nearestName(word, known)
-  const fix = nearest === undefined ? "'iii --help' shows the commands" : `did you mean 'iii ${nearest}'?`
-  throw usageError(`'${word}' is not a command`, fix)
+  const fix =
+    nearest === undefined
+      ? `'${iii('--help')}' shows the commands`
+      : `did you mean '${iii(before + nearest)}'?`
+  return usageError(`'${word}' is not a command`, fix)
 }
 
 /** The complete help text, the part added after it included. */

@@ -1,12 +1,16 @@
 /** Everything a command touches outside itself, in one place, so that tests can stand in for it. */
-import { createInterface } from 'node:readline/promises'
+import { realpathSync } from 'node:fs'
+import manifest from '../../package.json' with { type: 'json' }
 import type { Environment } from '../config/settings.ts'
 import { limits } from '../protocol/limits.ts'
 import { exitCodes, type StopSignal } from './exitCodes.ts'
+import { type SpokenCommand, spokenCommand } from './spokenCommand.ts'
 
 export interface Terminal {
   readonly env: Environment
   readonly cwd: string
+  /** How this command is typed here, for advice. */
+  readonly command: SpokenCommand
   /** Someone can be asked: stdin and stderr are both a terminal. */
   readonly interactive: boolean
   /** stderr shows colours. */
@@ -28,26 +32,46 @@ export interface Terminal {
   onUncaughtError(tell: (error: unknown) => void): void
 }
 
+/**
+ * The streams of this process are made when something is written or asked for the first time: that costs 10 ms, which
+ * the engine spends better on opening its ports.
+ */
 export function systemTerminal(): Terminal {
-  const { stdin, stdout, stderr, env } = process
-  // A reader that left (`iii | head`) is no reason to fail.
-  for (const stream of [stdout, stderr]) stream.on('error', () => {})
+  const { env } = process
+  const stdout = once(() => safeStream(process.stdout))
+  const stderr = once(() => safeStream(process.stderr))
+  const errorOutput = once(() => createErrorOutput(stderr()))
   return {
     env,
     cwd: process.cwd(),
-    interactive: stdin.isTTY === true && stderr.isTTY === true,
-    colours: stderr.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb',
-    human: stderr.isTTY === true,
-    out: text => written(stdout, text),
-    err: createErrorOutput(stderr),
-    flush: async () => void (await Promise.all([written(stdout, ''), written(stderr, '')])),
+    command: spokenCommand({
+      env,
+      cwd: process.cwd(),
+      runtime: process.execPath,
+      script: Bun.main,
+      packageName: manifest.name,
+      which: realPathOf,
+    }),
+    get interactive() {
+      return process.stdin.isTTY === true && stderr().isTTY === true
+    },
+    get colours() {
+      return stderr().isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'
+    },
+    get human() {
+      return stderr().isTTY === true
+    },
+    out: text => written(stdout(), text),
+    err: text => errorOutput()(text),
+    flush: async () => void (await Promise.all([written(stdout(), ''), written(stderr(), '')])),
     readInput: () => Bun.stdin.text(),
     async ask(question) {
-      const dialogue = createInterface({ input: stdin, output: stderr })
+      const { createInterface } = await import('node:readline/promises')
+      const dialogue = createInterface({ input: process.stdin, output: stderr() })
       try {
         return await dialogue.question(question)
       } catch {
-        stderr.write('\n')
+        stderr().write('\n')
         return undefined
       } finally {
         dialogue.close()
@@ -72,6 +96,28 @@ export function systemTerminal(): Terminal {
       process.on('unhandledRejection', end)
     },
   }
+}
+
+function realPathOf(name: string): string | undefined {
+  const found = Bun.which(name)
+  try {
+    return found === null ? undefined : realpathSync(found)
+  } catch {
+    return undefined
+  }
+}
+
+function once<Value extends object>(make: () => Value): () => Value {
+  let made: Value | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
+/** A reader that left (`iii | head`) is no reason to fail. */
+function safeStream(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  return stream.on('error', () => {})
 }
 
 /**

@@ -1,5 +1,6 @@
 /** YAML with places: the value of a document, what is wrong with it, and where each part of it stands. */
 import { isAlias, isMap, isScalar, isSeq, Lexer, type Node, type Pair, parseDocument, visit } from 'yaml'
+import { limits } from '../protocol/limits.ts'
 import type { Path } from './issues.ts'
 
 /** Offsets into the text, the end excluded. */
@@ -19,10 +20,27 @@ export interface YamlDocument {
 }
 
 export function readDocument(text: string): YamlDocument {
-  // Without `logLevel` the library writes warnings to the process by itself.
-  const document = parseDocument(text, { prettyErrors: false, logLevel: 'error', uniqueKeys: true })
+  const tooDeep = findDeepNesting(text)
+  if (tooDeep !== undefined) {
+    const message = `nested more than ${limits.configNesting} levels deep`
+    const fault = { start: tooDeep, end: tooDeep + 1, message }
+    return { value: undefined, faults: [fault], locate: () => START }
+  }
+  // Without `logLevel` the library writes warnings to the process by itself; its own search for keys that stand
+  // there twice compares each with each.
+  const document = parseDocument(text, { prettyErrors: false, logLevel: 'error', uniqueKeys: false })
   const faults = document.errors.map(({ pos, message }) => ({ start: pos[0], end: pos[1], message }))
   visit(document, {
+    Map(_, map) {
+      const keys = new Set<string>()
+      for (const pair of map.items) {
+        const key = keyText(pair)
+        if (isScalar(pair.key) && keys.has(key)) {
+          faults.push({ ...(stretchOf(pair.key) ?? START), message: 'this key stands there twice' })
+        }
+        keys.add(key)
+      }
+    },
     Alias(_, alias) {
       if (alias.resolve(document) !== undefined) return
       faults.push({
@@ -70,6 +88,34 @@ function stretchOf(node: unknown): Stretch | undefined {
 
 function keyText(pair: Pair): string {
   return isScalar(pair.key) ? String(pair.key.value) : ''
+}
+
+/** Where the text goes deeper than `limits.configNesting`, found without building anything of it. */
+function findDeepNesting(text: string): number | undefined {
+  let offset = 0
+  /** Levels of `[` and `{`; of `-`, `?` and `:` on this line; of lines that stand further right than those above. */
+  let flow = 0
+  let marks = 0
+  let indents = [0]
+  let lineStarts = true
+  for (const token of new Lexer().lex(text)) {
+    if (token === '\x02' || token === '\x18' || token === '\x1f') continue
+    const blank = token.trim() === ''
+    if (token.includes('\n') && blank) {
+      lineStarts = true
+      marks = 0
+    } else if (!blank && lineStarts && flow === 0) {
+      const column = offset - (text.lastIndexOf('\n', offset - 1) + 1)
+      indents = [...indents.filter(each => each < column), column]
+    }
+    if (!blank) lineStarts = false
+    if (token === '[' || token === '{') flow++
+    else if ((token === ']' || token === '}') && flow > 0) flow--
+    else if (token === '-' || token === '?' || (token === ':' && flow === 0)) marks++
+    if (flow + marks + indents.length > limits.configNesting) return offset
+    offset += token.length
+  }
+  return undefined
 }
 
 /** What stands in comments. Works on text that is not valid YAML too. */

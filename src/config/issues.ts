@@ -1,7 +1,7 @@
 /** Turns what zod found into problems that name the path, the nearest known key, and never a value. */
 import { z } from 'zod'
+import { nearestName } from '../log/nearest.ts'
 import { isSecretName } from '../log/redact.ts'
-import { nearestName } from './nearest.ts'
 
 export type Path = readonly PropertyKey[]
 

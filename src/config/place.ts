@@ -1,10 +1,10 @@
 /** From the listed entries to the workers that start: names, instance ids, each worker's own settings. */
 import type { z } from 'zod'
+import { nearestName } from '../log/nearest.ts'
 import { type ListenerSettings, listenerSchema } from '../server/config.ts'
 import { type BlockSource, parseBlock } from './block.ts'
 import type { Finding, Path } from './issues.ts'
 import { createBuiltInNames, DISCOVERY, LISTENER, TELEMETRY } from './names.ts'
-import { nearestName } from './nearest.ts'
 import type { KnownWorkers, WorkerSettings } from './settings.ts'
 
 /** One item of `workers:`; `path` leads to it. */

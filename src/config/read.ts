@@ -5,26 +5,42 @@
  *       └───────────── problems are mapped back to lines and columns of the file as written ─────────────┘
  */
 import { z } from 'zod'
+import { limits } from '../protocol/limits.ts'
 import { parseBlock } from './block.ts'
-import { complete, readGrace } from './complete.ts'
+import { complete } from './complete.ts'
 import { findComments, readDocument, type YamlDocument } from './document.ts'
 import { type ExpandedText, expandEnvironment, lineAndColumn, type Reference } from './expand.ts'
+import { readGrace } from './grace.ts'
 import type { Finding, Path } from './issues.ts'
 import { type Entry, type PlacingSource, placeEntries } from './place.ts'
 import type { ConfigContext, ConfigProblem, ConfigResult } from './settings.ts'
 
+const ENTRY_FORM = 'write each worker as `- name: iii-http`, on a line of its own below `workers:`'
+
 const entryList = z
   .array(
-    z.strictObject({
-      name: z.string().min(1),
-      config: z.record(z.string(), z.unknown()).nullish(),
-      image: z.string().nullish(),
-    }),
+    z.strictObject(
+      {
+        name: z.string().min(1),
+        config: z.record(z.string(), z.unknown()).nullish(),
+        image: z.string().nullish(),
+      },
+      // Of its keys zod tells by itself; this is about `- iii-http`.
+      { error: issue => (issue.code === 'invalid_type' ? `this is not an entry; ${ENTRY_FORM}` : undefined) },
+    ),
+    { error: issue => (issue.code === 'invalid_type' ? `this is not a list; ${ENTRY_FORM}` : undefined) },
   )
+  .max(limits.configWorkers, { error: `more than ${limits.configWorkers} entries` })
   .nullish()
+
+const shardsSchema = z.union([z.literal('auto'), z.int().min(0).max(limits.shards)], {
+  error: `must be auto or a whole number from 0 to ${limits.shards}`,
+})
 
 const rootSchema = z.strictObject({
   registration_namespace_grace_ms: z.int().min(0).nullish(),
+  shards: shardsSchema.nullish(),
+  acceptor: z.enum(['kernel', 'thread']).nullish(),
   workers: entryList,
   /** Older name of `workers`; its entries come after those. */
   modules: entryList,
@@ -35,18 +51,18 @@ export function readConfig(text: string, context: ConfigContext & { readonly pat
   const expanded = expandEnvironment(text, context.env)
   const references = outsideComments(expanded)
   if (references.missing.length > 0) {
-    return { ok: false, problems: references.missing.map(missing => missingProblem(text, missing)) }
+    return refused(references.missing, missing => missingProblem(text, missing))
   }
   const document = readDocument(expanded.text)
   if (document.faults.length > 0) {
-    return { ok: false, problems: document.faults.map(fault => yamlProblem(expanded, fault)) }
+    return refused(document.faults, fault => yamlProblem(expanded, fault))
   }
 
   const value = document.value ?? {}
   const toProblem = problemOf(expanded, document)
-  const problems: ConfigProblem[] = []
+  const findings: Finding[] = []
   const source: PlacingSource = {
-    problem: finding => problems.push(toProblem(finding)),
+    problem: finding => findings.push(finding),
     line: path => expanded.position(document.locate(path, false).start).line,
     isExpanded: path => {
       const { start, end } = document.locate(path, false)
@@ -60,15 +76,30 @@ export function readConfig(text: string, context: ConfigContext & { readonly pat
   const root = parseBlock(value, rootSchema, [], source)
   const placement = placeEntries(listedEntries(value), context.knownWorkers, source)
   const grace = readGrace(context.env)
-  if (grace.problem !== undefined) problems.push(grace.problem)
-  if (root === undefined || problems.length > 0) return { ok: false, problems: inOrder(problems) }
+  if (root === undefined || findings.length > 0 || grace.problem !== undefined) {
+    const { problems, untold } = refused(findings, toProblem)
+    return { ok: false, problems: inOrder([...(grace.problem ? [grace.problem] : []), ...problems]), untold }
+  }
 
   const graceMs = grace.ms ?? root.registration_namespace_grace_ms ?? undefined
   const warnings = [...references.shellDefaults.map(each => shellWarning(text, each)), ...placement.warnings]
   return {
     ok: true,
-    settings: complete({ ...placement, warnings }, { graceMs, file: context.path }, context),
+    settings: complete(
+      { ...placement, warnings },
+      { graceMs, shards: root.shards ?? 'auto', acceptor: root.acceptor ?? undefined, file: context.path },
+      context,
+    ),
   }
+}
+
+/** Each place costs a look through the text, and a broken text may have a fault in every character: the first few do. */
+function refused<Found>(
+  found: readonly Found[],
+  describe: (each: Found) => ConfigProblem,
+): ConfigResult & { ok: false } {
+  const told = found.slice(0, limits.configProblems)
+  return { ok: false, problems: told.map(describe), untold: found.length - told.length }
 }
 
 /** The entries that can be looked at further; those with a wrong shape have been reported by the root schema. */
@@ -78,7 +109,7 @@ function listedEntries(root: unknown): Entry[] {
     const listed =
       typeof root === 'object' && root !== null ? (root as Record<string, unknown>)[list] : undefined
     if (!Array.isArray(listed)) continue
-    for (const [index, item] of listed.entries()) {
+    for (const [index, item] of listed.slice(0, limits.configWorkers).entries()) {
       const { name, config } = (item ?? {}) as { name?: unknown; config?: unknown }
       if (typeof name !== 'string' || name === '') continue
       if (config !== undefined && (typeof config !== 'object' || Array.isArray(config))) continue
@@ -121,6 +152,15 @@ function yamlProblem(
     variable === undefined
       ? expanded.mask(fault.message)
       : `the value of \${${variable}} is not valid YAML here`
+  // `workers: [- iii-http]` mixes the two ways to write a list.
+  if (variable === undefined && /^Block collections are not allowed/.test(fault.message)) {
+    return {
+      path: '',
+      ...expanded.position(fault.start),
+      message,
+      suggestion: `Instead of \`[- …]\`, ${ENTRY_FORM}.`,
+    }
+  }
   const suggestion = variable === undefined ? undefined : `Put quotes around it: "\${${variable}}".`
   return { path: '', ...expanded.position(fault.start), message, suggestion }
 }

@@ -13,11 +13,20 @@ export interface WorkerSettings {
   readonly config: unknown
 }
 
+/**
+ * Who accepts connections for shards: the kernel, which spreads them over a listener on each shard, or a thread of its
+ * own, which hands them on.
+ */
+export type Acceptor = 'kernel' | 'thread'
+
 export interface Settings {
   /** Milliseconds the engine waits for an announce. */
   readonly namespaceGraceMs: number
   /** At least one. */
   readonly listeners: readonly ListenerSettings[]
+  /** Threads that sockets are spread over; 0: everything is on the main thread. */
+  readonly shards: number
+  readonly acceptor: Acceptor
   /** The built-in workers to start, in the order of the file. */
   readonly workers: readonly WorkerSettings[]
   /** Sentences for the log. */
@@ -51,7 +60,8 @@ export interface ConfigProblem {
 
 export type ConfigResult =
   | { readonly ok: true; readonly settings: Settings }
-  | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
+  /** At most `limits.configProblems` of them; `untold` is the number of the others. */
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[]; readonly untold: number }
 
 /** Variables as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -60,4 +70,16 @@ export interface ConfigContext {
   readonly env: Environment
   readonly knownWorkers: KnownWorkers
   readonly insecure: boolean
+  readonly threads: ThreadContext
+}
+
+/** What the machine and the command line say about threads. */
+export interface ThreadContext {
+  /** Cores that may be used. */
+  readonly cores: number
+  /** `kernel` where the kernel spreads connections over listeners of one port. */
+  readonly usualAcceptor: Acceptor
+  /** From the command line; they win over the file. */
+  readonly shards: number | undefined
+  readonly acceptor: Acceptor | undefined
 }

@@ -23,11 +23,15 @@ import { receive, receiveProblem } from './router.ts'
 import { stallIfFull } from './stall.ts'
 import type { EngineState } from './state.ts'
 
-/** Takes all frames of one message. A fault in the message itself is left in the reader. */
+/**
+ * Takes the frames of one message, all unless the connection ends or is held back; then the rest is the link's, from
+ * `reader.end` on. A fault in the message itself is left in the reader.
+ */
 export function receiveBatch(engine: EngineState, connection: Connection, reader: FrameReader): void {
+  engine.catchUp?.()
   const now = engine.clock.now()
   connection.speaker = undefined
-  while (connection.phase !== 'gone' && nextFrame(reader)) {
+  while (connection.phase !== 'gone' && connection.stalledBy === 0 && nextFrame(reader)) {
     if (passOn(engine, connection, reader, now)) continue
     endRun()
     receiveOne(engine, connection, reader)

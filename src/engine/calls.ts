@@ -122,6 +122,7 @@ function deliver(
   frame: InvokeFrame,
   receiptId: string | undefined,
 ): void {
+  engine.catchUp?.()
   const route = findRoute(engine, frame)
   const callee = route && calleeOf(engine, route)
   if (route === undefined || callee === undefined) {

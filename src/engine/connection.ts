@@ -109,6 +109,8 @@ export interface Origin {
   readonly ipAddress: string | undefined
   /** As agreed in the hello exchange of the msgpack framing. */
   readonly capabilities?: ReadonlySet<Capability>
+  /** Of an instance of a gateway: who it is to the directory, which knows it already. */
+  readonly identity?: { readonly id: string; readonly token: string }
   readonly takes?: HelloLimits
 }
 

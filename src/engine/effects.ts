@@ -41,7 +41,7 @@ function unlessDefault(namespace: string | undefined): string | undefined {
   return namespace === DEFAULT_NAMESPACE ? undefined : namespace
 }
 
-function bindFrame(binding: BindingRecord): RegisterTriggerFrame {
+export function bindFrame(binding: BindingRecord): RegisterTriggerFrame {
   return {
     type: 'registertrigger',
     id: binding.id,

@@ -36,11 +36,14 @@ export interface EngineOptions {
   randomId: () => string
   limits?: Limits
   namespaceGraceMs?: number
+  /** Names of the built-in workers that a configuration can start, for advice. */
+  builtIns?: ReadonlySet<string>
 }
 
 export interface ThreadEngineOptions extends EngineOptions {
   readonly place: Place
   readonly registry: Registry
+  readonly catchUp?: () => void
 }
 
 export interface HostOptions extends EngineOptions {
@@ -108,6 +111,7 @@ function createState(options: ThreadEngineOptions): EngineState {
     isVoidInvocationId: id => typeof id === 'string' && id.startsWith(voidHead),
     registry: options.registry,
     routes: createRoutes(),
+    catchUp: options.catchUp,
     connections: new Map(),
     trunks: new Map(),
     deadlines: createDeadlines<Invocation>(clock, DEADLINE_RESOLUTION_MS, invocation =>
@@ -174,13 +178,14 @@ function engineOn<State extends EngineState>(state: State): Engine<State> {
     state,
 
     connect(link, origin) {
-      const { builtIn, ipAddress } = origin
-      const id = state.randomId()
-      const token = state.randomId()
+      const { builtIn, ipAddress, identity } = origin
+      const { id, token } = identity ?? { id: state.randomId(), token: state.randomId() }
       const connection = create(link, { ...origin, id, reattachToken: token, trunk: false })
       state.connections.set(id, connection)
       link.send({ type: 'workerregistered', workerId: id, reattachToken: token })
-      state.registry.submit({ command: 'join', id, token, builtIn, ipAddress, place: state.place })
+      const { place } = state
+      if (identity === undefined)
+        state.registry.submit({ command: 'join', id, token, builtIn, ipAddress, place })
       if (!builtIn) startGrace(state, connection)
       return { workerId: id, receiver: receiverOf(connection) }
     },
@@ -228,6 +233,7 @@ export function createThreadEngine(options: ThreadEngineOptions): Engine {
 export function createEngine(options: HostOptions): HostEngine {
   const { clock, limits = defaultLimits } = options
   const directory = createDirectory(() => clock.now(), limits)
+  if (options.builtIns !== undefined) directory.triggers.builtIns = options.builtIns
   let carryOut: (changes: readonly Change[], then?: () => void) => void = () => {}
   const registry = createRegistry(directory, (changes, then) => carryOut(changes, then))
   const state: HostState = Object.assign(createState({ ...options, place: MAIN, registry }), {

@@ -99,4 +99,4 @@ export function enqueueFailed(message: string): JsonText {
 
 export const NO_QUEUE_PROVIDER =
   'No queue provider is installed. `TriggerAction::Enqueue` routes through the `engine::queue::enqueue` provider, ' +
-  'which the standalone queue worker registers. Add it with `iii worker add queue`.'
+  'which the standalone queue worker registers. This version has none built in: register it in a worker of your own.'

@@ -88,6 +88,11 @@ export function fixNamespace(engine: EngineState, connection: Connection, namesp
   connection.held = []
   connection.heldBytes = 0
   connection.heldFunctions.clear()
+  if (connection.parked.length > 0) {
+    // They came before what is parked.
+    connection.parked = held.concat(connection.parked)
+    return
+  }
   for (const frame of held) {
     if (isGone(connection)) return
     proceed(engine, connection, frame)

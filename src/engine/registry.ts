@@ -29,7 +29,11 @@ export interface HostState extends EngineState {
 }
 
 /** Where effects for other threads go. */
-export type Elsewhere = (placed: PlacedEffect) => void
+export interface Elsewhere {
+  push(placed: PlacedEffect): void
+  /** Sends what was pushed. What this thread sends afterwards comes behind it. */
+  flush(): void
+}
 
 /**
  * Returns the function that carries changes out. What one change causes (a refused worker leaves, a full link is cut
@@ -45,6 +49,7 @@ export function createCarryOut(
 
   function carryOut(changes: readonly Change[]): void {
     for (const change of changes) carryOutOne(engine, change, elsewhere)
+    elsewhere?.flush()
     if (engine.watchers.size === 0) return
     for (const change of changes) for (const watcher of engine.watchers) watcher(change)
   }
@@ -81,7 +86,7 @@ function carryOutOne(engine: HostState, change: Change, elsewhere: Elsewhere | u
   const placed = effectOf(engine.directory, change)
   if (placed === undefined) return
   if (placed.place === MAIN || placed.place === EVERYWHERE) perform(engine, placed.effect)
-  if (placed.place !== MAIN) elsewhere?.(placed)
+  if (placed.place !== MAIN) elsewhere?.push(placed)
 }
 
 /** The registry of the thread that holds the directory. */

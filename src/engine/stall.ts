@@ -13,7 +13,7 @@ import type { EngineState } from './state.ts'
 /** `source` has fed `target`; for an answer both are the caller that is to read it. */
 export function stallIfFull(engine: EngineState, target: Connection, source: Connection): void {
   if (target.link.backlog() < engine.limits.outboundHighWaterBytes) return
-  if (source.builtIn || source.phase === 'gone' || target.phase === 'gone') return
+  if (source.builtIn || source.trunk || source.phase === 'gone' || target.phase === 'gone') return
   if (target.stalled === undefined) {
     target.stalled = new Set()
     target.cancelStall = engine.clock.after(engine.limits.stallMs, () => release(target))

@@ -50,6 +50,11 @@ export interface EngineState {
   readonly isVoidInvocationId: (id: CallId) => boolean
   readonly registry: Registry
   readonly routes: Routes
+  /**
+   * Brings the routes up to what the thread with the directory has sent. Asked before routes are looked at: somebody who
+   * was told that a function is there finds it, on whichever thread.
+   */
+  readonly catchUp: (() => void) | undefined
   readonly connections: Map<string, Connection>
   /** The ways to other threads. */
   readonly trunks: Map<Place, Connection>

@@ -13,6 +13,7 @@ export interface LogOptions {
   readonly write: (line: string) => void
   /** Lines below this level are dropped. */
   readonly level: LogLevel
+  /** Read at the first line, and so are the colours: what they depend on may be costly to find out. */
   readonly format: LogFormat
   /** Milliseconds since 1970. */
   readonly now: () => number
@@ -22,9 +23,14 @@ export interface LogOptions {
 
 type Spoken = Exclude<LogLevel, 'silent'>
 
-export function createLog({ write, level, format, now, colours = false }: LogOptions): Log {
+export function createLog(options: LogOptions): Log {
+  const { write, level, now } = options
   const lowest = logLevels.indexOf(level)
-  const line = format === 'json' ? jsonLine : humanLine(colours)
+  let chosen: typeof jsonLine | undefined
+  function line(...parts: Parameters<typeof jsonLine>): string {
+    chosen ??= options.format === 'json' ? jsonLine : humanLine(options.colours === true)
+    return chosen(...parts)
+  }
   const at = (spoken: Spoken): Log[Spoken] => {
     if (logLevels.indexOf(spoken) < lowest) return () => {}
     return (message, fields) => write(line(now(), spoken, message, fields))

@@ -29,3 +29,19 @@ export const SHOWN_TEXT = 400
 export function shortened(text: string, most: number = SHOWN_NAME): string {
   return text.length <= most ? text : `${Array.from(text.slice(0, most)).join('').toWellFormed()}…`
 }
+
+/** What is beyond the bound of a tally counts as this. */
+const OTHERS = ''
+
+/**
+ * Counts at most `mostKinds` kinds one by one, and further ones together: kinds may be made of what others send. Returns
+ * the count when it is worth a line.
+ */
+export function createBoundedTally(mostKinds: number): (kind: string) => number | undefined {
+  const tally: Tally = new Map()
+  return kind => {
+    const isCounted = tally.has(kind) || tally.size < mostKinds
+    const { count, isToldOf } = countIn(tally, isCounted ? kind : OTHERS)
+    return isToldOf ? count : undefined
+  }
+}

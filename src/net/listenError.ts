@@ -1,6 +1,5 @@
 /** A listener that cannot listen: which one, why, and what to do. The command line prints it and finds the culprit. */
-import { isIP } from 'node:net'
-import { isLoopbackHost } from './loopback.ts'
+import { isAddress, isLoopbackHost } from './loopback.ts'
 
 export type ListenErrorCode = 'port_in_use' | 'insecure_bind' | 'listen_failed'
 
@@ -49,7 +48,7 @@ export function explainListenFailure(thrown: unknown, place: ListenPlace): Liste
   const { code, message } = thrown as { code?: string; message?: string }
   if (code !== 'EADDRINUSE') return createListenError('listen_failed', place, message ?? String(thrown))
   // Bun says the same of a host name it cannot resolve.
-  return isIP(place.host) > 0 || isLoopbackHost(place.host)
+  return isAddress(place.host) || isLoopbackHost(place.host)
     ? createListenError('port_in_use', place)
     : createListenError('listen_failed', place, 'the host name is unknown, or the port is in use')
 }

@@ -15,6 +15,8 @@ export type ErrorPlace =
   | 'http'
   /** Start of the engine, on stderr. */
   | 'start'
+  /** Any `iii` command, on stderr. */
+  | 'command'
   /** Made by the client itself, never sent. */
   | 'client'
 
@@ -55,7 +57,8 @@ export const errorCatalogue = {
   },
   worker_overloaded: {
     where: ['call'],
-    cause: 'The worker does not read its messages fast enough; too many bytes wait for it.',
+    cause:
+      'The worker does not read its messages fast enough; too many bytes wait for it. An HTTP request is answered with 503.',
     fix: 'Try again later, send less at a time, or run the function on more workers.',
   },
   engine_stopping: {
@@ -197,8 +200,9 @@ export const errorCatalogue = {
   OVERLOADED: {
     where: ['http'],
     status: 503,
-    cause: 'Too many requests are in work.',
-    fix: 'Try again after the seconds in `Retry-After`; raise `concurrency_request_limit` if there is room.',
+    cause:
+      'Too many requests are in work, or too many bytes of bodies or unread answers in memory; the message says which.',
+    fix: 'Try again after the seconds in `Retry-After`; raise `concurrency_request_limit`, `bodies_limit_bytes` or `answers_limit_bytes` if there is room.',
   },
   TIMEOUT: {
     where: ['http', 'client'],
@@ -221,6 +225,53 @@ export const errorCatalogue = {
     where: ['start'],
     cause: 'The address cannot be listened on.',
     fix: 'Choose an address of this machine.',
+  },
+  config_missing: {
+    where: ['start'],
+    cause: 'There is no configuration file: the named one does not exist, or none may be written.',
+    fix: 'Check the name (the message has the nearest one), or start without a file: `--defaults`.',
+  },
+  config_unreadable: {
+    where: ['start'],
+    cause: 'The configuration file cannot be read, or is too large.',
+    fix: 'Check that it is a configuration file and that you may read it.',
+  },
+  config_invalid: {
+    where: ['start'],
+    cause:
+      'The configuration file holds something that is not allowed; every line of the message names a place.',
+    fix: 'Correct these places and start again.',
+  },
+  // Command line
+  environment_invalid: {
+    where: ['command'],
+    cause: 'An environment variable has a value that means nothing.',
+    fix: 'Set it to one of the values that the message names, or unset it.',
+  },
+  wrong_usage: {
+    where: ['command'],
+    cause: 'The command was written wrongly. Nothing was started or sent.',
+    fix: '`--help` shows the options of the command.',
+  },
+  input_unreadable: {
+    where: ['command'],
+    cause: 'A file that was named cannot be read.',
+    fix: 'Check its name, and that you may read it.',
+  },
+  not_in_this_version: {
+    where: ['command'],
+    cause: 'The command belongs to a later version.',
+    fix: 'The message says what there is instead.',
+  },
+  interrupted: {
+    where: ['command'],
+    cause: 'Ctrl-C or Ctrl-D left a question unanswered.',
+    fix: 'Answer it, or say by an option what is wanted.',
+  },
+  unexpected_failure: {
+    where: ['command'],
+    cause: 'A fault of the program itself.',
+    fix: 'Report it, with the command and what it has printed.',
   },
   // Client
   CONNECTION_LOST: {

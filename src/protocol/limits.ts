@@ -75,10 +75,25 @@ export const limits = {
    * (`docs/discovery.md#when-something-changes`).
    */
   changeCoalesceMs: 50,
+  /** Calls of triggers on registry change in one turn, some 3 ms of work; then others have their turn for a moment. */
+  changeCallsPerTurn: 512,
+  changePauseMs: 5,
+  /** Unanswered calls of such triggers. Above it a trigger that has not answered its last one is left out. */
+  changeCallsInFlight: 16_384,
+  /** Changes of workers that wait to be told; further ones are not told. */
+  changesWaiting: 10_000,
   /** Items of one `engine::functions::info` batch. */
   infoBatch: 32,
   /** Largest configuration file. */
   configFileBytes: MiB,
+  /** Deepest nesting of a configuration; ours has five levels, and deep ones take the YAML library minutes. */
+  configNesting: 64,
+  /** Entries of one configuration. */
+  configWorkers: 1000,
+  /** Problems of one configuration that are told; the rest is counted. */
+  configProblems: 20,
+  /** Names that the command line looks through for the one that was meant. */
+  suggestionNames: 5000,
   /** Log text that waits for a reader of stderr that does not read; further lines are left out. */
   unreadLogBytes: 8 * MiB,
   /** Time in which running work may finish after the first stop signal. */
@@ -95,6 +110,19 @@ export const limits = {
   httpBodyBytes: 16 * MiB,
   /** HTTP request bodies in memory at once, until they have been handed to their functions. */
   httpBodiesBytes: 512 * MiB,
+  /**
+   * Larger HTTP answers (characters) leave in pieces, so that it is known how much of them waits for its client. Smaller
+   * ones fit into what the kernel keeps for a connection; a connection serves no further request before its answer is out.
+   */
+  httpWholeAnswer: 256 * 1024,
+  /** One piece of such an answer. */
+  httpPieceBytes: 64 * 1024,
+  /** Such answers in memory together, as far as their clients have not read them; further ones are refused with 503. */
+  httpUnreadBytes: 512 * MiB,
+  /** An HTTP answer of which no piece leaves for this long is cut: 64 KiB in 30 s is slower than any line. */
+  httpWriteDeadlineMs: 30_000,
+  /** Kinds of log lines about HTTP routes that are counted one by one (kind and route); further ones are counted together. */
+  httpNotices: 200,
   /** Number of HTTP request headers and their size together. */
   httpHeaderCount: 100,
   httpHeaderBytes: 16 * 1024,
@@ -114,6 +142,20 @@ export const limits = {
   ringBatchesInARow: 8,
   /** How often a sleeping side of a ring looks by itself, in case the platform lost a wake-up. */
   ringCheckMs: 1000,
+  /** How often a shard says that it lives, and the main thread looks. */
+  heartbeatMs: 500,
+  /** A shard that has been silent for this long is replaced: it serves nobody. */
+  silentShardMs: 10_000,
+  /** Shards that may be lost within `shardLossWindowMs`; with one more the engine ends: something is wrong with it. */
+  shardLosses: 5,
+  shardLossWindowMs: 60_000,
+  /** Pause before a lost shard is replaced; doubled with every further loss in the window. */
+  shardPauseMs: 50,
+  /** Time a shard has to end when it is told to, before its thread is ended. */
+  shardStopMs: 2000,
+  /** Most shards of an engine, and most that it starts without being asked. */
+  shards: 64,
+  usualShards: 8,
   /** Frames joined in one msgpack message: about 50 ms of routing, during which nobody else is served. */
   framesPerMessage: 65_536,
   /** Time a worker that speaks msgpack may take for its hello. */

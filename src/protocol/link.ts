@@ -47,7 +47,10 @@ export interface Link {
 /** What one side of a link does with what comes in. */
 export interface LinkReceiver {
   receive(frame: Frame): void
-  /** A message of the msgpack framing, opened: all of its frames. Only from links that speak it. */
+  /**
+   * A message of the msgpack framing, opened. Only from links that speak it. If the link is paused meanwhile, the
+   * frames from `reader.end` on have not been taken.
+   */
   receiveBatch?(reader: FrameReader): void
   /** A message that could not become a frame. */
   problem(problem: FrameProblem): void

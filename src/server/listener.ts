@@ -54,6 +54,8 @@ export interface ListenerParts {
   readonly clock: Clock
   readonly log: Log
   readonly insecure: boolean
+  /** Other shards listen on the same port. */
+  readonly reusePort?: boolean
 }
 
 /**
@@ -346,6 +348,7 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
     server = Bun.serve<SocketData>({
       hostname: settings.host,
       port: settings.port,
+      reusePort: parts.reusePort === true,
       // For a connection that was answered and sends no further request; headers have Bun's own limit of 10 s.
       idleTimeout: Math.ceil(defaultLimits.handshakeTimeoutMs / 1000),
       fetch: upgrade,

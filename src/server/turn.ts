@@ -5,6 +5,8 @@
 export interface Turn {
   /** Asks for `flush` to run at the end of this turn; once per registration. */
   atEnd(flush: () => void): void
+  /** Ends the turn now, for whoever knows that nothing more will be produced in it. */
+  end(): void
 }
 
 export function createTurn(): Turn {
@@ -19,6 +21,7 @@ export function createTurn(): Turn {
   }
 
   return {
+    end,
     atEnd(flush) {
       waiting.push(flush)
       if (scheduled) return

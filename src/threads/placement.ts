@@ -10,11 +10,18 @@ import type { BuiltInWorker } from '../../workers/worker.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { HostState } from '../engine/registry.ts'
 import type { Log } from '../log/log.ts'
-import { listenerSchema } from '../server/config.ts'
 import { createCatalogue } from './catalogue.ts'
 
 /** What a worker can be made from. */
 export interface PlacementParts {
+  readonly clock: Clock
+  readonly log: Log
+  /** Its listener shares its port with those of other shards. */
+  readonly reusePort: boolean
+}
+
+/** What workers of the main thread can be made from. */
+export interface MainParts {
   readonly engine: HostState
   readonly clock: Clock
   readonly log: Log
@@ -24,13 +31,15 @@ interface Placement {
   readonly schema: z.ZodType
   /** May be listed more than once. */
   readonly multiple: boolean
-  /** Absent for what is not placed by configuration: the worker listener, and workers that always run. */
+  /** Absent for workers that always run. */
   readonly create?: (config: unknown, parts: PlacementParts) => BuiltInWorker
 }
 
-/** Configurable workers by their name in a configuration file; other spellings stand in `config/names.ts`. */
+/**
+ * Configurable workers by their name in a configuration file; other spellings stand in `config/names.ts`. The worker
+ * listener is no worker to place: `config/place.ts` makes its settings by the schema of `server/config.ts`.
+ */
 export const knownWorkers: ReadonlyMap<string, Placement> = new Map([
-  ['iii-worker-manager', { schema: listenerSchema, multiple: true }],
   ['iii-engine-functions', { schema: z.strictObject({}), multiple: false }],
   [
     'iii-http',
@@ -38,14 +47,13 @@ export const knownWorkers: ReadonlyMap<string, Placement> = new Map([
       schema: httpConfigSchema,
       // A trigger type has one provider; a second listener would never get a route.
       multiple: false,
-      create: (config: unknown, { clock, log }: PlacementParts) =>
-        createHttpWorker(config as HttpConfig, { clock, log }),
+      create: (config: unknown, parts: PlacementParts) => createHttpWorker(config as HttpConfig, parts),
     },
   ],
 ])
 
 /** Workers that always run and have no configuration. */
-export function alwaysPlaced({ engine, clock, log }: PlacementParts): BuiltInWorker[] {
+export function alwaysPlaced({ engine, clock, log }: MainParts): BuiltInWorker[] {
   const catalogue = createCatalogue(engine)
   return [createEngineFunctionsWorker({ catalogue, clock, log, newId: engine.randomId })]
 }

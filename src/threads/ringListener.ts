@@ -12,6 +12,11 @@ import { createRingReader, type OnRecord } from './ring.ts'
 import { READER_BELL, type RingMemory } from './ringMemory.ts'
 
 export interface RingListener {
+  /** Lets records wait in the ring. Those of the batch that is under way still come. */
+  pause(): void
+  resume(): void
+  /** Reads now what is there. Does nothing from within a record. */
+  catchUp(): void
   stop(): void
   /** Wake-ups that the platform lost and the regular look made good. */
   missedWakeUps(): number
@@ -33,6 +38,18 @@ export function listenToRing(memory: RingMemory, options: ListenOptions): RingLi
   const { onRecord, afterBatch, clock, later, spins = limits.ringSpins } = options
   const reader = createRingReader(memory)
   let stopped = false
+  let paused = false
+  let running = false
+  let draining = false
+
+  function drain(): number {
+    draining = true
+    try {
+      return reader.drain(onRecord)
+    } finally {
+      draining = false
+    }
+  }
 
   function hasRecordsSoon(): boolean {
     for (let spin = 0; spin < spins; spin++) {
@@ -42,16 +59,23 @@ export function listenToRing(memory: RingMemory, options: ListenOptions): RingLi
     return reader.hasRecords()
   }
 
-  function run(): void {
-    for (let batches = 0; !stopped; ) {
-      if (reader.drain(onRecord) > 0) {
+  /** True: it sleeps, and will be woken. */
+  function readOn(): boolean {
+    for (let batches = 0; !stopped && !paused; ) {
+      if (drain() > 0) {
         afterBatch()
         if (++batches < limits.ringBatchesInARow) continue
         later(run)
-        return
+        return true
       }
-      if (!hasRecordsSoon() && sleeper.sleep()) return
+      if (!hasRecordsSoon() && sleeper.sleep()) return true
     }
+    return false
+  }
+
+  function run(): void {
+    running = true
+    running = readOn()
   }
 
   const sleeper = createSleeper(
@@ -60,9 +84,24 @@ export function listenToRing(memory: RingMemory, options: ListenOptions): RingLi
     { mayWait: reader.mayWait, hasWork: reader.hasRecords, wake: run },
     clock,
   )
+  running = true
   later(run)
 
   return {
+    pause() {
+      paused = true
+    },
+    resume() {
+      if (!paused) return
+      paused = false
+      if (!running) {
+        running = true
+        later(run)
+      }
+    },
+    catchUp() {
+      if (!draining && !paused && !stopped && reader.hasRecords()) drain()
+    },
     stop() {
       stopped = true
       sleeper.stop()

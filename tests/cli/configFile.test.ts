@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { CommandError } from '../../src/cli/commandError.ts'
 import { chooseConfigFile, readConfigFile } from '../../src/cli/serve/configFile.ts'
 import { readConfig } from '../../src/config/read.ts'
+import { threads } from '../config/support.ts'
 import { fakeTerminal, temporaryFolder } from './support.ts'
 
 describe('the configuration file', () => {
@@ -31,19 +32,20 @@ describe('the configuration file', () => {
 })
 
 describe('a missing file, with nobody to ask', () => {
-  for (const named of [undefined, 'mine.yaml']) {
-    test(`${named ?? 'unnamed'}: a starter is written, and a note names its absolute path`, async () => {
-      using folder = temporaryFolder()
-      const terminal = fakeTerminal({ cwd: folder.path })
-      const path = await chooseConfigFile(named, terminal)
-      expect(path).toBe(join(folder.path, named ?? 'config.yaml'))
-      expect(terminal.stderr()).toContain(path)
-      expect(terminal.stdout()).toBe('')
-      const text = readFileSync(path, 'utf8')
-      expect(text).toEndWith('\nworkers: []\n')
-      expect(readConfig(text, { env: {}, knownWorkers: new Map(), insecure: false, path }).ok).toBe(true)
-    })
-  }
+  test('a starter is written, and a note names its absolute path and how to have HTTP', async () => {
+    using folder = temporaryFolder()
+    const terminal = fakeTerminal({ cwd: folder.path })
+    const path = await chooseConfigFile(undefined, terminal)
+    expect(path).toBe(join(folder.path, 'config.yaml'))
+    expect(terminal.stderr()).toContain(path)
+    expect(terminal.stderr()).toContain('start --defaults')
+    expect(terminal.stdout()).toBe('')
+    const text = readFileSync(path, 'utf8')
+    expect(text).toEndWith('\nworkers: []\n')
+    expect(readConfig(text, { env: {}, knownWorkers: new Map(), insecure: false, path, threads }).ok).toBe(
+      true,
+    )
+  })
 
   test('a compose file nearby is mentioned', async () => {
     using folder = temporaryFolder()
@@ -52,11 +54,34 @@ describe('a missing file, with nobody to ask', () => {
     await chooseConfigFile(undefined, terminal)
     expect(terminal.stderr()).toContain(join(folder.path, 'worker-compose.yaml'))
   })
+})
 
-  test('a folder that is not there is not made', async () => {
+describe('a named file that does not exist', () => {
+  const refusalOf = async (named: string, cwd: string): Promise<CommandError> =>
+    await chooseConfigFile(named, fakeTerminal({ cwd, answer: 'y' })).then(
+      () => {
+        throw new Error('was not refused')
+      },
+      thrown => thrown as CommandError,
+    )
+
+  test('is refused with the nearest name, and never written', async () => {
     using folder = temporaryFolder()
-    const chosen = chooseConfigFile('no/such/config.yaml', fakeTerminal({ cwd: folder.path }))
-    await expect(chosen).rejects.toThrow(CommandError)
+    writeFileSync(join(folder.path, 'production.yaml'), '')
+    const { code, causes, fix } = await refusalOf('prodction.yaml', folder.path)
+    expect({ code, causes }).toEqual({
+      code: 'config_missing',
+      causes: ['the nearest name there is production.yaml'],
+    })
+    expect(fix).toBe(`did you mean start --config ${join(folder.path, 'production.yaml')}?`)
+    expect(existsSync(join(folder.path, 'prodction.yaml'))).toBe(false)
+  })
+
+  test('without a near name, or in a folder that is not there, is refused, too', async () => {
+    using folder = temporaryFolder()
+    expect((await refusalOf('mine.yaml', folder.path)).fix).toContain('start --defaults')
+    const { causes } = await refusalOf('no/such/config.yaml', folder.path)
+    expect(causes).toEqual([`there is no folder ${join(folder.path, 'no/such')}`])
     expect(existsSync(join(folder.path, 'no'))).toBe(false)
   })
 })

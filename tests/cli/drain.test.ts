@@ -46,6 +46,8 @@ test('a worker that goes on calling does not hold the end up', async () => {
   await using caller = await connectRaw(engine.url, { name: 'caller' })
   worker.serve('quick::go', () => ({ result: 1 }))
   worker.send({ type: 'registerfunction', id: 'slow::go' })
+  // An answer on the same connection: what was sent before it has happened.
+  await worker.call('nobody::there')
   const underWay = caller.call('slow::go')
   const slow = await worker.expect({ type: 'invokefunction', function_id: 'slow::go' })
   const stopped = engine.stop()

@@ -14,6 +14,8 @@ import {
 } from './support.ts'
 
 const folder = temporaryFolder()
+/** How the runtime is named in advice: by its name if that finds it, else by its path. */
+const RUNTIME = Bun.which('bun') === null ? process.execPath : 'bun'
 afterAll(() => folder[Symbol.dispose]())
 
 /** Resolves if a server can listen on the port, as it can once its former holder is gone. */
@@ -53,12 +55,50 @@ describe('version and help', () => {
     async command => {
       const { exitCode, stderr } = await runIii([command, 'add', '--flag', 'x'])
       expect(exitCode).toBe(1)
-      expect(stderr).toStartWith(`error: 'iii ${command}' is not part of this version yet\n`)
+      expect(stderr).toStartWith(
+        `error: 'iii ${command}' is not part of this version yet [not_in_this_version]\nfix: `,
+      )
     },
   )
 
   test('a mistyped command is answered with the nearest one', async () => {
-    expect((await runIii(['triger'])).stderr).toContain("did you mean 'iii trigger'?")
+    for (const [words, meant] of [
+      [['triger'], 'trigger'],
+      [['hepl'], 'help'],
+      [['help', 'triger'], 'help trigger'],
+    ] as const) {
+      const { exitCode, stderr } = await runIii(words, { cwd: folder.path })
+      expect(exitCode).toBe(2)
+      // The command as it is typed here, so that it can be copied.
+      expect(stderr).toContain(`did you mean '${RUNTIME} ${MAIN} ${meant}'?`)
+    }
+  })
+
+  test.each([
+    [['--drain-ms', 'abc'], '--drain-ms', '--help'],
+    [['--confg', 'x'], '--config', '--help'],
+    [['trigger', 'x', '--port', 'abc'], '--port', 'trigger --help'],
+  ])('%j names the flag, and the help of its command', async (words, flag, help) => {
+    const { exitCode, stderr } = await runIii(words, { cwd: folder.path })
+    expect(exitCode).toBe(2)
+    const [error, fix, rest] = stderr.split('\n')
+    expect(error).toContain(flag)
+    expect(error).toEndWith('[wrong_usage]')
+    expect(fix).toBe(`fix: '${RUNTIME} ${MAIN} ${help}' shows the options`)
+    expect(rest).toBe('')
+  })
+
+  test.each([[['help', 'worker']], [['worker', '--help']]])('%j says what there is instead', async words => {
+    const { exitCode, stdout } = await runIii(words)
+    expect(exitCode).toBe(0)
+    expect(stdout).toMatch(/^'iii worker' is not part of this version yet\.\nInstead: .*config\.yaml/)
+  })
+
+  test('the help lists environment variables and defaults', async () => {
+    const { stdout } = await runIii(['--help'])
+    for (const name of ['III_LOG_LEVEL', 'III_INSECURE', 'III_NAMESPACE_GRACE_MS', 'III_URL', 'NO_COLOR'])
+      expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'))
+    expect(stdout).toContain('(default: 10000)')
   })
 })
 
@@ -162,7 +202,7 @@ describe('a start that fails ends with exit code 1 and three lines', () => {
       env: { PASSWORD: 'hunter2' },
     })
     expect(exitCode).toBe(1)
-    expect(stderr).toStartWith(`error: Failed to parse config file '${path}': 2 problems\n`)
+    expect(stderr).toStartWith(`error: Failed to parse config file '${path}': 2 problems [config_invalid]\n`)
     expect(stderr).toContain("Did you mean 'host'?")
     expect(stderr).not.toContain('hunter2')
   })

@@ -20,6 +20,28 @@ function lines(
   return text
 }
 
+test('what the form of the lines depends on is found out at the first line', () => {
+  let asked = 0
+  let text = ''
+  const log = createLog({
+    write: line => {
+      text += line
+    },
+    level: 'info',
+    get format() {
+      asked++
+      return 'json' as const
+    },
+    now: () => NOON,
+  })
+  log.debug('not shown')
+  expect(asked).toBe(0)
+  log.info('one')
+  log.info('two')
+  expect(asked).toBe(1)
+  expect(text.trimEnd().split('\n')).toHaveLength(2)
+})
+
 describe('human lines', () => {
   test('show time, level, message and fields', () => {
     const fields = {

@@ -18,11 +18,16 @@ async function startWith(flags: ServeFlags, terminal: ReturnType<typeof fakeTerm
   let log: Log | undefined
   const exitCode = await serve(flags, terminal, {
     knownWorkers,
-    async startThread(settings, options) {
+    async startEngine(settings, options) {
       received = settings
       log = options.log
       setTimeout(() => terminal.signal('SIGTERM'))
-      return { addresses: { workers: 'ws://127.0.0.1:1' }, drain: async () => {}, stop: async () => {} }
+      return {
+        addresses: { workers: 'ws://127.0.0.1:1' },
+        failed: new Promise(() => {}),
+        drain: async () => {},
+        stop: async () => {},
+      }
     },
   })
   return { exitCode, settings: received!, log: log! }
@@ -59,9 +64,19 @@ describe('the settings', () => {
     expect(settings.insecure).toBe(insecure)
   })
 
-  test('a value of III_INSECURE or III_LOG_LEVEL that means nothing is refused', async () => {
-    for (const env of [{ III_INSECURE: 'maybe' }, { III_LOG_LEVEL: 'loud' }]) {
-      expect((await failureOf(startWith({ defaults: true }, fakeTerminal({ env })))).exitCode).toBe(2)
+  test('a value of a variable that means nothing is refused', async () => {
+    for (const env of [
+      { III_INSECURE: 'maybe' },
+      { III_LOG_LEVEL: 'loud' },
+      { III_NAMESPACE_GRACE_MS: 'soon' },
+    ]) {
+      const error = await failureOf(startWith({ defaults: true }, fakeTerminal({ env })))
+      expect({ code: error.code, exitCode: error.exitCode }).toEqual({
+        code: 'environment_invalid',
+        exitCode: 2,
+      })
+      expect(error.message).toContain(Object.keys(env)[0]!)
+      expect(error.causes).toEqual([`it is '${Object.values(env)[0]}'`])
     }
   })
 
@@ -73,7 +88,7 @@ describe('the settings', () => {
     const terminal = fakeTerminal({ cwd: folder.path, env: { PASSWORD: 'hunter2' } })
     const text = describeFailure(await failureOf(startWith({}, terminal)))
     expect(text.split('\n')).toEqual([
-      `error: Failed to parse config file '${path}': 3 problems`,
+      `error: Failed to parse config file '${path}': 3 problems [config_invalid]`,
       'cause: line 3, column 15: workers[0].config.prot: unknown key',
       'cause: line 4, column 5: workers[1].name: missing, a string is needed',
       "cause: line 4, column 5: workers[1].nme: unknown key. Did you mean 'name'?",
@@ -133,7 +148,7 @@ describe('the start message', () => {
 describe('an engine that cannot start', () => {
   const failing = (error: Error) =>
     failureOf(
-      serve({ defaults: true }, fakeTerminal(), { knownWorkers, startThread: () => Promise.reject(error) }),
+      serve({ defaults: true }, fakeTerminal(), { knownWorkers, startEngine: () => Promise.reject(error) }),
     )
 
   test('says what, why and what to do', async () => {
@@ -142,7 +157,7 @@ describe('an engine that cannot start', () => {
       fix: 'bind it to 127.0.0.1',
     })
     expect(describeFailure(await failing(error))).toBe(
-      'error: x cannot listen on 0.0.0.0:1\ncause: not loopback: really\nfix: bind it to 127.0.0.1\n',
+      'error: x cannot listen on 0.0.0.0:1 [insecure_bind]\ncause: not loopback: really\nfix: bind it to 127.0.0.1\n',
     )
   })
 
@@ -161,13 +176,32 @@ describe('an engine that cannot start', () => {
     ])
   })
 
+  test('says where ports are set: in the file, or in one that is still to be named', async () => {
+    using folder = temporaryFolder()
+    const path = join(folder.path, 'c.yaml')
+    await Bun.write(path, '')
+    const error = Object.assign(new Error('x: the port is in use'), {
+      code: 'port_in_use',
+      port: 0,
+      fix: 'stop it',
+    })
+    expect((await failing(error)).fix).toContain('ports are set in a file of yours: start --config FILE')
+    const startEngine = () => Promise.reject(error)
+    const withFile = await failureOf(serve({ config: path }, fakeTerminal(), { knownWorkers, startEngine }))
+    expect(withFile.fix).toContain(`ports are set in ${path}`)
+  })
+
+  test('of a fault that nobody expected says whose it is', () => {
+    expect(describeFailure(new Error('oops'))).toMatch(/^error: oops \[unexpected_failure\]\nfix: .*report/)
+  })
+
   test('says how to find a holder that cannot be seen', async () => {
     const error = Object.assign(new Error('x: the port is in use'), {
       code: 'port_in_use',
       port: 0,
       fix: 'stop it',
     })
-    expect((await failing(error)).fix).toMatch(/^stop it; find the process with: .*:0/)
+    expect((await failing(error)).fix).toMatch(/^stop it; .*; find the process with: .*:0/)
   })
 
   test('is left at once by a signal', async () => {
@@ -178,7 +212,7 @@ describe('an engine that cannot start', () => {
       const terminal = fakeTerminal()
       const exitCode = serve({ defaults: true }, terminal, {
         knownWorkers,
-        startThread() {
+        startEngine() {
           setTimeout(() => terminal.signal(signal))
           return new Promise(() => {})
         },

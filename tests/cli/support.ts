@@ -21,6 +21,10 @@ export function fakeTerminal(
   return {
     env: options.env ?? {},
     cwd: options.cwd ?? '/',
+    command: {
+      iii: (words = '') => `iii ${words}`.trim(),
+      serve: (words = '') => `start ${words}`.trim(),
+    },
     interactive: 'answer' in options,
     colours: false,
     human: false,

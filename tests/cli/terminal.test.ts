@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createErrorOutput } from '../../src/cli/terminal.ts'
+import { createErrorOutput, systemTerminal } from '../../src/cli/terminal.ts'
 import { limits } from '../../src/protocol/limits.ts'
 
 /** A stream whose reader takes a text when the test says so. */
@@ -38,4 +38,27 @@ test('a line longer than the bound is written when nothing else waits', () => {
   const long = 'x'.repeat(limits.unreadLogBytes + 1)
   createErrorOutput(stream as unknown as NodeJS.WriteStream)(long)
   expect(stream.texts).toEqual([long])
+})
+
+test('the streams of the process are made when they are needed, not before', () => {
+  const made: string[] = []
+  const streams = (['stdout', 'stderr'] as const).map(name => {
+    const descriptor = Object.getOwnPropertyDescriptor(process, name)!
+    const stream = process[name]
+    const get = () => {
+      made.push(name)
+      return stream
+    }
+    Object.defineProperty(process, name, { configurable: true, get })
+    return () => Object.defineProperty(process, name, descriptor)
+  })
+  try {
+    const terminal = systemTerminal()
+    expect(made).toEqual([])
+    const { human } = terminal
+    expect(made).toEqual(['stderr'])
+    expect(human).toBe(process.stderr.isTTY === true)
+  } finally {
+    for (const restore of streams) restore()
+  }
 })

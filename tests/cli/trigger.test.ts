@@ -68,7 +68,29 @@ function shown({ stdout }: Finished): unknown {
   return rest
 }
 
+/** The error that is printed, without the line that says what to do. */
+const errorOf = (stderr: string) => JSON.parse(stderr.slice('Error: '.length).replace(/\nfix: .*\n$/, ''))
+
 describe('a call', () => {
+  test('of a function that is not there is answered with the nearest one', async () => {
+    for (const [id, meant] of [
+      ['test::ecko', 'test::echo'],
+      ['described', 'test::described'],
+      ['engine::function::list', 'engine::functions::list'],
+    ] as const) {
+      const { exitCode, stderr } = await trigger([id])
+      expect(exitCode).toBe(1)
+      expect(errorOf(stderr).code).toBe('function_not_found')
+      expect(stderr).toContain(`\nfix: did you mean '${meant}'? List all functions with: `)
+    }
+    expect((await trigger(['nothing::like_it'])).stderr).toContain('\nfix: List all functions with: ')
+  })
+
+  test('goes to an address as a browser writes it', async () => {
+    const words = ['trigger', 'test::nothing', '--address', `http://127.0.0.1:${engine.port}`]
+    expect(await runIii(words)).toEqual({ exitCode: 0, stdout: '', stderr: '' })
+  })
+
   test('prints the answer as pretty JSON on stdout and nothing on stderr', async () => {
     const { exitCode, stdout, stderr } = await trigger(['test::big', 'ignored=1'])
     expect({ exitCode, stdout, stderr }).toEqual({
@@ -125,7 +147,7 @@ describe('a call', () => {
   test('goes to a named namespace', async () => {
     const { exitCode, stderr } = await trigger(['test::echo', '-n', 'elsewhere'])
     expect(exitCode).toBe(1)
-    expect(JSON.parse(stderr.slice('Error: '.length)).message).toContain('not found in namespace elsewhere')
+    expect(errorOf(stderr).message).toContain('not found in namespace elsewhere')
   })
 
   test('joins under its own name', async () => {
@@ -225,6 +247,15 @@ describe('help', () => {
     expect(exitCode).toBe(0)
     expect(stdout).toContain('Adds numbers.')
     expect(stdout).toMatch(/^a +number +yes +first$/m)
+  })
+
+  test("of the engine's own functions shows theirs", async () => {
+    const { stdout } = await trigger(['engine::functions::list', '--help'])
+    expect(stdout).toMatch(/^search +string +no +part of the id/m)
+    expect(stdout).toMatch(/^workers +string\[\] +no /m)
+    expect((await trigger(['engine::register_trigger', '--help'])).stdout).toMatch(
+      /^trigger_type +string +yes /m,
+    )
   })
 
   test('of an unknown function fails and points to the list', async () => {

@@ -1,6 +1,7 @@
 /** `iii trigger` where no engine answers, or a strange one. */
 import { describe, expect, test } from 'bun:test'
 import { registerWorker } from '../../sdk/typescript/src/mod.ts'
+import { diagnose } from '../../src/cli/trigger/diagnose.ts'
 import { runTrigger } from '../../src/cli/trigger/run.ts'
 import { systemClock } from '../../src/clock/clock.ts'
 import { fakeTerminal, runIii } from './support.ts'
@@ -13,9 +14,19 @@ async function freePort(): Promise<string> {
   return String(port)
 }
 
+function disposable(server: {
+  port?: number | undefined
+  stop(now: true): unknown
+}): Disposable & { port: number } {
+  return { port: server.port!, [Symbol.dispose]: () => void server.stop(true) }
+}
+
 describe('wrong usage ends with 2 and never reaches an engine', () => {
   test.each([
     [['trigger']],
+    [['trigger', 'a=2']],
+    [['trigger', 'fn', '--address', 'a/b']],
+    [['trigger', 'fn', '--address', 'ftp://host']],
     [['trigger', 'fn', 'word']],
     [['trigger', 'fn', '--json', '{']],
     [['trigger', 'fn', '--json', '[]', 'a=1']],
@@ -58,7 +69,43 @@ describe('without an engine', () => {
     const { exitCode, stdout, stderr } = await runIii(['trigger', 'fn', '--port', port])
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
     expect(stderr.split('\n')).toHaveLength(2)
-    expect(stderr).toStartWith(`Error: no engine answers at ws://localhost:${port} (`)
+    expect(stderr).toStartWith(`Error: no engine answers at ws://localhost:${port}: nothing listens there (`)
+  })
+
+  test('each thing that can be in the way has its own sentence', async () => {
+    using web = disposable(Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() }))
+    using full = disposable(
+      Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response(null, { status: 503 }) }),
+    )
+    using mute = disposable(Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } }))
+    using rude = disposable(
+      Bun.listen({
+        hostname: '127.0.0.1',
+        port: 0,
+        socket: { open: socket => void socket.end(), data() {} },
+      }),
+    )
+    const why = (port: number | string, host = '127.0.0.1') => diagnose(`ws://${host}:${port}/`, 300)
+    expect(await why(await freePort())).toBe('nothing listens there')
+    expect(await why(1, 'no.such.host.invalid')).toBe("the host name 'no.such.host.invalid' is not known")
+    expect(await why(web.port)).toContain('a server listens there, but not for workers (HTTP 200)')
+    expect(await why(full.port)).toContain('stopping, or full')
+    expect(await why(mute.port)).toContain('says nothing')
+    expect(await why(rude.port)).toContain('hangs up')
+  })
+
+  test.each([
+    ['foo', 'a value that is no address'],
+    ['ftp://host', 'another scheme'],
+  ])('III_URL=%s is wrong usage: %s', async url => {
+    const { exitCode, stderr } = await runIii(['trigger', 'fn'], { env: { III_URL: url } })
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('III_URL')
+    expect(stderr).toContain('[environment_invalid]')
+  })
+
+  test('a level of III_LOG_LEVEL that there is not is wrong usage', async () => {
+    expect((await runIii(['trigger', 'fn'], { env: { III_LOG_LEVEL: 'loud' } })).exitCode).toBe(2)
   })
 
   test('an address with a password is shown without it', async () => {
@@ -109,10 +156,12 @@ describe('an engine that behaves oddly', () => {
       websocket: { message() {} },
     })
     const terminal = fakeTerminal()
-    const dialler = { connect: registerWorker, connectMs: 50, clock: systemClock }
+    const dialler = { connect: registerWorker, connectMs: 50, clock: systemClock, diagnose }
     const exitCode = await runTrigger(['fn'], { port: server.port! }, '', terminal, dialler)
     expect(exitCode).toBe(1)
-    expect(terminal.stderr()).toStartWith(`Error: no engine answers at ws://localhost:${server.port} (`)
+    expect(terminal.stderr()).toStartWith(
+      `Error: no engine answers at ws://localhost:${server.port}: what listens there takes the connection and does not greet`,
+    )
   })
 
   test('a refused worker name is tried again under another one, and the call is made once', async () => {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { CommandError } from '../../src/cli/commandError.ts'
 import { isPlainObject, parseExact, prettyJson } from '../../src/cli/exactJson.ts'
+import { engineAddress } from '../../src/cli/trigger/address.ts'
 import { describeFunction } from '../../src/cli/trigger/parameters.ts'
-import { buildPayload, engineAddress, readWords, type TriggerFlags } from '../../src/cli/trigger/request.ts'
+import { buildPayload, readWords, type TriggerFlags } from '../../src/cli/trigger/request.ts'
 
 function refusal(work: () => unknown): CommandError {
   try {

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { z } from 'zod'
 import { defaultSettings } from '../../src/config/complete.ts'
 import { readConfig } from '../../src/config/read.ts'
-import { knownWorkers, places, problems, settings } from './support.ts'
+import { knownWorkers, places, problems, settings, threads } from './support.ts'
 
 const implicitListener = { host: '127.0.0.1', port: 49_134, handshake_timeout_ms: 10_000 }
 
@@ -18,6 +18,8 @@ describe('an empty configuration', () => {
         warnings: [],
         file: '/project/config.yaml',
         insecure: false,
+        shards: 0,
+        acceptor: 'kernel',
       })
     })
   }
@@ -31,7 +33,7 @@ describe('which workers start', () => {
   })
 
   test('without a file, the default set, and further down nothing that must be listed', () => {
-    const result = defaultSettings({ env: {}, knownWorkers, insecure: true })
+    const result = defaultSettings({ env: {}, knownWorkers, insecure: true, threads })
     if (!result.ok) throw new Error('refused')
     expect(result.settings.workers.map(worker => worker.name)).toEqual(['iii-http'])
     expect(result.settings.listeners).toEqual([implicitListener])
@@ -53,7 +55,13 @@ describe('which workers start', () => {
       ...knownWorkers,
       ['iii-engine-functions', { schema: z.object({}), multiple: false }],
     ])
-    const result = readConfig('workers: []', { env: {}, path: '/c', knownWorkers: always, insecure: false })
+    const result = readConfig('workers: []', {
+      env: {},
+      path: '/c',
+      knownWorkers: always,
+      insecure: false,
+      threads,
+    })
     expect(result.ok && result.settings.workers.map(worker => worker.name)).toEqual(['iii-engine-functions'])
   })
 
@@ -130,9 +138,9 @@ describe('the grace', () => {
     const [problem] = problems('', { III_NAMESPACE_GRACE_MS: 'hunter2' })
     expect(problem?.message).toContain('III_NAMESPACE_GRACE_MS')
     expect(JSON.stringify(problem)).not.toContain('hunter2')
-    expect(defaultSettings({ env: { III_NAMESPACE_GRACE_MS: '-1' }, knownWorkers, insecure: false }).ok).toBe(
-      false,
-    )
+    expect(
+      defaultSettings({ env: { III_NAMESPACE_GRACE_MS: '-1' }, knownWorkers, insecure: false, threads }).ok,
+    ).toBe(false)
   })
 })
 
@@ -274,7 +282,13 @@ describe('whatever the text', () => {
     )
     fc.assert(
       fc.property(text, value, (raw, secret) => {
-        const result = readConfig(raw, { env: { S: secret }, path: '/c', knownWorkers, insecure: false })
+        const result = readConfig(raw, {
+          env: { S: secret },
+          path: '/c',
+          knownWorkers,
+          insecure: false,
+          threads,
+        })
         if (result.ok) {
           expect(JSON.stringify(result.settings.warnings)).not.toContain('hunter')
           return

@@ -1,7 +1,13 @@
 /** Reads configurations against two made-up workers. */
 import { z } from 'zod'
 import { readConfig } from '../../src/config/read.ts'
-import type { ConfigProblem, Environment, KnownWorkers, Settings } from '../../src/config/settings.ts'
+import type {
+  ConfigProblem,
+  Environment,
+  KnownWorkers,
+  Settings,
+  ThreadContext,
+} from '../../src/config/settings.ts'
 
 const httpSchema = z.strictObject({
   port: z.int().min(0).max(65_535).default(3111),
@@ -23,8 +29,16 @@ export const knownWorkers: KnownWorkers = new Map([
   ['iii-echo', { schema: z.strictObject({ n: z.int().default(0) }), multiple: true }],
 ])
 
+/** A machine with one core. */
+export const threads: ThreadContext = {
+  cores: 1,
+  usualAcceptor: 'kernel',
+  shards: undefined,
+  acceptor: undefined,
+}
+
 export function read(text: string, env: Environment = {}) {
-  return readConfig(text, { env, path: '/project/config.yaml', knownWorkers, insecure: false })
+  return readConfig(text, { env, path: '/project/config.yaml', knownWorkers, insecure: false, threads })
 }
 
 export function settings(text: string, env: Environment = {}): Settings {

@@ -20,6 +20,8 @@ import { clear, createOutBuffer, type OutBuffer } from '../../src/protocol/msgpa
 import { createFrameReader, nextFrame, openMessage } from '../../src/protocol/msgpack/reader.ts'
 import { type Listener, listen } from '../../src/server/listener.ts'
 import { createTurn } from '../../src/server/turn.ts'
+import { createRingLink, type RingLink } from '../../src/threads/ringLink.ts'
+import { createRingBuffer } from '../../src/threads/ringMemory.ts'
 import {
   clientFrame,
   createInbox,
@@ -253,4 +255,29 @@ function socket(name: string, framing: Framing): LinkKind {
   }
 }
 
-export const kinds: readonly LinkKind[] = [local(), socket('JsonLink', json), socket('MsgpackLink', msgpack)]
+/** Both ends on one thread: what differs between threads is tested with the ring (`tests/threads`). */
+function ring(): LinkKind {
+  const links: RingLink[] = []
+  function endOf(incoming: SharedArrayBuffer, outgoing: SharedArrayBuffer): LinkSide {
+    const link = createRingLink({ incoming, outgoing, clock: systemClock, turn: createTurn() })
+    links.push(link)
+    return { link, listen: receiver => link.listen(receiver) }
+  }
+  return {
+    name: 'RingLink',
+    async open() {
+      const [there, back] = [createRingBuffer(usualLimits.ringBytes), createRingBuffer(usualLimits.ringBytes)]
+      return { engine: endOf(back, there), worker: endOf(there, back) }
+    },
+    async close() {
+      for (const link of links) link.drop()
+    },
+  }
+}
+
+export const kinds: readonly LinkKind[] = [
+  local(),
+  socket('JsonLink', json),
+  socket('MsgpackLink', msgpack),
+  ring(),
+]

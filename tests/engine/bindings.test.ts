@@ -54,11 +54,23 @@ describe('a trigger', () => {
   test('of a type nobody provides is parked in silence, with a hint in the log who usually does', () => {
     const world = createWorld()
     const owner = world.join()
-    owner.says(registerTrigger('T1', 'http'), registerTrigger('T2', 'own::type'))
+    world.engine.state.directory.triggers.builtIns = new Set(['iii-http'])
+    owner.says(...['http', 'cron', 'own::type'].map((type, at) => registerTrigger(`T${at}`, type)))
     expect(owner.hears()).toEqual([])
-    const [usual, unknown] = world.log.warnings()
-    expect(usual).toContain('iii worker add iii-http')
-    expect(unknown).not.toContain('iii worker add')
+    const [here, later, unknown] = world.log.warnings()
+    expect(here).toContain('add `- name: iii-http` to `workers:` in config.yaml')
+    expect(later).toContain('the built-in iii-cron will provide it, which is not part of this version yet')
+    expect(unknown).toEndWith("no worker provides trigger type 'own::type'")
+  })
+
+  test('of a mistyped type is parked with the nearest name in the log, registered or usual', () => {
+    const world = createWorld()
+    const [provider, owner] = [world.join(), world.join()]
+    provider.says(registerType('warehouse::moved'))
+    owner.says(registerTrigger('T1', 'htpp'), registerTrigger('T2', 'warehose::moved'))
+    const [usual, registered] = world.log.warnings()
+    expect(usual).toEndWith("; did you mean 'http'?")
+    expect(registered).toEndWith("; did you mean 'warehouse::moved'?")
   })
 
   test('is bound when a provider of its type comes, and again when it comes back', () => {

@@ -252,6 +252,11 @@ describe('a void call', () => {
   test.each([
     ['of a function that does not exist', { function_id: 'no::such' }, 'function_not_found'],
     ['with a blank namespace', { function_id: 'x::f', namespace: '' }, 'INVALID_NAMESPACE'],
+    [
+      'with a blank namespace and an id',
+      { function_id: 'x::f', namespace: ' ', invocation_id: '11111111-1111-4111-8111-111111111111' },
+      'INVALID_NAMESPACE',
+    ],
   ])('%s is dropped, counted, and logged now and then', (_, fields, reason) => {
     const { world, caller } = pair()
     for (let i = 0; i < 100; i++) {

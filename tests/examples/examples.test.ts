@@ -43,6 +43,15 @@ describe('hello', () => {
     await until('the route answers', async () => (await answerOf('/hello')).status === 200)
     expect(await answerOf('/hello?name=Ada')).toEqual({ status: 200, body: { message: 'Hello, Ada!' } })
     expect(await answerOf('/hello')).toEqual({ status: 200, body: { message: 'Hello, world!' } })
+    // Whoever calls the function itself may give it nothing.
+    for (const payload of ['{}', 'null']) {
+      const words = ['trigger', 'hello::greet', '--payload', payload]
+      const call = Bun.spawn([process.execPath, join(examples, '../src/main.ts'), ...words], {
+        env: { ...process.env, III_URL: engine.url },
+        stdout: 'pipe',
+      })
+      expect(JSON.parse(await new Response(call.stdout).text())).toMatchObject({ status_code: 200 })
+    }
 
     worker.kill()
     await until('the route is gone', async () => (await answerOf('/hello')).status === 404)

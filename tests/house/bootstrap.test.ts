@@ -109,7 +109,7 @@ describe.each(runtimes)('started by %s', (_, runtime) => {
     expect(errors).toContain(`Fetching Bun ${PIN} into .tools`)
     const tools = join(project, '.tools')
     expect(calls()).toEqual([
-      `npm install --no-save --no-package-lock --no-audit --no-fund --prefix ${tools} bun@${PIN}`,
+      `npm install --no-save --no-package-lock --no-audit --no-fund --fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=30000 --prefix ${tools} bun@${PIN}`,
       'bun install --frozen-lockfile',
       `bun --no-orphans ${join(project, 'scripts/greet.sh')} you --loud`,
     ])

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { createBuiltInNames } from '../../src/config/names.ts'
+import { createBuiltInNames, LISTENER, TELEMETRY } from '../../src/config/names.ts'
 import { listenerSchema } from '../../src/server/config.ts'
 import { knownWorkers } from '../../src/threads/placement.ts'
 import { httpConfigSchema } from '../../workers/http/config.ts'
@@ -72,7 +72,7 @@ describe('the workers on the configuration page', () => {
 
   test('are of a later version unless this one has them', () => {
     const here = rows.filter(([, , starts]) => starts !== 'later version').map(([name]) => name!)
-    expect(here.sort()).toEqual([...knownWorkers.keys(), 'iii-telemetry'].sort())
+    expect(here.sort()).toEqual([...knownWorkers.keys(), LISTENER, TELEMETRY].sort())
   })
 })
 

@@ -1,8 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Started, startExamples } from './started.ts'
+import { START, type Started, startExamples } from './started.ts'
 
 /** The first start fetches the packages of the Python example. */
 const FIRST_START_MS = 120_000
@@ -112,4 +120,43 @@ onLinux('when a port is taken, it says who holds it and what to do, and ends wit
   } finally {
     await stranger.stop(true)
   }
+})
+
+test(
+  'a config.yaml in the folder is used and named; without HTTP in it, it says how to have it',
+  async () => {
+    const folder = realpathSync(mkdtempSync(join(tmpdir(), 'start-')))
+    const file = join(folder, 'config.yaml')
+    writeFileSync(file, 'workers:\n  - name: iii-worker-manager\n    config: { port: 0 }\n')
+    const child = Bun.spawn([process.execPath, '--no-orphans', START], {
+      cwd: folder,
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+      // Without Python, which has nothing to do with it.
+      env: { HOME: folder, PATH: folder },
+    })
+    const said = new Response(child.stderr).text()
+    // The summary comes last.
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+      expect(text).toContain('ws://127.0.0.1:')
+      break
+    }
+    child.kill('SIGTERM')
+    expect(await child.exited).toBe(0)
+    expect(await said).toContain(`Using ${file};`)
+    expect(await said).toContain('There is no HTTP: add `- name: iii-http` to `workers:`')
+    rmSync(folder, { recursive: true })
+  },
+  FIRST_START_MS,
+)
+
+test.each([
+  [['--help'], 0, 'Usage: iii'],
+  [['--version'], 0, '.'],
+  [['trigger', 'a=2'], 2, ''],
+])('%j goes to the command as it is, without examples', async (words, code, printed) => {
+  const child = Bun.spawn([process.execPath, START, ...words], { stdout: 'pipe', stderr: 'ignore' })
+  expect(await new Response(child.stdout).text()).toContain(printed)
+  expect(await child.exited).toBe(code)
 })

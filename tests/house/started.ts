@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const start = join(import.meta.dir, '..', '..', 'scripts', 'start.ts')
+export const START = join(import.meta.dir, '..', '..', 'scripts', 'start.ts')
 
 const config = (httpPort: number) => `
 workers:
@@ -32,7 +32,7 @@ export async function startExamples(env: Record<string, string> = {}, httpPort =
   const folder = mkdtempSync(join(tmpdir(), 'started-'))
   writeFileSync(join(folder, 'config.yaml'), config(httpPort))
   const child = Bun.spawn(
-    [process.execPath, '--no-orphans', start, '--config', join(folder, 'config.yaml')],
+    [process.execPath, '--no-orphans', START, '--config', join(folder, 'config.yaml')],
     {
       stdin: 'ignore',
       stdout: 'pipe',

@@ -50,6 +50,36 @@ describe('the answer', () => {
     },
   )
 
+  test.each([
+    ['text', 'a string'],
+    [7, 'a number'],
+    [true, 'a boolean'],
+    [[1], 'a list'],
+    [{ status: 404 }, 'an object without `status_code`, `headers` and `body`'],
+  ])('to %j is told in the log: not of each request, and of each route', async (result, kind) => {
+    const path = `/${kind.replaceAll(' ', '-').replaceAll('`', '')}`
+    http.bind({ api_path: path }, () => result, { functionId: `returns ${kind}` })
+    http.log.length = 0
+    for (let i = 0; i < 11; i++) await http.fetch(path)
+    const sentence = `the function returned ${kind}, which is sent as {}; return { body: … } to have it sent`
+    expect(http.log).toEqual(
+      [1, 10].map(count => ({
+        level: 'warn',
+        message: `answer of an http function changed: ${sentence}`,
+        fields: { method: 'GET', api_path: path, function_id: `returns ${kind}`, count },
+      })),
+    )
+  })
+
+  test.each([{}, { body: 1 }, { status_code: 201 }, { headers: {} }, null])(
+    'to %j is as it should be, and the log is silent',
+    async result => {
+      http.log.length = 0
+      await answerTo(result)
+      expect(http.log).toEqual([])
+    },
+  )
+
   test.each([undefined, null])('to %p is 204', async result => {
     const response = await answerTo(result)
     expect([response.status, response.headers.get('content-type')]).toEqual([204, null])

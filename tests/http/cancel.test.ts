@@ -94,6 +94,16 @@ describe('a body that does not come', () => {
     }),
   )
 
+  test('at once may still do so until its time is over', () =>
+    withHttp({ default_timeout: 300 }, async http => {
+      http.bind({ api_path: '/x', http_method: 'POST' }, () => ({ body: 1 }))
+      const raw = openRaw(http.address)
+      const startedAt = performance.now()
+      raw.send('POST /x HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: 10\r\n\r\nabc')
+      expect(await raw.ended()).toMatch(/^HTTP\/1.1 408 /)
+      expect(performance.now() - startedAt).toBeGreaterThan(290)
+    }))
+
   test('in time is 408', () =>
     withHttp({ default_timeout: 100 }, async http => {
       http.bind({ api_path: '/x', http_method: 'POST' })

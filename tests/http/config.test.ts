@@ -9,6 +9,8 @@ test('every key has a default', () => {
     concurrency_request_limit: 1024,
     waiting_request_limit: 4096,
     bodies_limit_bytes: 536_870_912,
+    answers_limit_bytes: 536_870_912,
+    write_timeout_ms: 30_000,
     body_limit_bytes: 16 * 1024 * 1024,
     header_limit_count: 100,
     header_limit_bytes: 16 * 1024,

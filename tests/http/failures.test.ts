@@ -60,7 +60,7 @@ describe('an error of a function', () => {
         message: expect.stringContaining('out_of_stock'),
         fields: expect.objectContaining({
           error_id: body.error.error_id,
-          pattern: '/orders/:id',
+          api_path: '/orders/:id',
           status: 500,
         }),
       },
@@ -80,6 +80,20 @@ describe('an error of a function', () => {
     const response = await http.fetch('/orders/1')
     expect([response.status, (await errorOf(response)).error.code]).toEqual([500, code])
   })
+})
+
+test('a worker that cannot take the call is 503, and says when to try again', async () => {
+  handler = fail({ code: 'worker_overloaded', message: 'too many bytes wait for it' })
+  http.log.length = 0
+  const response = await http.fetch('/orders/1')
+  expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1'])
+  expect((await errorOf(response)).error).toMatchObject({
+    code: 'worker_overloaded',
+    message: 'too many bytes wait for it',
+    error_id: expect.any(String) as unknown as string,
+  })
+  // There may be thousands a second.
+  expect(http.log.map(line => line.level)).toEqual(['debug'])
 })
 
 test('no answer in time is 504', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import { systemClock } from '../../src/clock/clock.ts'
 import { silentLog } from '../../src/log/log.ts'
+import { limits } from '../../src/protocol/limits.ts'
 import { httpConfigSchema } from '../../workers/http/config.ts'
 import { createHttpWorker } from '../../workers/http/worker.ts'
 import { eventually, openRaw, PENDING, startHttp, withHttp } from './support.ts'
@@ -59,6 +60,41 @@ describe('routes', () => {
         expect.objectContaining({ level: 'warn', message: expect.stringContaining("'colour'") }),
       )
       expect((await http.fetch('/x')).status).toBe(200)
+    }))
+
+  test('for a method that is not served are accepted, never served, and the log says so', () =>
+    withHttp({}, async http => {
+      http.bind({ api_path: '/pot', http_method: 'BREW' }, () => ({ body: 1 }), { functionId: 'brew' })
+      expect(http.log).toEqual([
+        {
+          level: 'warn',
+          message:
+            "http trigger: method 'BREW' is not served; served are GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS",
+          fields: { trigger_id: 'trigger-1', function_id: 'brew', api_path: '/pot', count: 1 },
+        },
+      ])
+      expect((await http.fetch('/pot')).status).toBe(404)
+    }))
+
+  test.each([
+    ['that replace each other', { api_path: '/x' }, 'replaces that of another trigger'],
+    ['with keys nobody knows', { api_path: '/x/:n', colour: 'red' }, "'colour'"],
+  ])('%s over and over leave a few lines in the log', (_, config, text) =>
+    withHttp({}, async http => {
+      for (let i = 0; i < 1000; i++) {
+        http.bind(config, undefined, { functionId: 'f' })
+      }
+      const lines = http.log.filter(line => line.message.includes(text))
+      expect(lines.length).toBeWithin(3, 7)
+    }),
+  )
+
+  test('of many functions leave a bounded number of lines in the log', () =>
+    withHttp({}, async http => {
+      for (let i = 0; i < 2000; i++) {
+        http.bind({ api_path: `/${i}`, colour: 'red' }, undefined, { functionId: `f${i}` })
+      }
+      expect(http.log.length).toBeWithin(limits.httpNotices, limits.httpNotices + 5)
     }))
 
   test('that replace each other under load never leave a gap', () =>

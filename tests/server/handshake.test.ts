@@ -232,3 +232,19 @@ describe('a listener', () => {
     expect(next.head.status).toBe(101)
   })
 })
+
+test('pages that try again and again to connect from a strange origin are told of at milestones', async () => {
+  await using served = serve()
+  const headers = {
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-version': '13',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    origin: 'https://evil.example',
+  }
+  for (let i = 0; i < 30; i++) {
+    expect((await fetch(`http://127.0.0.1:${served.port}/`, { headers })).status).toBe(403)
+  }
+  const warned = served.log.lines.filter(({ level }) => level === 'warn')
+  expect(warned.map(({ fields }) => fields.count)).toEqual([1, 10])
+})

@@ -54,7 +54,7 @@ function createFixture() {
   }
   const clock = createVirtualClock()
   const link = createJsonLink(socket as unknown as ServerWebSocket<unknown>, {
-    turn: { atEnd: flush => void flushes.push(flush) },
+    turn: { end: () => {}, atEnd: flush => void flushes.push(flush) },
     clock,
     limits,
     cutSlowReader: backlog => void events.push(`slow ${backlog}`),

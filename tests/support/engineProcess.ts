@@ -6,6 +6,13 @@ import { eachLine } from '../../scripts/lines.ts'
 import { until, within } from './waiting.ts'
 
 const MAIN = join(import.meta.dir, '../../src/main.ts')
+/** How the engines of a run are made up: `III_TEST_SHARDS` and `III_TEST_ACCEPTOR`; all of them are to pass. */
+const threadFlags: readonly string[] = [
+  '--shards',
+  process.env.III_TEST_SHARDS ?? '0',
+  '--acceptor',
+  process.env.III_TEST_ACCEPTOR ?? 'kernel',
+]
 const START_MS = 20_000
 const STOP_MS = 15_000
 
@@ -54,7 +61,7 @@ export async function startEngine({ workers = '', env = {} }: EngineOptions = {}
 
   async function start(ports: { workers: number; http: number }): Promise<StartDocument> {
     writeFileSync(file, configText(ports, workers))
-    child = Bun.spawn([process.execPath, MAIN, '--config', file, '--json'], {
+    child = Bun.spawn([process.execPath, MAIN, '--config', file, '--json', ...threadFlags], {
       cwd: folder,
       // Nothing of the caller's own settings reaches it.
       env: { PATH: process.env.PATH ?? '', HOME: folder, ...env },

@@ -2,7 +2,7 @@
  * The trigger types `engine::functions-available` and `engine::workers-available`. Changes are pushed when they
  * happen; a burst of changed functions fires once.
  */
-import type { Binding, TextCall, TriggerProvider, WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import type { TriggerProvider, WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import type { Log } from '../../src/log/log.ts'
 import { isMilestone } from '../../src/log/notices.ts'
@@ -11,14 +11,7 @@ import { limits } from '../../src/protocol/limits.ts'
 import type { Catalogue, FunctionRow } from './catalogue.ts'
 import { summaryOf } from './functions.ts'
 import { byText } from './input.ts'
-
-/** Time of one turn for making payloads; the rest follows in further turns, so that calls go on meanwhile. */
-const TURN_MS = 5
-
-interface Watcher {
-  readonly binding: Binding
-  failures: number
-}
+import { createTeller, createWatcher, type Watcher } from './telling.ts'
 
 interface FunctionFilter {
   readonly prefix: string | undefined
@@ -88,6 +81,17 @@ function difference(
   return concerns ? { added, removed } : undefined
 }
 
+function takeOut<Kind extends Watcher>(watchers: Map<string, Kind>, id: string): void {
+  const watcher = watchers.get(id)
+  if (watcher !== undefined) watcher.isOver = true
+  watchers.delete(id)
+}
+
+function put<Kind extends Watcher>(watchers: Map<string, Kind>, watcher: Kind): void {
+  takeOut(watchers, watcher.binding.id)
+  watchers.set(watcher.binding.id, watcher)
+}
+
 export interface Availability {
   readonly functions: TriggerProvider
   readonly workers: TriggerProvider
@@ -109,24 +113,11 @@ export function watchAvailability(
   let touched = new Set<string>()
   let cancelTimer: (() => void) | undefined
   let isStopped = false
-
-  function fire(watcher: Watcher, data: JsonText): void {
-    const { binding } = watcher
-    const call: TextCall = {
-      functionId: binding.function_id,
-      data,
-      namespace: binding.namespace,
-      metadata: binding.metadata,
-      timeoutMs: limits.callTimeoutMs,
-      traceparent: undefined,
-      baggage: undefined,
-    }
-    client.call(call, error => {
-      if (error === undefined || !isMilestone(++watcher.failures)) return
-      const count = watcher.failures
-      log.warn('a registry change was not taken', { trigger_id: binding.id, ...error, count })
-    })
-  }
+  /** A burst of changed functions is being told; the next one waits for its end. */
+  let isTelling = false
+  /** Changes of workers that were not told. */
+  let dropped = 0
+  const teller = createTeller(client, clock, log)
 
   function answerersOf(rows: readonly FunctionRow[]): Answerers {
     return new Map(rows.map(row => [`${row.namespace}\0${row.id}`, row.workerName]))
@@ -150,28 +141,29 @@ export function watchAvailability(
     touched = new Set()
     // Bindings with the same filter share one payload: it can hold every function there is.
     const groups = Map.groupBy(functionBindings.values(), ({ filter }) => JSON.stringify(filter))
-    tellGroups(burst, [...groups.values()], 0)
+    isTelling = true
+    const jobs = [...groups.values()].map(watchers => ({
+      watchers,
+      payload: () => payloadFor(watchers[0]!.filter, burst),
+    }))
+    teller.tell([...jobs, { watchers: [], payload: () => undefined, done: allTold }])
   }
 
-  /** Whoever binds tells us how many payloads there are to make, and each costs a look at every function. */
-  function tellGroups(burst: Burst, groups: readonly (readonly FunctionWatcher[])[], from: number): void {
-    cancelTimer = undefined
-    const until = clock.now() + TURN_MS
-    for (let next = from; next < groups.length; next++) {
-      const group = groups[next]!.filter(watcher => functionBindings.get(watcher.binding.id) === watcher)
-      const payload = group.length === 0 ? undefined : payloadFor(group[0]!.filter, burst)
-      if (payload !== undefined) for (const watcher of group) fire(watcher, payload)
-      if (clock.now() < until) continue
-      cancelTimer = clock.after(0, () => tellGroups(burst, groups, next + 1))
-      return
-    }
-    if (touched.size > 0) cancelTimer = clock.after(limits.changeCoalesceMs, fireFunctions)
+  function allTold(): void {
+    isTelling = false
+    if (touched.size > 0) cancelTimer ??= clock.after(limits.changeCoalesceMs, fireFunctions)
   }
 
   function fireWorkers(event: string, workerId: string): void {
     if (isStopped) return
+    if (teller.waiting() >= limits.changesWaiting) {
+      if (isMilestone(++dropped)) {
+        log.warn('a change of workers was not told: too many wait', { worker_id: workerId, count: dropped })
+      }
+      return
+    }
     const data = toJsonText({ event, worker_id: workerId })
-    for (const watcher of workerBindings.values()) fire(watcher, data)
+    teller.tell([{ watchers: [...workerBindings.values()], payload: () => data }])
   }
 
   const unwatch = catalogue.watch(event => {
@@ -180,7 +172,7 @@ export function watchAvailability(
       if (workerBindings.size > 0) queueMicrotask(() => fireWorkers(event.event, event.workerId))
     } else if (functionBindings.size > 0) {
       touched.add(`${event.namespace}\0${event.id}`)
-      cancelTimer ??= clock.after(limits.changeCoalesceMs, fireFunctions)
+      if (!isTelling) cancelTimer ??= clock.after(limits.changeCoalesceMs, fireFunctions)
     }
   })
 
@@ -188,18 +180,19 @@ export function watchAvailability(
     functions: {
       bind(binding) {
         if (functionBindings.size === 0) known = answerersOf(catalogue.functions())
-        functionBindings.set(binding.id, { binding, failures: 0, filter: filterOf(binding.config) })
+        put(functionBindings, { ...createWatcher(binding), filter: filterOf(binding.config) })
       },
-      unbind: binding => void functionBindings.delete(binding.id),
+      unbind: ({ id }) => takeOut(functionBindings, id),
     },
     workers: {
-      bind: binding => void workerBindings.set(binding.id, { binding, failures: 0 }),
-      unbind: binding => void workerBindings.delete(binding.id),
+      bind: binding => put(workerBindings, createWatcher(binding)),
+      unbind: ({ id }) => takeOut(workerBindings, id),
     },
     stop() {
       isStopped = true
       unwatch()
       cancelTimer?.()
+      teller.stop()
     },
   }
 }

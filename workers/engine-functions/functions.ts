@@ -17,19 +17,19 @@ import {
 export const LIST = 'engine::functions::list'
 export const INFO = 'engine::functions::info'
 
-const listInput = z.object({
-  search: optionalText,
-  prefix: optionalText,
-  worker: optionalText,
-  workers: z.array(z.string()).nullish(),
-  include_internal: optionalFlag,
+export const listInput = z.object({
+  search: optionalText('part of the id or the description'),
+  prefix: optionalText('beginning of the id'),
+  worker: optionalText('name of the worker that answers'),
+  workers: z.array(z.string()).nullish().describe('the same, several names'),
+  include_internal: optionalFlag('functions of the engine, too'),
   ...paging,
 })
 
-const infoInput = z.object({
-  function_id: optionalText,
-  function_ids: z.array(z.string()).nullish(),
-  namespace: optionalText,
+export const infoInput = z.object({
+  function_id: optionalText('the function; this or function_ids'),
+  function_ids: z.array(z.string()).nullish().describe(`up to ${limits.infoBatch} functions at once`),
+  namespace: optionalText('where it is registered'),
 })
 
 function value(text: JsonText | undefined): unknown {

@@ -2,11 +2,30 @@
 import { z } from 'zod'
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 
-export const optionalText = z.string().nullish()
-export const optionalFlag = z.boolean().nullish()
+/** Fields with what they mean, which the functions tell as their `request_format`. */
+export const optionalText = (means: string) => z.string().nullish().describe(means)
+export const optionalFlag = (means: string) => z.boolean().nullish().describe(means)
 
 /** `limit` rows from after `cursor`; without them everything is returned. */
-export const paging = { limit: z.int().min(1).nullish(), cursor: optionalText }
+export const paging = {
+  limit: z.int().min(1).nullish().describe('rows of one page; all without it'),
+  cursor: optionalText('`next_cursor` of the page before'),
+}
+
+/** The input as JSON Schema. That `null` counts as left out is not worth a line of every field. */
+export function requestFormat(input: z.ZodObject): unknown {
+  const { $schema: _, ...format } = z.toJSONSchema(input, {
+    io: 'input',
+    override({ jsonSchema }) {
+      const [meant, other] = jsonSchema.anyOf ?? []
+      if (meant === undefined || other?.type !== 'null') return
+      delete jsonSchema.anyOf
+      Object.assign(jsonSchema, meant)
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
+    },
+  })
+  return format
+}
 
 export function readInput<Shape extends z.ZodRawShape>(
   functionId: string,

@@ -9,16 +9,19 @@ import { invalidArguments, optionalText, readInput } from './input.ts'
 export const REGISTER = 'engine::register_trigger'
 export const UNREGISTER = 'engine::unregister_trigger'
 
-const registerInput = z.object({
-  id: optionalText,
-  trigger_type: z.string().min(1),
-  function_id: z.string().min(1),
-  config: z.unknown().optional(),
-  metadata: z.unknown().optional(),
-  namespace: optionalText,
-  trigger_namespace: optionalText,
+export const registerInput = z.object({
+  id: optionalText('a chosen id; the same again replaces the trigger'),
+  trigger_type: z.string().min(1).describe('as http'),
+  function_id: z.string().min(1).describe('the function to run'),
+  config: z.unknown().optional().describe('what the trigger type wants to know'),
+  metadata: z.unknown().optional().describe('kept and shown'),
+  namespace: optionalText('of the function'),
+  trigger_namespace: optionalText('of the trigger type'),
 })
-const unregisterInput = z.object({ id: optionalText, trigger_type: optionalText })
+export const unregisterInput = z.object({
+  id: optionalText('the trigger'),
+  trigger_type: optionalText('not looked at'),
+})
 
 function requireNotBlank(name: string, value: string | null | undefined): void {
   if (value?.trim() !== '') return

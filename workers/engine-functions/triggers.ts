@@ -22,21 +22,25 @@ export const BINDING_INFO = 'engine::registered-triggers::info'
 /** Characters of a binding's config shown in a list. */
 const SUMMARY_LENGTH = 80
 
-const listTypesInput = z.object({
-  search: optionalText,
-  prefix: optionalText,
-  worker: optionalText,
-  include_internal: optionalFlag,
+export const listTypesInput = z.object({
+  search: optionalText('part of the id or the description'),
+  prefix: optionalText('beginning of the id'),
+  worker: optionalText('name of the worker that provides it'),
+  include_internal: optionalFlag('trigger types of the engine, too'),
   ...paging,
 })
-const infoInput = z.object({ id: optionalText, namespace: optionalText })
-const listBindingsInput = z.object({
-  search: optionalText,
-  trigger_type: optionalText,
-  function_id: optionalText,
-  worker: optionalText,
-  include_internal: optionalFlag,
-  include_pending: optionalFlag,
+export const typeInfoInput = z.object({
+  id: optionalText('the trigger type'),
+  namespace: optionalText('where it is registered; default when left out'),
+})
+export const bindingInfoInput = z.object({ id: optionalText('the trigger') })
+export const listBindingsInput = z.object({
+  search: optionalText('part of the id, the type or the function'),
+  trigger_type: optionalText('only of this type'),
+  function_id: optionalText('only to this function'),
+  worker: optionalText('only of this worker'),
+  include_internal: optionalFlag('triggers to functions of the engine, too'),
+  include_pending: optionalFlag('those that are not bound, too'),
   ...paging,
 })
 
@@ -75,7 +79,7 @@ export function listTypes(catalogue: Catalogue, input: unknown): unknown {
 }
 
 export function typeInfo(catalogue: Catalogue, input: unknown): unknown {
-  const { id, namespace } = readInput(TYPE_INFO, infoInput, input)
+  const { id, namespace } = readInput(TYPE_INFO, typeInfoInput, input)
   if (!id) throw invalidArguments('missing field `id`')
   const row = catalogue.triggerType(namespace ?? 'default', id)
   if (row === undefined) {
@@ -122,7 +126,7 @@ export function listBindings(catalogue: Catalogue, input: unknown): unknown {
 }
 
 export function bindingInfo(catalogue: Catalogue, input: unknown): unknown {
-  const { id } = readInput(BINDING_INFO, infoInput, input)
+  const { id } = readInput(BINDING_INFO, bindingInfoInput, input)
   if (!id) throw invalidArguments('missing field `id`')
   const row = catalogue.binding(id)
   if (row === undefined) throw notFound(`Registered trigger '${id}' was not found.`)

@@ -1,4 +1,5 @@
 /** The built-in worker `iii-engine-functions`: discovery, ownerless bindings, registry-change triggers. */
+import type { z } from 'zod'
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import type { Log } from '../../src/log/log.ts'
@@ -6,6 +7,7 @@ import type { BuiltInWorker } from '../worker.ts'
 import { watchAvailability } from './availability.ts'
 import type { Catalogue } from './catalogue.ts'
 import * as functions from './functions.ts'
+import { requestFormat } from './input.ts'
 import * as ownerless from './ownerless.ts'
 import * as triggers from './triggers.ts'
 import * as workers from './workers.ts'
@@ -24,27 +26,46 @@ export function createEngineFunctionsWorker({
   newId,
 }: EngineFunctionsParts): BuiltInWorker {
   function registerFunctions(client: WorkerClient): void {
-    const add = (id: string, description: string, handler: (input: unknown) => unknown): void =>
-      void client.registerFunction(id, handler, { description })
+    function add(
+      id: string,
+      description: string,
+      input: z.ZodObject,
+      handle: (catalogue: Catalogue, input: unknown) => unknown,
+    ): void {
+      const options = { description, request_format: requestFormat(input) }
+      client.registerFunction(id, given => handle(catalogue, given), options)
+    }
+    const register = (_: Catalogue, input: unknown): unknown =>
+      ownerless.registerOwnerless(catalogue, newId, input)
 
-    add(functions.LIST, 'Lists functions', input => functions.listFunctions(catalogue, input))
-    add(functions.INFO, 'Describes functions', input => functions.functionInfo(catalogue, input))
-    add(triggers.LIST_TYPES, 'Lists trigger types', input => triggers.listTypes(catalogue, input))
-    add(triggers.TYPE_INFO, 'Describes a trigger type', input => triggers.typeInfo(catalogue, input))
-    add(triggers.LIST_BINDINGS, 'Lists registered triggers', input => triggers.listBindings(catalogue, input))
-    add(triggers.BINDING_INFO, 'Describes a registered trigger', input =>
-      triggers.bindingInfo(catalogue, input),
+    add(functions.LIST, 'Lists functions', functions.listInput, functions.listFunctions)
+    add(functions.INFO, 'Describes functions', functions.infoInput, functions.functionInfo)
+    add(triggers.LIST_TYPES, 'Lists trigger types', triggers.listTypesInput, triggers.listTypes)
+    add(triggers.TYPE_INFO, 'Describes a trigger type', triggers.typeInfoInput, triggers.typeInfo)
+    add(
+      triggers.LIST_BINDINGS,
+      'Lists registered triggers',
+      triggers.listBindingsInput,
+      triggers.listBindings,
     )
-    add(workers.LIST, 'Lists workers', input => workers.listWorkers(catalogue, input))
-    add(workers.INFO, 'Describes a worker', input => workers.workerInfo(catalogue, input))
-    add(ownerless.REGISTER, 'Registers a trigger that survives its caller', input =>
-      ownerless.registerOwnerless(catalogue, newId, input),
+    add(
+      triggers.BINDING_INFO,
+      'Describes a registered trigger',
+      triggers.bindingInfoInput,
+      triggers.bindingInfo,
     )
-    add(ownerless.UNREGISTER, 'Removes a registered trigger', input =>
-      ownerless.unregisterOwnerless(catalogue, input),
+    add(workers.LIST, 'Lists workers', workers.listInput, workers.listWorkers)
+    add(workers.INFO, 'Describes a worker', workers.infoInput, workers.workerInfo)
+    add(ownerless.REGISTER, 'Registers a trigger that survives its caller', ownerless.registerInput, register)
+    add(
+      ownerless.UNREGISTER,
+      'Removes a registered trigger',
+      ownerless.unregisterInput,
+      ownerless.unregisterOwnerless,
     )
     // The engine handles the announce itself, before the next frame of the connection; this entry makes it visible.
-    add('engine::workers::register', 'Announces a worker', () => ({ success: true }))
+    const options = { description: 'Announces a worker' }
+    client.registerFunction('engine::workers::register', () => ({ success: true }), options)
   }
 
   return {

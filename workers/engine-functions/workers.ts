@@ -17,14 +17,18 @@ import { bindingSummaryOf, typeSummaryOf } from './triggers.ts'
 export const LIST = 'engine::workers::list'
 export const INFO = 'engine::workers::info'
 
-const listInput = z.object({
-  search: optionalText,
-  runtime: optionalText,
-  status: optionalText,
-  include_hidden: optionalFlag,
+export const listInput = z.object({
+  search: optionalText('part of the name'),
+  runtime: optionalText('as node, python or engine'),
+  status: optionalText('available (built-in) or connected'),
+  include_hidden: optionalFlag('connections that did not announce themselves, too'),
   ...paging,
 })
-const infoInput = z.object({ name: optionalText, id: optionalText, namespace: optionalText })
+export const infoInput = z.object({
+  name: optionalText('the worker'),
+  id: optionalText('the worker, if several have the name'),
+  namespace: optionalText('where it lives, if several have the name'),
+})
 
 /** The worker whose details have the counters of the engine. */
 const ENGINE_WORKER = 'iii-engine-functions'

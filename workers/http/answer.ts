@@ -10,8 +10,10 @@
  *     no                                 any       JSON, with content-type application/json
  */
 
+import { shortened } from '../../src/log/notices.ts'
 import { createObjectScanner } from '../../src/protocol/json/scan.ts'
 import type { JsonText } from '../../src/protocol/jsonText.ts'
+import { limits } from '../../src/protocol/limits.ts'
 import type { Heads } from './cors.ts'
 
 /** The function wants a status that cannot be sent. */
@@ -19,7 +21,13 @@ export interface InvalidStatus {
   readonly invalidStatus: number
 }
 
-/** Told what of the function's answer was left out, one sentence each. */
+/** What has to leave in pieces. */
+export interface LargeAnswer {
+  readonly large: string
+  readonly init: ResponseInit
+}
+
+/** Told what of the function's answer was left out or means nothing, one sentence each. */
 export type Remark = (sentence: string) => void
 
 const envelope = createObjectScanner(['status_code', 'headers', 'body'])
@@ -29,10 +37,25 @@ const BODY = 2
 
 const QUOTE = 34
 
-/** What a result that is not an object gives: it has neither status nor body. */
-function emptyAnswer(heads: Heads): Response {
+/** What a result gives that has neither status nor body. */
+function emptyAnswer(result: JsonText, heads: Heads, remark: Remark): Response {
+  const first = result.trimStart()
+  const kind = KINDS[first[0]!] ?? 'a number'
+  remark(`the function returned ${kind}, which is sent as {}; return { body: … } to have it sent`)
   return new Response('{}', { headers: heads.json })
 }
+
+/** What a result is, by its first character. */
+const KINDS: Readonly<Record<string, string>> = {
+  '{': 'an object without `status_code`, `headers` and `body`',
+  '[': 'a list',
+  '"': 'a string',
+  t: 'a boolean',
+  f: 'a boolean',
+}
+
+/** `{}` says on purpose that there is nothing. */
+const EMPTY_OBJECT = /^\s*\{\s*\}\s*$/
 
 /** The connection layer frames every answer itself. */
 const IGNORED = new Set(['content-length', 'transfer-encoding'])
@@ -44,24 +67,35 @@ export function createAnswer(
   result: JsonText | undefined,
   heads: Heads,
   remark: Remark,
-): Response | InvalidStatus {
+): Response | InvalidStatus | LargeAnswer {
   if (result === undefined || result === 'null') {
     // Once there are channels, a function that returned nothing may still answer through `response` for a while.
     return new Response(null, { status: 204, headers: heads.bare })
   }
-  if (envelope.scan(result) !== undefined) return emptyAnswer(heads)
+  if (envelope.scan(result) !== undefined) return emptyAnswer(result, heads, remark)
   const status = envelope.has(STATUS_CODE) ? statusOf(envelope.slice(STATUS_CODE)) : 200
   if (status > 599 || status < 200) return { invalidStatus: status }
-  const body = envelope.has(BODY) ? envelope.slice(BODY) : '{}'
-  const own = envelope.has(HEADERS) ? readOwnHeaders(envelope.slice(HEADERS), remark) : NO_HEADERS
+  const hasHeaders = envelope.has(HEADERS)
+  const hasBody = envelope.has(BODY)
+  if (!hasBody && !hasHeaders && !envelope.has(STATUS_CODE) && !EMPTY_OBJECT.test(result)) {
+    return emptyAnswer(result, heads, remark)
+  }
+  const body = hasBody ? envelope.slice(BODY) : '{}'
+  const own = hasHeaders ? readOwnHeaders(envelope.slice(HEADERS), remark) : NO_HEADERS
   if (BODILESS.has(status)) return new Response(null, { status, headers: withOwn(heads.bare, own) })
-  if (own.length === 0) return new Response(body, { status, headers: heads.json })
+  if (own.length === 0) return respond(body, { status, headers: heads.json })
   const headers = withOwn(heads.bare, own)
   if (!headers.has('content-type')) {
     headers.set('content-type', 'application/json')
-    return new Response(body, { status, headers })
+    return respond(body, { status, headers })
   }
-  return new Response(typedBody(body), { status, headers })
+  return respond(typedBody(body), { status, headers })
+}
+
+function respond(body: string | null, init: ResponseInit): Response | LargeAnswer {
+  return body !== null && body.length > limits.httpWholeAnswer
+    ? { large: body, init }
+    : new Response(body, init)
 }
 
 /** An integer of 100 to 999; anything else means 200. */
@@ -94,9 +128,12 @@ function readOwnHeaders(text: string, remark: Remark): readonly Field[] {
   const fields: Field[] = []
   for (const [name, value] of pairs) {
     if (typeof name !== 'string' || !NAME.test(name)) {
-      remark('a header without a valid name was left out')
+      const which = typeof name === 'string' ? `header '${shortened(name)}'` : 'a header line'
+      remark(`${which} was left out: it has no valid name`)
     } else if (typeof value !== 'string' || !VALUE.test(value)) {
-      remark(`header '${name}' was left out: its value is not a string of printable ASCII characters`)
+      remark(
+        `header '${shortened(name)}' was left out: its value is not a string of printable ASCII characters`,
+      )
     } else if (!IGNORED.has(name.toLowerCase())) {
       fields.push([name, value])
     }

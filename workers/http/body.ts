@@ -61,7 +61,7 @@ export function createBodyRoom(limit: number): BodyRoom {
   }
 }
 
-const NO_ROOM: BodyOutcome = {
+export const NO_ROOM: BodyOutcome = {
   failure: 'OVERLOADED',
   message: 'Too many large bodies are in work; try again later.',
 }
@@ -70,24 +70,30 @@ export function tooLarge(limit: number): BodyOutcome {
   return { failure: 'PAYLOAD_TOO_LARGE', message: `The request body is larger than ${limit} bytes.` }
 }
 
-/** `take` is asked for room before bytes are kept. */
-export async function readBody(
+/** `take` is asked for room before bytes are kept; `done` is told once, never from within. */
+export function readBody(
   request: Request,
   kind: BodyKind,
   headers: RequestHeaders,
   bounds: BodyLimits,
   take: (bytes: number) => boolean,
-): Promise<BodyOutcome> {
-  const hasLength = headers.transferEncoding === undefined
-  if (hasLength && !take(Number(headers.contentLength ?? 0))) return NO_ROOM
-  let bytes: Uint8Array | BodyOutcome
-  try {
-    bytes = hasLength ? await request.bytes() : await readChunks(request, bounds.bytes, take)
-  } catch {
-    return { failure: 'INCOMPLETE_BODY', message: 'The request body ended before it was complete.' }
-  }
-  if (!(bytes instanceof Uint8Array)) return bytes
-  return kind === 'json' ? toJson(bytes, bounds.depth) : { json: quote(lenientUtf8.decode(bytes)) }
+  done: (outcome: BodyOutcome) => void,
+): void {
+  const bytes =
+    headers.transferEncoding === undefined ? request.bytes() : readChunks(request, bounds.bytes, take)
+  bytes.then(
+    read => done(read instanceof Uint8Array ? toBody(read, kind, bounds.depth) : read),
+    () => done(INCOMPLETE),
+  )
+}
+
+const INCOMPLETE: BodyOutcome = {
+  failure: 'INCOMPLETE_BODY',
+  message: 'The request body ended before it was complete.',
+}
+
+function toBody(bytes: Uint8Array, kind: BodyKind, depth: number): BodyOutcome {
+  return kind === 'json' ? toJson(bytes, depth) : { json: quote(lenientUtf8.decode(bytes)) }
 }
 
 /** A body that does not say how long it is. */

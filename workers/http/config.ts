@@ -47,6 +47,10 @@ export const httpConfigSchema = z.strictObject({
     .default(limits.httpBodyBytes),
   /** All bodies in memory together; further requests with a body are refused with 503. */
   bodies_limit_bytes: z.int().min(0).default(limits.httpBodiesBytes),
+  /** Large answers in memory together, as far as unread; further ones are refused with 503. */
+  answers_limit_bytes: z.int().min(0).default(limits.httpUnreadBytes),
+  /** A large answer of which the client takes nothing for this long is cut. */
+  write_timeout_ms: z.int().min(1).max(limits.callAgeMs).default(limits.httpWriteDeadlineMs),
   header_limit_count: z.int().min(1).max(PARSED_HEADERS).default(limits.httpHeaderCount),
   /** Names and values together. The server itself parses no more than 16 KiB. */
   header_limit_bytes: z.int().min(1).max(limits.httpHeaderBytes).default(limits.httpHeaderBytes),

@@ -26,20 +26,24 @@ const CLOSING: ReadonlySet<FailureCode> = new Set([
   'HEADERS_TOO_LARGE',
 ])
 
+/** Errors the engine gives in place of a function, for which a status says more than 500. */
+const OVERLOADED: ErrorCode = 'worker_overloaded'
+
 /** Seconds after which a refused client may try again. */
 const RETRY_AFTER = '1'
 
 /** What a log line says about the request; `undefined` before a route was found. */
 export interface FailedRoute {
   readonly method: string
-  readonly pattern: string
+  /** Of the trigger. */
+  readonly api_path: string
   readonly function_id: string
 }
 
 export interface Failures {
   /** `allow`: value of the header of a 405. */
   refuse(heads: Heads, code: FailureCode, message: string, about?: FailedRoute, allow?: string): Response
-  /** The condition or the function failed with an error of its own: 500. */
+  /** The condition or the function failed with an error of its own: 500; or the engine could not reach its worker: 503. */
   failed(heads: Heads, error: ErrorBody, about: FailedRoute): Response
 }
 
@@ -62,7 +66,7 @@ export function createFailures(clock: Clock, log: Log): Failures {
     if (status >= 500) {
       const error_id = createErrorId()
       body.error = { code: error.code, message: error.message, error_id }
-      const report = error.code === 'OVERLOADED' ? log.debug : log.warn
+      const report = status === 503 ? log.debug : log.warn
       report(`http request failed: ${error.code}: ${error.message}`, { error_id, status, ...about })
     }
     if (error.code === 'CONDITION_NOT_MET' && status === 422) body.skipped = true
@@ -77,6 +81,11 @@ export function createFailures(clock: Clock, log: Log): Failures {
       if (allow !== undefined) response.headers.set('allow', allow)
       return response
     },
-    failed: (heads, error, about) => write(heads, 500, { code: error.code, message: error.message }, about),
+    failed(heads, { code, message }, about) {
+      const isOverloaded = code === OVERLOADED
+      const response = write(heads, isOverloaded ? 503 : 500, { code, message }, about)
+      if (isOverloaded) response.headers.set('retry-after', RETRY_AFTER)
+      return response
+    },
   }
 }

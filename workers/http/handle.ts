@@ -3,8 +3,8 @@
  *
  *     request
  *        │
- *     receive     target.ts, headers.ts   400 BAD_REQUEST · 414 · 431 · 413
- *        │
+ *     receive     headers.ts, fault.ts,   400 BAD_REQUEST · 414 · 431 · 413
+ *        │        target.ts
  *     preflight   cors.ts                 200 to an OPTIONS request that asks on behalf of another
  *        │
  *     route       routes.ts               404 · 405 · 400 INVALID_PATH
@@ -13,11 +13,11 @@
  *        │                                                       (later: channels)
  *     body        body.ts                 400 INCOMPLETE_BODY, JSON_TOO_DEEP · 408 · 413 · 503
  *        │
- *     condition   a call                  422 · 500 with its error · 504
+ *     condition   a call                  422 · 500 with its error · 503 · 504
  *        │                                                       (later: middleware of the route)
- *     function    a call                  500 with its error · 504
+ *     function    a call                  500 with its error · 503 · 504
  *        │
- *     answer      answer.ts               500 INVALID_STATUS      (later: streams, compression)
+ *     answer      answer.ts               500 INVALID_STATUS · 503 (largeAnswer.ts)   (later: streams)
  *        │
  *     response    ← every exit: failures.ts
  *
@@ -27,33 +27,26 @@
 
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
-import { createDeadlines, type DeadlineNode } from '../../src/clock/deadlines.ts'
+import { createDeadlines } from '../../src/clock/deadlines.ts'
 import type { Log } from '../../src/log/log.ts'
+import { createBoundedTally } from '../../src/log/notices.ts'
 import { isTimeoutCode } from '../../src/protocol/errors.ts'
 import type { ErrorBody } from '../../src/protocol/frames.ts'
 import { JSON_NULL, type JsonText } from '../../src/protocol/jsonText.ts'
-import { createAnswer } from './answer.ts'
-import { type BodyKind, bodyKind, createBodyRoom, readBody } from './body.ts'
+import { limits } from '../../src/protocol/limits.ts'
+import { createAnswer, type LargeAnswer } from './answer.ts'
+import { type BodyKind, type BodyOutcome, bodyKind, createBodyRoom, NO_ROOM, readBody } from './body.ts'
 import type { HttpConfig } from './config.ts'
 import { createCors, type Heads } from './cors.ts'
+import type { Destination, Exchange } from './exchange.ts'
 import { createFailures, type FailedRoute, type FailureCode } from './failures.ts'
-import { type RequestHeaders, readHeaders } from './headers.ts'
-import { decodeValues, type PayloadParts, type PayloadSource, writePayload } from './payload.ts'
-import type { Match, RouteTable } from './routes.ts'
+import { faultOf } from './fault.ts'
+import { readHeaders } from './headers.ts'
+import { createLargeAnswers } from './largeAnswer.ts'
+import { decodeValues, writePayload } from './payload.ts'
+import type { RouteTable } from './routes.ts'
 import { createSlots } from './slots.ts'
 import { readTarget } from './target.ts'
-
-/** Where a route leads. */
-export interface Destination {
-  readonly functionId: string
-  /** Of the function and of the condition. */
-  readonly namespace: string | undefined
-  readonly metadata: JsonText | undefined
-  readonly conditionFunctionId: string | undefined
-  /** Milliseconds; `undefined`: the default of the worker. */
-  readonly timeoutMs: number | undefined
-  readonly payload: PayloadParts
-}
 
 export interface HandlerParts {
   readonly config: HttpConfig
@@ -71,25 +64,9 @@ export interface Handler {
   crashed(error: unknown): Response
   /** Requests that hold a place, and requests that wait for one. */
   inWork(): number
+  /** Bytes of large answers that their clients have not taken yet. */
+  unreadBytes(): number
   waiting(): number
-}
-
-/** A request that has a route. */
-interface Exchange extends PayloadSource, DeadlineNode {
-  readonly request: Request
-  readonly match: Match<Destination>
-  readonly heads: Heads
-  readonly endsAt: number
-  readonly timeoutMs: number
-  stage: 'waiting' | 'body' | 'condition' | 'function' | 'over'
-  holdsPlace: boolean
-  /** Room its body takes up in memory. */
-  bodyBytes: number
-  /** Gives up the call under way. */
-  cancel: (() => void) | undefined
-  /** Hears when the client goes away. */
-  watched: boolean
-  resolve: (response: Response) => void
 }
 
 /** How late a deadline may be noticed. */
@@ -111,6 +88,19 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
     exchange => admitted(exchange),
   )
   const room = createBodyRoom(config.bodies_limit_bytes)
+  const notices = createBoundedTally(limits.httpNotices)
+  /** Whose answer is being made: one function for the remarks of all answers, a closure each would cost. */
+  let answering: Exchange | undefined
+  const largeAnswers = createLargeAnswers({
+    clock,
+    limitBytes: config.answers_limit_bytes,
+    deadlineMs: config.write_timeout_ms,
+    cut(route, unread_bytes) {
+      const count = notices(`cut ${route}`)
+      if (count !== undefined)
+        log.warn('an http client that does not read its answer was cut', { route, unread_bytes, count })
+    },
+  })
   const deadlines = createDeadlines<Exchange>(clock, DEADLINE_RESOLUTION_MS, exchange => late(exchange))
 
   // receive, preflight, route
@@ -119,7 +109,7 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
     const headers = readHeaders(request.headers)
     const heads = cors.headsFor(headers.origin)
     const { method, url } = request
-    const fault = faultOf(url, headers)
+    const fault = faultOf(url, headers, config)
     if (fault !== undefined) return failures.refuse(heads, ...fault)
     if (method === 'OPTIONS' && headers.origin !== undefined && headers.preflightMethod !== undefined) {
       return cors.preflight(headers.origin)
@@ -158,28 +148,6 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
     )
   }
 
-  /** What is wrong with a request whatever its route. The server has refused the worst already (see listener.ts). */
-  function faultOf(url: string, headers: RequestHeaders): [FailureCode, string] | undefined {
-    if (url.length > config.url_limit_length) {
-      return ['URI_TOO_LONG', `The URL is longer than ${config.url_limit_length} characters.`]
-    }
-    if (headers.count > config.header_limit_count) {
-      return ['HEADERS_TOO_LARGE', `The request has more than ${config.header_limit_count} headers.`]
-    }
-    if (headers.bytes > config.header_limit_bytes) {
-      return ['HEADERS_TOO_LARGE', `The request headers are larger than ${config.header_limit_bytes} bytes.`]
-    }
-    const { contentLength, host } = headers
-    if (contentLength?.includes(',')) return ['BAD_REQUEST', 'Content-Length was given more than once.']
-    if (host !== undefined && (host.includes(',') || url.charCodeAt(0) === 47)) {
-      return ['BAD_REQUEST', 'The Host header is not one valid host.']
-    }
-    if (contentLength !== undefined && Number(contentLength) > config.body_limit_bytes) {
-      return ['PAYLOAD_TOO_LARGE', `The request body is larger than ${config.body_limit_bytes} bytes.`]
-    }
-    return undefined
-  }
-
   function unrouted(heads: Heads, path: string): Response {
     const methods = routes.methodsFor(path)
     if (methods.length === 0) return failures.refuse(heads, 'NOT_FOUND', 'Not Found')
@@ -203,11 +171,18 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
 
   function admitted(exchange: Exchange): void {
     exchange.holdsPlace = true
-    const kind = bodyKind(exchange.headers)
     if (exchange.stage === 'over') {
       release(exchange)
-    } else if (kind !== undefined) {
-      void receiveBody(exchange, kind)
+      return
+    }
+    // One deadline for all that follows: most requests are over before it comes. Who has waited has one already.
+    if (!exchange.watched) {
+      const { endsAt, timeoutMs } = exchange
+      deadlines.set(exchange, Math.min(WATCH_AFTER_MS, timeoutMs), endsAt - timeoutMs)
+    }
+    const kind = bodyKind(exchange.headers)
+    if (kind !== undefined) {
+      receiveBody(exchange, kind)
     } else {
       dispatch(exchange, JSON_NULL)
     }
@@ -215,11 +190,18 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
 
   // body
 
-  async function receiveBody(exchange: Exchange, kind: BodyKind): Promise<void> {
+  function receiveBody(exchange: Exchange, kind: BodyKind): void {
     exchange.stage = 'body'
-    deadlines.set(exchange, Math.max(1, exchange.endsAt - clock.now()))
+    const { request, headers } = exchange
     const take = (bytes: number): boolean => exchange.stage === 'body' && room.take(exchange, bytes)
-    const body = await readBody(exchange.request, kind, exchange.headers, bodyLimits, take)
+    if (headers.transferEncoding === undefined && !take(Number(headers.contentLength ?? 0))) {
+      received(exchange, NO_ROOM)
+    } else {
+      readBody(request, kind, headers, bodyLimits, take, body => received(exchange, body))
+    }
+  }
+
+  function received(exchange: Exchange, body: BodyOutcome): void {
     if (exchange.stage !== 'body') return
     if (body.failure === undefined) dispatch(exchange, body.json)
     else refuse(exchange, body.failure, body.message)
@@ -239,7 +221,7 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
 
   function askCondition(exchange: Exchange, functionId: string, data: JsonText): void {
     exchange.stage = 'condition'
-    call(exchange, functionId, data, undefined, verdict => {
+    call(exchange, functionId, data, undefined, (_, verdict) => {
       if (verdict !== 'false') callFunction(exchange, data)
       else refuse(exchange, 'CONDITION_NOT_MET', 'Request condition not met')
     })
@@ -248,7 +230,7 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
   function callFunction(exchange: Exchange, data: JsonText): void {
     exchange.stage = 'function'
     const { functionId, metadata } = exchange.match.route.target
-    call(exchange, functionId, data, metadata, result => answer(exchange, result))
+    call(exchange, functionId, data, metadata, answer)
     // From here on the payload is on its way to the worker, and counts there.
     room.leave(exchange)
   }
@@ -259,24 +241,25 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
     functionId: string,
     data: JsonText,
     metadata: JsonText | undefined,
-    answered: (result: JsonText | undefined) => void,
+    answered: (exchange: Exchange, result: JsonText | undefined) => void,
   ): void {
-    const { stage, headers, match } = exchange
+    const { stage, headers, match, endsAt } = exchange
+    const now = clock.now()
     if (exchange.watched) deadlines.clear(exchange)
-    else deadlines.set(exchange, WATCH_AFTER_MS)
+    else if (exchange.deadline > now + WATCH_AFTER_MS) deadlines.set(exchange, WATCH_AFTER_MS, now)
     exchange.cancel = client.call(
       {
         functionId,
         data,
         namespace: match.route.target.namespace,
         metadata,
-        timeoutMs: Math.max(1, exchange.endsAt - clock.now()),
+        timeoutMs: Math.max(1, endsAt - now),
         traceparent: headers.traceparent,
         baggage: headers.baggage,
       },
       (error, result) => {
         if (exchange.stage !== stage) return
-        if (error === undefined) answered(result)
+        if (error === undefined) answered(exchange, result)
         else failed(exchange, error)
       },
     )
@@ -295,11 +278,13 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
 
   function answer(exchange: Exchange, result: JsonText | undefined): void {
     try {
-      const response = createAnswer(result, exchange.heads, sentence =>
-        log.warn(`answer of an http function changed: ${sentence}`, { ...aboutOf(exchange) }),
-      )
+      answering = exchange
+      const response = createAnswer(result, exchange.heads, remark)
+      answering = undefined
       if (response instanceof Response) {
         end(exchange, response)
+      } else if ('large' in response) {
+        answerLarge(exchange, response)
       } else {
         const why = `The function answered with status ${response.invalidStatus}; 200 to 599 can be sent.`
         refuse(exchange, 'INVALID_STATUS', why)
@@ -310,10 +295,24 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
     }
   }
 
+  function answerLarge(exchange: Exchange, { large, init }: LargeAnswer): void {
+    const { request, method, match } = exchange
+    const response = largeAnswers.send(request, large, init, `${method} ${match.route.pattern}`)
+    if (response !== undefined) end(exchange, response)
+    else refuse(exchange, 'OVERLOADED', 'Too many large answers wait for their clients; try again later.')
+  }
+
+  /** What is wrong with the answers of a route is wrong with each of them: a few lines say it. */
+  function remark(sentence: string): void {
+    const about = aboutOf(answering!)
+    const count = notices(`${about.method} ${about.api_path} ${sentence}`)
+    if (count !== undefined) log.warn(`answer of an http function changed: ${sentence}`, { ...about, count })
+  }
+
   // exits
 
   function aboutOf({ method, match: { route } }: Exchange): FailedRoute {
-    return { method, pattern: route.pattern, function_id: route.target.functionId }
+    return { method, api_path: route.pattern, function_id: route.target.functionId }
   }
 
   function refuse(exchange: Exchange, code: FailureCode, message: string): void {
@@ -331,6 +330,11 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
       slots.giveUp(exchange)
       refuse(exchange, 'OVERLOADED', `No place became free within ${exchange.timeoutMs} ms; try again later.`)
     } else if (exchange.stage === 'body') {
+      const leftMs = exchange.endsAt - clock.now()
+      if (leftMs > 0) {
+        deadlines.set(exchange, leftMs)
+        return
+      }
       refuse(exchange, 'REQUEST_TIMEOUT', `The request body did not arrive within ${exchange.timeoutMs} ms.`)
     } else {
       watch(exchange)
@@ -373,6 +377,7 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
       return failures.refuse(cors.headsFor(undefined), 'INTERNAL_ERROR', 'internal server error')
     },
     inWork: slots.taken,
+    unreadBytes: largeAnswers.unreadBytes,
     waiting: slots.waiting,
   }
 }

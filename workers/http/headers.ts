@@ -49,6 +49,8 @@ function empty(): Mutable<RequestHeaders> {
 let reading = empty()
 
 const UNUSUAL = /["\\\x00-\x1f\x7f-\uffff]/
+/** The same and the comma: a value without any of these is one value that stands for itself. */
+const UNUSUAL_OR_LIST = /[",\\\x00-\x1f\x7f-\uffff]/
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** A value that is not UTF-8 becomes `""`. */
@@ -64,7 +66,8 @@ function quoteValue(value: string): string {
 function readHeader(value: string, name: string): void {
   const into = reading
   // A header name holds nothing that JSON would have to escape.
-  into.text += `${into.count === 0 ? '"' : ',"'}${name}":${quoteValue(value)}`
+  const isPlain = !UNUSUAL_OR_LIST.test(value)
+  into.text += `${into.count === 0 ? '"' : ',"'}${name}":${isPlain ? `"${value}"` : quoteValue(value)}`
   into.count++
   into.bytes += name.length + value.length
   switch (name) {
@@ -92,7 +95,7 @@ function readHeader(value: string, name: string): void {
     case 'baggage':
       into.baggage = value
   }
-  if (value.includes(',') && !SINGLE.has(name)) readList(value, name)
+  if (!isPlain && value.includes(',') && !SINGLE.has(name)) readList(value, name)
 }
 
 export function readHeaders(headers: Headers): RequestHeaders {

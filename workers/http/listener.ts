@@ -42,6 +42,7 @@ function silenceSeconds(ms: number): number {
 /** `createHandler` gets the function by which it keeps a slow request's connection open. */
 export function listen(
   { host, port, default_timeout }: HttpConfig,
+  reusePort: boolean,
   createHandler: (allowSilence: AllowSilence) => ListenerHandler,
 ): Listener {
   const usual = Math.max(
@@ -52,7 +53,7 @@ export function listen(
     const needed = silenceSeconds(ms)
     if (needed > usual || needed === 0) server.timeout(request, needed)
   })
-  const server = start(host, port, usual, handler)
+  const server = start(host, port, reusePort, usual, handler)
   return {
     address: `http://${urlHost(host)}:${server.port ?? port}`,
     drain: () => server.stop(),
@@ -60,7 +61,13 @@ export function listen(
   }
 }
 
-function start(hostname: string, port: number, idleTimeout: number, handler: ListenerHandler) {
+function start(
+  hostname: string,
+  port: number,
+  reusePort: boolean,
+  idleTimeout: number,
+  handler: ListenerHandler,
+) {
   try {
     return Bun.serve({
       hostname,
@@ -69,7 +76,7 @@ function start(hostname: string, port: number, idleTimeout: number, handler: Lis
       maxRequestBodySize: NO_BODY_LIMIT,
       development: false,
       // Said aloud because outside development the server would share a taken port instead of failing.
-      reusePort: false,
+      reusePort,
       fetch: handler.handle,
       error: handler.crashed,
     })

@@ -63,12 +63,16 @@ export function writePayload(source: PayloadSource, body: JsonText): JsonText {
   const params = members(keys, values)
   const rawParams = match.values === values ? params : members(keys, match.values)
   const query = readQuery(target.search)
+  // Path and query are parts of the URL: when nothing in it needs an escape, nothing in them does.
+  const url = quote(target.url)
+  const isPlain = url.length === target.url.length + 2
+  const path = isPlain ? `"${target.path}"` : quote(target.path)
+  const rawQuery = isPlain ? `"${target.search.slice(1)}"` : quote(target.search.slice(1))
   return asJsonText(
     `{"path_params":{${params}},"query_params":{${query.params}},"headers":{${headers.text}` +
       middles.get(source.method)! +
       body +
-      `,"requested_path":${quote(target.path)},"url":${quote(target.url)}` +
-      `,"raw_query":${quote(target.search.slice(1))},"raw_path_params":{${rawParams}}` +
+      `,"requested_path":${path},"url":${url},"raw_query":${rawQuery},"raw_path_params":{${rawParams}}` +
       `,"query_multi":{${query.multi}},"headers_multi":{${headers.multi}}}`,
   )
 }

@@ -7,11 +7,14 @@
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { Binding, TriggerProvider } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
-import type { Log } from '../../src/log/log.ts'
+import type { Log, LogFields } from '../../src/log/log.ts'
+import { createBoundedTally, shortened } from '../../src/log/notices.ts'
 import { isLoopbackHost } from '../../src/net/loopback.ts'
+import { limits } from '../../src/protocol/limits.ts'
 import type { BuiltInWorker } from '../worker.ts'
 import type { HttpConfig } from './config.ts'
-import { createHandler, type Destination } from './handle.ts'
+import type { Destination } from './exchange.ts'
+import { createHandler } from './handle.ts'
 import { listen } from './listener.ts'
 import { preparePayload } from './payload.ts'
 import { createRouteTable, type Route, type RouteTable } from './routes.ts'
@@ -20,16 +23,21 @@ import { type HttpTrigger, httpTriggerType, parseHttpTrigger } from './trigger.t
 export interface HttpWorkerParts {
   readonly log: Log
   readonly clock: Clock
+  /** Several of these workers, one on each shard, listen on the same port. */
+  readonly reusePort?: boolean
 }
 
 /** Rejects its start with an error that has `code`, `port` and `fix` when the port cannot be had. */
-export function createHttpWorker(config: HttpConfig, { log, clock }: HttpWorkerParts): BuiltInWorker {
+export function createHttpWorker(
+  config: HttpConfig,
+  { log, clock, reusePort = false }: HttpWorkerParts,
+): BuiltInWorker {
   return {
     name: 'iii-http',
     description: 'Serves HTTP routes: calls a function for each request and answers with what it returns',
     async start(client) {
       const routes = createRouteTable<Destination>()
-      const listener = listen(config, allowSilence =>
+      const listener = listen(config, reusePort, allowSilence =>
         createHandler({ config, routes, client, clock, log, allowSilence }),
       )
       if (!isLoopbackHost(config.host)) logExposure(config, listener.address, log)
@@ -53,21 +61,28 @@ function logExposure({ cors }: HttpConfig, address: string, log: Log): void {
 }
 
 function createProvider(routes: RouteTable<Destination>, log: Log): TriggerProvider {
+  const notices = createBoundedTally(limits.httpNotices)
+
+  /** A worker may register the same again and again, and so may many: of equal lines few are written. */
+  function warn(about: ReturnType<typeof aboutOf>, message: string, fields: LogFields = {}): void {
+    const count = notices(`${shortened(about.function_id)} ${message}`)
+    if (count !== undefined) log.warn(message, { ...about, ...fields, count })
+  }
+
   return {
     bind(binding) {
       // A trigger that comes again replaces itself, also when its new form is refused.
       routes.removeTrigger(binding.id)
       const trigger = parseHttpTrigger(binding.config)
-      for (const warning of trigger.warnings) log.warn(`http trigger: ${warning}`, aboutOf(binding, trigger))
+      const about = aboutOf(binding, trigger)
+      for (const warning of trigger.warnings) warn(about, `http trigger: ${warning}`)
       const added = trigger.methods.map(method => toRoute(binding, trigger, method))
       for (const route of added) refuseConflict(routes, route)
       for (const route of added) {
         const replaced = routes.add(route)
         if (replaced !== undefined) {
-          log.warn(`http route '${route.method} ${route.pattern}' replaces that of another trigger`, {
-            ...aboutOf(binding, trigger),
-            replaced_trigger_id: replaced.triggerId,
-          })
+          const what = `http route '${route.method} ${shortened(route.pattern)}' replaces that of another trigger`
+          warn(about, what, { replaced_trigger_id: shortened(replaced.triggerId) })
         }
       }
     },
@@ -76,7 +91,7 @@ function createProvider(routes: RouteTable<Destination>, log: Log): TriggerProvi
 }
 
 function aboutOf({ id, function_id }: Binding, { pattern }: HttpTrigger) {
-  return { trigger_id: id, function_id, path: pattern }
+  return { trigger_id: shortened(id), function_id: shortened(function_id), api_path: shortened(pattern) }
 }
 
 function toRoute(

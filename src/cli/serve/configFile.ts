@@ -1,9 +1,11 @@
 /** Finds the configuration of this run: the named file, the project's file, or none. */
-import { closeSync, existsSync, openSync, readSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { closeSync, existsSync, openSync, readdirSync, readSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { nearestName } from '../../log/nearest.ts'
 import { limits } from '../../protocol/limits.ts'
 import { CommandError, messageOf } from '../commandError.ts'
 import { exitCodes } from '../exitCodes.ts'
+import type { SpokenCommand } from '../spokenCommand.ts'
 import type { Terminal } from '../terminal.ts'
 
 export const CONFIG_FILE = 'config.yaml'
@@ -28,42 +30,87 @@ export function findUpwards(folder: string, name: string): string | undefined {
   }
 }
 
-/** Absolute path of the file to read. Writes a starter when there is none, after asking if there is someone to ask. */
+/**
+ * Absolute path of the file to read. A named one has to exist. Without a name, a starter is written where no file is,
+ * after asking if there is someone to ask.
+ */
 export async function chooseConfigFile(named: string | undefined, terminal: Terminal): Promise<string> {
-  const found = named === undefined ? findUpwards(terminal.cwd, CONFIG_FILE) : resolve(terminal.cwd, named)
-  if (found !== undefined && existsSync(found)) return found
-  const path = found ?? join(terminal.cwd, CONFIG_FILE)
-  const searched =
-    named === undefined ? `no ${CONFIG_FILE} in ${terminal.cwd} or above it` : `${path} does not exist`
-  const compose = named === undefined ? findUpwards(terminal.cwd, COMPOSE_FILE) : undefined
+  if (named !== undefined) return namedFile(resolve(terminal.cwd, named), terminal)
+  const found = findUpwards(terminal.cwd, CONFIG_FILE)
+  if (found !== undefined) return found
+  const path = join(terminal.cwd, CONFIG_FILE)
+  const searched = `no ${CONFIG_FILE} in ${terminal.cwd} or above it`
+  const compose = findUpwards(terminal.cwd, COMPOSE_FILE)
   if (compose !== undefined)
     terminal.err(`note: ${compose} is there, but this version does not read it yet\n`)
-  if (terminal.interactive) {
-    const answer = await terminal.ask(`${searched}. Create ${path}? [Y/n] `)
-    if (answer === undefined) {
-      throw new CommandError('interrupted', { causes: [searched], exitCode: exitCodes.interrupted })
-    }
-    if (!/^\s*(y|yes)?\s*$/i.test(answer)) {
-      throw new CommandError('there is no configuration file', {
-        causes: [searched],
-        fix: 'name one with --config FILE, or run without any: iii --defaults',
-      })
-    }
-  }
-  writeStarter(path)
-  const note = `note: ${searched}; wrote ${path}, which starts no workers ('iii --defaults' starts all without a file)`
-  terminal.err(`${note}\n`)
+  if (terminal.interactive) await askForStarter(path, searched, terminal)
+  writeStarter(path, terminal)
+  terminal.err(
+    `note: ${searched}; wrote ${path}, which starts no workers, so HTTP neither: ` +
+      `list them there, or start all without a file: ${terminal.command.serve('--defaults')}\n`,
+  )
   return path
 }
 
-function writeStarter(path: string): void {
+function namedFile(path: string, { command }: Terminal): string {
+  if (existsSync(path)) return path
+  const folder = dirname(path)
+  if (!existsSync(folder)) {
+    throw new CommandError(`the configuration file ${path} does not exist`, {
+      code: 'config_missing',
+      causes: [`there is no folder ${folder}`],
+      fix: otherwise(command),
+    })
+  }
+  const files = attemptToList(folder).filter(name => /\.ya?ml$/.test(name))
+  const nearest = nearestName(basename(path), files)
+  throw new CommandError(`the configuration file ${path} does not exist`, {
+    code: 'config_missing',
+    ...(nearest === undefined ? {} : { causes: [`the nearest name there is ${nearest}`] }),
+    fix:
+      nearest === undefined
+        ? otherwise(command)
+        : `did you mean ${command.serve(`--config ${join(dirname(path), nearest)}`)}?`,
+  })
+}
+
+function otherwise({ serve }: SpokenCommand): string {
+  return `name a file that exists (${serve('--config FILE')}), or run without any: ${serve('--defaults')}`
+}
+
+/** A folder that may not be listed has no names to suggest. */
+function attemptToList(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+async function askForStarter(path: string, searched: string, terminal: Terminal): Promise<void> {
+  const answer = await terminal.ask(`${searched}. Create ${path}? [Y/n] `)
+  if (answer !== undefined && /^\s*(y|yes)?\s*$/i.test(answer)) return
+  const fix = otherwise(terminal.command)
+  if (answer === undefined) {
+    const exitCode = exitCodes.interrupted
+    throw new CommandError('interrupted', { code: 'interrupted', causes: [searched], fix, exitCode })
+  }
+  throw new CommandError('there is no configuration file', {
+    code: 'config_missing',
+    causes: [searched],
+    fix,
+  })
+}
+
+function writeStarter(path: string, { command }: Terminal): void {
   try {
     // Fails rather than overwrites if the file has appeared meanwhile.
     writeFileSync(path, STARTER, { flag: 'wx' })
   } catch (error) {
     throw new CommandError(`cannot write ${path}`, {
+      code: 'config_missing',
       causes: [messageOf(error)],
-      fix: 'create the file yourself, name another with --config FILE, or run without any: iii --defaults',
+      fix: `create the file yourself, or ${otherwise(command)}`,
     })
   }
 }
@@ -91,6 +138,7 @@ export function readConfigFile(path: string): string {
     throw new Error(`it is larger than ${limits.configFileBytes} bytes`)
   } catch (error) {
     throw new CommandError(`cannot read ${path}`, {
+      code: 'config_unreadable',
       causes: [messageOf(error)],
       fix: 'check that it is a configuration file and that you may read it',
     })

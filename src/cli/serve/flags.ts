@@ -1,10 +1,13 @@
 /** Options of `iii` itself. */
+import type { Acceptor } from '../../config/settings.ts'
 import type { LogFormat, LogLevel } from '../../log/createLog.ts'
 
 export interface ServeFlags {
   readonly config?: string
   readonly defaults?: boolean
   readonly insecure?: boolean
+  readonly shards?: number
+  readonly acceptor?: Acceptor
   readonly logLevel?: LogLevel
   readonly logFormat?: LogFormat
   readonly drainMs?: number

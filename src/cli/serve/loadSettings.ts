@@ -1,12 +1,16 @@
 /** The settings of this run, from flags, environment and file. */
+import { availableParallelism } from 'node:os'
+import { defaultSettings } from '../../config/complete.ts'
 import type {
   ConfigContext,
   ConfigProblem,
   ConfigResult,
   KnownWorkers,
   Settings,
+  ThreadContext,
 } from '../../config/settings.ts'
-import { CommandError, usageError } from '../commandError.ts'
+import { CommandError } from '../commandError.ts'
+import { checkGrace, isOn } from '../environment.ts'
 import type { Terminal } from '../terminal.ts'
 import { chooseConfigFile, readConfigFile } from './configFile.ts'
 import type { ServeFlags } from './flags.ts'
@@ -17,11 +21,10 @@ export async function loadSettings(
   knownWorkers: KnownWorkers,
 ): Promise<Settings> {
   const { env } = terminal
-  const context: ConfigContext = { env, knownWorkers, insecure: flags.insecure || isOn(env, 'III_INSECURE') }
-  if (flags.defaults) {
-    const { defaultSettings } = await import('../../config/complete.ts')
-    return settingsOf(defaultSettings(context), 'the environment is not valid')
-  }
+  const insecure = flags.insecure || isOn(env, 'III_INSECURE')
+  checkGrace(env)
+  const context: ConfigContext = { env, knownWorkers, insecure, threads: threadContext(flags) }
+  if (flags.defaults) return settingsOf(defaultSettings(context), 'the settings are not valid')
   const path = await chooseConfigFile(flags.config, terminal)
   const text = readConfigFile(path)
   // The YAML library is the slowest thing to load; a run on defaults does without.
@@ -29,19 +32,13 @@ export async function loadSettings(
   return settingsOf(readConfig(text, { ...context, path }), `Failed to parse config file '${path}'`)
 }
 
-function isOn(env: Terminal['env'], name: string): boolean {
-  const value = env[name] ?? ''
-  if (value === '1' || value === 'true') return true
-  if (value === '' || value === '0' || value === 'false') return false
-  throw usageError(`the environment variable ${name} must be 1 or 0`)
-}
-
 function settingsOf(result: ConfigResult, failure: string): Settings {
   if (result.ok) return result.settings
-  const { problems } = result
-  const count = problems.length === 1 ? '' : `: ${problems.length} problems`
-  throw new CommandError(failure + count, {
-    causes: problems.map(describeProblem),
+  const { problems, untold } = result
+  const count = problems.length + untold
+  throw new CommandError(count === 1 ? failure : `${failure}: ${count} problems`, {
+    code: 'config_invalid',
+    causes: [...problems.map(describeProblem), ...(untold === 0 ? [] : [`and ${untold} more`])],
     fix: 'correct it and start again',
   })
 }
@@ -51,4 +48,10 @@ function describeProblem({ line, column, path, message, suggestion }: ConfigProb
   const place = line === undefined ? [] : [`line ${line}, column ${column}`]
   const text = [...place, ...(path === '' ? [] : [path]), message].join(': ')
   return suggestion === undefined ? text : `${text}. ${suggestion}`
+}
+
+function threadContext({ shards, acceptor }: ServeFlags): ThreadContext {
+  // Elsewhere the kernel gives all connections of a shared port to one listener.
+  const usualAcceptor = process.platform === 'linux' ? 'kernel' : 'thread'
+  return { cores: availableParallelism(), usualAcceptor, shards, acceptor }
 }

@@ -4,6 +4,8 @@ import type { WorkerClient } from '../../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../clock/clock.ts'
 import type { ErrorBody } from '../../protocol/frames.ts'
 import type { JsonText } from '../../protocol/jsonText.ts'
+import { messageOf } from '../commandError.ts'
+import { logLevelFrom } from '../environment.ts'
 import { exitCodeOf } from '../exitCodes.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -13,13 +15,15 @@ export interface Dialler {
   /** Milliseconds an engine has to accept the connection. */
   readonly connectMs: number
   readonly clock: Clock
+  /** Why nobody was reached at the address, to complete "no engine answers at …: ". */
+  readonly diagnose: (address: string, ms: number) => Promise<string>
 }
 
 export type Outcome =
   | { readonly kind: 'answered'; readonly result: JsonText | undefined }
-  | { readonly kind: 'failed'; readonly error: ErrorBody; readonly afterMs: number }
+  | { readonly kind: 'failed'; readonly error: ErrorBody; readonly afterMs: number; readonly fix?: string }
   | { readonly kind: 'interrupted'; readonly exitCode: number }
-  | { readonly kind: 'unreachable' }
+  | { readonly kind: 'unreachable'; readonly why: string }
 
 const WORKER_NAME = 'iii-cli:trigger'
 
@@ -39,21 +43,24 @@ export async function withClient(
   dialler: Dialler,
   work: (client: WorkerClient) => Promise<Outcome>,
 ): Promise<Outcome> {
+  const logLevel = logLevelFrom(terminal.env)
   for (const workerName of [WORKER_NAME, `${WORKER_NAME}:${process.pid}`]) {
     const { connectMs } = dialler
     const client = dialler.connect(address, {
       workerName,
       reconnect: false,
       connectTimeoutMs: connectMs,
-      // Every fault of this connection ends in an error of the command, which is printed.
-      onWarning: () => {},
+      // Every fault of this connection ends in an error of the command, which is printed anyway.
+      onWarning: warning => {
+        if (logLevel === 'debug') terminal.err(`debug: ${messageOf(warning)}\n`)
+      },
     })
     const stopped = Promise.withResolvers<Outcome>()
     const listenNoMore = terminal.onStopSignal(signal =>
       stopped.resolve({ kind: 'interrupted', exitCode: exitCodeOf(signal) }),
     )
     try {
-      const outcome = await Promise.race([connectAndWork(client, dialler, work), stopped.promise])
+      const outcome = await Promise.race([connectAndWork(client, address, dialler, work), stopped.promise])
       const refused = client.getFatalError()?.name === 'RegistrationRejectedError'
       if (outcome.kind === 'interrupted' || !refused) return outcome
     } finally {
@@ -66,7 +73,8 @@ export async function withClient(
 
 async function connectAndWork(
   client: WorkerClient,
-  { clock, connectMs }: Dialler,
+  address: string,
+  { clock, connectMs, diagnose }: Dialler,
   work: (client: WorkerClient) => Promise<Outcome>,
 ): Promise<Outcome> {
   // Something may accept the socket and then say nothing: not every server is an engine.
@@ -75,7 +83,7 @@ async function connectAndWork(
   try {
     await Promise.race([client.ready(), silence])
   } catch {
-    return { kind: 'unreachable' }
+    return { kind: 'unreachable', why: await diagnose(address, connectMs) }
   } finally {
     cancel()
   }

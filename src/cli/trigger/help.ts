@@ -5,9 +5,11 @@ import { limits } from '../../protocol/limits.ts'
 import { messageOf } from '../commandError.ts'
 import { parseExact } from '../exactJson.ts'
 import { exitCodes } from '../exitCodes.ts'
+import type { SpokenCommand } from '../spokenCommand.ts'
 import type { Terminal } from '../terminal.ts'
 import { ask, type Dialler, withClient } from './connection.ts'
 import { describeFunction } from './parameters.ts'
+import { suggestFunction } from './suggest.ts'
 
 export interface HelpRequest {
   readonly functionId: string
@@ -25,14 +27,11 @@ export async function showParameters(
 ): Promise<number> {
   const input = toJsonText({ function_id: functionId, namespace })
   const outcome = await withClient(address, terminal, dialler, async client => {
-    const { error, result } = await ask(
-      client,
-      'engine::functions::info',
-      input,
-      undefined,
-      limits.commandInfoMs,
-    )
-    return error === undefined ? { kind: 'answered', result } : { kind: 'failed', error, afterMs: 0 }
+    const about = 'engine::functions::info'
+    const { error, result } = await ask(client, about, input, undefined, limits.commandInfoMs)
+    if (error === undefined) return { kind: 'answered', result }
+    const near = await suggestFunction(client, functionId, namespace ?? 'default')
+    return { kind: 'failed', error, afterMs: 0, fix: unknownFunction(near, terminal.command) }
   })
   switch (outcome.kind) {
     case 'answered':
@@ -42,18 +41,23 @@ export async function showParameters(
       return outcome.exitCode
     case 'unreachable':
       terminal.err(
-        `warning: ${unreachable(address)}, so the parameters of '${messageOf(functionId)}' are not known\n`,
+        `warning: ${unreachable(address, outcome.why, terminal.command)}; so the parameters of '${messageOf(functionId)}' are not known\n`,
       )
       await terminal.out(staticHelp)
       return exitCodes.success
     case 'failed':
-      terminal.err(
-        `Error: ${messageOf(outcome.error.message)}\nList all functions with: iii trigger engine::functions::list\n`,
-      )
+      terminal.err(`Error: ${messageOf(outcome.error.message)}\nfix: ${outcome.fix}\n`)
       return exitCodes.failure
   }
 }
 
-export function unreachable(address: string): string {
-  return `no engine answers at ${redactText(address)} (start one with 'iii', or name another with --address and --port)`
+export function unreachable(address: string, why: string, { serve }: SpokenCommand): string {
+  const fix = `start one: ${serve()}; or name another with --address and --port`
+  return messageOf(`no engine answers at ${redactText(address)}: ${why} (${fix})`)
+}
+
+/** What to do about a function that is not there. */
+export function unknownFunction(nearest: string | undefined, { iii }: SpokenCommand): string {
+  const meant = nearest === undefined ? '' : `did you mean '${messageOf(nearest)}'? `
+  return `${meant}List all functions with: ${iii('trigger engine::functions::list')}`
 }

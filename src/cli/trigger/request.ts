@@ -1,6 +1,4 @@
 /** From the words of `iii trigger …` to the call they mean. Pure. */
-import { urlHost } from '../../net/loopback.ts'
-import { ENGINE_PORT } from '../../protocol/address.ts'
 import { asJsonText, JSON_EMPTY_OBJECT, type JsonText, toJsonText } from '../../protocol/jsonText.ts'
 import { usageError } from '../commandError.ts'
 import { isPlainObject, parseExact } from '../exactJson.ts'
@@ -35,13 +33,20 @@ export interface TriggerWords {
 /** Sorts the words out. `iii trigger fn k=v` and `iii trigger --function-id fn k=v` are the same. */
 export function readWords(words: readonly string[], flags: TriggerFlags): TriggerWords {
   const [first, ...rest] = words
-  const firstIsPair = first?.includes('=') === true && flags.functionId !== undefined
+  const firstIsPair = first?.includes('=') === true
+  if (firstIsPair && flags.functionId === undefined && !flags.help) {
+    throw usageError(
+      `no function is named: '${first}' is an argument`,
+      `put the id of a function before it: FUNCTION_ID ${words.join(' ')}`,
+    )
+  }
   const named = firstIsPair ? undefined : first
   if (named !== undefined && flags.functionId !== undefined && named !== flags.functionId) {
     throw usageError(`two functions are named: '${named}' and '${flags.functionId}'`, 'name one')
   }
   const functionId = named ?? flags.functionId
-  if (functionId?.trim() === '') throw usageError('the function id is blank')
+  if (functionId?.trim() === '')
+    throw usageError('the function id is blank', 'name a function, as hello::greet')
   if (flags.void && flags.enqueue !== undefined) {
     throw usageError('--void and --enqueue exclude each other', 'choose one')
   }
@@ -74,7 +79,10 @@ export function buildPayload(
   const base = whole === undefined ? {} : parseWhole(whole, option)
   if (pairs.length === 0) return asJsonText(whole!.trim())
   if (!isPlainObject(base)) {
-    throw usageError(`${option} must be a JSON object when key=value words are given as well`)
+    throw usageError(
+      `${option} must be a JSON object when key=value words are given as well`,
+      'leave the words out, or give an object',
+    )
   }
   // A map, because assigning a key called `__proto__` to an object would lose it.
   const members = new Map(Object.entries(base))
@@ -112,19 +120,4 @@ function parseValue(text: string): unknown {
   } catch {
     return text
   }
-}
-
-/** `--address` and `--port`, else `III_URL`, else the default engine. */
-export function engineAddress({ address, port }: TriggerFlags, url: string | undefined): string {
-  if (address === undefined && port === undefined && url) return url
-  if (address !== undefined && /^wss?:\/\//.test(address)) return withPort(address, port)
-  return `ws://${urlHost(address ?? 'localhost')}:${port ?? ENGINE_PORT}`
-}
-
-function withPort(address: string, port: number | undefined): string {
-  if (!URL.canParse(address)) throw usageError(`'${address}' is not an address`)
-  if (port === undefined) return address
-  const url = new URL(address)
-  url.port = String(port)
-  return url.href
 }

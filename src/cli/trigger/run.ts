@@ -15,10 +15,12 @@ import { CommandError, messageOf, usageError } from '../commandError.ts'
 import { parseExact, prettyJson } from '../exactJson.ts'
 import { exitCodes } from '../exitCodes.ts'
 import type { Terminal } from '../terminal.ts'
+import { engineAddress } from './address.ts'
 import { type Call, makeCall } from './call.ts'
 import { type Dialler, type Outcome, withClient } from './connection.ts'
-import { showParameters, unreachable } from './help.ts'
-import { buildPayload, engineAddress, type PayloadSource, readWords, type TriggerFlags } from './request.ts'
+import { showParameters, unknownFunction, unreachable } from './help.ts'
+import { buildPayload, type PayloadSource, readWords, type TriggerFlags } from './request.ts'
+import { suggestFunction } from './suggest.ts'
 
 /** Returns the exit code. `staticHelp` is what `--help` shows when no function is named or no engine answers. */
 export async function runTrigger(
@@ -33,7 +35,8 @@ export async function runTrigger(
   const { namespace, timeoutMs = limits.callTimeoutMs } = flags
   if (functionId === undefined) {
     if (!flags.help) {
-      const fix = "write iii trigger FUNCTION_ID [key=value ...]; 'iii trigger --help' shows more"
+      const { iii } = terminal.command
+      const fix = `write ${iii('trigger FUNCTION_ID [key=value ...]')}; '${iii('trigger --help')}' shows more`
       throw usageError('no function is named', fix)
     }
     await terminal.out(staticHelp)
@@ -51,9 +54,14 @@ export async function runTrigger(
     timeoutMs,
     action: actionOf(flags),
   }
-  const outcome = await withClient(address, terminal, dialler, client =>
-    makeCall(client, call, dialler.clock),
-  )
+  const outcome = await withClient(address, terminal, dialler, async client => {
+    const made = await makeCall(client, call, dialler.clock)
+    if (made.kind !== 'failed' || made.error.code !== 'function_not_found') return made
+    // The error may be one that the function passes on from a call of its own.
+    if (!made.error.message.includes(functionId)) return made
+    const near = await suggestFunction(client, functionId, call.namespace)
+    return { ...made, fix: unknownFunction(near, terminal.command) }
+  })
   return report(outcome, call, address, terminal)
 }
 
@@ -70,6 +78,7 @@ async function readPayload(source: PayloadSource, terminal: Terminal): Promise<s
     return await readFile(path, 'utf8')
   } catch (error) {
     throw new CommandError(`cannot read ${path}`, {
+      code: 'input_unreadable',
       causes: [messageOf(error)],
       fix: 'name a readable JSON file',
     })
@@ -86,11 +95,12 @@ async function report(outcome: Outcome, call: Call, address: string, terminal: T
     case 'interrupted':
       return outcome.exitCode
     case 'unreachable':
-      terminal.err(`Error: ${unreachable(address)}\n`)
+      terminal.err(`Error: ${unreachable(address, outcome.why, terminal.command)}\n`)
       return exitCodes.failure
     case 'failed': {
       const isTimeout = isOwnTimeout(outcome, call)
       terminal.err(`Error: ${isTimeout ? timedOut(call) : describeError(outcome.error, address)}\n`)
+      if (outcome.fix !== undefined) terminal.err(`fix: ${outcome.fix}\n`)
       return isTimeout ? exitCodes.timeout : exitCodes.failure
     }
   }

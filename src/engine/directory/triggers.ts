@@ -5,6 +5,7 @@
  * function, `settle`: look at every binding of a type id, find who provides the type for it now, and make it so.
  */
 
+import { nearestName } from '../../log/nearest.ts'
 import { countIn, shortened, type Tally } from '../../log/notices.ts'
 import type { ErrorBody } from '../../protocol/frames.ts'
 import { append, type Change, note, warnIn } from './changes.ts'
@@ -25,6 +26,8 @@ export interface TriggerTable {
   readonly bindings: Map<string, BindingRecord>
   /** Bindings by each type they would take, bound to it or not: the ones a change of its provider concerns. */
   readonly candidates: Map<string, Set<BindingRecord>>
+  /** Names of the built-in workers that a configuration can start here, for advice. */
+  builtIns: ReadonlySet<string>
   readonly ownerless: Set<BindingRecord>
   /** Size of the texts of ownerless bindings. */
   ownerlessBytes: number
@@ -37,19 +40,20 @@ export function createTriggerTable(): TriggerTable {
     types: new Map(),
     bindings: new Map(),
     candidates: new Map(),
+    builtIns: new Set(),
     ownerless: new Set(),
     ownerlessBytes: 0,
     ownerlessWarnings: new Map(),
   }
 }
 
-/** The built-in worker that usually provides a type, for the log line of a parked binding. */
+/** The built-in worker that usually provides a type, by its name in `config.yaml`. */
 const USUAL_PROVIDER: ReadonlyMap<string, string> = new Map([
   ['http', 'iii-http'],
   ['cron', 'iii-cron'],
   ['subscribe', 'iii-pubsub'],
   ['state', 'iii-state'],
-  ['durable:subscriber', 'queue'],
+  ['durable:subscriber', 'iii-queue'],
   ['stream', 'iii-stream'],
   ['stream:join', 'iii-stream'],
   ['stream:leave', 'iii-stream'],
@@ -93,12 +97,29 @@ function bind(binding: BindingRecord, providerId: string): Change {
 /** Log lines about parked triggers, of one owner or because of one change, before they become few. */
 const PARKED_LINES = 10
 
-function park(binding: BindingRecord, reason: string): Change[] {
+/** Registered types that an unknown one is compared with; a worker may register a hundred thousand. */
+const COMPARED_TYPES = 64
+
+/** What to do about a type that nobody provides, for the log line of a parked binding. */
+function adviceAbout(table: TriggerTable, binding: BindingRecord): string {
+  const { triggerType } = binding
+  const usual = USUAL_PROVIDER.get(triggerType)
+  if (usual !== undefined) {
+    return table.builtIns.has(usual)
+      ? `; the built-in ${usual} provides it: add \`- name: ${usual}\` to \`workers:\` in config.yaml`
+      : `; the built-in ${usual} will provide it, which is not part of this version yet`
+  }
+  const here = providerNamespaces(binding).flatMap(namespace =>
+    [...(table.types.get(namespace)?.keys() ?? [])].slice(0, COMPARED_TYPES),
+  )
+  const nearest = nearestName(triggerType, [...here, ...USUAL_PROVIDER.keys()])
+  return nearest === undefined ? '' : `; did you mean '${shortened(nearest)}'?`
+}
+
+function park(binding: BindingRecord, reason: string, advice = ''): Change[] {
   binding.provider = undefined
   binding.providerId = undefined
   binding.parkedReason = reason
-  const usual = USUAL_PROVIDER.get(binding.triggerType)
-  const hint = usual === undefined ? '' : `; it is provided by ${usual} (iii worker add ${usual})`
   const fields = {
     trigger_id: binding.id,
     trigger_type: binding.triggerType,
@@ -107,16 +128,17 @@ function park(binding: BindingRecord, reason: string): Change[] {
   return warnIn(
     binding.warnings,
     'parked',
-    `[DISABLED] trigger parked: ${reason}${hint}`,
+    `[DISABLED] trigger parked: ${reason}${advice}`,
     fields,
     PARKED_LINES,
   )
 }
 
 /** Parks a binding for want of a provider. An ownerless one has no answer to wait for then. */
-function parkForWant(binding: BindingRecord): Change[] {
+function parkForWant(table: TriggerTable, binding: BindingRecord): Change[] {
   binding.refusedBy = undefined
-  const parked = park(binding, `no worker provides trigger type '${binding.triggerType}'`)
+  const reason = `no worker provides trigger type '${binding.triggerType}'`
+  const parked = park(binding, reason, adviceAbout(table, binding))
   return binding.ownerId === undefined ? [...parked, accepted(binding)] : parked
 }
 
@@ -144,7 +166,7 @@ function settleBinding(
     changes.push({ change: 'unbind', providerId: before, binding })
   }
   if (type === undefined || providerId === undefined) {
-    append(changes, parkForWant(binding))
+    append(changes, parkForWant(table, binding))
     return changes
   }
   binding.provider = type
@@ -256,7 +278,7 @@ export function addBinding(
   bindingsOfOwner(table, workers, binding)?.add(binding)
   addSize(table, workers, binding, binding.size)
   const settled = settleBinding(table, binding, undefined, undefined)
-  append(changes, binding.providerId === undefined ? parkForWant(binding) : settled)
+  append(changes, binding.providerId === undefined ? parkForWant(table, binding) : settled)
   return changes
 }
 

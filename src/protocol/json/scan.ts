@@ -185,7 +185,8 @@ function skipKey(text: string, at: number): number {
     next = skipSpace(text, next)
     if (text.charCodeAt(next) !== COLON) return INVALID
   }
-  return skipSpace(text, next + 1)
+  next++
+  return text.charCodeAt(next) <= 32 ? skipSpace(text, next) : next
 }
 
 /**
@@ -201,7 +202,8 @@ function skipValue(text: string, from: number, outside: number): number {
       at = skipString(text, at + 1)
     } else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
       if (depth >= limits.jsonDepth) return TOO_DEEP
-      at = skipSpace(text, at + 1)
+      at++
+      if (text.charCodeAt(at) <= 32) at = skipSpace(text, at)
       if (text.charCodeAt(at) === code + 2) {
         at++
       } else {

@@ -32,7 +32,10 @@ export function nearestName(word: string, known: Iterable<string>): string | und
   let nearest: string | undefined
   let best = Math.max(1, Math.floor(wanted.length / 3)) + 1
   for (const name of known) {
-    const distance = editDistance(wanted, normal(name))
+    const other = normal(name)
+    // No word can be nearer than the difference of the lengths: most need no comparing.
+    if (Math.abs(other.length - wanted.length) >= best) continue
+    const distance = editDistance(wanted, other)
     if (distance < best) {
       best = distance
       nearest = name

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { editDistance, nearestName } from '../../src/config/nearest.ts'
+import { editDistance, nearestName } from '../../src/log/nearest.ts'
 
 test('distance counts inserts, deletes, replacements and swaps of neighbours', () => {
   expect(editDistance('', 'abc')).toBe(3)

@@ -1,0 +1,37 @@
+/** Which function was probably meant, by a name that nobody registered. */
+import type { WorkerClient } from '../../../sdk/typescript/src/worker.ts'
+import { nearestName } from '../../log/nearest.ts'
+import { toJsonText } from '../../protocol/jsonText.ts'
+import { limits } from '../../protocol/limits.ts'
+import { isPlainObject, parseExact } from '../exactJson.ts'
+import { ask } from './connection.ts'
+
+/** Milliseconds for the list; without it there is no suggestion. */
+const LIST_MS = 2000
+
+/** Asks the engine for what there is. `undefined`: nothing is near, or it does not answer. */
+export async function suggestFunction(
+  client: WorkerClient,
+  functionId: string,
+  namespace: string,
+): Promise<string | undefined> {
+  const input = toJsonText({ include_internal: true, limit: limits.suggestionNames })
+  const { result } = await ask(client, 'engine::functions::list', input, undefined, LIST_MS)
+  const list = result === undefined ? undefined : parseExact(result)
+  if (!isPlainObject(list) || !Array.isArray(list.functions)) return undefined
+  const ids = list.functions.flatMap(row =>
+    isPlainObject(row) && row.namespace === namespace && typeof row.function_id === 'string'
+      ? [row.function_id]
+      : [],
+  )
+  return nearestFunction(functionId, ids)
+}
+
+/** By spelling, else the only one whose last part is the word: `greet` for `hello::greet`. */
+export function nearestFunction(functionId: string, ids: readonly string[]): string | undefined {
+  const nearest = nearestName(functionId, ids)
+  if (nearest !== undefined) return nearest
+  const last = functionId.split('::').at(-1)
+  const same = ids.filter(id => id.split('::').at(-1) === last)
+  return same.length === 1 ? same[0] : undefined
+}

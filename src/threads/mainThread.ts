@@ -1,0 +1,52 @@
+/** What the main thread has whether there are shards or not: the directory, and the workers that always run. */
+import { systemClock } from '../clock/clock.ts'
+import type { Settings } from '../config/settings.ts'
+import type { Change } from '../engine/directory/changes.ts'
+import { COMMAND_LINE_NAME } from '../engine/directory/records.ts'
+import { createEngine, type HostEngine, type HostOptions } from '../engine/engine.ts'
+import type { Elsewhere } from '../engine/registry.ts'
+import type { Log } from '../log/log.ts'
+import { alwaysPlaced, knownWorkers } from './placement.ts'
+import type { Thread } from './thread.ts'
+
+export interface RunningEngine {
+  /** What listens where: `workers`, `http`, … */
+  readonly addresses: Readonly<Record<string, string>>
+  /** Resolves with the reason when it cannot go on. */
+  readonly failed: Promise<Error>
+  /** Takes no new work; resolves when calls under way have ended, at the latest after `ms`. */
+  drain(ms: number): Promise<void>
+  /** Ends at once and frees the ports. */
+  stop(): Promise<void>
+}
+
+/** One line when a worker has said who it is; the commands of the command line come and go too often for that. */
+function tellOfWorkers({ state: { directory } }: HostEngine, log: Log, change: Change): void {
+  if (change.change !== 'workerChanged' || change.event !== 'worker_metadata_updated') return
+  const worker = directory.workers.get(change.workerId)
+  const name = worker?.announcement?.name
+  if (worker === undefined || worker.builtIn || name?.startsWith(COMMAND_LINE_NAME) === true) return
+  const { functions, bindings } = worker
+  log.info('worker connected', { worker_name: name, functions: functions.size, triggers: bindings.size })
+}
+
+/** The engine of the main thread. */
+export function createMainEngine(settings: Settings, log: Log, elsewhere?: Elsewhere): HostEngine {
+  const options: HostOptions = {
+    clock: systemClock,
+    log,
+    randomId: () => crypto.randomUUID(),
+    namespaceGraceMs: settings.namespaceGraceMs,
+    builtIns: new Set(knownWorkers.keys()),
+    ...(elsewhere === undefined ? {} : { elsewhere }),
+  }
+  const engine = createEngine(options)
+  engine.state.watchers.add(change => tellOfWorkers(engine, log, change))
+  return engine
+}
+
+/** Workers that stand on the main thread whatever the settings. */
+export async function placeAlways(thread: Thread, engine: HostEngine, log: Log): Promise<void> {
+  const workers = alwaysPlaced({ engine: engine.state, clock: systemClock, log })
+  for (const worker of workers) await thread.place(worker, worker.name)
+}

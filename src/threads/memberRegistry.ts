@@ -1,0 +1,92 @@
+/**
+ * The registry of a thread that does not hold the directory: commands go to the main thread, what follows comes back in
+ * the same order. What this thread knows of the directory (its routes) has a version; a gap is healed by a snapshot.
+ */
+import type { Command } from '../engine/directory/command.ts'
+import { perform } from '../engine/effects.ts'
+import type { Registry } from '../engine/registry.ts'
+import type { EngineState } from '../engine/state.ts'
+import type { Turn } from '../server/turn.ts'
+import { type Item, type Order, packNote, readOrder } from './notes.ts'
+
+export interface MemberRegistry extends Registry {
+  /** An order of the main thread has come. */
+  ordered(engine: EngineState, bytes: Uint8Array): void
+  /** Commands that were not answered yet. */
+  unanswered(): number
+  /** Gaps that were healed: zero unless something is at fault. */
+  resyncs(): number
+}
+
+/** `send` hands a note to the main thread, behind everything that was sent there before. */
+export function createMemberRegistry(send: (note: Uint8Array) => void, turn: Turn): MemberRegistry {
+  let commands: Command[] = []
+  const waiting: ((() => void) | undefined)[] = []
+  /** Index of the oldest command without an answer, and how many were answered before `waiting[0]`. */
+  let first = 0
+  let forgotten = 0
+  let version = 0
+  let resyncs = 0
+  let isResyncing = false
+
+  function flush(): void {
+    const given = commands
+    commands = []
+    send(packNote({ note: 'commands', commands: given }))
+  }
+
+  function answered(): void {
+    const then = waiting[first]
+    waiting[first++] = undefined
+    if (first === waiting.length || first >= 1024) {
+      forgotten += first
+      waiting.splice(0, first)
+      first = 0
+    }
+    then?.()
+  }
+
+  function apply(engine: EngineState, items: readonly Item[]): void {
+    for (const item of items) {
+      if (item === 'answered') answered()
+      else perform(engine, item)
+    }
+  }
+
+  function heal(engine: EngineState, order: Extract<Order, { note: 'snapshot' }>): void {
+    isResyncing = false
+    version = order.version
+    engine.routes.replace([])
+    for (const route of order.routes) perform(engine, route)
+    while (forgotten + first < order.answered) answered()
+  }
+
+  return {
+    submit(command, then) {
+      waiting.push(then)
+      commands.push(command)
+      if (commands.length === 1) turn.atEnd(flush)
+    },
+
+    ordered(engine, bytes) {
+      const order = readOrder(bytes)
+      if (order.note === 'snapshot') {
+        heal(engine, order)
+      } else if (order.version === version + 1 && !isResyncing) {
+        version = order.version
+        apply(engine, order.items)
+      } else if (!isResyncing) {
+        isResyncing = true
+        resyncs++
+        engine.log.error('an order of the main thread is missing; all routes are asked for again', {
+          expected: version + 1,
+          came: order.version,
+        })
+        send(packNote({ note: 'resync' }))
+      }
+    },
+
+    unanswered: () => waiting.length - first,
+    resyncs: () => resyncs,
+  }
+}

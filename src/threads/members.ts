@@ -1,0 +1,102 @@
+/**
+ * The main thread's side of the other threads: takes their commands, and gives each what follows for it, in order.
+ */
+import type { Directory } from '../engine/directory/directory.ts'
+import { allRoutes, type Effect, type PlacedEffect } from '../engine/effects.ts'
+import type { HostState } from '../engine/registry.ts'
+import { EVERYWHERE, type Place } from '../engine/routes.ts'
+import type { Gateways } from './gateways.ts'
+import { type Item, packNote, readReport } from './notes.ts'
+
+export interface Members {
+  /** A thread begins. It is given all routes first. `send` hands it a note, behind everything sent there before. */
+  add(place: Place, send: (note: Uint8Array) => void): void
+  /** A thread is no more: its workers leave. */
+  remove(place: Place): void
+  /** A report of a thread has come. */
+  reported(place: Place, bytes: Uint8Array): void
+  /** Something happens on another thread. */
+  push(placed: PlacedEffect): void
+  /** Sends what was pushed. */
+  flush(): void
+}
+
+interface Member {
+  readonly send: (note: Uint8Array) => void
+  version: number
+  answered: number
+  items: Item[]
+}
+
+export function createMembers(state: () => HostState, gateways: () => Gateways): Members {
+  const members = new Map<Place, Member>()
+
+  function flushOne(member: Member): void {
+    if (member.items.length === 0) return
+    const { items } = member
+    member.items = []
+    member.send(packNote({ note: 'items', version: ++member.version, items }))
+  }
+
+  function flush(): void {
+    for (const member of members.values()) flushOne(member)
+  }
+
+  /** The thread whose gateways answer for all: the lowest one. */
+  function primary(): Place | undefined {
+    return members.size === 0 ? undefined : Math.min(...members.keys())
+  }
+
+  function snapshot(directory: Directory, member: Member): void {
+    member.items = []
+    const routes = allRoutes(directory)
+    const { answered } = member
+    member.send(packNote({ note: 'snapshot', version: ++member.version, routes, answered }))
+  }
+
+  return {
+    add(place, send) {
+      const member: Member = { send, version: 0, answered: 0, items: [] }
+      members.set(place, member)
+      snapshot(state().directory, member)
+    },
+
+    remove(place) {
+      members.delete(place)
+      const { directory, registry } = state()
+      const lost = [...directory.workers.values()].filter(worker => worker.place === place)
+      for (const { id } of lost) registry.submit({ command: 'leave', workerId: id })
+    },
+
+    reported(place, bytes) {
+      const member = members.get(place)
+      if (member === undefined) return
+      const report = readReport(bytes)
+      if (report.note === 'resync') {
+        snapshot(state().directory, member)
+        return
+      }
+      for (const command of report.commands) {
+        const answer = (): void => {
+          member.answered++
+          member.items.push('answered')
+        }
+        const verdict = gateways().admit(command, place, primary())
+        if (verdict === 'pass') {
+          state().registry.submit(command, answer)
+        } else {
+          for (const effect of verdict) member.items.push(effect)
+          answer()
+        }
+      }
+      flush()
+    },
+
+    push({ place, effect }: { place: Place; effect: Effect }) {
+      if (place === EVERYWHERE) for (const member of members.values()) member.items.push(effect)
+      else members.get(place)?.items.push(effect)
+    },
+
+    flush,
+  }
+}

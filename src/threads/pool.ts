@@ -1,0 +1,89 @@
+/** The pool of threads that shards run on: one long-lived task each. */
+import { MessageChannel } from 'node:worker_threads'
+import Piscina from 'piscina'
+import { systemClock } from '../clock/clock.ts'
+import { limits } from '../protocol/limits.ts'
+import type { FromShard, ShardTask, ToShard } from './shardTask.ts'
+
+export interface ShardHandle {
+  /** Resolves when the task has ended: with the reason if nobody asked it to. */
+  readonly over: Promise<Error | undefined>
+  say(message: ToShard): void
+  /** An answer of the shard has come. */
+  answered(message: Extract<FromShard, { say: 'drained' | 'status' }>): void
+  /** Resolves when calls under way have ended, or the shard is no more. */
+  drain(ms: number): Promise<void>
+  /** Ends the task; resolves when it has ended. */
+  stop(): Promise<void>
+  /** Ends the thread, whatever it does. */
+  kill(reason: Error): void
+}
+
+export interface Pool {
+  run(task: Omit<ShardTask, 'port'>, heard: (message: FromShard) => void): ShardHandle
+  destroy(): Promise<void>
+}
+
+/** The types of Bun and Node disagree about what can be transferred. */
+type TransferList = NonNullable<NonNullable<Parameters<Piscina['run']>[1]>['transferList']>
+
+export function createPool(threads: number): Pool {
+  const pool = new Piscina({
+    filename: new URL('./shard.ts', import.meta.url).href,
+    minThreads: 0,
+    maxThreads: threads,
+    concurrentTasksPerWorker: 1,
+    idleTimeout: Number.POSITIVE_INFINITY,
+    // Tasks live as long as their threads; nothing is gained by waiting for the next one synchronously.
+    atomics: 'disabled',
+  })
+  // A thread that dies is told of by its task.
+  pool.on('error', () => {})
+
+  return {
+    run(task, heard) {
+      const { port1: port, port2: theirs } = new MessageChannel()
+      const abort = new AbortController()
+      const drained = Promise.withResolvers<void>()
+      let killed: Error | undefined
+      port.on('message', heard)
+      const over = pool
+        .run(
+          { ...task, port: theirs },
+          { transferList: [theirs] as unknown as TransferList, signal: abort.signal },
+        )
+        .then(
+          () => undefined,
+          (error: unknown) => killed ?? (error instanceof Error ? error : new Error(String(error))),
+        )
+        .finally(() => {
+          port.close()
+          drained.resolve()
+        })
+      const say = (message: ToShard): void => port.postMessage(message)
+
+      return {
+        over,
+        say,
+        answered(message) {
+          if (message.say === 'drained') drained.resolve()
+        },
+        drain(ms) {
+          say({ say: 'drain', ms })
+          return drained.promise
+        },
+        async stop() {
+          say({ say: 'stop' })
+          const cancel = systemClock.after(limits.shardStopMs, () => abort.abort())
+          await over
+          cancel()
+        },
+        kill(reason) {
+          killed = reason
+          abort.abort()
+        },
+      }
+    },
+    destroy: () => pool.destroy(),
+  }
+}

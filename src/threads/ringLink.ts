@@ -1,0 +1,265 @@
+/**
+ * The link between two threads: a ring each way. What was sent in a turn leaves as one record that holds all its frames,
+ * in the msgpack framing.
+ *
+ *     open ──end orderly──▶ ending ──everything has left──▶ ended
+ *       └──cut, the far side has ended─────────────────────▶ ended
+ *
+ * Records with other tags are notes of the threads to each other. They keep their place among the frames.
+ */
+import type { Clock } from '../clock/clock.ts'
+import type { Frame } from '../protocol/frames.ts'
+import { limits as defaultLimits, type Limits } from '../protocol/limits.ts'
+import type { Link, LinkEnd, LinkReceiver } from '../protocol/link.ts'
+import { decodeMsgpack } from '../protocol/msgpack/decode.ts'
+import { encodeMsgpack } from '../protocol/msgpack/encode.ts'
+import { CODEC_CHECKED, SPEAKER } from '../protocol/msgpack/layout.ts'
+import { clear, createOutBuffer } from '../protocol/msgpack/outBuffer.ts'
+import { createFrameReader, nextFrame, openMessage } from '../protocol/msgpack/reader.ts'
+import { writeArrayHead, writeInteger, writeNil, writeText } from '../protocol/msgpack/writeValue.ts'
+import type { Turn } from '../server/turn.ts'
+import { listenToRing } from './ringListener.ts'
+import { openRingMemory } from './ringMemory.ts'
+import { createRingSender } from './ringSender.ts'
+
+const FRAMES = 1
+const END = 2
+const NOTE = 3
+
+/** Not empty: what is parked counts by its bytes. */
+const END_CONTENT = new Uint8Array(1)
+
+/** A record leaves before the end of the turn when it has become this large: the far side can begin. */
+const EARLY_BYTES = 256 * 1024
+
+/** Frames that may be added without asking whether there is room in the record. */
+const MOST_AT_ONCE = 1024
+
+export interface RingLink extends Link {
+  /** Says who gets what comes in; what came earlier is delivered then. */
+  listen(receiver: LinkReceiver, onNote?: (bytes: Uint8Array) => void): void
+  /** Sends a note; what was sent before comes before it. */
+  note(bytes: Uint8Array): void
+  /** Takes now what has come. */
+  catchUp(): void
+  /** Frees the rings: at once, without a word to the far side, which is no more. */
+  drop(): void
+}
+
+export interface RingLinkParts {
+  readonly incoming: SharedArrayBuffer
+  readonly outgoing: SharedArrayBuffer
+  readonly clock: Clock
+  readonly turn: Turn
+  readonly limits?: Limits
+  /** Runs a task after the event loop had its turn. */
+  readonly later?: (task: () => void) => void
+}
+
+/** Something that came and waits for `resume`. */
+interface Held {
+  readonly tag: number
+  readonly bytes: Uint8Array
+}
+
+export function createRingLink(parts: RingLinkParts): RingLink {
+  const { clock, turn, limits = defaultLimits, later = task => void setImmediate(task) } = parts
+  const out = createOutBuffer()
+  const reader = createFrameReader(CODEC_CHECKED)
+  const sender = createRingSender(openRingMemory(parts.outgoing), clock, progressed)
+  let framesInOut = 0
+  let speaker: string | undefined
+  let speakerIsNamed = false
+  let flushing = false
+  let wasFull = false
+  let state: 'open' | 'ending' | 'ended' = 'open'
+  let paused = false
+  let held: Held[] = []
+  let receiver: LinkReceiver | undefined
+  let onNote: ((bytes: Uint8Array) => void) | undefined
+  let toldOfEnd = false
+
+  function backlog(): number {
+    return state === 'ended' ? 0 : out.length + sender.backlog()
+  }
+
+  function flush(): void {
+    flushing = false
+    flushOut()
+    progressed()
+  }
+
+  function flushOut(): void {
+    framesInOut = 0
+    speakerIsNamed = false
+    if (out.length === 0) return
+    sender.send(FRAMES, out.bytes, 0, out.length)
+    clear(out)
+  }
+
+  function appended(frames = 1): void {
+    framesInOut += frames
+    if (backlog() >= limits.outboundHighWaterBytes) wasFull = true
+    if (out.length >= EARLY_BYTES || framesInOut >= limits.framesPerMessage - 2 * MOST_AT_ONCE) flushOut()
+    if (flushing) return
+    flushing = true
+    turn.atEnd(flush)
+  }
+
+  /** Some of what was sent has left. */
+  function progressed(): void {
+    if (state === 'ending' && backlog() === 0) {
+      finish()
+    } else if (state === 'open' && wasFull && backlog() < limits.drainedBytes) {
+      wasFull = false
+      receiver?.drained()
+    }
+  }
+
+  function speakFor(workerId: string | undefined): void {
+    if (speakerIsNamed && speaker === workerId) return
+    speakerIsNamed = true
+    speaker = workerId
+    writeArrayHead(out, 2)
+    writeInteger(out, SPEAKER)
+    if (workerId === undefined) writeNil(out)
+    else writeText(out, workerId)
+    framesInOut++
+  }
+
+  function onRecord(tag: number, bytes: Uint8Array, start: number, end: number): void {
+    if (state === 'ended') return
+    if (paused || receiver === undefined || held.length > 0)
+      held.push({ tag, bytes: bytes.slice(start, end) })
+    else take(tag, bytes, start, end)
+  }
+
+  function take(tag: number, bytes: Uint8Array, start: number, end: number): void {
+    if (tag === FRAMES) takeFrames(bytes, start, end)
+    else if (tag === NOTE) onNote?.(bytes.slice(start, end))
+    else finish()
+  }
+
+  function takeFrames(bytes: Uint8Array, start: number, end: number): void {
+    openMessage(reader, bytes, start, end)
+    if (receiver?.receiveBatch !== undefined) receiver.receiveBatch(reader)
+    else takeOneByOne()
+    if (reader.fault !== undefined)
+      throw new Error(`A record of another thread is broken: ${reader.fault.detail}`)
+    const isOver = (state as string) === 'ended'
+    if (reader.end < end && !isOver) held.push({ tag: FRAMES, bytes: bytes.slice(reader.end, end) })
+  }
+
+  function takeOneByOne(): void {
+    while (!paused && state !== 'ended' && nextFrame(reader)) {
+      const frame = decodeMsgpack(reader, 'json')
+      if (frame.type === 'problem') receiver?.problem(frame)
+      else receiver?.receive(frame)
+    }
+  }
+
+  function deliverHeld(): void {
+    if (paused || receiver === undefined) return
+    const waiting = held
+    held = []
+    for (let next = 0; next < waiting.length; next++) {
+      const { tag, bytes } = waiting[next]!
+      take(tag, bytes, 0, bytes.length)
+      if ((state as string) === 'ended') return
+      // Whatever is left of this one is the first to wait again.
+      if (paused || held.length > 0) {
+        held.push(...waiting.slice(next + 1))
+        return
+      }
+    }
+    listener.resume()
+  }
+
+  /** Ends this side. What it has sent goes on leaving; the far side hears of the end behind it. */
+  function finish(): void {
+    if (state === 'ended') return
+    if (state === 'open') sender.send(END, END_CONTENT, 0, END_CONTENT.length)
+    state = 'ended'
+    held = []
+    clear(out)
+    listener.stop()
+    if (sender.backlog() === 0) sender.stop()
+    later(() => {
+      if (toldOfEnd) return
+      toldOfEnd = true
+      receiver?.ended()
+    })
+  }
+
+  const listener = listenToRing(openRingMemory(parts.incoming), {
+    onRecord,
+    afterBatch: () => turn.end(),
+    clock,
+    later,
+  })
+
+  return {
+    framing: 'msgpack',
+    batch: { out, appended, mostAtOnce: MOST_AT_ONCE, speakFor },
+
+    listen(next, notes) {
+      receiver = next
+      onNote = notes
+      if (held.length > 0) later(deliverHeld)
+    },
+
+    send(frame: Frame) {
+      if (state !== 'open') return
+      if (frame.type === 'invokefunction') {
+        speakFor(frame.caller)
+        frame.caller = undefined
+      }
+      encodeMsgpack(out, frame, CODEC_CHECKED)
+      appended()
+    },
+
+    note(bytes) {
+      if (state !== 'open') return
+      flushOut()
+      sender.send(NOTE, bytes, 0, bytes.length)
+    },
+
+    backlog,
+
+    pause() {
+      if (paused || state === 'ended') return
+      paused = true
+      listener.pause()
+    },
+
+    resume() {
+      if (!paused) return
+      paused = false
+      if (state !== 'ended') later(deliverHeld)
+    },
+
+    end(how: LinkEnd) {
+      if (state === 'ended') return
+      if (how === 'cut') {
+        clear(out)
+        finish()
+        return
+      }
+      if (state === 'ending') return
+      flushOut()
+      sender.send(END, END_CONTENT, 0, END_CONTENT.length)
+      state = 'ending'
+      later(progressed)
+    },
+
+    catchUp: listener.catchUp,
+
+    drop() {
+      state = 'ended'
+      toldOfEnd = true
+      held = []
+      listener.stop()
+      sender.stop()
+    },
+  }
+}

@@ -1,0 +1,63 @@
+/** What a shard is told at its start, and what it and the main thread say to each other beside the rings. */
+import type { MessagePort } from 'node:worker_threads'
+import type { Settings } from '../config/settings.ts'
+import type { Place } from '../engine/routes.ts'
+import type { LogFields } from '../log/log.ts'
+import type { Identity } from './thread.ts'
+
+/** The rings between a thread and one other. */
+export interface RingPair {
+  readonly incoming: SharedArrayBuffer
+  readonly outgoing: SharedArrayBuffer
+}
+
+export interface ShardTask {
+  readonly place: Place
+  readonly settings: Settings
+  /** The rings to each other thread, the main one included. */
+  readonly rings: ReadonlyMap<Place, RingPair>
+  /** Who the gateways are, by the name of their instance. */
+  readonly gateways: ReadonlyMap<string, Identity>
+  /** One counter for each thread; a thread that lives counts its own up. */
+  readonly beats: SharedArrayBuffer
+  readonly port: MessagePort
+}
+
+/** From the main thread. */
+export type ToShard =
+  | { readonly say: 'peer'; readonly place: Place; readonly rings: RingPair }
+  | { readonly say: 'peer gone'; readonly place: Place }
+  | { readonly say: 'drain'; readonly ms: number }
+  | { readonly say: 'stop' }
+  | { readonly say: 'status'; readonly id: number }
+
+/** Where a shard listens. */
+export interface ShardPorts {
+  /** Of the worker listeners, in the order of the settings. */
+  readonly listeners: readonly number[]
+  /** Addresses of gateways, by the name of their instance. */
+  readonly gateways: Readonly<Record<string, Readonly<Record<string, string>>>>
+}
+
+export interface ShardStatus {
+  /** The thread's number in the operating system, where it can be had. */
+  readonly threadId: number | undefined
+  readonly connections: number
+  readonly callsInFlight: number
+  readonly counters: Readonly<Record<string, number>>
+  /** Bytes that wait for room in the ring to each thread. */
+  readonly parkedBytes: Readonly<Record<string, number>>
+}
+
+/** To the main thread. */
+export type FromShard =
+  | { readonly say: 'ready'; readonly ports: ShardPorts; readonly addresses: Record<string, string> }
+  | { readonly say: 'failed'; readonly error: unknown }
+  | { readonly say: 'drained' }
+  | { readonly say: 'status'; readonly id: number; readonly status: ShardStatus }
+  | {
+      readonly say: 'log'
+      readonly level: 'debug' | 'info' | 'warn' | 'error'
+      readonly message: string
+      readonly fields: LogFields | undefined
+    }

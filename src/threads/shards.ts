@@ -1,0 +1,201 @@
+/**
+ * The main thread of an engine with shards: holds the directory, and sees to it that the shards live.
+ *
+ *     starting ──ready──▶ serving ──throws, exits, or stops counting──▶ lost ──after a pause──▶ starting
+ *                                                                        └──too often──▶ the engine fails
+ *
+ * A shard that is lost takes its connections with it: its workers have left, callers of what they executed hear
+ * `invocation_stopped`, and its clients connect again to the shards that stand.
+ */
+import { systemClock } from '../clock/clock.ts'
+import type { Settings } from '../config/settings.ts'
+import { MAIN } from '../engine/registry.ts'
+import { EVERYWHERE, type Place } from '../engine/routes.ts'
+import type { Log } from '../log/log.ts'
+import { limits } from '../protocol/limits.ts'
+import { createTurn } from '../server/turn.ts'
+import { createGateways } from './gateways.ts'
+import { createMainEngine, placeAlways, type RunningEngine } from './mainThread.ts'
+import { createMembers } from './members.ts'
+import { nameThread } from './osThread.ts'
+import { createPool, type ShardHandle } from './pool.ts'
+import { claimPorts, withPorts } from './ports.ts'
+import { createRingLink, type RingLink } from './ringLink.ts'
+import { createRingBuffer } from './ringMemory.ts'
+import type { FromShard, RingPair, ShardTask } from './shardTask.ts'
+import { createThread, type Identity } from './thread.ts'
+
+interface Shard {
+  readonly place: Place
+  readonly handle: ShardHandle
+  /** The main thread's end of the rings between the two. */
+  readonly link: RingLink
+  /** The beats counted when it was last looked at. */
+  beats: number
+  silentMs: number
+  state: 'starting' | 'serving' | 'lost'
+}
+
+/** One direction between two threads. */
+function pairOf(): { there: RingPair; back: RingPair } {
+  const [one, other] = [createRingBuffer(limits.ringBytes), createRingBuffer(limits.ringBytes)]
+  return { there: { incoming: one, outgoing: other }, back: { incoming: other, outgoing: one } }
+}
+
+export async function startShards(settings: Settings, log: Log): Promise<RunningEngine> {
+  nameThread('iii main')
+  const turn = createTurn()
+  const gatewayIds = new Map<string, Identity>(
+    settings.workers.map(({ instance }) => [
+      instance,
+      { id: crypto.randomUUID(), token: crypto.randomUUID() },
+    ]),
+  )
+  const members = createMembers(
+    () => engine.state,
+    () => gateways,
+  )
+  const engine = createMainEngine(settings, log, members)
+  const ids = new Set([...gatewayIds.values()].map(({ id }) => id))
+  const gateways = createGateways(engine.state.directory, ids)
+  const thread = createThread(engine, turn, log)
+  for (const { id, token } of gatewayIds.values()) {
+    const whole = { builtIn: true, ipAddress: undefined, place: EVERYWHERE }
+    engine.state.registry.submit({ command: 'join', id, token, ...whole })
+  }
+  await placeAlways(thread, engine, log)
+
+  const places = Array.from({ length: settings.shards }, (_, index) => index + 1)
+  const beats = new SharedArrayBuffer(4 * (settings.shards + 1))
+  const counted = new Int32Array(beats)
+  const pool = createPool(settings.shards)
+  const shards = new Map<Place, Shard>()
+  const failure = Promise.withResolvers<Error>()
+  let losses: number[] = []
+  let stopping = false
+  let actual = settings
+  let addresses: Record<string, string> = {}
+  let cancelWatch = (): void => {}
+
+  /** Starts a shard; resolves when it serves. */
+  async function start(place: Place): Promise<void> {
+    const rings = new Map<Place, RingPair>()
+    const toMain = pairOf()
+    rings.set(MAIN, toMain.there)
+    for (const peer of shards.values()) {
+      const { there, back } = pairOf()
+      rings.set(peer.place, there)
+      peer.handle.say({ say: 'peer', place, rings: back })
+    }
+    const link = createRingLink({ ...toMain.back, clock: systemClock, turn })
+    const ready = Promise.withResolvers<void>()
+    const parts: Omit<ShardTask, 'port'> = { place, settings: actual, rings, gateways: gatewayIds, beats }
+    const handle = pool.run(parts, message => heard(shard, message, ready))
+    const shard: Shard = { place, handle, link, beats: counted[place]!, silentMs: 0, state: 'starting' }
+    shards.set(place, shard)
+    link.listen(engine.connectTrunk(link, place), bytes => members.reported(place, bytes))
+    members.add(place, note => link.note(note))
+    void handle.over.then(reason => lost(shard, reason, ready.reject))
+    await ready.promise
+    shard.state = 'serving'
+  }
+
+  function heard(shard: Shard, message: FromShard, ready: PromiseWithResolvers<void>): void {
+    switch (message.say) {
+      case 'ready':
+        actual = withPorts(actual, message.ports)
+        addresses = message.addresses
+        ready.resolve()
+        return
+      case 'failed':
+        ready.reject(Object.assign(new Error('A shard could not start'), message.error))
+        return
+      case 'log':
+        log[message.level](message.message, { ...message.fields, thread: `shard ${shard.place}` })
+        return
+      case 'drained':
+      case 'status':
+        shard.handle.answered(message)
+    }
+  }
+
+  /** A shard has ended, whatever the reason. */
+  function lost(shard: Shard, reason: Error | undefined, refuse: (error: Error) => void): void {
+    if (shard.state === 'lost') return
+    const wasServing = shard.state === 'serving'
+    shard.state = 'lost'
+    const { place } = shard
+    shards.delete(place)
+    shard.link.drop()
+    const trunk = engine.state.trunks.get(place)
+    engine.state.trunks.delete(place)
+    if (trunk !== undefined) engine.state.teardown(trunk, 'its thread is gone')
+    for (const peer of shards.values()) peer.handle.say({ say: 'peer gone', place })
+    members.remove(place)
+    refuse(reason ?? new Error('A shard ended while it started'))
+    if (stopping || !wasServing) return
+    log.error('a shard is lost; another one takes its place', { shard: place, reason: reason?.message })
+    replace(place)
+  }
+
+  function replace(place: Place): void {
+    const now = systemClock.now()
+    losses = [...losses.filter(time => time > now - limits.shardLossWindowMs), now]
+    if (losses.length > limits.shardLosses) {
+      const window = limits.shardLossWindowMs / 1000
+      failure.resolve(new Error(`Shards were lost ${losses.length} times within ${window} s`))
+      return
+    }
+    systemClock.after(limits.shardPauseMs * 2 ** (losses.length - 1), () => {
+      if (stopping) return
+      start(place).catch((error: Error) => {
+        log.error('a shard could not be replaced', { shard: place, error })
+        if (!stopping) replace(place)
+      })
+    })
+  }
+
+  /** Looks whether each shard still counts. */
+  function watch(): void {
+    cancelWatch = systemClock.after(limits.heartbeatMs, watch)
+    for (const shard of shards.values()) {
+      const count = Atomics.load(counted, shard.place)
+      shard.silentMs = count === shard.beats ? shard.silentMs + limits.heartbeatMs : 0
+      shard.beats = count
+      if (shard.state === 'serving' && shard.silentMs >= limits.silentShardMs) {
+        shard.handle.kill(new Error(`it did not answer for ${limits.silentShardMs / 1000} s`))
+      }
+    }
+  }
+
+  async function stop(): Promise<void> {
+    stopping = true
+    cancelWatch()
+    engine.state.stopping = true
+    await Promise.all([...shards.values()].map(({ handle }) => handle.stop()))
+    await thread.stop()
+    for (const { link } of shards.values()) link.drop()
+    await pool.destroy()
+  }
+
+  try {
+    await claimPorts(settings)
+    // One after the other: the first one says which ports the others share.
+    for (const place of places) await start(place)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  watch()
+
+  return {
+    addresses,
+    failed: failure.promise,
+    async drain(ms) {
+      stopping = true
+      await Promise.all([...shards.values()].map(({ handle }) => handle.drain(ms)))
+      await thread.drain(ms)
+    },
+    stop,
+  }
+}

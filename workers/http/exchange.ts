@@ -1,0 +1,36 @@
+/** What belongs to one request on its way through the http worker, and where that way leads. */
+import type { DeadlineNode } from '../../src/clock/deadlines.ts'
+import type { JsonText } from '../../src/protocol/jsonText.ts'
+import type { Heads } from './cors.ts'
+import type { PayloadParts, PayloadSource } from './payload.ts'
+import type { Match } from './routes.ts'
+
+/** Where a route leads. */
+export interface Destination {
+  readonly functionId: string
+  /** Of the function and of the condition. */
+  readonly namespace: string | undefined
+  readonly metadata: JsonText | undefined
+  readonly conditionFunctionId: string | undefined
+  /** Milliseconds; `undefined`: the default of the worker. */
+  readonly timeoutMs: number | undefined
+  readonly payload: PayloadParts
+}
+
+/** A request that has a route. */
+export interface Exchange extends PayloadSource, DeadlineNode {
+  readonly request: Request
+  readonly match: Match<Destination>
+  readonly heads: Heads
+  readonly endsAt: number
+  readonly timeoutMs: number
+  stage: 'waiting' | 'body' | 'condition' | 'function' | 'over'
+  holdsPlace: boolean
+  /** Room its body takes up in memory. */
+  bodyBytes: number
+  /** Gives up the call under way. */
+  cancel: (() => void) | undefined
+  /** Hears when the client goes away. */
+  watched: boolean
+  resolve: (response: Response) => void
+}
