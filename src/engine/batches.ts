@@ -20,6 +20,7 @@ import { calleeOf, isBusy } from './calls.ts'
 import type { Connection } from './connection.ts'
 import { enterPlain, remove } from './invocations.ts'
 import { receive, receiveProblem } from './router.ts'
+import type { Route, Routes } from './routes.ts'
 import { stallIfFull } from './stall.ts'
 import type { EngineState } from './state.ts'
 
@@ -100,8 +101,7 @@ function passCall(engine: EngineState, caller: Connection, reader: FrameReader, 
   ) {
     return false
   }
-  const functionId = readName(reader.bytes, reader.nameStart, reader.nameEnd)
-  const route = functionId === undefined ? undefined : engine.routes.inDefault.get(functionId)
+  const route = routeOf(engine.routes, reader)
   if (route === undefined || route.httpInvoked) return false
   const callee = calleeOf(engine, route)
   const batch = callee?.link.batch
@@ -129,6 +129,34 @@ function passCall(engine: EngineState, caller: Connection, reader: FrameReader, 
   else copyInto(batch, callee, reader, callId)
   if (callee !== caller) stallIfFull(engine, callee, caller)
   return true
+}
+
+/** The route found last: most calls of a message are for the same function. */
+const lastFound = {
+  routes: undefined as Routes | undefined,
+  version: 0,
+  name: new Uint8Array(128),
+  length: 0,
+  route: undefined as Route | undefined,
+}
+
+function routeOf(routes: Routes, { bytes, nameStart, nameEnd }: FrameReader): Route | undefined {
+  const { name } = lastFound
+  const length = nameEnd - nameStart
+  if (lastFound.routes === routes && lastFound.version === routes.version && lastFound.length === length) {
+    let same = 0
+    while (same < length && name[same] === bytes[nameStart + same]) same++
+    if (same === length) return lastFound.route
+  }
+  const functionId = readName(bytes, nameStart, nameEnd)
+  const route = functionId === undefined ? undefined : routes.inDefault.get(functionId)
+  if (length > name.length) return route
+  lastFound.routes = routes
+  lastFound.version = routes.version
+  lastFound.length = length
+  for (let at = 0; at < length; at++) name[at] = bytes[nameStart + at]!
+  lastFound.route = route
+  return route
 }
 
 /** Whether the general way would hand the call over without a word. */
