@@ -200,6 +200,8 @@ function engineOn<State extends EngineState>(state: State): Engine<State> {
     callsInFlight() {
       let count = 0
       for (const connection of state.connections.values()) count += connection.executing.size()
+      // What others execute for this thread: its callers still wait here.
+      for (const trunk of state.trunks.values()) count += trunk.executing.size()
       return count
     },
 

@@ -20,6 +20,7 @@ import {
 } from '../engine/directory/records.ts'
 import { countBound, findType } from '../engine/directory/triggers.ts'
 import type { HostState } from '../engine/registry.ts'
+import { EVERYWHERE } from '../engine/routes.ts'
 import type { ErrorBody } from '../protocol/frames.ts'
 
 function eventOf(change: Change): CatalogueEvent | undefined {
@@ -112,6 +113,7 @@ export function createCatalogue(engine: HostState): Catalogue {
       isolation: announcement?.isolation,
       connectedAtMs: worker.connectedAtMs,
       activeInvocations: connection?.executing.size() ?? 0,
+      thread: worker.place === EVERYWHERE ? undefined : worker.place,
       ipAddress: worker.ipAddress,
       functionCount: answered.length,
       functions: () => rows(answered, functionRow),

@@ -9,10 +9,12 @@ import { MAIN } from '../engine/registry.ts'
 import type { Place } from '../engine/routes.ts'
 import type { Log, LogFields } from '../log/log.ts'
 import { limits } from '../protocol/limits.ts'
+import { createSocketHandlers } from '../server/sockets.ts'
 import { createTurn } from '../server/turn.ts'
 import { createMemberRegistry } from './memberRegistry.ts'
 import { nameThread } from './osThread.ts'
 import { knownWorkers } from './placement.ts'
+import { createRelay, createStandins, type Relay } from './relay.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
 import type { FromShard, RingPair, ShardPorts, ShardStatus, ShardTask, ToShard } from './shardTask.ts'
 import { createThread, type Thread } from './thread.ts'
@@ -38,7 +40,7 @@ function plain(fields: LogFields): LogFields {
 /** Resolves when the shard has been stopped. */
 export default async function shard(task: ShardTask): Promise<void> {
   const { port, place } = task
-  const threadId = nameThread(`iii shard ${place}`)
+  const threadId = nameThread(task.role === 'acceptor' ? 'iii acceptor' : `iii shard ${place}`)
   beat(new Int32Array(task.beats), place)
   const say = (message: FromShard): void => port.postMessage(message)
   const log = createRemoteLog(port)
@@ -56,16 +58,34 @@ export default async function shard(task: ShardTask): Promise<void> {
     namespaceGraceMs: task.settings.namespaceGraceMs,
   })
   const thread = createThread(engine, turn, log)
+  const relay = task.role === 'acceptor' ? createRelay() : undefined
+  const standins =
+    task.role === 'shard behind acceptor'
+      ? createStandins(
+          (tag, bytes) => links.get(task.acceptor!)?.record(tag, bytes),
+          createSocketHandlers({ engine, turn, clock: systemClock, log }),
+        )
+      : undefined
 
   function connectPeer(peer: Place, { incoming, outgoing }: RingPair): void {
     const link = createRingLink({ incoming, outgoing, clock: systemClock, turn })
     links.set(peer, link)
-    link.listen(engine.connectTrunk(link, peer), bytes => registry.ordered(engine.state, bytes))
+    link.listen(engine.connectTrunk(link, peer), {
+      note: bytes => registry.ordered(engine.state, bytes),
+      record(tag, bytes, start, end) {
+        relay?.ordered(link, tag, bytes, start, end)
+        standins?.happened(tag, bytes, start, end)
+      },
+    })
+    if (peer !== MAIN) relay?.addShard(link)
   }
 
   function disconnectPeer(peer: Place): void {
-    links.get(peer)?.drop()
+    const link = links.get(peer)
+    if (link !== undefined) relay?.removeShard(link)
+    link?.drop()
     links.delete(peer)
+    if (peer === task.acceptor) standins?.closeAll()
     const trunk = engine.state.trunks.get(peer)
     engine.state.trunks.delete(peer)
     if (trunk !== undefined) engine.state.teardown(trunk, 'its thread is gone')
@@ -101,7 +121,7 @@ export default async function shard(task: ShardTask): Promise<void> {
 
   for (const [peer, rings] of task.rings) connectPeer(peer, rings)
   try {
-    const ports = await placeAll(thread, task, log)
+    const ports = await placeAll(thread, task, relay, log)
     say({ say: 'ready', ports, addresses: thread.addresses() })
   } catch (error) {
     say({ say: 'failed', error: describe(error) })
@@ -113,17 +133,23 @@ export default async function shard(task: ShardTask): Promise<void> {
   port.close()
 }
 
-async function placeAll(thread: Thread, task: ShardTask, log: Log): Promise<ShardPorts> {
-  const { settings } = task
+async function placeAll(
+  thread: Thread,
+  { settings, role, gateways: identities }: ShardTask,
+  relay: Relay | undefined,
+  log: Log,
+): Promise<ShardPorts> {
+  if (role === 'shard behind acceptor') return { listeners: [], gateways: {} }
+  const reusePort = role === 'shard'
   const gateways: Record<string, Readonly<Record<string, string>>> = {}
   for (const { name, instance, config } of settings.workers) {
-    const worker = knownWorkers.get(name)?.create?.(config, { clock: systemClock, log, reusePort: true })
+    const worker = knownWorkers.get(name)?.create?.(config, { clock: systemClock, log, reusePort })
     if (worker === undefined) continue
-    const running = await thread.place(worker, instance, task.gateways.get(instance))
+    const running = await thread.place(worker, instance, identities.get(instance))
     gateways[instance] = running.addresses
   }
   const listeners = settings.listeners.map(
-    listener => thread.listen(listener, { insecure: settings.insecure, reusePort: true }).port,
+    listener => thread.listen(listener, { insecure: settings.insecure, reusePort, handlers: relay }).port,
   )
   return { listeners, gateways }
 }

@@ -11,8 +11,19 @@ export interface RingPair {
   readonly outgoing: SharedArrayBuffer
 }
 
+/**
+ * What a thread of the pool is for.
+ *  - `shard`: has listeners and gateways of its own.
+ *  - `acceptor`: has all listeners and gateways, and hands the workers' sockets on.
+ *  - `shard behind acceptor`: has the links of sockets that the acceptor owns.
+ */
+export type Role = 'shard' | 'acceptor' | 'shard behind acceptor'
+
 export interface ShardTask {
   readonly place: Place
+  readonly role: Role
+  /** Place of the acceptor, if there is one. */
+  readonly acceptor: Place | undefined
   readonly settings: Settings
   /** The rings to each other thread, the main one included. */
   readonly rings: ReadonlyMap<Place, RingPair>

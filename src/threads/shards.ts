@@ -22,7 +22,7 @@ import { createPool, type ShardHandle } from './pool.ts'
 import { claimPorts, withPorts } from './ports.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
 import { createRingBuffer } from './ringMemory.ts'
-import type { FromShard, RingPair, ShardTask } from './shardTask.ts'
+import type { FromShard, RingPair, Role, ShardTask } from './shardTask.ts'
 import { createThread, type Identity } from './thread.ts'
 
 interface Shard {
@@ -65,10 +65,14 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
   }
   await placeAlways(thread, engine, log)
 
-  const places = Array.from({ length: settings.shards }, (_, index) => index + 1)
-  const beats = new SharedArrayBuffer(4 * (settings.shards + 1))
+  const behind = settings.acceptor === 'thread'
+  const acceptor: Place | undefined = behind ? settings.shards + 1 : undefined
+  const threads = settings.shards + (behind ? 1 : 0)
+  // The acceptor begins last: who connects finds a shard.
+  const places = Array.from({ length: threads }, (_, index) => index + 1)
+  const beats = new SharedArrayBuffer(4 * (threads + 1))
   const counted = new Int32Array(beats)
-  const pool = createPool(settings.shards)
+  const pool = createPool(threads)
   const shards = new Map<Place, Shard>()
   const failure = Promise.withResolvers<Error>()
   let losses: number[] = []
@@ -76,6 +80,10 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
   let actual = settings
   let addresses: Record<string, string> = {}
   let cancelWatch = (): void => {}
+
+  function roleOf(place: Place): Role {
+    return place === acceptor ? 'acceptor' : behind ? 'shard behind acceptor' : 'shard'
+  }
 
   /** Starts a shard; resolves when it serves. */
   async function start(place: Place): Promise<void> {
@@ -89,12 +97,23 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     }
     const link = createRingLink({ ...toMain.back, clock: systemClock, turn })
     const ready = Promise.withResolvers<void>()
-    const parts: Omit<ShardTask, 'port'> = { place, settings: actual, rings, gateways: gatewayIds, beats }
+    const parts: Omit<ShardTask, 'port'> = {
+      place,
+      role: roleOf(place),
+      acceptor,
+      settings: actual,
+      rings,
+      gateways: gatewayIds,
+      beats,
+    }
     const handle = pool.run(parts, message => heard(shard, message, ready))
     const shard: Shard = { place, handle, link, beats: counted[place]!, silentMs: 0, state: 'starting' }
     shards.set(place, shard)
-    link.listen(engine.connectTrunk(link, place), bytes => members.reported(place, bytes))
-    members.add(place, note => link.note(note))
+    link.listen(engine.connectTrunk(link, place), { note: bytes => members.reported(place, bytes) })
+    members.add(place, {
+      send: note => link.note(note),
+      hasGateways: roleOf(place) !== 'shard behind acceptor',
+    })
     void handle.over.then(reason => lost(shard, reason, ready.reject))
     await ready.promise
     shard.state = 'serving'
@@ -104,7 +123,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     switch (message.say) {
       case 'ready':
         actual = withPorts(actual, message.ports)
-        addresses = message.addresses
+        if (Object.keys(message.addresses).length > 0) addresses = message.addresses
         ready.resolve()
         return
       case 'failed':

@@ -122,6 +122,7 @@ export function workerInfo(catalogue: Catalogue, input: unknown): unknown {
       ...rowOf(row),
       pid: row.pid,
       internal: row.builtIn,
+      thread: row.thread ?? null,
       namesakes,
       refused: row.refusals.map(({ what, id, reason, atMs }) => ({ what, id, reason, at_ms: atMs })),
       dropped_messages: row.problems,
