@@ -1,6 +1,8 @@
 /** Questions that tests of the engine ask again and again. */
 import type { Message, Puppet, World } from '../support/world.ts'
 
+let marks = 0
+
 /**
  * Which of these workers a call goes to now; `nobody` when it is answered with `function_not_found`. What the workers
  * had heard before is forgotten.
@@ -12,9 +14,11 @@ export function answererOf(
   namespace?: string,
 ): string {
   const caller = world.connect()
-  const id = caller.calls(functionId, {}, namespace === undefined ? {} : { namespace })
+  // The id a call is delivered under is the engine's choice.
+  const mark = `call ${++marks}`
+  const id = caller.calls(functionId, { mark }, namespace === undefined ? {} : { namespace })
   const heard = Object.entries(workers).filter(([, worker]) =>
-    worker.hears().some(message => message.invocation_id === id),
+    worker.hears().some(({ data }) => (data as { mark?: string } | null)?.mark === mark),
   )
   const refusal = caller.hears().find(message => message.invocation_id === id)
   caller.leaves()

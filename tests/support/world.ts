@@ -8,7 +8,7 @@
  *     const id = world.join().calls('orders::create', { n: 1 })
  *     expect(orders.hears()).toEqual([{ type: 'invokefunction', invocation_id: id, … }])
  */
-import { createEngine, type HostEngine } from '../../src/engine/engine.ts'
+import { createEngine, type EngineOptions, type HostEngine } from '../../src/engine/engine.ts'
 import { decodeJson } from '../../src/protocol/json/decode.ts'
 import { encodeJson } from '../../src/protocol/json/encode.ts'
 import { limits as defaultLimits, type Limits } from '../../src/protocol/limits.ts'
@@ -21,6 +21,8 @@ import {
   type RecordingLog,
   type VirtualClock,
 } from './fakes.ts'
+import { shards } from './shape.ts'
+import { createShardedEngine } from './shardedEngine.ts'
 
 /** One message as it is on the wire. */
 export interface Message {
@@ -113,13 +115,14 @@ export function boundAnswer(bind: Message | undefined, error?: object): Message 
 export function createWorld(options: WorldOptions = {}): World {
   const clock = createVirtualClock()
   const log = createRecordingLog()
-  const engine = createEngine({
+  const engineOptions: EngineOptions = {
     clock,
     log,
     randomId: createSeededIds(options.seed),
     limits: { ...defaultLimits, ...options.limits } as Limits,
     ...(options.namespaceGraceMs === undefined ? {} : { namespaceGraceMs: options.namespaceGraceMs }),
-  })
+  }
+  const engine = shards === 0 ? createEngine(engineOptions) : createShardedEngine(engineOptions, shards)
   const newInvocationId = createSeededIds((options.seed ?? 1) + 1)
   let joined = 0
 

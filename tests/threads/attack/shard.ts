@@ -1,0 +1,38 @@
+/** A shard that a test can ask to come to grief: listens on the socket `$III_ATTACKS/<place>`. */
+import { rmSync } from 'node:fs'
+import shard from '../../../src/threads/shard.ts'
+import type { ShardTask } from '../../../src/threads/shardTask.ts'
+
+const attacks: Record<string, () => void> = {
+  throw() {
+    throw new Error('a test asked for this')
+  },
+  reject() {
+    void Promise.reject(new Error('a test asked for this'))
+  },
+  exit() {
+    process.exit(3)
+  },
+  loop() {
+    for (;;);
+  },
+  memory() {
+    const kept: string[][] = []
+    for (;;) kept.push(Array.from({ length: 1e6 }, (_, index) => `${index}`))
+  },
+}
+
+export default function attackedShard(task: ShardTask): Promise<void> {
+  const unix = `${process.env.III_ATTACKS}/${task.place}`
+  rmSync(unix, { force: true })
+  Bun.serve({
+    unix,
+    fetch(request) {
+      const attack = attacks[new URL(request.url).pathname.slice(1)]
+      // The answer leaves first.
+      if (attack !== undefined) setTimeout(attack, 5)
+      return new Response(String(task.place))
+    },
+  })
+  return shard(task)
+}
