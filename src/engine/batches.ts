@@ -8,12 +8,13 @@
 import { readName } from '../protocol/bytes.ts'
 import type { Batch } from '../protocol/link.ts'
 import { decodeMsgpack } from '../protocol/msgpack/decode.ts'
+import { encodeExtras, NO_EXTRAS } from '../protocol/msgpack/extras.ts'
 import { readCredit } from '../protocol/msgpack/hello.ts'
 import { CALL, CODEC_CHECKED, CODEC_JSON, CREDIT, RESULT, SPEAKER } from '../protocol/msgpack/layout.ts'
 import { appendBytes } from '../protocol/msgpack/outBuffer.ts'
 import { type FrameReader, NO_CALL_ID, nextFrame } from '../protocol/msgpack/reader.ts'
 import { findText, found } from '../protocol/msgpack/walk.ts'
-import { copyFrame, rewriteCallId } from '../protocol/msgpack/writeCall.ts'
+import { copyCall, copyFrame, rewriteCallId } from '../protocol/msgpack/writeCall.ts'
 import { fitsInto } from './adapt.ts'
 import { calleeOf, isBusy } from './calls.ts'
 import type { Connection } from './connection.ts'
@@ -112,9 +113,9 @@ function passCall(engine: EngineState, caller: Connection, reader: FrameReader, 
   callee.credit--
   let callId = NO_CALL_ID
   if (reader.callId === NO_CALL_ID) {
-    engine.counters.voidCalls++
+    if (!caller.trunk) engine.counters.voidCalls++
   } else {
-    engine.counters.calls++
+    if (!caller.trunk) engine.counters.calls++
     const invocation = enterPlain(caller, callee, reader.callId, route.functionId, now)
     engine.deadlines.set(invocation, engine.limits.callAgeMs, now)
     callId = invocation.calleeInvocationId as number
@@ -124,7 +125,8 @@ function passCall(engine: EngineState, caller: Connection, reader: FrameReader, 
     if (run.batch !== batch) endRun()
     batch.speakFor(caller.id)
   }
-  copyInto(batch, callee, reader, callId)
+  if (callee.takesCaller && !callee.trunk) copyWithCaller(batch, caller, reader, callId)
+  else copyInto(batch, callee, reader, callId)
   if (callee !== caller) stallIfFull(engine, callee, caller)
   return true
 }
@@ -133,8 +135,7 @@ function passCall(engine: EngineState, caller: Connection, reader: FrameReader, 
 function mayPass({ limits, draining }: EngineState, caller: Connection, callee: Connection): boolean {
   if (draining) return false
   if (callee.credit <= 0 || isBusy(callee) || callee.link.backlog() >= limits.overloadedBytes) return false
-  if (caller.trunk) return !callee.takesCaller
-  return (callee.trunk || !callee.takesCaller) && caller.callsInFlight < limits.callsInFlight
+  return caller.trunk ? !callee.takesCaller : caller.callsInFlight < limits.callsInFlight
 }
 
 function passResult(engine: EngineState, callee: Connection, reader: FrameReader): boolean {
@@ -145,12 +146,20 @@ function passResult(engine: EngineState, callee: Connection, reader: FrameReader
   if (batch === undefined || !fitsInto(caller, reader.payloadEnd - reader.payloadStart)) return false
   callee.counters.received++
   engine.deadlines.clear(invocation)
-  engine.counters.answers++
+  if (!caller.trunk) engine.counters.answers++
   const callId = invocation.callerInvocationId as number
   remove(invocation)
   copyInto(batch, caller, reader, callId)
   stallIfFull(engine, caller, caller)
   return true
+}
+
+/** Copies the current call and says who makes it. */
+function copyWithCaller(batch: Batch, caller: Connection, reader: FrameReader, callId: number): void {
+  endRun()
+  caller.callerExtras ??= encodeExtras({ ...NO_EXTRAS, caller: caller.id })
+  copyCall(reader, batch.out, callId, caller.callerExtras)
+  batch.appended()
 }
 
 /** Copies the current frame, or leaves it to the run. What is known to be checked is so only inside this process. */

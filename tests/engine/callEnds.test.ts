@@ -1,6 +1,13 @@
 /** How calls end other than by their answer, and whose answer counts (`docs/protocol/json.md#how-a-call-ends`). */
 import { describe, expect, test } from 'bun:test'
-import { answerTo, createWorld, type Puppet, registerFunction, type World } from '../support/world.ts'
+import {
+  answerTo,
+  createWorld,
+  inMsgpack,
+  type Puppet,
+  registerFunction,
+  type World,
+} from '../support/world.ts'
 import { errorOf, leftovers } from './support.ts'
 
 const STOPPED = { code: 'invocation_stopped', message: 'Invocation stopped' }
@@ -184,7 +191,8 @@ describe('one invocation id used twice', () => {
     expect(caller.hears().map(message => message.invocation_id)).toEqual([SAME_ID, SAME_ID])
   })
 
-  test('by one caller for functions of two workers: both are answered', () => {
+  // A puppet of msgpack knows its calls by their ids.
+  test.skipIf(inMsgpack)('by one caller for functions of two workers: both are answered', () => {
     const { world, caller, callee } = pair()
     const second = world.join()
     second.says(registerFunction('y::g'))
@@ -267,13 +275,17 @@ describe('an answer', () => {
   })
 })
 
-test('a call is in the table before it is sent: an answer as fast as can be is not lost', () => {
-  const { caller, callee } = pair()
-  const send = callee.link.send.bind(callee.link)
-  callee.link.send = frame => {
-    send(frame)
-    for (const call of callee.hears()) callee.says(answerTo(call, { result: 'fast' }))
-  }
-  caller.calls('x::f')
-  expect(caller.hears()).toMatchObject([{ result: 'fast' }])
-})
+// Calls between msgpack links do not pass through `send`.
+test.skipIf(inMsgpack)(
+  'a call is in the table before it is sent: an answer as fast as can be is not lost',
+  () => {
+    const { caller, callee } = pair()
+    const send = callee.link.send.bind(callee.link)
+    callee.link.send = frame => {
+      send(frame)
+      for (const call of callee.hears()) callee.says(answerTo(call, { result: 'fast' }))
+    }
+    caller.calls('x::f')
+    expect(caller.hears()).toMatchObject([{ result: 'fast' }])
+  },
+)

@@ -1,6 +1,13 @@
 /** The way of a call from its caller to the function and back (`docs/protocol/json.md#calls`). */
 import { describe, expect, test } from 'bun:test'
-import { answerTo, createWorld, type Puppet, registerFunction, type World } from '../support/world.ts'
+import {
+  answerTo,
+  createWorld,
+  inMsgpack,
+  type Puppet,
+  registerFunction,
+  type World,
+} from '../support/world.ts'
 import { errorOf } from './support.ts'
 
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
@@ -222,7 +229,8 @@ describe('trace context', () => {
 })
 
 describe('a void call', () => {
-  test('is delivered under an id of the engine and its answer is swallowed', () => {
+  // In msgpack such a call has no id.
+  test.skipIf(inMsgpack)('is delivered under an id of the engine and its answer is swallowed', () => {
     const { world, caller, callee } = pair()
     const given = caller.calls('x::f', { n: 1 }, { action: { type: 'void' } })
     caller.says({ type: 'invokefunction', function_id: 'x::f', data: {}, action: { type: 'void' } })

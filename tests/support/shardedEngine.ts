@@ -146,7 +146,9 @@ export function createShardedEngine(options: EngineOptions, shards: number): Hos
         tell(...words)
         pump()
       }
+    const { receiveBatch } = receiver
     return {
+      ...(receiveBatch === undefined ? {} : { receiveBatch: followed(receiveBatch) }),
       receive: followed(receiver.receive),
       problem: followed(receiver.problem),
       drained: followed(receiver.drained),
@@ -208,7 +210,10 @@ export function createShardedEngine(options: EngineOptions, shards: number): Hos
       for (const { engine } of parts) engine.drain()
     },
     stop() {
-      for (const { engine } of parts) engine.stop()
+      for (const { place, engine } of parts) {
+        engine.stop()
+        if (place !== MAIN) members.remove(place)
+      }
       pump()
     },
   }
