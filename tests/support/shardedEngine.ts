@@ -93,7 +93,10 @@ export function createShardedEngine(options: EngineOptions, shards: number): Hos
     const [there, back] = [createRingBuffer(RING_BYTES), createRingBuffer(RING_BYTES)]
     const common = { clock: noTime, later, limits: main.state.limits }
     one.links.set(other.place, createRingLink({ ...common, incoming: back, outgoing: there, turn: one.turn }))
-    other.links.set(one.place, createRingLink({ ...common, incoming: there, outgoing: back, turn: other.turn }))
+    other.links.set(
+      one.place,
+      createRingLink({ ...common, incoming: there, outgoing: back, turn: other.turn }),
+    )
   }
 
   function counted(receiver: LinkReceiver): LinkReceiver {
@@ -182,7 +185,10 @@ export function createShardedEngine(options: EngineOptions, shards: number): Hos
       },
     },
     deadlines: {
-      get: () => ({ ...main.state.deadlines, size: () => sum(states().map(({ deadlines }) => deadlines.size())) }),
+      get: () => ({
+        ...main.state.deadlines,
+        size: () => sum(states().map(({ deadlines }) => deadlines.size())),
+      }),
     },
     registry: {
       value: {
