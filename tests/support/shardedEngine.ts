@@ -185,9 +185,12 @@ export function createShardedEngine(options: EngineOptions, shards: number): Hos
       },
     },
     deadlines: {
+      // A call that crosses threads has one on each.
       get: () => ({
         ...main.state.deadlines,
-        size: () => sum(states().map(({ deadlines }) => deadlines.size())),
+        size: () =>
+          sum(states().map(({ deadlines }) => deadlines.size())) -
+          sum(states().flatMap(({ trunks }) => [...trunks.values()].map(trunk => trunk.callsInFlight))),
       }),
     },
     registry: {
