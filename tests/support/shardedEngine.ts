@@ -214,6 +214,7 @@ export function createShardedEngine(options: EngineOptions, shards: number): Hos
     connect,
     connectTrunk: main.connectTrunk,
     callsInFlight: () => sum(parts.map(({ engine }) => engine.callsInFlight())),
+    callsElsewhere: () => sum(parts.map(({ engine }) => engine.callsElsewhere())),
     unsentBytes: () => sum(parts.map(({ engine }) => engine.unsentBytes())),
     drain() {
       for (const { engine } of parts) engine.drain()
