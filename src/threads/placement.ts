@@ -24,6 +24,8 @@ export interface PlacementParts {
    * listens.
    */
   readonly hasRegistered?: (client: WorkerClient) => Promise<void>
+  /** Resolves when everything has come that the thread with the directory has sent. Absent on that thread. */
+  readonly upToDate?: () => Promise<void>
 }
 
 /** What workers of the main thread can be made from. */

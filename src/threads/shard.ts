@@ -93,6 +93,12 @@ export default async function shard(task: ShardTask): Promise<void> {
     if (trunk !== undefined) engine.state.teardown(trunk, 'its thread is gone')
   }
 
+  /** What comes for a gateway meanwhile is delivered to it in this turn. */
+  function upToDate(): Promise<void> {
+    links.get(MAIN)?.catchUp()
+    return new Promise(resolve => void setImmediate(resolve))
+  }
+
   function status(): ShardStatus {
     const { connections, counters } = engine.state
     const parkedBytes: Record<string, number> = {}
@@ -124,7 +130,7 @@ export default async function shard(task: ShardTask): Promise<void> {
 
   for (const [peer, rings] of task.rings) connectPeer(peer, rings)
   try {
-    const ports = await placeAll(thread, task, relay, log)
+    const ports = await placeAll(thread, task, relay, log, upToDate)
     say({ say: 'ready', ports, addresses: thread.addresses() })
   } catch (error) {
     say({ say: 'failed', error: describe(error) })
@@ -155,12 +161,13 @@ async function placeAll(
   { settings, role, gateways: identities }: ShardTask,
   relay: Relay | undefined,
   log: Log,
+  upToDate: () => Promise<void>,
 ): Promise<ShardPorts> {
   if (role === 'shard behind acceptor') return { listeners: [], gateways: {} }
   const reusePort = role === 'shard'
   const gateways: Record<string, Readonly<Record<string, string>>> = {}
   for (const { name, instance, config } of settings.workers) {
-    const parts = { clock: systemClock, log, reusePort, hasRegistered: answered }
+    const parts = { clock: systemClock, log, reusePort, hasRegistered: answered, upToDate }
     const worker = knownWorkers.get(name)?.create?.(config, parts)
     if (worker === undefined) continue
     const running = await thread.place(worker, instance, identities.get(instance))

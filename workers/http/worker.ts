@@ -27,12 +27,14 @@ export interface HttpWorkerParts {
   readonly reusePort?: boolean
   /** Waited for before it listens: then the triggers that are there already are bound. */
   readonly hasRegistered?: (client: WorkerClient) => Promise<void>
+  /** Waited for before a path is said to be unknown: then triggers that somebody was told of are bound. */
+  readonly upToDate?: () => Promise<void>
 }
 
 /** Rejects its start with an error that has `code`, `port` and `fix` when the port cannot be had. */
 export function createHttpWorker(
   config: HttpConfig,
-  { log, clock, reusePort = false, hasRegistered }: HttpWorkerParts,
+  { log, clock, reusePort = false, hasRegistered, upToDate }: HttpWorkerParts,
 ): BuiltInWorker {
   return {
     name: 'iii-http',
@@ -42,7 +44,7 @@ export function createHttpWorker(
       const registration = client.registerTriggerType(httpTriggerType, createProvider(routes, log))
       await hasRegistered?.(client)
       const listener = listen(config, reusePort, allowSilence =>
-        createHandler({ config, routes, client, clock, log, allowSilence }),
+        createHandler({ config, routes, client, clock, log, upToDate, allowSilence }),
       )
       if (!isLoopbackHost(config.host)) logExposure(config, listener.address, log)
       return {

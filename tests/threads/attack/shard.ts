@@ -1,4 +1,4 @@
-/** A shard that a test can ask to come to grief: listens on the socket `$III_ATTACKS/<place>`. */
+/** A shard that a test can ask to come to grief, on the socket `$III_ATTACKS/<place>`. */
 import { rmSync } from 'node:fs'
 import shard from '../../../src/threads/shard.ts'
 import type { ShardTask } from '../../../src/threads/shardTask.ts'
@@ -16,9 +16,9 @@ const attacks: Record<string, () => void> = {
   loop() {
     for (;;);
   },
-  memory() {
-    const kept: string[][] = []
-    for (;;) kept.push(Array.from({ length: 1e6 }, (_, index) => `${index}`))
+  /** What the runtime throws when it cannot have the memory it is asked for. */
+  allocate() {
+    new ArrayBuffer(Number.MAX_SAFE_INTEGER)
   },
 }
 
