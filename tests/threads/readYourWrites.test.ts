@@ -7,6 +7,7 @@ import { startEngine } from '../support/engineProcess.ts'
 import { createRandom } from '../support/random.ts'
 import { connectRaw, type RawClient } from '../support/rawClient.ts'
 import { acceptor, shards } from '../support/shape.ts'
+import { startAttackedEngine } from './attack/engine.ts'
 
 const SEED = Number(process.env.III_TEST_SEED ?? crypto.getRandomValues(new Uint32Array(1))[0])
 const CLIENTS = 8
@@ -88,3 +89,25 @@ test(`what is confirmed to one worker is there for all of them (III_TEST_SEED=${
   expect(routedAt.length).toBeGreaterThan(STEPS / 10)
   await Promise.all(connected.map(client => client.close()))
 }, 120_000)
+
+test('also on a shard that was busy while everybody else was told', async () => {
+  await using engine = await startAttackedEngine(2)
+  await using writer = await engine.connectOn(1)
+  await using reader = await engine.connectOn(2)
+  await reader.settled()
+  await engine.attack(2, 'busy')
+  const answers: Promise<unknown>[] = []
+  for (let index = 0; index < 200; index++) {
+    const id = `written::${index}`
+    writer.serve(id, () => ({ result: id }))
+    const config = { api_path: `/written/${index}`, http_method: 'GET' }
+    writer.send({ type: 'registertrigger', id, trigger_type: 'http', function_id: id, config })
+    await writer.settled()
+    const url = `${engine.http}/written/${index}`
+    answers.push(
+      reader.call(id).then(({ result, error }) => expect(error ?? result).toBe(id)),
+      fetch(url, { headers: { connection: 'close' } }).then(({ status }) => expect(status).toBe(200)),
+    )
+  }
+  await Promise.all(answers)
+}, 60_000)

@@ -9,7 +9,7 @@ import { acceptor } from '../../support/shape.ts'
 import { until } from '../../support/waiting.ts'
 
 /** What can happen to a shard; see `shard.ts`. */
-export type Attack = 'throw' | 'reject' | 'exit' | 'loop' | 'allocate'
+export type Attack = 'throw' | 'reject' | 'exit' | 'loop' | 'allocate' | 'busy'
 
 export interface AttackedEngine extends EngineProcess {
   /** Resolves when the shard has heard of it. Rejects when there is no such shard at the moment. */

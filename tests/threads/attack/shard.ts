@@ -3,6 +3,8 @@ import { rmSync } from 'node:fs'
 import shard from '../../../src/threads/shard.ts'
 import type { ShardTask } from '../../../src/threads/shardTask.ts'
 
+const BUSY_MS = 300
+
 const attacks: Record<string, () => void> = {
   throw() {
     throw new Error('a test asked for this')
@@ -15,6 +17,11 @@ const attacks: Record<string, () => void> = {
   },
   loop() {
     for (;;);
+  },
+  /** Its event loop stands still for a moment: what comes meanwhile comes all at once. */
+  busy() {
+    const until = performance.now() + BUSY_MS
+    while (performance.now() < until);
   },
   /** What the runtime throws when it cannot have the memory it is asked for. */
   allocate() {
