@@ -38,7 +38,12 @@ interface Part {
   readonly links: Map<Place, RingLink>
 }
 
-export function createShardedEngine(options: EngineOptions, shards: number): HostEngine {
+export interface ShardedEngine extends HostEngine {
+  /** What is said in the task comes in one turn: nothing of it is carried out anywhere before all of it has come. */
+  inOneTurn(task: () => void): void
+}
+
+export function createShardedEngine(options: EngineOptions, shards: number): ShardedEngine {
   let tasks: (() => void)[] = []
   let pumping = false
 
@@ -211,6 +216,15 @@ export function createShardedEngine(options: EngineOptions, shards: number): Hos
 
   return {
     state,
+    inOneTurn(task) {
+      pumping = true
+      try {
+        task()
+      } finally {
+        pumping = false
+      }
+      pump()
+    },
     connect,
     connectTrunk: main.connectTrunk,
     callsInFlight: () => sum(parts.map(({ engine }) => engine.callsInFlight())),

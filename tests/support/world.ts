@@ -129,7 +129,9 @@ export function createWorld(options: WorldOptions = {}): World {
     limits: { ...defaultLimits, ...options.limits } as Limits,
     ...(options.namespaceGraceMs === undefined ? {} : { namespaceGraceMs: options.namespaceGraceMs }),
   }
-  const engine = shards === 0 ? createEngine(engineOptions) : createShardedEngine(engineOptions, shards)
+  const sharded = shards === 0 ? undefined : createShardedEngine(engineOptions, shards)
+  const engine = sharded ?? createEngine(engineOptions)
+  const inOneTurn = sharded?.inOneTurn ?? (task => task())
   const newInvocationId = createSeededIds((options.seed ?? 1) + 1)
   const callNames: CallNames = new Map()
   const newOwnId = createSeededIds((options.seed ?? 1) + 2)
@@ -151,7 +153,9 @@ export function createWorld(options: WorldOptions = {}): World {
       token: greeting?.type === 'workerregistered' ? greeting.reattachToken : '',
       link,
       says(...messages) {
-        for (const message of messages) puppet.saysText(JSON.stringify(message))
+        inOneTurn(() => {
+          for (const message of messages) puppet.saysText(JSON.stringify(message))
+        })
       },
       saysText(text) {
         const frame = decodeJson(text)
