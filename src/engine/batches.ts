@@ -113,9 +113,9 @@ function passCall(engine: EngineState, caller: Connection, reader: FrameReader, 
   callee.credit--
   let callId = NO_CALL_ID
   if (reader.callId === NO_CALL_ID) {
-    engine.counters.voidCalls++
+    if (!caller.trunk) engine.counters.voidCalls++
   } else {
-    engine.counters.calls++
+    if (!caller.trunk) engine.counters.calls++
     const invocation = enterPlain(caller, callee, reader.callId, route.functionId, now)
     engine.deadlines.set(invocation, engine.limits.callAgeMs, now)
     callId = invocation.calleeInvocationId as number
@@ -174,7 +174,7 @@ function passResult(engine: EngineState, callee: Connection, reader: FrameReader
   if (batch === undefined || !fitsInto(caller, reader.payloadEnd - reader.payloadStart)) return false
   callee.counters.received++
   engine.deadlines.clear(invocation)
-  engine.counters.answers++
+  if (!caller.trunk) engine.counters.answers++
   const callId = invocation.callerInvocationId as number
   remove(invocation)
   copyInto(batch, caller, reader, callId)

@@ -2,15 +2,18 @@
 import { MessageChannel } from 'node:worker_threads'
 import Piscina from 'piscina'
 import { systemClock } from '../clock/clock.ts'
+import type { Place } from '../engine/routes.ts'
 import { limits } from '../protocol/limits.ts'
-import type { FromShard, ShardTask, ToShard } from './shardTask.ts'
+import type { FromShard, RingPair, ShardTask, ToShard } from './shardTask.ts'
 
 export interface ShardHandle {
   /** Resolves when the task has ended: with the reason if nobody asked it to. */
   readonly over: Promise<Error | undefined>
   say(message: ToShard): void
   /** An answer of the shard has come. */
-  answered(message: Extract<FromShard, { say: 'drained' | 'status' }>): void
+  answered(message: Extract<FromShard, { say: 'connected' | 'drained' | 'status' }>): void
+  /** Tells of another thread; resolves when the way there is known, or the shard is no more. */
+  connect(place: Place, rings: RingPair): Promise<void>
   /** Resolves when calls under way have ended, or the shard is no more. */
   drain(ms: number): Promise<void>
   /** Ends the task; resolves when it has ended. */
@@ -45,6 +48,7 @@ export function createPool(threads: number): Pool {
       const { port1: port, port2: theirs } = new MessageChannel()
       const abort = new AbortController()
       const drained = Promise.withResolvers<void>()
+      const connecting = new Map<Place, PromiseWithResolvers<void>>()
       let killed: Error | undefined
       port.on('message', heard)
       const over = pool
@@ -59,6 +63,7 @@ export function createPool(threads: number): Pool {
         .finally(() => {
           port.close()
           drained.resolve()
+          for (const { resolve } of connecting.values()) resolve()
         })
       const say = (message: ToShard): void => port.postMessage(message)
 
@@ -67,6 +72,13 @@ export function createPool(threads: number): Pool {
         say,
         answered(message) {
           if (message.say === 'drained') drained.resolve()
+          if (message.say === 'connected') connecting.get(message.place)?.resolve()
+        },
+        connect(place, rings) {
+          const connected = Promise.withResolvers<void>()
+          connecting.set(place, connected)
+          say({ say: 'peer', place, rings })
+          return connected.promise
         },
         drain(ms) {
           say({ say: 'drain', ms })

@@ -3,11 +3,13 @@
  * where each call goes: to a worker of its own, or through a ring to another thread.
  */
 import type { MessagePort } from 'node:worker_threads'
+import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import { systemClock } from '../clock/clock.ts'
 import { createThreadEngine } from '../engine/engine.ts'
 import { MAIN } from '../engine/registry.ts'
 import type { Place } from '../engine/routes.ts'
 import type { Log, LogFields } from '../log/log.ts'
+import { asJsonText } from '../protocol/jsonText.ts'
 import { limits } from '../protocol/limits.ts'
 import { createSocketHandlers } from '../server/sockets.ts'
 import { createTurn } from '../server/turn.ts'
@@ -91,6 +93,12 @@ export default async function shard(task: ShardTask): Promise<void> {
     if (trunk !== undefined) engine.state.teardown(trunk, 'its thread is gone')
   }
 
+  /** What comes for a gateway meanwhile is delivered to it in this turn. */
+  function upToDate(): Promise<void> {
+    links.get(MAIN)?.catchUp()
+    return new Promise(resolve => void setImmediate(resolve))
+  }
+
   function status(): ShardStatus {
     const { connections, counters } = engine.state
     const parkedBytes: Record<string, number> = {}
@@ -104,6 +112,7 @@ export default async function shard(task: ShardTask): Promise<void> {
     switch (message.say) {
       case 'peer':
         connectPeer(message.place, message.rings)
+        say({ say: 'connected', place: message.place })
         return
       case 'peer gone':
         disconnectPeer(message.place)
@@ -121,7 +130,7 @@ export default async function shard(task: ShardTask): Promise<void> {
 
   for (const [peer, rings] of task.rings) connectPeer(peer, rings)
   try {
-    const ports = await placeAll(thread, task, relay, log)
+    const ports = await placeAll(thread, task, relay, log, upToDate)
     say({ say: 'ready', ports, addresses: thread.addresses() })
   } catch (error) {
     say({ say: 'failed', error: describe(error) })
@@ -133,17 +142,33 @@ export default async function shard(task: ShardTask): Promise<void> {
   port.close()
 }
 
+/**
+ * Resolves when what a gateway has registered is carried out, and what is bound to it already has come: calls wait for
+ * the registrations before them, whatever their answer.
+ */
+function answered(client: WorkerClient): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const functionId = 'engine::workers::list'
+  const headers = { namespace: undefined, metadata: undefined, traceparent: undefined, baggage: undefined }
+  client.call({ functionId, data: asJsonText('{}'), timeoutMs: limits.callTimeoutMs, ...headers }, () =>
+    resolve(),
+  )
+  return promise
+}
+
 async function placeAll(
   thread: Thread,
   { settings, role, gateways: identities }: ShardTask,
   relay: Relay | undefined,
   log: Log,
+  upToDate: () => Promise<void>,
 ): Promise<ShardPorts> {
   if (role === 'shard behind acceptor') return { listeners: [], gateways: {} }
   const reusePort = role === 'shard'
   const gateways: Record<string, Readonly<Record<string, string>>> = {}
   for (const { name, instance, config } of settings.workers) {
-    const worker = knownWorkers.get(name)?.create?.(config, { clock: systemClock, log, reusePort })
+    const parts = { clock: systemClock, log, reusePort, hasRegistered: answered, upToDate }
+    const worker = knownWorkers.get(name)?.create?.(config, parts)
     if (worker === undefined) continue
     const running = await thread.place(worker, instance, identities.get(instance))
     gateways[instance] = running.addresses

@@ -64,6 +64,8 @@ export interface ShardStatus {
 export type FromShard =
   | { readonly say: 'ready'; readonly ports: ShardPorts; readonly addresses: Record<string, string> }
   | { readonly say: 'failed'; readonly error: unknown }
+  /** It knows the way to the thread it was told of. */
+  | { readonly say: 'connected'; readonly place: Place }
   | { readonly say: 'drained' }
   | { readonly say: 'status'; readonly id: number; readonly status: ShardStatus }
   | {

@@ -85,16 +85,35 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     return place === acceptor ? 'acceptor' : behind ? 'shard behind acceptor' : 'shard'
   }
 
-  /** Starts a shard; resolves when it serves. */
-  async function start(place: Place): Promise<void> {
-    const rings = new Map<Place, RingPair>()
+  let starting: Promise<unknown> = Promise.resolve()
+
+  /** Starts a shard; resolves when it serves. One after the other, so that each knows of all others. */
+  function start(place: Place): Promise<void> {
+    const started = starting.then(() => (stopping ? undefined : startNext(place)))
+    starting = started.catch(() => {})
+    return started
+  }
+
+  /** Lets every thread know the way to a new one, before any of them can hear of a worker there. */
+  async function connectPeers(place: Place): Promise<Map<Place, RingPair>> {
+    const peers = [...shards.values()]
+    const rings = await Promise.all(
+      peers.map(async ({ handle }) => {
+        const { there, back } = pairOf()
+        await handle.connect(place, back)
+        return there
+      }),
+    )
+    // Those that were lost meanwhile are no peers any more.
+    const entries = peers.map(({ place }, index) => [place, rings[index]!] as const)
+    return new Map(entries.filter((_, index) => shards.get(peers[index]!.place) === peers[index]))
+  }
+
+  async function startNext(place: Place): Promise<void> {
+    const rings = await connectPeers(place)
+    if (stopping) return
     const toMain = pairOf()
     rings.set(MAIN, toMain.there)
-    for (const peer of shards.values()) {
-      const { there, back } = pairOf()
-      rings.set(peer.place, there)
-      peer.handle.say({ say: 'peer', place, rings: back })
-    }
     const link = createRingLink({ ...toMain.back, clock: systemClock, turn })
     const ready = Promise.withResolvers<void>()
     const parts: Omit<ShardTask, 'port'> = {
@@ -115,7 +134,12 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
       hasGateways: roleOf(place) !== 'shard behind acceptor',
     })
     void handle.over.then(reason => lost(shard, reason, ready.reject))
-    await ready.promise
+    try {
+      await ready.promise
+    } catch (error) {
+      await handle.stop()
+      throw error
+    }
     shard.state = 'serving'
   }
 
@@ -132,6 +156,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
       case 'log':
         log[message.level](message.message, { ...message.fields, thread: `shard ${shard.place}` })
         return
+      case 'connected':
       case 'drained':
       case 'status':
         shard.handle.answered(message)
@@ -153,7 +178,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     members.remove(place)
     refuse(reason ?? new Error('A shard ended while it started'))
     if (stopping || !wasServing) return
-    log.error('a shard is lost; another one takes its place', { shard: place, reason: reason?.message })
+    log.error('a shard is lost; another one takes its place', { shard: place, error: reason })
     replace(place)
   }
 
@@ -162,7 +187,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     losses = [...losses.filter(time => time > now - limits.shardLossWindowMs), now]
     if (losses.length > limits.shardLosses) {
       const window = limits.shardLossWindowMs / 1000
-      failure.resolve(new Error(`Shards were lost ${losses.length} times within ${window} s`))
+      failure.resolve(new Error(`shards were lost ${losses.length} times within ${window} s`))
       return
     }
     systemClock.after(limits.shardPauseMs * 2 ** (losses.length - 1), () => {
@@ -181,8 +206,9 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
       const count = Atomics.load(counted, shard.place)
       shard.silentMs = count === shard.beats ? shard.silentMs + limits.heartbeatMs : 0
       shard.beats = count
-      if (shard.state === 'serving' && shard.silentMs >= limits.silentShardMs) {
-        shard.handle.kill(new Error(`it did not answer for ${limits.silentShardMs / 1000} s`))
+      const patience = shard.state === 'serving' ? limits.silentShardMs : limits.shardStartMs
+      if (shard.silentMs >= patience) {
+        shard.handle.kill(new Error(`it did not answer for ${patience / 1000} s`))
       }
     }
   }
@@ -212,8 +238,9 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     failed: failure.promise,
     async drain(ms) {
       stopping = true
+      const until = systemClock.now() + ms
       await Promise.all([...shards.values()].map(({ handle }) => handle.drain(ms)))
-      await thread.drain(ms)
+      await thread.drain(Math.max(0, until - systemClock.now()))
     },
     stop,
   }

@@ -8,7 +8,7 @@
  *     const id = world.join().calls('orders::create', { n: 1 })
  *     expect(orders.hears()).toEqual([{ type: 'invokefunction', invocation_id: id, … }])
  */
-import { createEngine, type HostEngine } from '../../src/engine/engine.ts'
+import { createEngine, type EngineOptions, type HostEngine } from '../../src/engine/engine.ts'
 import { decodeJson } from '../../src/protocol/json/decode.ts'
 import { encodeJson } from '../../src/protocol/json/encode.ts'
 import { limits as defaultLimits, type Limits } from '../../src/protocol/limits.ts'
@@ -23,6 +23,8 @@ import {
   type VirtualClock,
 } from './fakes.ts'
 import { type CallNames, createMsgpackEnd } from './msgpackPuppet.ts'
+import { shards } from './shape.ts'
+import { createShardedEngine } from './shardedEngine.ts'
 
 /** What the workers of a world speak, so that the same tests can be run in both framings. */
 const FRAMING = process.env.III_TEST_FRAMING ?? 'json'
@@ -120,13 +122,16 @@ export function boundAnswer(bind: Message | undefined, error?: object): Message 
 export function createWorld(options: WorldOptions = {}): World {
   const clock = createVirtualClock()
   const log = createRecordingLog()
-  const engine = createEngine({
+  const engineOptions: EngineOptions = {
     clock,
     log,
     randomId: createSeededIds(options.seed),
     limits: { ...defaultLimits, ...options.limits } as Limits,
     ...(options.namespaceGraceMs === undefined ? {} : { namespaceGraceMs: options.namespaceGraceMs }),
-  })
+  }
+  const sharded = shards === 0 ? undefined : createShardedEngine(engineOptions, shards)
+  const engine = sharded ?? createEngine(engineOptions)
+  const inOneTurn = sharded?.inOneTurn ?? (task => task())
   const newInvocationId = createSeededIds((options.seed ?? 1) + 1)
   const callNames: CallNames = new Map()
   const newOwnId = createSeededIds((options.seed ?? 1) + 2)
@@ -148,7 +153,9 @@ export function createWorld(options: WorldOptions = {}): World {
       token: greeting?.type === 'workerregistered' ? greeting.reattachToken : '',
       link,
       says(...messages) {
-        for (const message of messages) puppet.saysText(JSON.stringify(message))
+        inOneTurn(() => {
+          for (const message of messages) puppet.saysText(JSON.stringify(message))
+        })
       },
       saysText(text) {
         const frame = decodeJson(text)
