@@ -141,7 +141,7 @@ function deliver(
   if (wantsAnswer(asked)) {
     expectAnswer(engine, caller, callee, asked, frame, receiptId)
   } else {
-    engine.counters.voidCalls++
+    if (!callee.trunk) engine.counters.voidCalls++
     frame.invocationId = callee.link.framing === 'json' ? engine.voidInvocationId() : undefined
   }
   handOver(caller, callee, frame, receiptId !== undefined)
@@ -187,7 +187,7 @@ function expectAnswer(
   frame: InvokeFrame,
   receiptId: string | undefined,
 ): void {
-  engine.counters.calls++
+  if (!callee.trunk) engine.counters.calls++
   const invocation = enter({
     caller,
     callee,
@@ -257,7 +257,7 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
     return
   }
   engine.deadlines.clear(invocation)
-  engine.counters.answers++
+  if (!callee.trunk) engine.counters.answers++
   const { caller } = invocation
   if (invocation.receiptId !== undefined) {
     finish(invocation, frame.error, frame.result)

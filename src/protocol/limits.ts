@@ -75,11 +75,11 @@ export const limits = {
    * (`docs/discovery.md#when-something-changes`).
    */
   changeCoalesceMs: 50,
+  /** Targets of a fan-out that go to one thread in one frame, by the size of their names and metadata. */
+  fanOutBytes: MiB,
   /** Calls of triggers on registry change in one turn, some 3 ms of work; then others have their turn for a moment. */
   changeCallsPerTurn: 512,
   changePauseMs: 5,
-  /** Unanswered calls of such triggers. Above it a trigger that has not answered its last one is left out. */
-  changeCallsInFlight: 16_384,
   /** Changes of workers that wait to be told; further ones are not told. */
   changesWaiting: 10_000,
   /** Items of one `engine::functions::info` batch. */

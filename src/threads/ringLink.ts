@@ -13,6 +13,7 @@ import { limits as defaultLimits, type Limits } from '../protocol/limits.ts'
 import type { Link, LinkEnd, LinkReceiver } from '../protocol/link.ts'
 import { decodeMsgpack } from '../protocol/msgpack/decode.ts'
 import { encodeMsgpack } from '../protocol/msgpack/encode.ts'
+import { writeFanOut } from '../protocol/msgpack/fanOut.ts'
 import { CODEC_CHECKED, SPEAKER } from '../protocol/msgpack/layout.ts'
 import { clear, createOutBuffer } from '../protocol/msgpack/outBuffer.ts'
 import { createFrameReader, nextFrame, openMessage } from '../protocol/msgpack/reader.ts'
@@ -215,6 +216,12 @@ export function createRingLink(parts: RingLinkParts): RingLink {
         frame.caller = undefined
       }
       encodeMsgpack(out, frame, CODEC_CHECKED)
+      appended()
+    },
+
+    fanOut(frame) {
+      if (state !== 'open') return
+      writeFanOut(out, frame)
       appended()
     },
 
