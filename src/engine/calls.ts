@@ -200,9 +200,11 @@ function expectAnswer(
   })
   frame.invocationId = invocation.calleeInvocationId
   const fallback = caller.builtIn ? engine.limits.callTimeoutMs : engine.limits.callAgeMs
+  // The thread of the caller ends its calls, and says so to this one.
+  const margin = caller.trunk ? engine.limits.deadlineMarginMs : 0
   engine.deadlines.set(
     invocation,
-    Math.min(asked.timeoutMs ?? fallback, engine.limits.callAgeMs),
+    Math.min(asked.timeoutMs ?? fallback, engine.limits.callAgeMs) + margin,
     invocation.startedAtMs,
   )
 }

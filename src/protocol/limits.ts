@@ -153,6 +153,12 @@ export const limits = {
   shardPauseMs: 50,
   /** Time a shard has to end when it is told to, before its thread is ended. */
   shardStopMs: 2000,
+  /** Time a thread has to say how it is; one that is busy for longer is shown as silent. */
+  threadAnswerMs: 1000,
+  /** Shortest span over which the CPU time of a thread is told as a share: it is counted in steps of 10 ms. */
+  cpuSpanMs: 500,
+  /** What a deadline of a call from another thread is later than there, where it ends the call. */
+  deadlineMarginMs: 1000,
   /** Most shards of an engine, and most that it starts without being asked. */
   shards: 64,
   usualShards: 8,

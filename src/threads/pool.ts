@@ -3,6 +3,7 @@ import { MessageChannel } from 'node:worker_threads'
 import Piscina from 'piscina'
 import { systemClock } from '../clock/clock.ts'
 import { limits } from '../protocol/limits.ts'
+import type { ThreadAccount } from './account.ts'
 import type { FromShard, ShardTask, ToShard } from './shardTask.ts'
 
 export interface ShardHandle {
@@ -11,6 +12,8 @@ export interface ShardHandle {
   say(message: ToShard): void
   /** An answer of the shard has come. */
   answered(message: Extract<FromShard, { say: 'drained' | 'status' }>): void
+  /** What the shard says of itself and of these workers; `undefined` if it does not within `limits.threadAnswerMs`. */
+  ask(workers: readonly string[]): Promise<ThreadAccount | undefined>
   /** Resolves when calls under way have ended, or the shard is no more. */
   drain(ms: number): Promise<void>
   /** Ends the task; resolves when it has ended. */
@@ -45,6 +48,9 @@ export function createPool(threads: number): Pool {
       const { port1: port, port2: theirs } = new MessageChannel()
       const abort = new AbortController()
       const drained = Promise.withResolvers<void>()
+      const asked = new Map<number, (account: ThreadAccount | undefined) => void>()
+      let questions = 0
+      let isOver = false
       let killed: Error | undefined
       port.on('message', heard)
       const over = pool
@@ -59,6 +65,8 @@ export function createPool(threads: number): Pool {
         .finally(() => {
           port.close()
           drained.resolve()
+          isOver = true
+          for (const settle of asked.values()) settle(undefined)
         })
       const say = (message: ToShard): void => port.postMessage(message)
 
@@ -67,6 +75,19 @@ export function createPool(threads: number): Pool {
         say,
         answered(message) {
           if (message.say === 'drained') drained.resolve()
+          else asked.get(message.id)?.(message.account)
+        },
+        ask(workers) {
+          if (isOver) return Promise.resolve(undefined)
+          const id = questions++
+          const { promise, resolve } = Promise.withResolvers<ThreadAccount | undefined>()
+          const cancel = systemClock.after(limits.threadAnswerMs, () => resolve(undefined))
+          asked.set(id, resolve)
+          say({ say: 'status', id, workers })
+          return promise.finally(() => {
+            cancel()
+            asked.delete(id)
+          })
         },
         drain(ms) {
           say({ say: 'drain', ms })

@@ -41,6 +41,8 @@ export interface RingLink extends Link {
   listen(receiver: LinkReceiver, onNote?: (bytes: Uint8Array) => void): void
   /** Sends a note; what was sent before comes before it. */
   note(bytes: Uint8Array): void
+  /** Wake-ups that the platform lost at this end, of both rings. */
+  missedWakeUps(): number
   /** Takes now what has come. */
   catchUp(): void
   /** Frees the rings: at once, without a word to the far side, which is no more. */
@@ -258,6 +260,8 @@ export function createRingLink(parts: RingLinkParts): RingLink {
       state = 'ending'
       later(progressed)
     },
+
+    missedWakeUps: () => sender.missedWakeUps() + listener.missedWakeUps(),
 
     catchUp: listener.catchUp,
 

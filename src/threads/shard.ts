@@ -10,11 +10,12 @@ import type { Place } from '../engine/routes.ts'
 import type { Log, LogFields } from '../log/log.ts'
 import { limits } from '../protocol/limits.ts'
 import { createTurn } from '../server/turn.ts'
+import { accountOf, type ThreadAccount } from './account.ts'
 import { createMemberRegistry } from './memberRegistry.ts'
 import { nameThread } from './osThread.ts'
 import { knownWorkers } from './placement.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
-import type { FromShard, RingPair, ShardPorts, ShardStatus, ShardTask, ToShard } from './shardTask.ts'
+import type { FromShard, RingPair, ShardPorts, ShardTask, ToShard } from './shardTask.ts'
 import { createThread, type Thread } from './thread.ts'
 
 /** A log whose lines are written by the main thread. */
@@ -71,12 +72,8 @@ export default async function shard(task: ShardTask): Promise<void> {
     if (trunk !== undefined) engine.state.teardown(trunk, 'its thread is gone')
   }
 
-  function status(): ShardStatus {
-    const { connections, counters } = engine.state
-    const parkedBytes: Record<string, number> = {}
-    for (const [peer, link] of links) parkedBytes[peer] = link.backlog()
-    const callsInFlight = engine.callsInFlight()
-    return { threadId, connections: connections.size, callsInFlight, counters: { ...counters }, parkedBytes }
+  function account(workers: readonly string[]): ThreadAccount {
+    return accountOf(engine.state, { threadId, links, resyncs: registry.resyncs() }, workers)
   }
 
   const ended = Promise.withResolvers<void>()
@@ -95,7 +92,7 @@ export default async function shard(task: ShardTask): Promise<void> {
         void thread.stop().finally(ended.resolve)
         return
       case 'status':
-        say({ say: 'status', id: message.id, status: status() })
+        say({ say: 'status', id: message.id, account: account(message.workers) })
     }
   })
 
