@@ -104,8 +104,10 @@ export const limits = {
   stopMs: 2000,
   /** Time a command waits for an engine to accept it: one on this machine needs a millisecond, a remote one some hundred. */
   commandConnectMs: 3000,
-  /** Time a command waits for what the engine says about a function. */
+  /** Time a command waits for what the engine says about a function, or about itself. */
   commandInfoMs: 5000,
+  /** How often `iii status --watch` looks again. */
+  statusWatchMs: 2000,
   /** Largest HTTP request body. */
   httpBodyBytes: 16 * MiB,
   /** HTTP request bodies in memory at once, until they have been handed to their functions. */
