@@ -9,8 +9,17 @@ import { readName } from '../protocol/bytes.ts'
 import type { Batch } from '../protocol/link.ts'
 import { decodeMsgpack } from '../protocol/msgpack/decode.ts'
 import { encodeExtras, NO_EXTRAS } from '../protocol/msgpack/extras.ts'
+import { readFanOut } from '../protocol/msgpack/fanOut.ts'
 import { readCredit } from '../protocol/msgpack/hello.ts'
-import { CALL, CODEC_CHECKED, CODEC_JSON, CREDIT, RESULT, SPEAKER } from '../protocol/msgpack/layout.ts'
+import {
+  CALL,
+  CODEC_CHECKED,
+  CODEC_JSON,
+  CREDIT,
+  FAN_OUT,
+  RESULT,
+  SPEAKER,
+} from '../protocol/msgpack/layout.ts'
 import { appendBytes } from '../protocol/msgpack/outBuffer.ts'
 import { type FrameReader, NO_CALL_ID, nextFrame } from '../protocol/msgpack/reader.ts'
 import { findText, found } from '../protocol/msgpack/walk.ts'
@@ -19,7 +28,7 @@ import { fitsInto } from './adapt.ts'
 import { calleeOf, isBusy } from './calls.ts'
 import type { Connection } from './connection.ts'
 import { enterPlain, remove } from './invocations.ts'
-import { receive, receiveProblem } from './router.ts'
+import { receive, receiveFanOut, receiveProblem } from './router.ts'
 import type { Route, Routes } from './routes.ts'
 import { stallIfFull } from './stall.ts'
 import type { EngineState } from './state.ts'
@@ -73,6 +82,10 @@ function receiveOne(engine: EngineState, connection: Connection, reader: FrameRe
     connection.speaker = speakerOf(reader)
     return
   }
+  if (reader.kind === FAN_OUT && connection.trunk) {
+    receiveFanOut(engine, connection, readFanOut(reader))
+    return
+  }
   const frame = decodeMsgpack(reader, 'kept')
   if (reader.fault !== undefined) return
   if (connection.trunk && frame.type === 'invokefunction') frame.caller = connection.speaker
@@ -113,9 +126,9 @@ function passCall(engine: EngineState, caller: Connection, reader: FrameReader, 
   callee.credit--
   let callId = NO_CALL_ID
   if (reader.callId === NO_CALL_ID) {
-    if (!caller.trunk) engine.counters.voidCalls++
+    if (!callee.trunk) engine.counters.voidCalls++
   } else {
-    if (!caller.trunk) engine.counters.calls++
+    if (!callee.trunk) engine.counters.calls++
     const invocation = enterPlain(caller, callee, reader.callId, route.functionId, now)
     engine.deadlines.set(invocation, engine.limits.callAgeMs, now)
     callId = invocation.calleeInvocationId as number
@@ -174,7 +187,7 @@ function passResult(engine: EngineState, callee: Connection, reader: FrameReader
   if (batch === undefined || !fitsInto(caller, reader.payloadEnd - reader.payloadStart)) return false
   callee.counters.received++
   engine.deadlines.clear(invocation)
-  if (!caller.trunk) engine.counters.answers++
+  if (!callee.trunk) engine.counters.answers++
   const callId = invocation.callerInvocationId as number
   remove(invocation)
   copyInto(batch, caller, reader, callId)

@@ -141,7 +141,7 @@ function deliver(
   if (wantsAnswer(asked)) {
     expectAnswer(engine, caller, callee, asked, frame, receiptId)
   } else {
-    if (!caller.trunk) engine.counters.voidCalls++
+    if (!callee.trunk) engine.counters.voidCalls++
     frame.invocationId = callee.link.framing === 'json' ? engine.voidInvocationId() : undefined
   }
   handOver(caller, callee, frame, receiptId !== undefined)
@@ -187,7 +187,7 @@ function expectAnswer(
   frame: InvokeFrame,
   receiptId: string | undefined,
 ): void {
-  if (!caller.trunk) engine.counters.calls++
+  if (!callee.trunk) engine.counters.calls++
   const invocation = enter({
     caller,
     callee,
@@ -200,9 +200,11 @@ function expectAnswer(
   })
   frame.invocationId = invocation.calleeInvocationId
   const fallback = caller.builtIn ? engine.limits.callTimeoutMs : engine.limits.callAgeMs
+  // The thread of the caller ends its calls, and says so to this one.
+  const margin = caller.trunk ? engine.limits.deadlineMarginMs : 0
   engine.deadlines.set(
     invocation,
-    Math.min(asked.timeoutMs ?? fallback, engine.limits.callAgeMs),
+    Math.min(asked.timeoutMs ?? fallback, engine.limits.callAgeMs) + margin,
     invocation.startedAtMs,
   )
 }
@@ -257,8 +259,8 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
     return
   }
   engine.deadlines.clear(invocation)
+  if (!callee.trunk) engine.counters.answers++
   const { caller } = invocation
-  if (!caller.trunk) engine.counters.answers++
   if (invocation.receiptId !== undefined) {
     finish(invocation, frame.error, frame.result)
     return

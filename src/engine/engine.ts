@@ -25,7 +25,7 @@ import {
   MAIN,
   type Registry,
 } from './registry.ts'
-import { receive, receiveProblem } from './router.ts'
+import { receive, receiveFanOut, receiveProblem } from './router.ts'
 import { createRoutes, type Place } from './routes.ts'
 import { release } from './stall.ts'
 import type { EngineCounters, EngineState } from './state.ts'
@@ -165,6 +165,7 @@ function engineOn<State extends EngineState>(state: State): Engine<State> {
   function receiverOf(connection: Connection): LinkReceiver {
     return {
       receive: frame => receive(state, connection, frame),
+      receiveFanOut: frame => receiveFanOut(state, connection, frame),
       receiveBatch: reader => receiveBatch(state, connection, reader),
       problem: problem => receiveProblem(state, connection, problem),
       drained: () => release(connection),

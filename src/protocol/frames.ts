@@ -155,6 +155,25 @@ export interface RegistrationRejectedFrame {
   ownerWorkerId: string
 }
 
+/** A function that is told something. */
+export interface Target {
+  readonly functionId: string
+  /** Absent means `default`. */
+  readonly namespace: string | undefined
+  readonly metadata: JsonText | undefined
+}
+
+/**
+ * One payload for many functions, and no answer is wanted. Only within the process, between the engine and its own
+ * workers and between threads: no framing of a socket has it, so it is no `Frame`.
+ */
+export interface FanOutFrame {
+  readonly type: 'fanout'
+  /** Told in this order. */
+  readonly targets: readonly Target[]
+  readonly data: JsonText
+}
+
 export interface PingFrame {
   type: 'ping'
 }

@@ -6,6 +6,7 @@ import { COMMAND_LINE_NAME } from '../engine/directory/records.ts'
 import { createEngine, type HostEngine, type HostOptions } from '../engine/engine.ts'
 import type { Elsewhere } from '../engine/registry.ts'
 import type { Log } from '../log/log.ts'
+import { createStatus, type StatusParts } from './engineStatus.ts'
 import { alwaysPlaced, knownWorkers } from './placement.ts'
 import type { Thread } from './thread.ts'
 
@@ -46,7 +47,13 @@ export function createMainEngine(settings: Settings, log: Log, elsewhere?: Elsew
 }
 
 /** Workers that stand on the main thread whatever the settings. */
-export async function placeAlways(thread: Thread, engine: HostEngine, log: Log): Promise<void> {
-  const workers = alwaysPlaced({ engine: engine.state, clock: systemClock, log })
+export async function placeAlways(
+  thread: Thread,
+  { state: engine }: HostEngine,
+  log: Log,
+  parts: Omit<StatusParts, 'engine'>,
+): Promise<void> {
+  const status = createStatus({ ...parts, engine })
+  const workers = alwaysPlaced({ engine, clock: systemClock, log, peers: parts.peers, status })
   for (const worker of workers) await thread.place(worker, worker.name)
 }

@@ -1,6 +1,7 @@
 /** A running http worker whose functions are in the test itself, and a raw socket to speak to it. */
 import net from 'node:net'
 import {
+  type BuiltInClient,
   RawJson,
   type TextCall,
   type TriggerProvider,
@@ -189,7 +190,7 @@ export async function startHttp(config: object = {}, clock: Clock = systemClock)
       provider = given
       return { unregister: () => (provider = undefined) }
     },
-  } as Partial<WorkerClient> as WorkerClient
+  } as Partial<BuiltInClient> as BuiltInClient
 
   const worker = createHttpWorker(httpConfigSchema.parse({ port: 0, ...config }), {
     clock,

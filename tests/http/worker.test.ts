@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import type { BuiltInClient } from '../../sdk/typescript/src/worker.ts'
 import { systemClock } from '../../src/clock/clock.ts'
 import { silentLog } from '../../src/log/log.ts'
 import { limits } from '../../src/protocol/limits.ts'
@@ -146,7 +146,9 @@ describe('stopping', () => {
 })
 
 describe('starting', () => {
-  const client = { registerTriggerType: () => ({ unregister() {} }) } as Partial<WorkerClient> as WorkerClient
+  const client = {
+    registerTriggerType: () => ({ unregister() {} }),
+  } as Partial<BuiltInClient> as BuiltInClient
 
   const start = (config: object) =>
     createHttpWorker(httpConfigSchema.parse(config), { log: silentLog, clock: systemClock }).start(client)
