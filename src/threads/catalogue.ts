@@ -92,6 +92,7 @@ export function createCatalogue(engine: HostState): Catalogue {
       config: binding.config,
       metadata: binding.metadata,
       parkedReason: binding.parkedReason,
+      remarks: binding.remarks,
       providerNamespace: binding.provider?.namespace,
     }
   }
