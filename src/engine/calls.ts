@@ -141,7 +141,7 @@ function deliver(
   if (wantsAnswer(asked)) {
     expectAnswer(engine, caller, callee, asked, frame, receiptId)
   } else {
-    if (!callee.trunk) engine.counters.voidCalls++
+    if (!caller.trunk) engine.counters.voidCalls++
     frame.invocationId = callee.link.framing === 'json' ? engine.voidInvocationId() : undefined
   }
   handOver(caller, callee, frame, receiptId !== undefined)
@@ -187,7 +187,7 @@ function expectAnswer(
   frame: InvokeFrame,
   receiptId: string | undefined,
 ): void {
-  if (!callee.trunk) engine.counters.calls++
+  if (!caller.trunk) engine.counters.calls++
   const invocation = enter({
     caller,
     callee,
@@ -259,8 +259,8 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
     return
   }
   engine.deadlines.clear(invocation)
-  if (!callee.trunk) engine.counters.answers++
   const { caller } = invocation
+  if (!caller.trunk) engine.counters.answers++
   if (invocation.receiptId !== undefined) {
     finish(invocation, frame.error, frame.result)
     return
@@ -310,7 +310,7 @@ export function countLateResult(engine: EngineState, callee: Connection, invocat
 
 /** The deadline of a call has passed: the caller is told, a later answer is only counted. */
 export function expire(engine: EngineState, invocation: Invocation): void {
-  engine.counters.timeouts++
+  if (!invocation.caller.trunk) engine.counters.timeouts++
   const waitedMs = Math.round(engine.clock.now() - invocation.startedAtMs)
   finish(invocation, refusals.timedOut(waitedMs), undefined, true)
   tellCallee(invocation)

@@ -93,6 +93,8 @@ export interface Connection {
   callsInFlight: number
   /** `,"_caller_worker_id":"…"}` */
   readonly callerSuffix: string
+  /** The same for workers that take it in the extras of a call; made with the first such call. */
+  callerExtras: Uint8Array | undefined
   /** Connections held back because this one does not drain. */
   stalled: Set<Connection> | undefined
   /** How many connections hold this one back. */
@@ -158,6 +160,7 @@ export function createConnection(link: Link, parts: ConnectionParts): Connection
     mostCalls: takes?.callsInFlight ?? Number.POSITIVE_INFINITY,
     messageBytes: parts.messageBytes,
     callerSuffix: callerSuffix(id),
+    callerExtras: undefined,
     stalled: undefined,
     stalledBy: 0,
     cancelStall: nothing,

@@ -25,6 +25,8 @@ export interface Route {
 export interface Routes {
   /** The default namespace, without joining strings: nearly every call asks here. */
   readonly inDefault: ReadonlyMap<string, Route>
+  /** Grows with every change, so that what was found can be remembered until then. */
+  version: number
   find(namespace: string | undefined, functionId: string): Route | undefined
   /** Namespaces that have the id, sorted. For the text of `function_not_found`. */
   namespacesOf(functionId: string): string[]
@@ -40,6 +42,7 @@ export function createRoutes(): Routes {
   const byNamespace = new Map<string, Map<string, Route>>([[DEFAULT_NAMESPACE, inDefault]])
 
   function set(route: Route): void {
+    made.version++
     let routes = byNamespace.get(route.namespace)
     if (routes === undefined) {
       routes = new Map()
@@ -48,8 +51,9 @@ export function createRoutes(): Routes {
     routes.set(route.functionId, route)
   }
 
-  return {
+  const made: Routes = {
     inDefault,
+    version: 0,
 
     find: (namespace, functionId) =>
       namespace === undefined || namespace === DEFAULT_NAMESPACE
@@ -65,6 +69,7 @@ export function createRoutes(): Routes {
     set,
 
     remove(namespace, functionId) {
+      made.version++
       const routes = byNamespace.get(namespace)
       if (routes === undefined) return
       routes.delete(functionId)
@@ -72,6 +77,7 @@ export function createRoutes(): Routes {
     },
 
     replace(routes) {
+      made.version++
       for (const namespace of [...byNamespace.keys()]) {
         if (namespace !== DEFAULT_NAMESPACE) byNamespace.delete(namespace)
       }
@@ -81,4 +87,5 @@ export function createRoutes(): Routes {
 
     all: () => [...byNamespace.values()].flatMap(routes => [...routes.values()]),
   }
+  return made
 }

@@ -10,6 +10,7 @@ import type { Invocation } from './invocations.ts'
 import type { Registry } from './registry.ts'
 import type { Place, Routes } from './routes.ts'
 
+/** A call that crosses threads is counted on that of its caller. */
 export interface EngineCounters {
   calls: number
   voidCalls: number

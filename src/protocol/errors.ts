@@ -226,6 +226,12 @@ export const errorCatalogue = {
     cause: 'The address cannot be listened on.',
     fix: 'Choose an address of this machine.',
   },
+  shards_lost: {
+    where: ['start'],
+    cause:
+      'Threads of the engine came to grief again and again; the log has an error of each. It ends with code 1.',
+    fix: 'Look at these errors. What one thread does with `--shards 0` may tell more; a supervisor should start the engine again.',
+  },
   config_missing: {
     where: ['start'],
     cause: 'There is no configuration file: the named one does not exist, or none may be written.',

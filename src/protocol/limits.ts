@@ -148,13 +148,15 @@ export const limits = {
   heartbeatMs: 500,
   /** A shard that has been silent for this long is replaced: it serves nobody. */
   silentShardMs: 10_000,
+  /** The same for a shard that starts: it loads its code first. */
+  shardStartMs: 60_000,
   /** Shards that may be lost within `shardLossWindowMs`; with one more the engine ends: something is wrong with it. */
   shardLosses: 5,
   shardLossWindowMs: 60_000,
   /** Pause before a lost shard is replaced; doubled with every further loss in the window. */
   shardPauseMs: 50,
-  /** Time a shard has to end when it is told to, before its thread is ended. */
-  shardStopMs: 2000,
+  /** Time a shard has to end when it is told to, before its thread is ended; within `stopMs`. */
+  shardStopMs: 1000,
   /** Time a thread has to say how it is; one that is busy for longer is shown as silent. */
   threadAnswerMs: 1000,
   /** Shortest span over which the CPU time of a thread is told as a share: it is counted in steps of 10 ms. */

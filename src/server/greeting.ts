@@ -6,7 +6,6 @@
  *       │ another frame, a hello that cannot be used, or none in time
  *       └──▶ closed with the reason
  */
-import type { ServerWebSocket } from 'bun'
 import type { Clock } from '../clock/clock.ts'
 import type { Connected } from '../engine/engine.ts'
 import type { Limits } from '../protocol/limits.ts'
@@ -22,6 +21,7 @@ import {
 } from '../protocol/msgpack/hello.ts'
 import { type FrameReader, nextFrame } from '../protocol/msgpack/reader.ts'
 import { createMsgpackLink, type MsgpackLink, type MsgpackLinkParts } from './msgpackLink.ts'
+import type { Socket } from './socket.ts'
 
 export interface GreetingParts extends Omit<MsgpackLinkParts, 'takes' | 'read'> {
   readonly clock: Clock
@@ -48,7 +48,7 @@ function agreementOf(own: Hello, reader: FrameReader, { leastMessageBytes }: Lim
   return agree(own, theirs)
 }
 
-export function greet(socket: ServerWebSocket<unknown>, parts: GreetingParts): MsgpackLink {
+export function greet(socket: Socket, parts: GreetingParts): MsgpackLink {
   const { clock, limits, connect } = parts
   const own = helloOf(limits)
 

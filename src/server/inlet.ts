@@ -2,7 +2,8 @@
  * What comes in over a WebSocket: delivered at once, or held while the link is paused. A paused socket reads no more,
  * but what was read already still comes (up to half a MiB and one message).
  */
-import type { ServerWebSocket } from 'bun'
+
+import type { Socket } from './socket.ts'
 import type { Turn } from './turn.ts'
 
 export interface InletParts<Message> {
@@ -33,10 +34,7 @@ export interface Inlet<Message> {
   isClosed(): boolean
 }
 
-export function createInlet<Message>(
-  socket: ServerWebSocket<unknown>,
-  parts: InletParts<Message>,
-): Inlet<Message> {
+export function createInlet<Message>(socket: Socket, parts: InletParts<Message>): Inlet<Message> {
   const { turn, guard, isOpen, isLive, deliver, ended } = parts
   let paused = false
   let held: Message[] = []

@@ -1,14 +1,14 @@
 /** The link over a WebSocket, JSON framing: a message is a frame. */
-import type { ServerWebSocket } from 'bun'
 import type { Frame, FrameProblem } from '../protocol/frames.ts'
 import { encodeJson } from '../protocol/json/encode.ts'
+import type { Socket } from './socket.ts'
 import { createWays, type SocketLink, type SocketLinkParts } from './socketLink.ts'
 
 export interface JsonLink extends SocketLink<Frame | FrameProblem> {
   readonly framing: 'json'
 }
 
-export function createJsonLink(socket: ServerWebSocket<unknown>, parts: SocketLinkParts): JsonLink {
+export function createJsonLink(socket: Socket, parts: SocketLinkParts): JsonLink {
   const { outlet, inlet, end, closed } = createWays<Frame | FrameProblem>(socket, {
     ...parts,
     receiver: () => link.receiver,

@@ -5,39 +5,20 @@
  *     GET /otel   telemetry frames of a worker process; counted
  *     else        404
  */
-import { isUtf8 } from 'node:buffer'
 import type { Server, ServerWebSocket } from 'bun'
 import type { Clock } from '../clock/clock.ts'
 import type { Engine } from '../engine/engine.ts'
-import { resultTooLarge } from '../engine/refusals.ts'
 import type { Log } from '../log/log.ts'
 import { isMilestone, shortened } from '../log/notices.ts'
 import { createListenError, explainListenFailure } from '../net/listenError.ts'
 import { isLoopbackHost } from '../net/loopback.ts'
-import type { Frame, FrameProblem } from '../protocol/frames.ts'
-import { decodeJson } from '../protocol/json/decode.ts'
 import { limits as defaultLimits } from '../protocol/limits.ts'
-import type { Fault } from '../protocol/msgpack/faults.ts'
 import { SUBPROTOCOL } from '../protocol/msgpack/layout.ts'
-import { createFrameReader } from '../protocol/msgpack/reader.ts'
 import type { ListenerSettings } from './config.ts'
-import { greet } from './greeting.ts'
-import { createJsonLink, type JsonLink } from './jsonLink.ts'
-import type { MsgpackLink } from './msgpackLink.ts'
 import { isAllowedOrigin } from './origin.ts'
 import { NO_STATUS } from './outlet.ts'
-import type { SocketLinkParts } from './socketLink.ts'
-import { isTelemetry } from './telemetry.ts'
+import { createSocketHandlers, type SocketData, type SocketHandlers } from './sockets.ts'
 import type { Turn } from './turn.ts'
-
-interface SocketData {
-  readonly kind: 'worker' | 'telemetry'
-  readonly ipAddress: string
-  readonly framing: 'json' | 'msgpack'
-  link: JsonLink | MsgpackLink | undefined
-}
-
-type Socket = ServerWebSocket<SocketData>
 
 export interface Listener {
   readonly host: string
@@ -54,6 +35,8 @@ export interface ListenerParts {
   readonly clock: Clock
   readonly log: Log
   readonly insecure: boolean
+  /** Who takes the sockets that are accepted; the engine of this thread when left out. */
+  readonly handlers?: SocketHandlers | undefined
   /** Other shards listen on the same port. */
   readonly reusePort?: boolean
 }
@@ -105,22 +88,10 @@ function upgradeFault(headers: Headers): string | undefined {
   return undefined
 }
 
-/** A binary message that is no telemetry counts as text (`docs/protocol/json.md#text-and-binary`). */
-function decodeBinary(message: Buffer): Frame | FrameProblem | undefined {
-  if (isUtf8(message)) return decodeJson(message.toString('utf8'))
-  return {
-    type: 'problem',
-    reason: 'not_utf8',
-    detail: 'the binary message is neither telemetry nor UTF-8',
-    about: undefined,
-    invocationId: undefined,
-    functionId: undefined,
-  }
-}
-
 export function listen(settings: ListenerSettings, parts: ListenerParts): Listener {
-  const { engine, turn, clock, log } = parts
-  const { limits } = engine.state
+  const { log } = parts
+  const { limits } = parts.engine.state
+  const handlers = parts.handlers ?? createSocketHandlers(parts)
   const place = { listener: 'iii-worker-manager', host: settings.host, port: settings.port }
   if (!isLoopbackHost(settings.host) && !parts.insecure && settings.insecure !== true) {
     throw createListenError('insecure_bind', place)
@@ -140,13 +111,10 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
       },
     )
   }
-  const sockets = new Set<Socket>()
+  const sockets = new Set<ServerWebSocket<SocketData>>()
   const perAddress = new Map<string, number>()
   let accepting = true
   let refusedOrigins = 0
-  let tooLargeFrames = 0
-  /** One serves all connections: their messages are read one at a time. */
-  const reader = createFrameReader()
 
   function upgrade(request: Request, server: Server<SocketData>): Response | undefined {
     const path = pathOf(request.url)
@@ -177,170 +145,20 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
       : refuse(400, 'The upgrade failed.')
   }
 
-  function opened(socket: Socket): void {
+  function opened(socket: ServerWebSocket<SocketData>): void {
     const { data } = socket
     sockets.add(socket)
     perAddress.set(data.ipAddress, (perAddress.get(data.ipAddress) ?? 0) + 1)
-    if (data.kind === 'telemetry') return
-    data.link = data.framing === 'json' ? openJson(socket) : openMsgpack(socket)
+    handlers.opened(socket)
   }
 
-  function linkParts({ ipAddress }: SocketData, workerId: () => string): SocketLinkParts {
-    return {
-      turn,
-      clock,
-      limits,
-      cutSlowReader(backlog) {
-        engine.state.counters.slowReaders++
-        log.warn('a worker that does not read was cut', {
-          ...who(workerId()),
-          ip_address: ipAddress,
-          unread_bytes: backlog,
-        })
-      },
-      guard(deliver) {
-        try {
-          deliver()
-        } catch (error) {
-          logFault(error)
-        }
-      },
-    }
-  }
-
-  function who(workerId: string): { worker_id: string; worker_name: string | undefined } {
-    return { worker_id: workerId, worker_name: engine.state.connections.get(workerId)?.name }
-  }
-
-  function openJson(socket: Socket): JsonLink {
-    const { ipAddress } = socket.data
-    const link = createJsonLink(
-      socket,
-      linkParts(socket.data, () => workerId),
-    )
-    const { workerId, receiver } = engine.connect(link, { builtIn: false, ipAddress })
-    link.receiver = receiver
-    return link
-  }
-
-  function openMsgpack(socket: Socket): MsgpackLink {
-    const { ipAddress } = socket.data
-    let workerId = ''
-    const link = greet(socket, {
-      ...linkParts(socket.data, () => workerId),
-      reader,
-      connect(link, { capabilities, limits: takes }) {
-        const connected = engine.connect(link, { builtIn: false, ipAddress, capabilities, takes })
-        workerId = connected.workerId
-        return connected
-      },
-      tooLarge: (frame, bytes) => noteTooLarge(link, frame, bytes, workerId),
-      failed: fault => noteFault(fault, workerId, ipAddress),
-    })
-    return link
-  }
-
-  /** A message that was broken, or none at all: counted, logged, the end of its connection. */
-  function noteFault({ reason, detail }: Fault, workerId: string, ipAddress: string): void {
-    const count = ++engine.state.counters.faults
-    const problems = engine.state.connections.get(workerId)?.counters.problems
-    if (problems !== undefined) problems[reason] = (problems[reason] ?? 0) + 1
-    if (!isMilestone(count)) return
-    log.warn(`connection closed, its messages cannot be trusted: ${detail}`, {
-      reason,
-      ...who(workerId),
-      ip_address: ipAddress,
-      count,
-    })
-  }
-
-  /** What cannot be sent to a worker that takes small messages only must not be missed in silence. */
-  function noteTooLarge(link: MsgpackLink, frame: Frame, bytes: number, workerId: string): void {
-    const count = ++tooLargeFrames
-    if (isMilestone(count)) {
-      const said = 'a frame was dropped: the worker takes no message as large as that'
-      log.warn(said, { ...who(workerId), type: frame.type, bytes, count })
-    }
-    if (frame.type === 'invocationresult') {
-      const error = resultTooLarge(frame.functionId, link.takes.messageBytes)
-      link.send({ ...frame, result: undefined, error })
-    } else if (frame.type === 'invokefunction' && frame.invocationId !== undefined) {
-      const { invocationId, functionId } = frame
-      const detail = `a message of ${bytes} bytes is more than the worker takes`
-      const about = 'invocationresult'
-      turn.atEnd(() =>
-        link.receiver?.problem({
-          type: 'problem',
-          reason: 'too_large',
-          detail,
-          about,
-          invocationId,
-          functionId,
-        }),
-      )
-    }
-  }
-
-  function received(socket: Socket, message: string | Buffer<ArrayBuffer>): void {
-    const { link } = socket.data
-    if (link?.framing === 'msgpack') {
-      receivedMsgpack(link, message)
-      return
-    }
-    if (typeof message !== 'string' && isTelemetry(message)) {
-      engine.state.counters.telemetryFrames++
-      return
-    }
-    if (link === undefined) {
-      if (typeof message !== 'string') noteStrangeTelemetry(socket.data)
-      return
-    }
-    const frame = typeof message === 'string' ? decodeJson(message) : decodeBinary(message)
-    if (frame !== undefined) link.received(frame)
-  }
-
-  function receivedMsgpack(link: MsgpackLink, message: string | Buffer): void {
-    if (typeof message === 'string') {
-      link.fail({ reason: 'text_message', detail: 'this connection speaks msgpack, in binary messages' })
-    } else link.received({ bytes: message, from: 0, frames: 0 })
-  }
-
-  /**
-   * Text on `/otel` means nothing; bytes without a tag are telemetry of a kind that is lost here
-   * (`docs/protocol/json.md#text-and-binary`).
-   */
-  function noteStrangeTelemetry({ ipAddress }: SocketData): void {
-    const count = ++engine.state.counters.strangeTelemetry
-    if (isMilestone(count))
-      log.warn('telemetry of an unknown kind was dropped', { ip_address: ipAddress, count })
-  }
-
-  function closed(socket: Socket): void {
+  function closed(socket: ServerWebSocket<SocketData>): void {
     const { data } = socket
     sockets.delete(socket)
     const count = (perAddress.get(data.ipAddress) ?? 1) - 1
     if (count === 0) perAddress.delete(data.ipAddress)
     else perAddress.set(data.ipAddress, count)
-    data.link?.closed()
-  }
-
-  /** A fault of ours in one message must not take the other connections down. No spreading: every message passes. */
-  function guarded<Message>(
-    run: (socket: Socket, message: Message) => void,
-  ): (socket: Socket, message: Message) => void {
-    return (socket, message) => {
-      try {
-        run(socket, message)
-      } catch (error) {
-        logFault(error)
-      }
-    }
-  }
-
-  function logFault(error: unknown): void {
-    log.error('internal error while handling a connection', {
-      error: error instanceof Error ? error.stack : error,
-    })
+    handlers.closed(socket)
   }
 
   let server: Server<SocketData>
@@ -360,10 +178,10 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
         idleTimeout: Math.round(limits.idleTimeoutMs / 1000),
         sendPings: true,
         perMessageDeflate: false,
-        open: guarded<void>(opened),
-        message: guarded(received),
-        drain: guarded<void>(socket => socket.data.link?.drained()),
-        close: guarded<number>(closed),
+        open: opened,
+        message: (socket, message) => handlers.received(socket, message),
+        drain: socket => handlers.drained(socket),
+        close: closed,
       },
     })
   } catch (error) {

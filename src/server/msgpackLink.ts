@@ -4,7 +4,6 @@
  * Frames are appended to one out-buffer and leave as one message at the end of the turn. The buffer is split where a
  * message would become larger, or hold more frames, than the far side takes.
  */
-import type { ServerWebSocket } from 'bun'
 import { copyBytes } from '../protocol/bytes.ts'
 import type { Frame } from '../protocol/frames.ts'
 import type { Batch } from '../protocol/link.ts'
@@ -13,6 +12,7 @@ import { closeCodes, closeReason, type Fault } from '../protocol/msgpack/faults.
 import type { HelloLimits } from '../protocol/msgpack/hello.ts'
 import { clear, createOutBuffer, type OutBuffer } from '../protocol/msgpack/outBuffer.ts'
 import { type FrameReader, openMessage } from '../protocol/msgpack/reader.ts'
+import type { Socket } from './socket.ts'
 import { createWays, type SocketLink, type SocketLinkParts } from './socketLink.ts'
 
 /** A message, or what is left of one, and how many of its frames have been read. */
@@ -48,7 +48,7 @@ export interface MsgpackLinkParts extends SocketLinkParts {
 /** Frames appended in one go: more would hide too much from the backlog. */
 const MOST_AT_ONCE = 256
 
-export function createMsgpackLink(socket: ServerWebSocket<unknown>, parts: MsgpackLinkParts): MsgpackLink {
+export function createMsgpackLink(socket: Socket, parts: MsgpackLinkParts): MsgpackLink {
   const { reader } = parts
   const out = createOutBuffer()
   /** Frames in the out-buffer, and where the last of them ends. */

@@ -8,9 +8,9 @@
  * While open, what was produced in a turn leaves in one burst at its end. While blocked, messages wait here, in order;
  * the socket's own buffer holds little, so the bound on the backlog is ours.
  */
-import type { ServerWebSocket } from 'bun'
 import type { Clock } from '../clock/clock.ts'
 import type { Limits } from '../protocol/limits.ts'
+import type { Socket } from './socket.ts'
 import type { Turn } from './turn.ts'
 
 export type Message = string | Uint8Array
@@ -73,7 +73,7 @@ const DROPPED = 0
 /** From this many messages on, what has left is cut from the queue's front: a slow reader's queue is never empty. */
 const QUEUE_FRONT = 1024
 
-export function createOutlet(socket: ServerWebSocket<unknown>, parts: OutletParts): Outlet {
+export function createOutlet(socket: Socket, parts: OutletParts): Outlet {
   const { turn, clock, limits, cutSlowReader, unfinished } = parts
   let queue: Message[] = []
   let head = 0

@@ -2,12 +2,12 @@
  * What all links over a WebSocket have in common: what leaves goes through an outlet, what comes in through an inlet.
  * They differ in what a message is (`jsonLink.ts`, `msgpackLink.ts`).
  */
-import type { ServerWebSocket } from 'bun'
 import type { Clock } from '../clock/clock.ts'
 import type { Limits } from '../protocol/limits.ts'
 import type { Link, LinkEnd, LinkReceiver } from '../protocol/link.ts'
 import { createInlet, type Inlet } from './inlet.ts'
 import { createOutlet, type Outlet, type Unfinished } from './outlet.ts'
+import type { Socket } from './socket.ts'
 import type { Turn } from './turn.ts'
 
 export interface SocketLink<Message> extends Link {
@@ -46,10 +46,7 @@ export interface WaysParts<Message> extends SocketLinkParts {
   readonly unfinished?: Unfinished
 }
 
-export function createWays<Message>(
-  socket: ServerWebSocket<unknown>,
-  parts: WaysParts<Message>,
-): SocketWays<Message> {
+export function createWays<Message>(socket: Socket, parts: WaysParts<Message>): SocketWays<Message> {
   const { guard, receiver } = parts
   const outlet = createOutlet(socket, {
     ...parts,

@@ -21,6 +21,7 @@ import {
 } from '../engine/directory/records.ts'
 import { countBound, findType } from '../engine/directory/triggers.ts'
 import type { HostState } from '../engine/registry.ts'
+import { EVERYWHERE } from '../engine/routes.ts'
 import type { ErrorBody } from '../protocol/frames.ts'
 import type { Peers } from './account.ts'
 import { completeRows, countersOf } from './catalogueRows.ts'
@@ -122,6 +123,7 @@ export function createCatalogue(engine: HostState, { peers, status }: CatalogueP
       isolation: announcement?.isolation,
       connectedAtMs: worker.connectedAtMs,
       activeInvocations: connection?.executing.size() ?? 0,
+      thread: worker.place === EVERYWHERE ? undefined : worker.place,
       ipAddress: worker.ipAddress,
       functionCount: answered.length,
       functions: () => rows(answered, functionRow),

@@ -9,8 +9,8 @@ import type { Gateways } from './gateways.ts'
 import { type Item, packNote, readReport } from './notes.ts'
 
 export interface Members {
-  /** A thread begins. It is given all routes first. `send` hands it a note, behind everything sent there before. */
-  add(place: Place, send: (note: Uint8Array) => void): void
+  /** A thread begins. It is given all routes first. */
+  add(place: Place, joining: Joining): void
   /** A thread is no more: its workers leave. */
   remove(place: Place): void
   /** A report of a thread has come. */
@@ -21,8 +21,13 @@ export interface Members {
   flush(): void
 }
 
-interface Member {
+export interface Joining {
+  /** Hands it a note, behind everything sent there before. */
   readonly send: (note: Uint8Array) => void
+  readonly hasGateways: boolean
+}
+
+interface Member extends Joining {
   version: number
   answered: number
   items: Item[]
@@ -42,9 +47,10 @@ export function createMembers(state: () => HostState, gateways: () => Gateways):
     for (const member of members.values()) flushOne(member)
   }
 
-  /** The thread whose gateways answer for all: the lowest one. */
+  /** The thread whose gateways answer for all: the lowest one that has any. */
   function primary(): Place | undefined {
-    return members.size === 0 ? undefined : Math.min(...members.keys())
+    const places = [...members].flatMap(([place, { hasGateways }]) => (hasGateways ? [place] : []))
+    return places.length === 0 ? undefined : Math.min(...places)
   }
 
   function snapshot(directory: Directory, member: Member): void {
@@ -55,8 +61,8 @@ export function createMembers(state: () => HostState, gateways: () => Gateways):
   }
 
   return {
-    add(place, send) {
-      const member: Member = { send, version: 0, answered: 0, items: [] }
+    add(place, joining) {
+      const member: Member = { ...joining, version: 0, answered: 0, items: [] }
       members.set(place, member)
       snapshot(state().directory, member)
     },

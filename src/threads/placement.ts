@@ -3,6 +3,7 @@
  * knows them all.
  */
 import { z } from 'zod'
+import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import type { EngineStatus } from '../../workers/engine-functions/catalogue.ts'
 import { createEngineFunctionsWorker } from '../../workers/engine-functions/worker.ts'
 import { type HttpConfig, httpConfigSchema } from '../../workers/http/config.ts'
@@ -20,6 +21,13 @@ export interface PlacementParts {
   readonly log: Log
   /** Its listener shares its port with those of other shards. */
   readonly reusePort: boolean
+  /**
+   * Resolves when everything the worker has registered is in effect. Absent where nobody can be connected before it
+   * listens.
+   */
+  readonly hasRegistered?: (client: WorkerClient) => Promise<void>
+  /** Resolves when everything has come that the thread with the directory has sent. Absent on that thread. */
+  readonly upToDate?: () => Promise<void>
 }
 
 /** What workers of the main thread can be made from. */

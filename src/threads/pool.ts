@@ -2,18 +2,21 @@
 import { MessageChannel } from 'node:worker_threads'
 import Piscina from 'piscina'
 import { systemClock } from '../clock/clock.ts'
+import type { Place } from '../engine/routes.ts'
 import { limits } from '../protocol/limits.ts'
 import type { ThreadAccount } from './account.ts'
-import type { FromShard, ShardTask, ToShard } from './shardTask.ts'
+import type { FromShard, RingPair, ShardTask, ToShard } from './shardTask.ts'
 
 export interface ShardHandle {
   /** Resolves when the task has ended: with the reason if nobody asked it to. */
   readonly over: Promise<Error | undefined>
   say(message: ToShard): void
   /** An answer of the shard has come. */
-  answered(message: Extract<FromShard, { say: 'drained' | 'status' }>): void
+  answered(message: Extract<FromShard, { say: 'connected' | 'drained' | 'status' }>): void
   /** What the shard says of itself and of these workers; `undefined` if it does not within `limits.threadAnswerMs`. */
   ask(workers: readonly string[]): Promise<ThreadAccount | undefined>
+  /** Tells of another thread; resolves when the way there is known, or the shard is no more. */
+  connect(place: Place, rings: RingPair): Promise<void>
   /** Resolves when calls under way have ended, or the shard is no more. */
   drain(ms: number): Promise<void>
   /** Ends the task; resolves when it has ended. */
@@ -51,6 +54,7 @@ export function createPool(threads: number): Pool {
       const asked = new Map<number, (account: ThreadAccount | undefined) => void>()
       let questions = 0
       let isOver = false
+      const connecting = new Map<Place, PromiseWithResolvers<void>>()
       let killed: Error | undefined
       port.on('message', heard)
       const over = pool
@@ -67,6 +71,7 @@ export function createPool(threads: number): Pool {
           drained.resolve()
           isOver = true
           for (const settle of asked.values()) settle(undefined)
+          for (const { resolve } of connecting.values()) resolve()
         })
       const say = (message: ToShard): void => port.postMessage(message)
 
@@ -75,6 +80,7 @@ export function createPool(threads: number): Pool {
         say,
         answered(message) {
           if (message.say === 'drained') drained.resolve()
+          else if (message.say === 'connected') connecting.get(message.place)?.resolve()
           else asked.get(message.id)?.(message.account)
         },
         ask(workers) {
@@ -88,6 +94,12 @@ export function createPool(threads: number): Pool {
             cancel()
             asked.delete(id)
           })
+        },
+        connect(place, rings) {
+          const connected = Promise.withResolvers<void>()
+          connecting.set(place, connected)
+          say({ say: 'peer', place, rings })
+          return connected.promise
         },
         drain(ms) {
           say({ say: 'drain', ms })

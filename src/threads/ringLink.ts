@@ -5,7 +5,8 @@
  *     open ──end orderly──▶ ending ──everything has left──▶ ended
  *       └──cut, the far side has ended─────────────────────▶ ended
  *
- * Records with other tags are notes of the threads to each other. They keep their place among the frames.
+ * Records with other tags are notes of the threads to each other, which keep their place among the frames, and whatever
+ * else they exchange.
  */
 import type { Clock } from '../clock/clock.ts'
 import type { Frame } from '../protocol/frames.ts'
@@ -38,7 +39,9 @@ const MOST_AT_ONCE = 1024
 
 export interface RingLink extends Link {
   /** Says who gets what comes in; what came earlier is delivered then. */
-  listen(receiver: LinkReceiver, onNote?: (bytes: Uint8Array) => void): void
+  listen(receiver: LinkReceiver, others?: OtherRecords): void
+  /** Sends a record of a tag from 2^28 on, which means nothing to the link. */
+  record(tag: number, bytes: Uint8Array): void
   /** Sends a note; what was sent before comes before it. */
   note(bytes: Uint8Array): void
   /** Wake-ups that the platform lost at this end, of both rings. */
@@ -47,6 +50,13 @@ export interface RingLink extends Link {
   catchUp(): void
   /** Frees the rings: at once, without a word to the far side, which is no more. */
   drop(): void
+}
+
+/** Who takes what is not frames. */
+export interface OtherRecords {
+  note(bytes: Uint8Array): void
+  /** The bytes are overwritten after this call. */
+  record?(tag: number, bytes: Uint8Array, start: number, end: number): void
 }
 
 export interface RingLinkParts {
@@ -79,7 +89,7 @@ export function createRingLink(parts: RingLinkParts): RingLink {
   let paused = false
   let held: Held[] = []
   let receiver: LinkReceiver | undefined
-  let onNote: ((bytes: Uint8Array) => void) | undefined
+  let others: OtherRecords | undefined
   let toldOfEnd = false
 
   function backlog(): number {
@@ -139,8 +149,9 @@ export function createRingLink(parts: RingLinkParts): RingLink {
 
   function take(tag: number, bytes: Uint8Array, start: number, end: number): void {
     if (tag === FRAMES) takeFrames(bytes, start, end)
-    else if (tag === NOTE) onNote?.(bytes.slice(start, end))
-    else finish()
+    else if (tag === NOTE) others?.note(bytes.slice(start, end))
+    else if (tag === END) finish()
+    else others?.record?.(tag, bytes, start, end)
   }
 
   function takeFrames(bytes: Uint8Array, start: number, end: number): void {
@@ -205,9 +216,9 @@ export function createRingLink(parts: RingLinkParts): RingLink {
     framing: 'msgpack',
     batch: { out, appended, mostAtOnce: MOST_AT_ONCE, speakFor },
 
-    listen(next, notes) {
+    listen(next, rest) {
       receiver = next
-      onNote = notes
+      others = rest
       if (held.length > 0) later(deliverHeld)
     },
 
@@ -231,6 +242,10 @@ export function createRingLink(parts: RingLinkParts): RingLink {
       if (state !== 'open') return
       flushOut()
       sender.send(NOTE, bytes, 0, bytes.length)
+    },
+
+    record(tag, bytes) {
+      if (state === 'open') sender.send(tag, bytes, 0, bytes.length)
     },
 
     backlog,

@@ -3,17 +3,21 @@
  * where each call goes: to a worker of its own, or through a ring to another thread.
  */
 import type { MessagePort } from 'node:worker_threads'
+import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import { systemClock } from '../clock/clock.ts'
 import { createThreadEngine } from '../engine/engine.ts'
 import { MAIN } from '../engine/registry.ts'
 import type { Place } from '../engine/routes.ts'
 import type { Log, LogFields } from '../log/log.ts'
+import { asJsonText } from '../protocol/jsonText.ts'
 import { limits } from '../protocol/limits.ts'
+import { createSocketHandlers } from '../server/sockets.ts'
 import { createTurn } from '../server/turn.ts'
 import { accountOf, type ThreadAccount } from './account.ts'
 import { createMemberRegistry } from './memberRegistry.ts'
 import { nameThread } from './osThread.ts'
 import { knownWorkers } from './placement.ts'
+import { createRelay, createStandins, type Relay } from './relay.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
 import type { FromShard, RingPair, ShardPorts, ShardTask, ToShard } from './shardTask.ts'
 import { createThread, type Thread } from './thread.ts'
@@ -39,7 +43,7 @@ function plain(fields: LogFields): LogFields {
 /** Resolves when the shard has been stopped. */
 export default async function shard(task: ShardTask): Promise<void> {
   const { port, place } = task
-  const threadId = nameThread(`iii shard ${place}`)
+  const threadId = nameThread(task.role === 'acceptor' ? 'iii acceptor' : `iii shard ${place}`)
   beat(new Int32Array(task.beats), place)
   const say = (message: FromShard): void => port.postMessage(message)
   const log = createRemoteLog(port)
@@ -57,19 +61,43 @@ export default async function shard(task: ShardTask): Promise<void> {
     namespaceGraceMs: task.settings.namespaceGraceMs,
   })
   const thread = createThread(engine, turn, log)
+  const relay = task.role === 'acceptor' ? createRelay() : undefined
+  const standins =
+    task.role === 'shard behind acceptor'
+      ? createStandins(
+          (tag, bytes) => links.get(task.acceptor!)?.record(tag, bytes),
+          createSocketHandlers({ engine, turn, clock: systemClock, log }),
+        )
+      : undefined
 
   function connectPeer(peer: Place, { incoming, outgoing }: RingPair): void {
     const link = createRingLink({ incoming, outgoing, clock: systemClock, turn })
     links.set(peer, link)
-    link.listen(engine.connectTrunk(link, peer), bytes => registry.ordered(engine.state, bytes))
+    link.listen(engine.connectTrunk(link, peer), {
+      note: bytes => registry.ordered(engine.state, bytes),
+      record(tag, bytes, start, end) {
+        relay?.ordered(link, tag, bytes, start, end)
+        standins?.happened(tag, bytes, start, end)
+      },
+    })
+    if (peer !== MAIN) relay?.addShard(link)
   }
 
   function disconnectPeer(peer: Place): void {
-    links.get(peer)?.drop()
+    const link = links.get(peer)
+    if (link !== undefined) relay?.removeShard(link)
+    link?.drop()
     links.delete(peer)
+    if (peer === task.acceptor) standins?.closeAll()
     const trunk = engine.state.trunks.get(peer)
     engine.state.trunks.delete(peer)
     if (trunk !== undefined) engine.state.teardown(trunk, 'its thread is gone')
+  }
+
+  /** What comes for a gateway meanwhile is delivered to it in this turn. */
+  function upToDate(): Promise<void> {
+    links.get(MAIN)?.catchUp()
+    return new Promise(resolve => void setImmediate(resolve))
   }
 
   function account(workers: readonly string[]): ThreadAccount {
@@ -81,6 +109,7 @@ export default async function shard(task: ShardTask): Promise<void> {
     switch (message.say) {
       case 'peer':
         connectPeer(message.place, message.rings)
+        say({ say: 'connected', place: message.place })
         return
       case 'peer gone':
         disconnectPeer(message.place)
@@ -98,7 +127,7 @@ export default async function shard(task: ShardTask): Promise<void> {
 
   for (const [peer, rings] of task.rings) connectPeer(peer, rings)
   try {
-    const ports = await placeAll(thread, task, log)
+    const ports = await placeAll(thread, task, relay, log, upToDate)
     say({ say: 'ready', ports, addresses: thread.addresses() })
   } catch (error) {
     say({ say: 'failed', error: describe(error) })
@@ -110,17 +139,39 @@ export default async function shard(task: ShardTask): Promise<void> {
   port.close()
 }
 
-async function placeAll(thread: Thread, task: ShardTask, log: Log): Promise<ShardPorts> {
-  const { settings } = task
+/**
+ * Resolves when what a gateway has registered is carried out, and what is bound to it already has come: calls wait for
+ * the registrations before them, whatever their answer.
+ */
+function answered(client: WorkerClient): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const functionId = 'engine::workers::list'
+  const headers = { namespace: undefined, metadata: undefined, traceparent: undefined, baggage: undefined }
+  client.call({ functionId, data: asJsonText('{}'), timeoutMs: limits.callTimeoutMs, ...headers }, () =>
+    resolve(),
+  )
+  return promise
+}
+
+async function placeAll(
+  thread: Thread,
+  { settings, role, gateways: identities }: ShardTask,
+  relay: Relay | undefined,
+  log: Log,
+  upToDate: () => Promise<void>,
+): Promise<ShardPorts> {
+  if (role === 'shard behind acceptor') return { listeners: [], gateways: {} }
+  const reusePort = role === 'shard'
   const gateways: Record<string, Readonly<Record<string, string>>> = {}
   for (const { name, instance, config } of settings.workers) {
-    const worker = knownWorkers.get(name)?.create?.(config, { clock: systemClock, log, reusePort: true })
+    const parts = { clock: systemClock, log, reusePort, hasRegistered: answered, upToDate }
+    const worker = knownWorkers.get(name)?.create?.(config, parts)
     if (worker === undefined) continue
-    const running = await thread.place(worker, instance, task.gateways.get(instance))
+    const running = await thread.place(worker, instance, identities.get(instance))
     gateways[instance] = running.addresses
   }
   const listeners = settings.listeners.map(
-    listener => thread.listen(listener, { insecure: settings.insecure, reusePort: true }).port,
+    listener => thread.listen(listener, { insecure: settings.insecure, reusePort, handlers: relay }).port,
   )
   return { listeners, gateways }
 }

@@ -12,8 +12,19 @@ export interface RingPair {
   readonly outgoing: SharedArrayBuffer
 }
 
+/**
+ * What a thread of the pool is for.
+ *  - `shard`: has listeners and gateways of its own.
+ *  - `acceptor`: has all listeners and gateways, and hands the workers' sockets on.
+ *  - `shard behind acceptor`: has the links of sockets that the acceptor owns.
+ */
+export type Role = 'shard' | 'acceptor' | 'shard behind acceptor'
+
 export interface ShardTask {
   readonly place: Place
+  readonly role: Role
+  /** Place of the acceptor, if there is one. */
+  readonly acceptor: Place | undefined
   readonly settings: Settings
   /** The rings to each other thread, the main one included. */
   readonly rings: ReadonlyMap<Place, RingPair>
@@ -44,6 +55,8 @@ export interface ShardPorts {
 export type FromShard =
   | { readonly say: 'ready'; readonly ports: ShardPorts; readonly addresses: Record<string, string> }
   | { readonly say: 'failed'; readonly error: unknown }
+  /** It knows the way to the thread it was told of. */
+  | { readonly say: 'connected'; readonly place: Place }
   | { readonly say: 'drained' }
   | { readonly say: 'status'; readonly id: number; readonly account: ThreadAccount }
   | {

@@ -23,7 +23,7 @@ import { createPool, type ShardHandle } from './pool.ts'
 import { claimPorts, withPorts } from './ports.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
 import { createRingBuffer } from './ringMemory.ts'
-import type { FromShard, RingPair, ShardTask } from './shardTask.ts'
+import type { FromShard, RingPair, Role, ShardTask } from './shardTask.ts'
 import { createThread, type Identity } from './thread.ts'
 
 interface Shard {
@@ -69,10 +69,14 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
   const own = (): ThreadParts => ({ threadId, links: links(), resyncs: 0 })
   await placeAlways(thread, engine, log, { ...settings, own, peers: { ask } })
 
-  const places = Array.from({ length: settings.shards }, (_, index) => index + 1)
-  const beats = new SharedArrayBuffer(4 * (settings.shards + 1))
+  const behind = settings.acceptor === 'thread'
+  const acceptor: Place | undefined = behind ? settings.shards + 1 : undefined
+  const threads = settings.shards + (behind ? 1 : 0)
+  // The acceptor begins last: who connects finds a shard.
+  const places = Array.from({ length: threads }, (_, index) => index + 1)
+  const beats = new SharedArrayBuffer(4 * (threads + 1))
   const counted = new Int32Array(beats)
-  const pool = createPool(settings.shards)
+  const pool = createPool(threads)
   const shards = new Map<Place, Shard>()
   /** How often the shard of a place was replaced. */
   const restarts = new Map<Place, number>()
@@ -83,28 +87,67 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
   let addresses: Record<string, string> = {}
   let cancelWatch = (): void => {}
 
-  /** Starts a shard; resolves when it serves. */
-  async function start(place: Place): Promise<void> {
-    const rings = new Map<Place, RingPair>()
+  function roleOf(place: Place): Role {
+    return place === acceptor ? 'acceptor' : behind ? 'shard behind acceptor' : 'shard'
+  }
+
+  let starting: Promise<unknown> = Promise.resolve()
+
+  /** Starts a shard; resolves when it serves. One after the other, so that each knows of all others. */
+  function start(place: Place): Promise<void> {
+    const started = starting.then(() => (stopping ? undefined : startNext(place)))
+    starting = started.catch(() => {})
+    return started
+  }
+
+  /** Lets every thread know the way to a new one, before any of them can hear of a worker there. */
+  async function connectPeers(place: Place): Promise<Map<Place, RingPair>> {
+    const peers = [...shards.values()]
+    const rings = await Promise.all(
+      peers.map(async ({ handle }) => {
+        const { there, back } = pairOf()
+        await handle.connect(place, back)
+        return there
+      }),
+    )
+    // Those that were lost meanwhile are no peers any more.
+    const entries = peers.map(({ place }, index) => [place, rings[index]!] as const)
+    return new Map(entries.filter((_, index) => shards.get(peers[index]!.place) === peers[index]))
+  }
+
+  async function startNext(place: Place): Promise<void> {
+    const rings = await connectPeers(place)
+    if (stopping) return
     const toMain = pairOf()
     rings.set(MAIN, toMain.there)
-    for (const peer of shards.values()) {
-      const { there, back } = pairOf()
-      rings.set(peer.place, there)
-      peer.handle.say({ say: 'peer', place, rings: back })
-    }
     const link = createRingLink({ ...toMain.back, clock: systemClock, turn })
     const ready = Promise.withResolvers<void>()
-    const parts: Omit<ShardTask, 'port'> = { place, settings: actual, rings, gateways: gatewayIds, beats }
+    const parts: Omit<ShardTask, 'port'> = {
+      place,
+      role: roleOf(place),
+      acceptor,
+      settings: actual,
+      rings,
+      gateways: gatewayIds,
+      beats,
+    }
     const handle = pool.run(parts, message => heard(shard, message, ready))
     const startedAtMs = systemClock.now()
     const begun = { beats: counted[place]!, silentMs: 0, state: 'starting' as const, startedAtMs }
     const shard: Shard = { place, handle, link, ...begun }
     shards.set(place, shard)
-    link.listen(engine.connectTrunk(link, place), bytes => members.reported(place, bytes))
-    members.add(place, note => link.note(note))
+    link.listen(engine.connectTrunk(link, place), { note: bytes => members.reported(place, bytes) })
+    members.add(place, {
+      send: note => link.note(note),
+      hasGateways: roleOf(place) !== 'shard behind acceptor',
+    })
     void handle.over.then(reason => lost(shard, reason, ready.reject))
-    await ready.promise
+    try {
+      await ready.promise
+    } catch (error) {
+      await handle.stop()
+      throw error
+    }
     shard.state = 'serving'
   }
 
@@ -112,7 +155,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     switch (message.say) {
       case 'ready':
         actual = withPorts(actual, message.ports)
-        addresses = message.addresses
+        if (Object.keys(message.addresses).length > 0) addresses = message.addresses
         ready.resolve()
         return
       case 'failed':
@@ -121,6 +164,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
       case 'log':
         log[message.level](message.message, { ...message.fields, thread: `shard ${shard.place}` })
         return
+      case 'connected':
       case 'drained':
       case 'status':
         shard.handle.answered(message)
@@ -142,7 +186,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     members.remove(place)
     refuse(reason ?? new Error('A shard ended while it started'))
     if (stopping || !wasServing) return
-    log.error('a shard is lost; another one takes its place', { shard: place, reason: reason?.message })
+    log.error('a shard is lost; another one takes its place', { shard: place, error: reason })
     replace(place)
   }
 
@@ -151,7 +195,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     losses = [...losses.filter(time => time > now - limits.shardLossWindowMs), now]
     if (losses.length > limits.shardLosses) {
       const window = limits.shardLossWindowMs / 1000
-      failure.resolve(new Error(`Shards were lost ${losses.length} times within ${window} s`))
+      failure.resolve(new Error(`shards were lost ${losses.length} times within ${window} s`))
       return
     }
     systemClock.after(limits.shardPauseMs * 2 ** (losses.length - 1), () => {
@@ -186,8 +230,9 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
       const count = Atomics.load(counted, shard.place)
       shard.silentMs = count === shard.beats ? shard.silentMs + limits.heartbeatMs : 0
       shard.beats = count
-      if (shard.state === 'serving' && shard.silentMs >= limits.silentShardMs) {
-        shard.handle.kill(new Error(`it did not answer for ${limits.silentShardMs / 1000} s`))
+      const patience = shard.state === 'serving' ? limits.silentShardMs : limits.shardStartMs
+      if (shard.silentMs >= patience) {
+        shard.handle.kill(new Error(`it did not answer for ${patience / 1000} s`))
       }
     }
   }
@@ -217,8 +262,9 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     failed: failure.promise,
     async drain(ms) {
       stopping = true
+      const until = systemClock.now() + ms
       await Promise.all([...shards.values()].map(({ handle }) => handle.drain(ms)))
-      await thread.drain(ms)
+      await thread.drain(Math.max(0, until - systemClock.now()))
     },
     stop,
   }

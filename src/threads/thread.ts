@@ -13,6 +13,7 @@ import { urlHost } from '../net/loopback.ts'
 import { createInvocationIds } from '../protocol/uuid.ts'
 import type { ListenerSettings } from '../server/config.ts'
 import { type Listener, listen } from '../server/listener.ts'
+import type { SocketHandlers } from '../server/sockets.ts'
 import type { Turn } from '../server/turn.ts'
 import { createLocalTransport } from './localTransport.ts'
 
@@ -22,11 +23,18 @@ export interface Identity {
   readonly token: string
 }
 
+export interface ListenOptions {
+  readonly insecure: boolean
+  readonly reusePort: boolean
+  /** Who takes the sockets, if not the engine of this thread. */
+  readonly handlers?: SocketHandlers | undefined
+}
+
 export interface Thread {
   readonly engine: Engine
   /** Connects a built-in worker by a local link and starts it. `instance` is the name it announces. */
   place(worker: BuiltInWorker, instance: string, identity?: Identity): Promise<RunningWorker>
-  listen(settings: ListenerSettings, options: { insecure: boolean; reusePort: boolean }): Listener
+  listen(settings: ListenerSettings, options: ListenOptions): Listener
   /** What listens where: `workers`, `workers#1`, `http`, … */
   addresses(): Record<string, string>
   /** Takes no new work; resolves when calls under way have ended, at the latest after `ms`. */
@@ -70,8 +78,8 @@ export function createThread(engine: Engine, turn: Turn, log: Log): Thread {
       return started
     },
 
-    listen(settings, { insecure, reusePort }) {
-      const listener = listen(settings, { engine, turn, clock: systemClock, log, insecure, reusePort })
+    listen(settings, options) {
+      const listener = listen(settings, { engine, turn, clock: systemClock, log, ...options })
       listeners.push(listener)
       return listener
     },
@@ -98,7 +106,8 @@ export function createThread(engine: Engine, turn: Turn, log: Log): Thread {
       const timeOver = new Promise<void>(resolve => systemClock.after(ms, resolve))
       await Promise.race([workersDone, timeOver])
       // An answer has arrived when it has left: those of the last turn still wait in the links of their callers.
-      const isBusy = (): boolean => engine.callsInFlight() > 0 || engine.unsentBytes() > 0
+      const isBusy = (): boolean =>
+        engine.callsInFlight() > 0 || engine.callsElsewhere() > 0 || engine.unsentBytes() > 0
       while (isBusy() && systemClock.now() < until) {
         await new Promise<void>(resolve => systemClock.after(DRAIN_LOOK_MS, resolve))
       }

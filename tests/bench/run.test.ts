@@ -77,18 +77,17 @@ describe('bun run bench', () => {
       expect(stderr).toContain('calls 1 in flight, round 1')
       expect(exitCode).toBe(0)
       const rows = rowsOf(stdout)
-      const cpu = process.platform === 'linux' ? ['calls-1-cpu'] : []
+      const suffixes = ['rate', 'p50', 'p99', ...(process.platform === 'linux' ? ['cpu'] : []), 'lost']
       expect(rows.map(({ name }) => name)).toEqual([
-        'calls-1-rate',
-        'calls-1-p50',
-        'calls-1-p99',
-        ...cpu,
-        'calls-1-lost',
+        ...suffixes.map(suffix => `calls-1-${suffix}`),
+        ...suffixes.map(suffix => `calls-msgpack-1-${suffix}`),
       ])
       const value = (name: string): number => rows.find(row => row.name === name)!.value
-      expect(value('calls-1-rate')).toBeGreaterThan(0)
-      expect(value('calls-1-p99')).toBeGreaterThanOrEqual(value('calls-1-p50'))
-      expect(value('calls-1-lost')).toBe(0)
+      for (const name of ['calls-1', 'calls-msgpack-1']) {
+        expect(value(`${name}-rate`)).toBeGreaterThan(0)
+        expect(value(`${name}-p99`)).toBeGreaterThanOrEqual(value(`${name}-p50`))
+        expect(value(`${name}-lost`)).toBe(0)
+      }
     },
     TIMEOUT_MS,
   )

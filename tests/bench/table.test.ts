@@ -53,7 +53,7 @@ describe('a selection', () => {
 
   test('brings along what a measure is compared with, in both directions', () => {
     expect(select(['calls-256-p50'])).toEqual(['calls-256-p50', 'nats-256-p50'])
-    expect(select(['nats-256-p50'])).toEqual(['calls-256-p50', 'nats-256-p50'])
+    expect(select(['nats-256-p50'])).toEqual(['calls-256-p50', 'calls-msgpack-256-p50', 'nats-256-p50'])
   })
 
   test('without peers is only what is named', () => {

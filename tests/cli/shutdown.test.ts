@@ -41,6 +41,7 @@ function setUp(thread: Partial<Stoppable>) {
       calls.push('stop')
       return thread.stop?.() ?? Promise.resolve()
     },
+    failed: thread.failed ?? new Promise(() => {}),
   }
   const exitCode = untilStopped({
     thread: stoppable,

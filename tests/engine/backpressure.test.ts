@@ -1,7 +1,14 @@
 /** What happens when a worker does not read (`docs/protocol/json.md#back-pressure`). */
 import { describe, expect, test } from 'bun:test'
 import { limits } from '../../src/protocol/limits.ts'
-import { answerTo, createWorld, type Puppet, registerFunction, type World } from '../support/world.ts'
+import {
+  answerTo,
+  createWorld,
+  inMsgpack,
+  type Puppet,
+  registerFunction,
+  type World,
+} from '../support/world.ts'
 import { errorOf } from './support.ts'
 
 const HIGH = limits.outboundHighWaterBytes
@@ -101,7 +108,8 @@ describe('a worker that does not read', () => {
   })
 })
 
-test('a worker that feeds two slow ones is held back until both have read', () => {
+// In msgpack nothing is read of a connection that is held back, so it cannot feed the second.
+test.skipIf(inMsgpack)('a worker that feeds two slow ones is held back until both have read', () => {
   const { world, slow, feeder, neighbour } = withSlowWorker()
   slow.link.unreadBytes = HIGH
   neighbour.link.unreadBytes = HIGH

@@ -5,6 +5,7 @@ import {
   announce,
   boundAnswer,
   createWorld,
+  inMsgpack,
   type Message,
   registerFunction,
   registerTrigger,
@@ -50,7 +51,8 @@ describe('the registrations of one connection', () => {
     expect(answererOf(world, 'x::2', { a })).toBe('a')
   })
 
-  test('of another connection do not count, and those of built-ins are not bounded', () => {
+  // A built-in does not see the ids of msgpack callers.
+  test.skipIf(inMsgpack)('of another connection do not count, and those of built-ins are not bounded', () => {
     const world = createWorld({ limits: { registrationsPerConnection: 1 } })
     const [a, b, state] = [world.join(), world.join(), world.builtIn()]
     a.says(registerFunction('a::f'))

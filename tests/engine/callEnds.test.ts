@@ -1,7 +1,14 @@
 /** How calls end other than by their answer, and whose answer counts (`docs/protocol/json.md#how-a-call-ends`). */
 import { describe, expect, test } from 'bun:test'
-import { answerTo, createWorld, type Puppet, registerFunction, type World } from '../support/world.ts'
-import { errorOf, leftovers } from './support.ts'
+import {
+  answerTo,
+  createWorld,
+  inMsgpack,
+  type Puppet,
+  registerFunction,
+  type World,
+} from '../support/world.ts'
+import { deliveredAs, errorOf, leftovers } from './support.ts'
 
 const STOPPED = { code: 'invocation_stopped', message: 'Invocation stopped' }
 const SAME_ID = 'c2a40000-0000-4000-8000-000000000001'
@@ -168,7 +175,7 @@ describe('one invocation id used twice', () => {
       worker.says({ type: 'invokefunction', invocation_id: SAME_ID, function_id: 'x::f', data: {} })
     }
     const calls = callee.hears()
-    expect(calls[0]?.invocation_id).toBe(SAME_ID)
+    expect(calls[0]?.invocation_id).toEqual(deliveredAs(SAME_ID))
     expect(calls[1]?.invocation_id).not.toBe(SAME_ID)
     callee.says(answerTo(calls[1], { result: 'second' }), answerTo(calls[0], { result: 'first' }))
     expect(caller.hears()).toMatchObject([{ invocation_id: SAME_ID, result: 'first' }])
@@ -184,7 +191,8 @@ describe('one invocation id used twice', () => {
     expect(caller.hears().map(message => message.invocation_id)).toEqual([SAME_ID, SAME_ID])
   })
 
-  test('by one caller for functions of two workers: both are answered', () => {
+  // A puppet of msgpack knows its calls by their ids.
+  test.skipIf(inMsgpack)('by one caller for functions of two workers: both are answered', () => {
     const { world, caller, callee } = pair()
     const second = world.join()
     second.says(registerFunction('y::g'))
@@ -267,13 +275,17 @@ describe('an answer', () => {
   })
 })
 
-test('a call is in the table before it is sent: an answer as fast as can be is not lost', () => {
-  const { caller, callee } = pair()
-  const send = callee.link.send.bind(callee.link)
-  callee.link.send = frame => {
-    send(frame)
-    for (const call of callee.hears()) callee.says(answerTo(call, { result: 'fast' }))
-  }
-  caller.calls('x::f')
-  expect(caller.hears()).toMatchObject([{ result: 'fast' }])
-})
+// Calls between msgpack links do not pass through `send`.
+test.skipIf(inMsgpack)(
+  'a call is in the table before it is sent: an answer as fast as can be is not lost',
+  () => {
+    const { caller, callee } = pair()
+    const send = callee.link.send.bind(callee.link)
+    callee.link.send = frame => {
+      send(frame)
+      for (const call of callee.hears()) callee.says(answerTo(call, { result: 'fast' }))
+    }
+    caller.calls('x::f')
+    expect(caller.hears()).toMatchObject([{ result: 'fast' }])
+  },
+)

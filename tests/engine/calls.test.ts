@@ -1,7 +1,15 @@
 /** The way of a call from its caller to the function and back (`docs/protocol/json.md#calls`). */
 import { describe, expect, test } from 'bun:test'
-import { answerTo, createWorld, type Puppet, registerFunction, type World } from '../support/world.ts'
-import { errorOf } from './support.ts'
+import {
+  answerTo,
+  createWorld,
+  inMsgpack,
+  type Message,
+  type Puppet,
+  registerFunction,
+  type World,
+} from '../support/world.ts'
+import { deliveredAs, errorOf } from './support.ts'
 
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
@@ -20,7 +28,7 @@ describe('a plain call', () => {
     expect(heard).toEqual([
       {
         type: 'invokefunction',
-        invocation_id: id,
+        invocation_id: deliveredAs(id),
         function_id: 'x::f',
         data: { n: 1, _caller_worker_id: caller.id },
       },
@@ -37,12 +45,15 @@ describe('a plain call', () => {
     caller.saysText(
       `{"type":"invokefunction","invocation_id":"c2a40000-0000-4000-8000-000000000001","function_id":"x::f","data":${data}}}`,
     )
-    expect(callee.hearsText()).toEqual([
-      `{"type":"invokefunction","invocation_id":"c2a40000-0000-4000-8000-000000000001","function_id":"x::f","data":${data},"_caller_worker_id":"${caller.id}"}}`,
-    ])
+    const [call = ''] = callee.hearsText()
+    const { invocation_id } = JSON.parse(call) as Message
+    expect(invocation_id).toEqual(deliveredAs('c2a40000-0000-4000-8000-000000000001'))
+    expect(call).toBe(
+      `{"type":"invokefunction","invocation_id":"${invocation_id}","function_id":"x::f","data":${data},"_caller_worker_id":"${caller.id}"}}`,
+    )
     const result = '[ 18446744073709551615, {"b":2,"a":1}, "\\ud83d\\ude00" ]'
     callee.saysText(
-      `{"result":${result},"function_id":"x::f","invocation_id":"c2a40000-0000-4000-8000-000000000001","type":"invocationresult"}`,
+      `{"result":${result},"function_id":"x::f","invocation_id":"${invocation_id}","type":"invocationresult"}`,
     )
     expect(caller.hearsText()).toEqual([
       `{"type":"invocationresult","invocation_id":"c2a40000-0000-4000-8000-000000000001","function_id":"x::f","result":${result}}`,
@@ -130,7 +141,7 @@ describe('a plain call', () => {
       data: {},
     })
     const [call] = callee.hears()
-    expect(call?.invocation_id).toBe('c2a40000-0000-4000-8000-000000000001')
+    expect(call?.invocation_id).toEqual(deliveredAs('c2a40000-0000-4000-8000-000000000001'))
     callee.says(answerTo(call))
     expect(caller.hears()[0]?.invocation_id).toBe('c2a40000-0000-4000-8000-000000000001')
   })
@@ -157,11 +168,11 @@ describe('the answer', () => {
   test('of failure is passed on byte for byte, members we do not know included', () => {
     const { caller, callee } = pair()
     const id = caller.calls('x::f')
-    callee.hears()
+    const delivered = callee.hears()[0]?.invocation_id
     const error =
       '{ "code":"invocation_failed", "message":"b\\u00f6om", "stacktrace":"Error: b\\n at x", "big":9007199254740993 }'
     callee.saysText(
-      `{"type":"invocationresult","invocation_id":"${id}","function_id":"x::f","error":${error},"result":1}`,
+      `{"type":"invocationresult","invocation_id":"${delivered}","function_id":"x::f","error":${error},"result":1}`,
     )
     expect(caller.hearsText()).toEqual([
       `{"type":"invocationresult","invocation_id":"${id}","function_id":"x::f","error":${error}}`,
@@ -174,8 +185,8 @@ describe('the answer', () => {
     ['[1]', { code: 'invocation_failed', message: '[1]' }],
   ])('with a malformed error (%s) still reaches the caller', (error, expected) => {
     const { caller, callee } = pair()
-    const id = caller.calls('x::f')
-    callee.hears()
+    caller.calls('x::f')
+    const id = callee.hears()[0]?.invocation_id
     callee.saysText(`{"type":"invocationresult","invocation_id":"${id}","error":${error}}`)
     expect(caller.hears()[0]?.error).toEqual(expected)
   })
@@ -222,7 +233,8 @@ describe('trace context', () => {
 })
 
 describe('a void call', () => {
-  test('is delivered under an id of the engine and its answer is swallowed', () => {
+  // In msgpack such a call has no id.
+  test.skipIf(inMsgpack)('is delivered under an id of the engine and its answer is swallowed', () => {
     const { world, caller, callee } = pair()
     const given = caller.calls('x::f', { n: 1 }, { action: { type: 'void' } })
     caller.says({ type: 'invokefunction', function_id: 'x::f', data: {}, action: { type: 'void' } })

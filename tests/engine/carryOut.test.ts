@@ -4,6 +4,7 @@ import type { Change } from '../../src/engine/directory/changes.ts'
 import {
   announce,
   createWorld,
+  inMsgpack,
   type Puppet,
   registerFunction,
   registerTrigger,
@@ -49,15 +50,19 @@ test('those who watch hear of changes in order, whatever happens while frames ar
   expect(world.engine.state.directory.functions.inDefault.get('x::f')?.waiting).toEqual([])
 })
 
-test('a callee whose link is cut by the call itself: the caller hears that it was stopped', () => {
-  const world = createWorld()
-  const [caller, callee] = [world.join(), world.join()]
-  callee.says(registerFunction('x::f'))
-  cutAtNextFrame(callee)
-  const id = caller.calls('x::f')
-  expect(caller.hears()).toMatchObject([{ invocation_id: id, error: { code: 'invocation_stopped' } }])
-  expect(world.engine.callsInFlight()).toBe(0)
-})
+// Calls between msgpack links do not pass through `send`.
+test.skipIf(inMsgpack)(
+  'a callee whose link is cut by the call itself: the caller hears that it was stopped',
+  () => {
+    const world = createWorld()
+    const [caller, callee] = [world.join(), world.join()]
+    callee.says(registerFunction('x::f'))
+    cutAtNextFrame(callee)
+    const id = caller.calls('x::f')
+    expect(caller.hears()).toMatchObject([{ invocation_id: id, error: { code: 'invocation_stopped' } }])
+    expect(world.engine.callsInFlight()).toBe(0)
+  },
+)
 
 test('a caller whose link is cut by an answer: the rest of its calls is forgotten', () => {
   const world = createWorld()

@@ -1,7 +1,7 @@
 /** Calls that go through a queue (`docs/protocol/json.md#calls-through-a-queue`). */
 import { describe, expect, test } from 'bun:test'
 import { answerTo, createWorld, type Puppet, registerFunction, type World } from '../support/world.ts'
-import { errorOf, leftovers } from './support.ts'
+import { deliveredAs, errorOf, leftovers } from './support.ts'
 
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 const ENQUEUE = { action: { type: 'enqueue', queue: 'payment' } }
@@ -21,7 +21,7 @@ describe('an enqueue call', () => {
     expect(heard).toEqual([
       {
         type: 'invokefunction',
-        invocation_id: id,
+        invocation_id: deliveredAs(id),
         function_id: 'engine::queue::enqueue',
         data: {
           queue: 'payment',

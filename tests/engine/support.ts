@@ -1,5 +1,14 @@
 /** Questions that tests of the engine ask again and again. */
+import { expect } from 'bun:test'
+import { shards } from '../support/shape.ts'
 import type { Message, Puppet, World } from '../support/world.ts'
+
+/** The id under which a call is delivered that was made with this one: the same, unless it crosses threads. */
+export const deliveredAs = (id: string): string => (shards === 0 ? id : expect.stringMatching(UUID))
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+let marks = 0
 
 /**
  * Which of these workers a call goes to now; `nobody` when it is answered with `function_not_found`. What the workers
@@ -12,9 +21,11 @@ export function answererOf(
   namespace?: string,
 ): string {
   const caller = world.connect()
-  const id = caller.calls(functionId, {}, namespace === undefined ? {} : { namespace })
+  // The id a call is delivered under is the engine's choice.
+  const mark = `call ${++marks}`
+  const id = caller.calls(functionId, { mark }, namespace === undefined ? {} : { namespace })
   const heard = Object.entries(workers).filter(([, worker]) =>
-    worker.hears().some(message => message.invocation_id === id),
+    worker.hears().some(({ data }) => (data as { mark?: string } | null)?.mark === mark),
   )
   const refusal = caller.hears().find(message => message.invocation_id === id)
   caller.leaves()

@@ -5,6 +5,7 @@ import { encodeJson } from '../../src/protocol/json/encode.ts'
 import type { LinkReceiver } from '../../src/protocol/link.ts'
 import { fencedBlocks } from '../house/pageParts.ts'
 import { createRecordingLink } from '../support/fakes.ts'
+import { shards } from '../support/shape.ts'
 import { createWorld } from '../support/world.ts'
 
 const page = await Bun.file(new URL('../../docs/protocol/json.md', import.meta.url)).text()
@@ -64,6 +65,7 @@ function play(): string[] {
   return heard
 }
 
-test('the conversation on the page of the protocol is what the engine says', () => {
+// Its calls go under the ids of their callers, which is so on one shard only.
+test.skipIf(shards > 0)('the conversation on the page of the protocol is what the engine says', () => {
   expect(play()).toEqual(lines)
 })

@@ -68,7 +68,10 @@ describe('an answer that cannot be read', () => {
     const { world, caller, callee } = pair()
     const id = caller.calls('x::f', {}, { baggage: 'a=1' })
     const call = callee.hears()[0]
-    callee.saysText(`{"type":"invocationresult","invocation_id":"${id}","function_id":"x::f","result":NaN}`)
+    const { invocation_id } = call!
+    callee.saysText(
+      `{"type":"invocationresult","invocation_id":"${invocation_id}","function_id":"x::f","result":NaN}`,
+    )
     const [answer] = caller.hears()
     expect(answer).toMatchObject({ invocation_id: id, function_id: 'x::f', baggage: 'a=1' })
     expect(errorOf(answer)).toEqual({

@@ -3,16 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eachLine } from '../../scripts/lines.ts'
+import { shapeFlags } from './shape.ts'
 import { until, within } from './waiting.ts'
 
 const MAIN = join(import.meta.dir, '../../src/main.ts')
-/** How the engines of a run are made up: `III_TEST_SHARDS` and `III_TEST_ACCEPTOR`; all of them are to pass. */
-const threadFlags: readonly string[] = [
-  '--shards',
-  process.env.III_TEST_SHARDS ?? '0',
-  '--acceptor',
-  process.env.III_TEST_ACCEPTOR ?? 'kernel',
-]
 const START_MS = 20_000
 const STOP_MS = 15_000
 
@@ -20,6 +14,10 @@ export interface EngineOptions {
   /** More of the configuration file's `workers:` list, indented by two spaces. */
   workers?: string
   env?: Record<string, string>
+  /** Threads; default those of this run (`shape.ts`). */
+  shape?: readonly string[]
+  /** A file that is loaded first. */
+  preload?: string
 }
 
 export interface EngineProcess extends AsyncDisposable {
@@ -28,6 +26,8 @@ export interface EngineProcess extends AsyncDisposable {
   /** Of the http worker, `http://127.0.0.1:<port>`. Stays the same over `restart`. */
   readonly http: string
   pid(): number
+  /** Resolves with the exit code, when it ends. */
+  exited(): Promise<number>
   /** Everything it wrote on stderr so far. */
   log(): string
   /** Ends it; resolves with the exit code. */
@@ -53,15 +53,21 @@ function configText(ports: { workers: number; http: number }, more: string): str
 }
 
 /** Starts an engine with a worker listener and the http worker; resolves when both listen. */
-export async function startEngine({ workers = '', env = {} }: EngineOptions = {}): Promise<EngineProcess> {
+export async function startEngine({
+  workers = '',
+  env = {},
+  shape = shapeFlags,
+  preload,
+}: EngineOptions = {}): Promise<EngineProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'iii-engine-'))
   const file = join(folder, 'config.yaml')
+  const preloaded = preload === undefined ? [] : ['--preload', preload]
   let log = ''
   let child: Bun.Subprocess<'ignore', 'pipe', 'pipe'>
 
   async function start(ports: { workers: number; http: number }): Promise<StartDocument> {
     writeFileSync(file, configText(ports, workers))
-    child = Bun.spawn([process.execPath, MAIN, '--config', file, '--json', ...threadFlags], {
+    child = Bun.spawn([process.execPath, ...preloaded, MAIN, '--config', file, '--json', ...shape], {
       cwd: folder,
       // Nothing of the caller's own settings reaches it.
       env: { PATH: process.env.PATH ?? '', HOME: folder, ...env },
@@ -98,6 +104,7 @@ export async function startEngine({ workers = '', env = {} }: EngineOptions = {}
       url: addresses.workers,
       http: addresses.http,
       pid: () => child.pid,
+      exited: () => child.exited,
       log: () => log,
       stop,
       async restart(signal) {

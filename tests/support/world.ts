@@ -8,10 +8,11 @@
  *     const id = world.join().calls('orders::create', { n: 1 })
  *     expect(orders.hears()).toEqual([{ type: 'invokefunction', invocation_id: id, … }])
  */
-import { createEngine, type HostEngine } from '../../src/engine/engine.ts'
+import { createEngine, type EngineOptions, type HostEngine } from '../../src/engine/engine.ts'
 import { decodeJson } from '../../src/protocol/json/decode.ts'
 import { encodeJson } from '../../src/protocol/json/encode.ts'
 import { limits as defaultLimits, type Limits } from '../../src/protocol/limits.ts'
+import type { Capability } from '../../src/protocol/msgpack/hello.ts'
 import {
   createRecordingLink,
   createRecordingLog,
@@ -21,6 +22,14 @@ import {
   type RecordingLog,
   type VirtualClock,
 } from './fakes.ts'
+import { type CallNames, createMsgpackEnd } from './msgpackPuppet.ts'
+import { shards } from './shape.ts'
+import { createShardedEngine } from './shardedEngine.ts'
+
+/** What the workers of a world speak, so that the same tests can be run in both framings. */
+const FRAMING = process.env.III_TEST_FRAMING ?? 'json'
+/** For tests of what is only so in JSON. */
+export const inMsgpack = FRAMING === 'msgpack'
 
 /** One message as it is on the wire. */
 export interface Message {
@@ -113,31 +122,46 @@ export function boundAnswer(bind: Message | undefined, error?: object): Message 
 export function createWorld(options: WorldOptions = {}): World {
   const clock = createVirtualClock()
   const log = createRecordingLog()
-  const engine = createEngine({
+  const engineOptions: EngineOptions = {
     clock,
     log,
     randomId: createSeededIds(options.seed),
     limits: { ...defaultLimits, ...options.limits } as Limits,
     ...(options.namespaceGraceMs === undefined ? {} : { namespaceGraceMs: options.namespaceGraceMs }),
-  })
+  }
+  const sharded = shards === 0 ? undefined : createShardedEngine(engineOptions, shards)
+  const engine = sharded ?? createEngine(engineOptions)
+  const inOneTurn = sharded?.inOneTurn ?? (task => task())
   const newInvocationId = createSeededIds((options.seed ?? 1) + 1)
+  const callNames: CallNames = new Map()
+  const newOwnId = createSeededIds((options.seed ?? 1) + 2)
   let joined = 0
 
   function connect(builtIn: boolean): Puppet {
-    const link = createRecordingLink()
-    const { workerId, receiver } = engine.connect(link, { builtIn, ipAddress: '127.0.0.1' })
+    const msgpack = builtIn || !inMsgpack ? undefined : createMsgpackEnd(callNames, engine, newOwnId)
+    const link = msgpack?.link ?? createRecordingLink()
+    const capabilities = new Set<Capability>(['caller'])
+    const origin = { builtIn, ipAddress: '127.0.0.1' }
+    const { workerId, receiver } = engine.connect(
+      link,
+      msgpack === undefined ? origin : { ...origin, capabilities },
+    )
+    if (msgpack !== undefined) msgpack.workerId = workerId
     const [greeting] = link.take()
     const puppet: Puppet = {
       id: workerId,
       token: greeting?.type === 'workerregistered' ? greeting.reattachToken : '',
       link,
       says(...messages) {
-        for (const message of messages) puppet.saysText(JSON.stringify(message))
+        inOneTurn(() => {
+          for (const message of messages) puppet.saysText(JSON.stringify(message))
+        })
       },
       saysText(text) {
         const frame = decodeJson(text)
         if (frame === undefined) return
         if (frame.type === 'problem') receiver.problem(frame)
+        else if (msgpack !== undefined) msgpack.say(receiver, frame)
         else receiver.receive(frame)
       },
       hears: () => puppet.hearsText().map(text => JSON.parse(text) as Message),

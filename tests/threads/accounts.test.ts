@@ -117,7 +117,9 @@ describe('the details of workers', () => {
       worker.receiver.problem(decodeJson('{') as Parameters<TestWorker['receiver']['problem']>[0])
       says(worker, { type: 'reattach', previous_worker_id: worker.id, reattach_token: 'x' })
     }
-    await until('both calls have come', () => threads.shards.every(shard => shard.callsInFlight() === 1))
+    await until('both calls have come', () =>
+      threads.shards.every(({ state }) => accountOf(state, parts, []).callsInFlight === 1),
+    )
     return workers
   }
 

@@ -92,14 +92,14 @@ export function createThreads(shardCount: number): Threads {
     const engine = createThreadEngine({ ...options, place, registry, catchUp })
     for (const [peer, link] of own) {
       const receiver = counting(engine.connectTrunk(link, peer), place, peer)
-      link.listen(receiver, bytes => registry.ordered(engine.state, bytes))
+      link.listen(receiver, { note: bytes => registry.ordered(engine.state, bytes) })
     }
     return engine
   })
   for (const [place, link] of links.get(MAIN)!) {
     const receiver = counting(main.connectTrunk(link, place), MAIN, place)
-    link.listen(receiver, bytes => members.reported(place, bytes))
-    members.add(place, note => link.note(note))
+    link.listen(receiver, { note: bytes => members.reported(place, bytes) })
+    members.add(place, { send: note => link.note(note), hasGateways: true })
   }
 
   return {

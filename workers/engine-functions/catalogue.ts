@@ -62,6 +62,8 @@ export interface WorkerRow {
   readonly connectedAtMs: number
   /** `undefined`: the thread of its connection has not said. */
   readonly activeInvocations: number | undefined
+  /** Number of the thread its connection is on, 0 the main one; `undefined`: it stands on several. */
+  readonly thread: number | undefined
   readonly ipAddress: string | undefined
   readonly functionCount: number
   /** What it answers, provides and has bound; made when asked for, a list of workers does not need them. */

@@ -118,6 +118,7 @@ export async function workerInfo(catalogue: Catalogue, input: unknown): Promise<
       ...rowOf(row),
       pid: row.pid,
       internal: row.builtIn,
+      thread: row.thread ?? null,
       namesakes,
       refused: row.refusals.map(({ what, id, reason, atMs }) => ({ what, id, reason, at_ms: atMs })),
       dropped_messages: row.problems,

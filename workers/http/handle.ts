@@ -54,6 +54,8 @@ export interface HandlerParts {
   readonly client: Pick<WorkerClient, 'call'>
   readonly clock: Clock
   readonly log: Log
+  /** Resolves when triggers that somebody was told of are bound; absent where they always are. */
+  readonly upToDate?: (() => Promise<void>) | undefined
   /** Lets a request of the listener be silent for as long as its answer may take. */
   allowSilence(request: Request, ms: number): void
 }
@@ -78,7 +80,8 @@ const DEADLINE_RESOLUTION_MS = 50
  */
 const WATCH_AFTER_MS = 100
 
-export function createHandler({ config, routes, client, clock, log, allowSilence }: HandlerParts): Handler {
+export function createHandler(parts: HandlerParts): Handler {
+  const { config, routes, client, clock, log, upToDate, allowSilence } = parts
   const cors = createCors(config.cors)
   const failures = createFailures(clock, log)
   const bodyLimits = { bytes: config.body_limit_bytes, depth: config.json_depth_limit }
@@ -117,7 +120,24 @@ export function createHandler({ config, routes, client, clock, log, allowSilence
     const target = readTarget(url)
     if (target === undefined) return failures.refuse(heads, 'BAD_REQUEST', 'The request names no path.')
     const match = routes.match(method, target.path)
-    if (match === undefined) return unrouted(heads, target.path)
+    if (match !== undefined) return routed(request, headers, heads, target, match)
+    if (upToDate === undefined) return unrouted(heads, target.path)
+    return upToDate().then(() => {
+      const found = routes.match(method, target.path)
+      return found === undefined
+        ? unrouted(heads, target.path)
+        : routed(request, headers, heads, target, found)
+    })
+  }
+
+  function routed(
+    request: Request,
+    headers: Exchange['headers'],
+    heads: Heads,
+    target: Exchange['target'],
+    match: Exchange['match'],
+  ): Response | Promise<Response> {
+    const { method } = request
     const values = decodeValues(match)
     if (values === undefined) {
       const why = 'The path has a percent escape that is broken or not UTF-8.'

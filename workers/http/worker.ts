@@ -5,7 +5,7 @@
  */
 
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
-import type { Binding, TriggerProvider } from '../../sdk/typescript/src/worker.ts'
+import type { Binding, TriggerProvider, WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import type { Log, LogFields } from '../../src/log/log.ts'
 import { createBoundedTally, shortened } from '../../src/log/notices.ts'
@@ -25,23 +25,28 @@ export interface HttpWorkerParts {
   readonly clock: Clock
   /** Several of these workers, one on each shard, listen on the same port. */
   readonly reusePort?: boolean
+  /** Waited for before it listens: then the triggers that are there already are bound. */
+  readonly hasRegistered?: (client: WorkerClient) => Promise<void>
+  /** Waited for before a path is said to be unknown: then triggers that somebody was told of are bound. */
+  readonly upToDate?: () => Promise<void>
 }
 
 /** Rejects its start with an error that has `code`, `port` and `fix` when the port cannot be had. */
 export function createHttpWorker(
   config: HttpConfig,
-  { log, clock, reusePort = false }: HttpWorkerParts,
+  { log, clock, reusePort = false, hasRegistered, upToDate }: HttpWorkerParts,
 ): BuiltInWorker {
   return {
     name: 'iii-http',
     description: 'Serves HTTP routes: calls a function for each request and answers with what it returns',
     async start(client) {
       const routes = createRouteTable<Destination>()
+      const registration = client.registerTriggerType(httpTriggerType, createProvider(routes, log))
+      await hasRegistered?.(client)
       const listener = listen(config, reusePort, allowSilence =>
-        createHandler({ config, routes, client, clock, log, allowSilence }),
+        createHandler({ config, routes, client, clock, log, upToDate, allowSilence }),
       )
       if (!isLoopbackHost(config.host)) logExposure(config, listener.address, log)
-      const registration = client.registerTriggerType(httpTriggerType, createProvider(routes, log))
       return {
         addresses: { http: listener.address },
         drain: () => listener.drain(),

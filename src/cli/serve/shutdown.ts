@@ -4,10 +4,12 @@
  *     running ──signal──► draining: no new work, running work ends ──done, or time is up──► stopped, exit 0
  *                              └──second signal──► cut: ports freed at once, exit 130 (SIGINT) or 143 (SIGTERM)
  *
- * Each stage has a time limit, so that the process ends whatever hangs.
+ * Each stage has a time limit, so that the process ends whatever hangs. An engine that cannot go on is cut, too, with
+ * exit 1.
  */
 import type { Clock } from '../../clock/clock.ts'
 import type { Log } from '../../log/log.ts'
+import { errorCatalogue } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import { exitCodeOf, exitCodes, type StopSignal } from '../exitCodes.ts'
 
@@ -16,6 +18,8 @@ export interface Stoppable {
   drain(ms: number): Promise<void>
   /** Ends at once and frees every port. */
   stop(): Promise<void>
+  /** Resolves with the reason when it cannot go on. */
+  readonly failed: Promise<Error>
 }
 
 export interface ShutdownOptions {
@@ -46,6 +50,14 @@ export function untilStopped({
       log.warn('second signal: stopping at once', { signal })
       void stop().then(() => finish(exitCodeOf(signal)))
     }
+  })
+
+  void thread.failed.then(({ message }) => {
+    if (stage === 'cut') return
+    stage = 'cut'
+    const { fix } = errorCatalogue.shards_lost
+    log.error(`the engine ends: ${message}`, { code: 'shards_lost', fix })
+    void stop().then(() => finish(exitCodes.failure))
   })
 
   function finish(exitCode: number): void {

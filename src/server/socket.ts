@@ -1,0 +1,12 @@
+/** As much of a WebSocket as links need; results as those of `ServerWebSocket`. */
+export interface Socket<Data = unknown> {
+  readonly data: Data
+  readonly readyState: number
+  send(message: string | Uint8Array): number
+  cork<Result>(run: () => Result): Result
+  getBufferedAmount(): number
+  pause(): void
+  resume(): void
+  close(code?: number, reason?: string): void
+  terminate(): void
+}

@@ -1,0 +1,245 @@
+/**
+ * An engine of several threads on one: the main one with the directory and some shards, joined by real rings. Whatever
+ * is said to it has arrived everywhere when the call returns, as on an engine of one thread, so that the same tests fit
+ * both. Workers are spread over the shards in turn; built-ins stand on the main thread.
+ */
+import type { Clock } from '../../src/clock/clock.ts'
+import type { Connection } from '../../src/engine/connection.ts'
+import {
+  type Connected,
+  createEngine,
+  createThreadEngine,
+  type Engine,
+  type EngineOptions,
+  type HostEngine,
+} from '../../src/engine/engine.ts'
+import { MAIN } from '../../src/engine/registry.ts'
+import type { Place } from '../../src/engine/routes.ts'
+import type { EngineCounters } from '../../src/engine/state.ts'
+import type { LinkReceiver } from '../../src/protocol/link.ts'
+import { createTurn, type Turn } from '../../src/server/turn.ts'
+import { createGateways } from '../../src/threads/gateways.ts'
+import { createMemberRegistry } from '../../src/threads/memberRegistry.ts'
+import { createMembers } from '../../src/threads/members.ts'
+import { createRingLink, type RingLink } from '../../src/threads/ringLink.ts'
+import { createRingBuffer } from '../../src/threads/ringMemory.ts'
+
+/** Virtual memory that is touched as it is used. */
+const RING_BYTES = 2 ** 26
+
+/** Rings look by themselves from time to time; here everything is looked at all the time. */
+const noTime: Clock = { now: () => 0, after: () => () => {} }
+
+interface Part {
+  readonly place: Place
+  readonly engine: Engine
+  readonly turn: Turn
+  /** Its ends of the rings, by the place of the other end. */
+  readonly links: Map<Place, RingLink>
+}
+
+export interface ShardedEngine extends HostEngine {
+  /** What is said in the task comes in one turn: nothing of it is carried out anywhere before all of it has come. */
+  inOneTurn(task: () => void): void
+}
+
+export function createShardedEngine(options: EngineOptions, shards: number): ShardedEngine {
+  let tasks: (() => void)[] = []
+  let pumping = false
+
+  /** Lets everything arrive that is under way. */
+  function pump(): void {
+    if (pumping) return
+    pumping = true
+    try {
+      // What leaves in one round arrives in the next.
+      for (let idle = 0; idle < 2; ) idle = pumpOnce() ? 0 : idle + 1
+    } finally {
+      pumping = false
+    }
+  }
+
+  /** True if something has arrived. */
+  function pumpOnce(): boolean {
+    arrivals = 0
+    const due = tasks
+    tasks = []
+    for (const task of due) task()
+    for (const { turn, links } of parts) {
+      turn.end()
+      for (const link of links.values()) link.catchUp()
+    }
+    return arrivals > 0 || tasks.length > 0
+  }
+
+  let arrivals = 0
+  const later = (task: () => void): void => void tasks.push(task)
+  /** Due tasks are turns of their own. */
+  const clock: Clock = {
+    now: options.clock.now,
+    after: (ms, task) =>
+      options.clock.after(ms, () => {
+        task()
+        pump()
+      }),
+  }
+  const partOptions = { ...options, clock }
+  const parts: Part[] = []
+
+  const members = createMembers(
+    () => main.state,
+    () => gateways,
+  )
+  const main = createEngine({ ...partOptions, elsewhere: members })
+  const gateways = createGateways(main.state.directory, new Set())
+  parts.push({ place: MAIN, engine: main, turn: createTurn(), links: new Map() })
+
+  function join(one: Part, other: Part): void {
+    const [there, back] = [createRingBuffer(RING_BYTES), createRingBuffer(RING_BYTES)]
+    const common = { clock: noTime, later, limits: main.state.limits }
+    one.links.set(other.place, createRingLink({ ...common, incoming: back, outgoing: there, turn: one.turn }))
+    other.links.set(
+      one.place,
+      createRingLink({ ...common, incoming: there, outgoing: back, turn: other.turn }),
+    )
+  }
+
+  function counted(receiver: LinkReceiver): LinkReceiver {
+    const { receiveBatch } = receiver
+    return {
+      ...receiver,
+      ...(receiveBatch === undefined
+        ? {}
+        : {
+            receiveBatch(reader) {
+              arrivals++
+              receiveBatch(reader)
+            },
+          }),
+    }
+  }
+
+  for (let place = 1; place <= shards; place++) {
+    const turn = createTurn()
+    const links = new Map<Place, RingLink>()
+    const registry = createMemberRegistry(note => links.get(MAIN)!.note(note), turn)
+    const catchUp = (): void => links.get(MAIN)?.catchUp()
+    const engine = createThreadEngine({ ...partOptions, place, registry, catchUp })
+    const part: Part = { place, engine, turn, links }
+    for (const peer of parts) {
+      join(part, peer)
+      links.get(peer.place)!.listen(counted(engine.connectTrunk(links.get(peer.place)!, peer.place)), {
+        note(bytes) {
+          arrivals++
+          registry.ordered(engine.state, bytes)
+        },
+      })
+      peer.links.get(place)!.listen(counted(peer.engine.connectTrunk(peer.links.get(place)!, place)), {
+        note(bytes) {
+          arrivals++
+          members.reported(place, bytes)
+        },
+      })
+    }
+    parts.push(part)
+    members.add(place, { send: note => parts[0]!.links.get(place)!.note(note), hasGateways: false })
+  }
+  pump()
+
+  /** What comes over a link, and everything that follows from it. */
+  function pumped(receiver: LinkReceiver): LinkReceiver {
+    const followed =
+      <Words extends unknown[]>(tell: (...words: Words) => void) =>
+      (...words: Words): void => {
+        tell(...words)
+        pump()
+      }
+    const { receiveBatch, receiveFanOut } = receiver
+    return {
+      ...(receiveBatch === undefined ? {} : { receiveBatch: followed(receiveBatch) }),
+      ...(receiveFanOut === undefined ? {} : { receiveFanOut: followed(receiveFanOut) }),
+      receive: followed(receiver.receive),
+      problem: followed(receiver.problem),
+      drained: followed(receiver.drained),
+      ended: followed(receiver.ended),
+    }
+  }
+
+  let connected = 0
+  function connect(...[link, origin]: Parameters<Engine['connect']>): Connected {
+    const place = origin.builtIn ? MAIN : 1 + (connected++ % shards)
+    const { workerId, receiver } = parts[place]!.engine.connect(link, origin)
+    pump()
+    return { workerId, receiver: pumped(receiver) }
+  }
+
+  const states = (): Engine['state'][] => parts.map(({ engine }) => engine.state)
+  const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)
+
+  // What the state of the whole is.
+  const state = Object.create(main.state) as HostEngine['state']
+  Object.defineProperties(state, {
+    connections: {
+      get: () => new Map<string, Connection>(states().flatMap(({ connections }) => [...connections])),
+    },
+    counters: {
+      get() {
+        const total = { ...main.state.counters }
+        for (const name of Object.keys(total) as (keyof EngineCounters)[])
+          total[name] = sum(states().map(({ counters }) => counters[name]))
+        return total
+      },
+    },
+    deadlines: {
+      // A call that crosses threads has one on each.
+      get: () => ({
+        ...main.state.deadlines,
+        size: () =>
+          sum(states().map(({ deadlines }) => deadlines.size())) -
+          sum(states().flatMap(({ trunks }) => [...trunks.values()].map(trunk => trunk.callsInFlight))),
+      }),
+    },
+    registry: {
+      value: {
+        submit(...words: Parameters<HostEngine['state']['registry']['submit']>) {
+          main.state.registry.submit(...words)
+          pump()
+        },
+      },
+    },
+    carryOut: {
+      value(changes: Parameters<HostEngine['state']['carryOut']>[0]) {
+        main.state.carryOut(changes)
+        pump()
+      },
+    },
+  })
+
+  return {
+    state,
+    inOneTurn(task) {
+      pumping = true
+      try {
+        task()
+      } finally {
+        pumping = false
+      }
+      pump()
+    },
+    connect,
+    connectTrunk: main.connectTrunk,
+    callsInFlight: () => sum(parts.map(({ engine }) => engine.callsInFlight())),
+    callsElsewhere: () => sum(parts.map(({ engine }) => engine.callsElsewhere())),
+    unsentBytes: () => sum(parts.map(({ engine }) => engine.unsentBytes())),
+    drain() {
+      for (const { engine } of parts) engine.drain()
+    },
+    stop() {
+      for (const { place, engine } of parts) {
+        engine.stop()
+        if (place !== MAIN) members.remove(place)
+      }
+      pump()
+    },
+  }
+}
