@@ -143,7 +143,7 @@ function deliver(
   if (wantsAnswer(asked)) {
     expectAnswer(engine, caller, callee, asked, frame, receiptId)
   } else {
-    if (!callee.trunk) engine.counters.voidCalls++
+    if (!caller.trunk) engine.counters.voidCalls++
     frame.invocationId = callee.link.framing === 'json' ? engine.voidInvocationId() : undefined
   }
   handOver(caller, callee, frame, receiptId !== undefined)
@@ -189,7 +189,7 @@ function expectAnswer(
   frame: InvokeFrame,
   receiptId: string | undefined,
 ): void {
-  if (!callee.trunk) engine.counters.calls++
+  if (!caller.trunk) engine.counters.calls++
   const invocation = enter({
     caller,
     callee,
@@ -261,8 +261,8 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
     return
   }
   engine.deadlines.clear(invocation)
-  if (!callee.trunk) engine.counters.answers++
   const { caller } = invocation
+  if (!caller.trunk) engine.counters.answers++
   if (invocation.receiptId !== undefined) {
     finish(invocation, frame.error, frame.result)
     return

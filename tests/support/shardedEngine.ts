@@ -154,9 +154,10 @@ export function createShardedEngine(options: EngineOptions, shards: number): Sha
         tell(...words)
         pump()
       }
-    const { receiveBatch } = receiver
+    const { receiveBatch, receiveFanOut } = receiver
     return {
       ...(receiveBatch === undefined ? {} : { receiveBatch: followed(receiveBatch) }),
+      ...(receiveFanOut === undefined ? {} : { receiveFanOut: followed(receiveFanOut) }),
       receive: followed(receiver.receive),
       problem: followed(receiver.problem),
       drained: followed(receiver.drained),
