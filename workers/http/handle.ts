@@ -377,7 +377,7 @@ export function createHandler(parts: HandlerParts): Handler {
   }
 
   return {
-    handle,
+    handle: request => handle(request),
     crashed(error) {
       log.error('an http request could not be handled', { error })
       return failures.refuse(cors.headsFor(undefined), 'INTERNAL_ERROR', 'internal server error')
