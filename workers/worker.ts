@@ -3,14 +3,14 @@
  * A built-in has no other way into the engine than this client; what else it needs (a listener's settings, a view
  * of the directory) is passed to the function that makes it.
  */
-import type { WorkerClient } from '../sdk/typescript/src/worker.ts'
+import type { BuiltInClient } from '../sdk/typescript/src/worker.ts'
 
 export interface BuiltInWorker {
   /** As in `config.yaml` and in `engine::workers::list`: `iii-http`, `iii-engine-functions`, … */
   readonly name: string
   readonly description: string
   /** Registers everything; resolves when the worker serves. */
-  start(client: WorkerClient): Promise<RunningWorker>
+  start(client: BuiltInClient): Promise<RunningWorker>
 }
 
 export interface RunningWorker {

@@ -13,7 +13,9 @@ import { CommandError, describeFailure, usageError } from './commandError.ts'
 import { exitCodes } from './exitCodes.ts'
 import type { ServeFlags } from './serve/flags.ts'
 import type { SpokenCommand } from './spokenCommand.ts'
+import type { StatusFlags } from './status/run.ts'
 import type { Terminal } from './terminal.ts'
+import type { Dialler } from './trigger/connection.ts'
 import type { TriggerFlags } from './trigger/request.ts'
 import { version } from './version.ts'
 
@@ -41,7 +43,7 @@ Environment:
   III_LOG_LEVEL            as --log-level, which goes before it (default: info)
   III_INSECURE             1 or true: as --insecure (default: off)
   III_NAMESPACE_GRACE_MS   how long a worker's announce is waited for, in ms (default: ${limits.namespaceGraceMs}, or the file's)
-  III_URL                  engine that 'trigger' calls (default: ws://localhost:49134)
+  III_URL                  engine that 'trigger' and 'status' call (default: ws://localhost:49134)
   NO_COLOR                 not empty: no colours
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 124 time-out, 130 interrupted (SIGINT), 143 terminated (SIGTERM).${spoken(command)}`
@@ -58,6 +60,13 @@ Examples:
   ${command.iii('trigger math::add a=2 b=3')}
   ${command.iii(`trigger --function-id math::add --payload '{"a": 2, "b": 3}'`)}
   echo '{"a": 2}' | ${command.iii('trigger math::add --json - b=3')}${spoken(command)}`
+
+const statusHelp = (command: SpokenCommand): string => `
+Environment:
+  III_URL         engine to ask when neither --address nor --port is given (default: ws://localhost:49134)
+  III_LOG_LEVEL   debug: what happens to the connection is told on stderr (default: info)
+
+Exit codes: 0 it has answered, 1 it has not, 2 wrong usage, 124 no answer in time, 130 interrupted.${spoken(command)}`
 
 /** What to type where `iii` stands, unless that is it. */
 function spoken({ iii }: SpokenCommand): string {
@@ -160,14 +169,24 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
     .addHelpText('after', triggerHelp(command))
     .showHelpAfterError(seeHelp('trigger --help'))
     .action(async (words: string[], flags: TriggerFlags) => {
-      const [{ runTrigger }, { registerWorker }, { diagnose }] = await Promise.all([
-        import('./trigger/run.ts'),
-        import('../../sdk/typescript/src/mod.ts'),
-        import('./trigger/diagnose.ts'),
-      ])
-      const connectMs = limits.commandConnectMs
-      const dialler = { connect: registerWorker, connectMs, clock: systemClock, diagnose }
+      const [{ runTrigger }, dialler] = await Promise.all([import('./trigger/run.ts'), createDialler()])
       end(await runTrigger(words, flags, helpOf(trigger), terminal, dialler))
+    })
+
+  program
+    .command('status')
+    .allowExcessArguments(false)
+    .usage('[options]')
+    .description('show how an engine is, thread by thread')
+    .option('--json', 'print one JSON document')
+    .option('--watch', 'look again every 2 seconds, until interrupted')
+    .option('--address <host>', 'host of the engine, or a ws:// address (default: III_URL, else localhost)')
+    .option('--port <number>', `port of the engine (default: ${ENGINE_PORT})`, wholeNumber(1, 65_535))
+    .addHelpText('after', statusHelp(command))
+    .showHelpAfterError(seeHelp('status --help'))
+    .action(async (flags: StatusFlags) => {
+      const [{ runStatus }, dialler] = await Promise.all([import('./status/run.ts'), createDialler()])
+      end(await runStatus(flags, terminal, dialler))
     })
 
   for (const [name, instead] of Object.entries(laterCommands(command))) {
@@ -195,6 +214,14 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
       await named.parseAsync(['--help'], { from: 'user' })
     })
   return program
+}
+
+async function createDialler(): Promise<Dialler> {
+  const [{ registerWorker }, { diagnose }] = await Promise.all([
+    import('../../sdk/typescript/src/mod.ts'),
+    import('./trigger/diagnose.ts'),
+  ])
+  return { connect: registerWorker, connectMs: limits.commandConnectMs, clock: systemClock, diagnose }
 }
 
 function unknownCommand(program: Command, word: string, { iii }: SpokenCommand, before = ''): CommandError {

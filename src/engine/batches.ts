@@ -9,8 +9,17 @@ import { readName } from '../protocol/bytes.ts'
 import type { Batch } from '../protocol/link.ts'
 import { decodeMsgpack } from '../protocol/msgpack/decode.ts'
 import { encodeExtras, NO_EXTRAS } from '../protocol/msgpack/extras.ts'
+import { readFanOut } from '../protocol/msgpack/fanOut.ts'
 import { readCredit } from '../protocol/msgpack/hello.ts'
-import { CALL, CODEC_CHECKED, CODEC_JSON, CREDIT, RESULT, SPEAKER } from '../protocol/msgpack/layout.ts'
+import {
+  CALL,
+  CODEC_CHECKED,
+  CODEC_JSON,
+  CREDIT,
+  FAN_OUT,
+  RESULT,
+  SPEAKER,
+} from '../protocol/msgpack/layout.ts'
 import { appendBytes } from '../protocol/msgpack/outBuffer.ts'
 import { type FrameReader, NO_CALL_ID, nextFrame } from '../protocol/msgpack/reader.ts'
 import { findText, found } from '../protocol/msgpack/walk.ts'
@@ -19,7 +28,8 @@ import { fitsInto } from './adapt.ts'
 import { calleeOf, isBusy } from './calls.ts'
 import type { Connection } from './connection.ts'
 import { enterPlain, remove } from './invocations.ts'
-import { receive, receiveProblem } from './router.ts'
+import { receive, receiveFanOut, receiveProblem } from './router.ts'
+import type { Route, Routes } from './routes.ts'
 import { stallIfFull } from './stall.ts'
 import type { EngineState } from './state.ts'
 
@@ -72,6 +82,10 @@ function receiveOne(engine: EngineState, connection: Connection, reader: FrameRe
     connection.speaker = speakerOf(reader)
     return
   }
+  if (reader.kind === FAN_OUT && connection.trunk) {
+    receiveFanOut(engine, connection, readFanOut(reader))
+    return
+  }
   const frame = decodeMsgpack(reader, 'kept')
   if (reader.fault !== undefined) return
   if (connection.trunk && frame.type === 'invokefunction') frame.caller = connection.speaker
@@ -100,8 +114,7 @@ function passCall(engine: EngineState, caller: Connection, reader: FrameReader, 
   ) {
     return false
   }
-  const functionId = readName(reader.bytes, reader.nameStart, reader.nameEnd)
-  const route = functionId === undefined ? undefined : engine.routes.inDefault.get(functionId)
+  const route = routeOf(engine.routes, reader)
   if (route === undefined || route.httpInvoked) return false
   const callee = calleeOf(engine, route)
   const batch = callee?.link.batch
@@ -113,9 +126,9 @@ function passCall(engine: EngineState, caller: Connection, reader: FrameReader, 
   callee.credit--
   let callId = NO_CALL_ID
   if (reader.callId === NO_CALL_ID) {
-    if (!caller.trunk) engine.counters.voidCalls++
+    if (!callee.trunk) engine.counters.voidCalls++
   } else {
-    if (!caller.trunk) engine.counters.calls++
+    if (!callee.trunk) engine.counters.calls++
     const invocation = enterPlain(caller, callee, reader.callId, route.functionId, now)
     engine.deadlines.set(invocation, engine.limits.callAgeMs, now)
     callId = invocation.calleeInvocationId as number
@@ -129,6 +142,34 @@ function passCall(engine: EngineState, caller: Connection, reader: FrameReader, 
   else copyInto(batch, callee, reader, callId)
   if (callee !== caller) stallIfFull(engine, callee, caller)
   return true
+}
+
+/** The route found last: most calls of a message are for the same function. */
+const lastFound = {
+  routes: undefined as Routes | undefined,
+  version: 0,
+  name: new Uint8Array(128),
+  length: 0,
+  route: undefined as Route | undefined,
+}
+
+function routeOf(routes: Routes, { bytes, nameStart, nameEnd }: FrameReader): Route | undefined {
+  const { name } = lastFound
+  const length = nameEnd - nameStart
+  if (lastFound.routes === routes && lastFound.version === routes.version && lastFound.length === length) {
+    let same = 0
+    while (same < length && name[same] === bytes[nameStart + same]) same++
+    if (same === length) return lastFound.route
+  }
+  const functionId = readName(bytes, nameStart, nameEnd)
+  const route = functionId === undefined ? undefined : routes.inDefault.get(functionId)
+  if (length > name.length) return route
+  lastFound.routes = routes
+  lastFound.version = routes.version
+  lastFound.length = length
+  for (let at = 0; at < length; at++) name[at] = bytes[nameStart + at]!
+  lastFound.route = route
+  return route
 }
 
 /** Whether the general way would hand the call over without a word. */
@@ -146,7 +187,7 @@ function passResult(engine: EngineState, callee: Connection, reader: FrameReader
   if (batch === undefined || !fitsInto(caller, reader.payloadEnd - reader.payloadStart)) return false
   callee.counters.received++
   engine.deadlines.clear(invocation)
-  if (!caller.trunk) engine.counters.answers++
+  if (!callee.trunk) engine.counters.answers++
   const callId = invocation.callerInvocationId as number
   remove(invocation)
   copyInto(batch, caller, reader, callId)

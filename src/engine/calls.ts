@@ -108,7 +108,9 @@ function notFound(
 ): JsonText {
   const elsewhere = engine.routes.namespacesOf(frame.functionId)
   const namespace = frame.namespace ?? DEFAULT_NAMESPACE
-  return refusals.functionNotFound(frame.functionId, namespace, elsewhere, engineMade || caller.builtIn)
+  const nearest = caller.builtIn ? engine.nearestFunction(namespace, frame.functionId) : undefined
+  const short = engineMade || caller.builtIn
+  return refusals.functionNotFound(frame.functionId, namespace, elsewhere, short, nearest)
 }
 
 /**
@@ -141,7 +143,7 @@ function deliver(
   if (wantsAnswer(asked)) {
     expectAnswer(engine, caller, callee, asked, frame, receiptId)
   } else {
-    if (!caller.trunk) engine.counters.voidCalls++
+    if (!callee.trunk) engine.counters.voidCalls++
     frame.invocationId = callee.link.framing === 'json' ? engine.voidInvocationId() : undefined
   }
   handOver(caller, callee, frame, receiptId !== undefined)
@@ -187,7 +189,7 @@ function expectAnswer(
   frame: InvokeFrame,
   receiptId: string | undefined,
 ): void {
-  if (!caller.trunk) engine.counters.calls++
+  if (!callee.trunk) engine.counters.calls++
   const invocation = enter({
     caller,
     callee,
@@ -200,9 +202,11 @@ function expectAnswer(
   })
   frame.invocationId = invocation.calleeInvocationId
   const fallback = caller.builtIn ? engine.limits.callTimeoutMs : engine.limits.callAgeMs
+  // The thread of the caller ends its calls, and says so to this one.
+  const margin = caller.trunk ? engine.limits.deadlineMarginMs : 0
   engine.deadlines.set(
     invocation,
-    Math.min(asked.timeoutMs ?? fallback, engine.limits.callAgeMs),
+    Math.min(asked.timeoutMs ?? fallback, engine.limits.callAgeMs) + margin,
     invocation.startedAtMs,
   )
 }
@@ -257,8 +261,8 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
     return
   }
   engine.deadlines.clear(invocation)
+  if (!callee.trunk) engine.counters.answers++
   const { caller } = invocation
-  if (!caller.trunk) engine.counters.answers++
   if (invocation.receiptId !== undefined) {
     finish(invocation, frame.error, frame.result)
     return

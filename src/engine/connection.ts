@@ -8,6 +8,7 @@
  */
 import type { Tally } from '../log/notices.ts'
 import type {
+  FanOutFrame,
   InvokeFrame,
   ProblemReason,
   RegisterFunctionFrame,
@@ -35,6 +36,9 @@ export type RegistrationFrame =
   | RegisterTriggerFrame
   | UnregisterTriggerFrame
   | RegisterServiceFrame
+
+/** What may have to wait for registrations before it. */
+export type ParkedFrame = RegistrationFrame | InvokeFrame | FanOutFrame
 
 /** Plain integers, read on demand. */
 export interface ConnectionCounters {
@@ -71,7 +75,7 @@ export interface Connection {
   /** Commands of this connection that the directory has not answered yet. */
   unanswered: number
   /** Frames that wait until it has, in order. */
-  parked: (RegistrationFrame | InvokeFrame)[]
+  parked: ParkedFrame[]
   readonly executing: CallTable
   /** Wants to hear that a call it executes is given up. */
   takesCancel: boolean

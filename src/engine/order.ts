@@ -11,18 +11,17 @@
  *
  * Answers to calls never wait: nobody's registration can change who made them.
  */
-import type { InvokeFrame } from '../protocol/frames.ts'
-import type { Connection, RegistrationFrame } from './connection.ts'
+import type { Connection, ParkedFrame } from './connection.ts'
 import type { Command } from './directory/command.ts'
 import type { EngineState } from './state.ts'
 
 /** Whether a frame must wait for its turn. */
-export function mustWait(connection: Connection, frame: RegistrationFrame | InvokeFrame): boolean {
-  return connection.parked.length > 0 || (connection.unanswered > 0 && frame.type === 'invokefunction')
+export function mustWait({ parked, unanswered }: Connection, { type }: ParkedFrame): boolean {
+  return parked.length > 0 || (unanswered > 0 && (type === 'invokefunction' || type === 'fanout'))
 }
 
 /** Lets a frame wait. No further one comes over the link meanwhile, but some may have come already. */
-export function park(connection: Connection, frame: RegistrationFrame | InvokeFrame): void {
+export function park(connection: Connection, frame: ParkedFrame): void {
   connection.parked.push(frame)
   if (connection.parked.length === 1 && ++connection.stalledBy === 1) connection.link.pause()
 }

@@ -5,9 +5,10 @@
 import { blankNamespace } from '../protocol/errors.ts'
 import type { InvokeFrame, RegisterTriggerFrame } from '../protocol/frames.ts'
 import { invoke } from './calls.ts'
-import type { Connection, RegistrationFrame } from './connection.ts'
+import type { Connection, ParkedFrame, RegistrationFrame } from './connection.ts'
 import type { Command } from './directory/command.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
+import { fanOut } from './fanOut.ts'
 import { mustWait, park, submit } from './order.ts'
 import type { EngineState } from './state.ts'
 
@@ -90,7 +91,7 @@ export function fixNamespace(engine: EngineState, connection: Connection, namesp
   connection.heldFunctions.clear()
   if (connection.parked.length > 0) {
     // They came before what is parked.
-    connection.parked = held.concat(connection.parked)
+    connection.parked = [...held, ...connection.parked]
     return
   }
   for (const frame of held) {
@@ -100,13 +101,10 @@ export function fixNamespace(engine: EngineState, connection: Connection, namesp
 }
 
 /** What goes on in the order of its arrival: calls after the registrations before them. */
-export function proceed(
-  engine: EngineState,
-  connection: Connection,
-  frame: RegistrationFrame | InvokeFrame,
-): void {
+export function proceed(engine: EngineState, connection: Connection, frame: ParkedFrame): void {
   if (mustWait(connection, frame)) park(connection, frame)
   else if (frame.type === 'invokefunction') invoke(engine, connection, frame)
+  else if (frame.type === 'fanout') fanOut(engine, connection, frame)
   else register(engine, connection, frame)
 }
 

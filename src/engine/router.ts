@@ -1,7 +1,7 @@
 /** One frame of one connection: what it is decides who handles it. */
 
 import { isMilestone, shortened } from '../log/notices.ts'
-import type { Frame, FrameProblem, ReattachFrame } from '../protocol/frames.ts'
+import type { FanOutFrame, Frame, FrameProblem, ReattachFrame } from '../protocol/frames.ts'
 import { ANNOUNCE_FUNCTION, announce } from './announce.ts'
 import { answer, answerProblem, cancel, findRoute } from './calls.ts'
 import type { Connection } from './connection.ts'
@@ -49,6 +49,7 @@ export function receive(engine: EngineState, connection: Connection, frame: Fram
         workerId: connection.id,
         bindingId: frame.id,
         error: frame.error,
+        remarks: frame.warnings,
       })
       return
     case 'reattach':
@@ -72,6 +73,13 @@ export function receive(engine: EngineState, connection: Connection, frame: Fram
       })
       return
   }
+}
+
+/** From a worker of the engine's own, or from another thread. */
+export function receiveFanOut(engine: EngineState, connection: Connection, frame: FanOutFrame): void {
+  if (connection.phase === 'gone') return
+  connection.counters.received++
+  proceed(engine, connection, frame)
 }
 
 /**

@@ -25,9 +25,13 @@ export interface Route {
 export interface Routes {
   /** The default namespace, without joining strings: nearly every call asks here. */
   readonly inDefault: ReadonlyMap<string, Route>
+  /** Grows with every change, so that what was found can be remembered until then. */
+  version: number
   find(namespace: string | undefined, functionId: string): Route | undefined
   /** Namespaces that have the id, sorted. For the text of `function_not_found`. */
   namespacesOf(functionId: string): string[]
+  /** The first `most` function ids of a namespace. */
+  idsIn(namespace: string, most: number): string[]
   set(route: Route): void
   remove(namespace: string, functionId: string): void
   /** Puts these in the place of all there are. */
@@ -40,6 +44,7 @@ export function createRoutes(): Routes {
   const byNamespace = new Map<string, Map<string, Route>>([[DEFAULT_NAMESPACE, inDefault]])
 
   function set(route: Route): void {
+    made.version++
     let routes = byNamespace.get(route.namespace)
     if (routes === undefined) {
       routes = new Map()
@@ -48,8 +53,9 @@ export function createRoutes(): Routes {
     routes.set(route.functionId, route)
   }
 
-  return {
+  const made: Routes = {
     inDefault,
+    version: 0,
 
     find: (namespace, functionId) =>
       namespace === undefined || namespace === DEFAULT_NAMESPACE
@@ -62,9 +68,12 @@ export function createRoutes(): Routes {
       return found.sort()
     },
 
+    idsIn: (namespace, most) => [...(byNamespace.get(namespace)?.keys().take(most) ?? [])],
+
     set,
 
     remove(namespace, functionId) {
+      made.version++
       const routes = byNamespace.get(namespace)
       if (routes === undefined) return
       routes.delete(functionId)
@@ -72,6 +81,7 @@ export function createRoutes(): Routes {
     },
 
     replace(routes) {
+      made.version++
       for (const namespace of [...byNamespace.keys()]) {
         if (namespace !== DEFAULT_NAMESPACE) byNamespace.delete(namespace)
       }
@@ -81,4 +91,5 @@ export function createRoutes(): Routes {
 
     all: () => [...byNamespace.values()].flatMap(routes => [...routes.values()]),
   }
+  return made
 }

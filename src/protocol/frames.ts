@@ -15,6 +15,8 @@ export interface ErrorBody {
   code: string
   message: string
   stacktrace?: string | undefined
+  /** Of `function_not_found`, towards built-in workers only and for their log: the id that was probably meant. */
+  nearest?: string | undefined
 }
 
 /**
@@ -117,6 +119,11 @@ export interface TriggerResultFrame {
   triggerType: string
   functionId: string
   error: ErrorBody | undefined
+  /**
+   * Sentences about what the provider has accepted and will not do. Of built-in workers only: framings leave it out,
+   * because no client knows it.
+   */
+  warnings?: readonly string[] | undefined
 }
 
 export interface UnregisterTriggerFrame {
@@ -153,6 +160,25 @@ export interface RegistrationRejectedFrame {
   functionId: string | undefined
   /** `""` for a reserved `engine::*` id. */
   ownerWorkerId: string
+}
+
+/** A function that is told something. */
+export interface Target {
+  readonly functionId: string
+  /** Absent means `default`. */
+  readonly namespace: string | undefined
+  readonly metadata: JsonText | undefined
+}
+
+/**
+ * One payload for many functions, and no answer is wanted. Only within the process, between the engine and its own
+ * workers and between threads: no framing of a socket has it, so it is no `Frame`.
+ */
+export interface FanOutFrame {
+  readonly type: 'fanout'
+  /** Told in this order. */
+  readonly targets: readonly Target[]
+  readonly data: JsonText
 }
 
 export interface PingFrame {

@@ -52,6 +52,10 @@ export const limits = {
   registrationBytes: 128 * MiB,
   /** Characters of a function id, trigger id, trigger type, namespace or worker name. */
   nameLength: 1024,
+  /** Function ids that a missing one is compared with, to name the one that was probably meant. */
+  comparedFunctions: 1000,
+  /** A trigger's function is looked for one to two of these after it was bound: registrations come in any order. */
+  targetLookMs: 1000,
   /** Calls one connection may have in flight as a caller. */
   callsInFlight: 65_536,
   /** Calls looked through for the one a caller cancels, newest first; an older one waits for its deadline. */
@@ -75,11 +79,11 @@ export const limits = {
    * (`docs/discovery.md#when-something-changes`).
    */
   changeCoalesceMs: 50,
+  /** Targets of a fan-out that go to one thread in one frame, by the size of their names and metadata. */
+  fanOutBytes: MiB,
   /** Calls of triggers on registry change in one turn, some 3 ms of work; then others have their turn for a moment. */
   changeCallsPerTurn: 512,
   changePauseMs: 5,
-  /** Unanswered calls of such triggers. Above it a trigger that has not answered its last one is left out. */
-  changeCallsInFlight: 16_384,
   /** Changes of workers that wait to be told; further ones are not told. */
   changesWaiting: 10_000,
   /** Items of one `engine::functions::info` batch. */
@@ -104,8 +108,10 @@ export const limits = {
   stopMs: 2000,
   /** Time a command waits for an engine to accept it: one on this machine needs a millisecond, a remote one some hundred. */
   commandConnectMs: 3000,
-  /** Time a command waits for what the engine says about a function. */
+  /** Time a command waits for what the engine says about a function, or about itself. */
   commandInfoMs: 5000,
+  /** How often `iii status --watch` looks again. */
+  statusWatchMs: 2000,
   /** Largest HTTP request body. */
   httpBodyBytes: 16 * MiB,
   /** HTTP request bodies in memory at once, until they have been handed to their functions. */
@@ -142,6 +148,8 @@ export const limits = {
   ringBatchesInARow: 8,
   /** How often a sleeping side of a ring looks by itself, in case the platform lost a wake-up. */
   ringCheckMs: 1000,
+  /** The second look, which makes sure that a bell that seems lost was not just slow. */
+  ringSecondLookMs: 20,
   /** How often a shard says that it lives, and the main thread looks. */
   heartbeatMs: 500,
   /** A shard that has been silent for this long is replaced: it serves nobody. */
@@ -155,6 +163,12 @@ export const limits = {
   shardPauseMs: 50,
   /** Time a shard has to end when it is told to, before its thread is ended; within `stopMs`. */
   shardStopMs: 1000,
+  /** Time a thread has to say how it is; one that is busy for longer is shown as silent. */
+  threadAnswerMs: 1000,
+  /** Shortest span over which the CPU time of a thread is told as a share: it is counted in steps of 10 ms. */
+  cpuSpanMs: 500,
+  /** What a deadline of a call from another thread is later than there, where it ends the call. */
+  deadlineMarginMs: 1000,
   /** Most shards of an engine, and most that it starts without being asked. */
   shards: 64,
   usualShards: 8,

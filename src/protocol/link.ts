@@ -9,7 +9,7 @@
  *  - after `pause` no further frame is delivered until `resume`, and the far side sees its backlog grow;
  *  - the far side hears of the end once, after every frame that was sent before an orderly end.
  */
-import type { Frame, FrameProblem } from './frames.ts'
+import type { FanOutFrame, Frame, FrameProblem } from './frames.ts'
 import type { OutBuffer } from './msgpack/outBuffer.ts'
 import type { FrameReader } from './msgpack/reader.ts'
 
@@ -36,6 +36,8 @@ export interface Link {
   readonly batch: Batch | undefined
   /** Hands a frame over; it leaves at the end of this turn at the latest. */
   send(frame: Frame): void
+  /** The same for a payload that many functions get. Only on links within the process. */
+  readonly fanOut?: (frame: FanOutFrame) => void
   /** Bytes (approximately) that were sent and have not left yet. */
   backlog(): number
   /** Stops the delivery of frames from the far side; they wait there or in a bounded buffer. */
@@ -47,6 +49,8 @@ export interface Link {
 /** What one side of a link does with what comes in. */
 export interface LinkReceiver {
   receive(frame: Frame): void
+  /** A payload for many functions. Only from links within the process. */
+  receiveFanOut?(frame: FanOutFrame): void
   /**
    * A message of the msgpack framing, opened. Only from links that speak it. If the link is paused meanwhile, the
    * frames from `reader.end` on have not been taken.

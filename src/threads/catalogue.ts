@@ -3,6 +3,7 @@ import type {
   BindingRow,
   Catalogue,
   CatalogueEvent,
+  EngineStatus,
   FunctionRow,
   TriggerTypeRow,
   WorkerRow,
@@ -22,6 +23,8 @@ import { countBound, findType } from '../engine/directory/triggers.ts'
 import type { HostState } from '../engine/registry.ts'
 import { EVERYWHERE } from '../engine/routes.ts'
 import type { ErrorBody } from '../protocol/frames.ts'
+import type { Peers } from './account.ts'
+import { completeRows, countersOf } from './catalogueRows.ts'
 
 function eventOf(change: Change): CatalogueEvent | undefined {
   if (change.change === 'functionChanged') {
@@ -38,7 +41,13 @@ function refusalIn(changes: readonly Change[]): ErrorBody | undefined {
   return undefined
 }
 
-export function createCatalogue(engine: HostState): Catalogue {
+export interface CatalogueParts {
+  /** The other threads, if there are any. */
+  readonly peers: Peers | undefined
+  readonly status: () => Promise<EngineStatus>
+}
+
+export function createCatalogue(engine: HostState, { peers, status }: CatalogueParts): Catalogue {
   const { directory } = engine
   const { functions, triggers } = directory
 
@@ -92,6 +101,7 @@ export function createCatalogue(engine: HostState): Catalogue {
       config: binding.config,
       metadata: binding.metadata,
       parkedReason: binding.parkedReason,
+      remarks: binding.remarks,
       providerNamespace: binding.provider?.namespace,
     }
   }
@@ -102,6 +112,7 @@ export function createCatalogue(engine: HostState): Catalogue {
     const answered = [...worker.functions].filter(record => answering(record)?.workerId === id)
     return {
       id: builtIn ? (announcement?.name ?? id) : id,
+      workerId: id,
       builtIn,
       name: announcement?.name,
       description: announcement?.description,
@@ -179,7 +190,9 @@ export function createCatalogue(engine: HostState): Catalogue {
       return found
     },
     workers: () => [...directory.workers.values()].map(workerRow),
-    counters: () => ({ ...engine.counters }),
+    completed: async rows => (peers === undefined ? rows : completeRows(engine, peers, rows)),
+    counters: () => countersOf(engine, peers),
+    status,
 
     watch(listener) {
       const watcher = (change: Change): void => {

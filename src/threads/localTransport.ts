@@ -1,8 +1,8 @@
 /** The transport of a built-in worker: one side of a local link. */
-import type { Transport } from '../../sdk/typescript/src/transport.ts'
+import type { InsideTransport } from '../../sdk/typescript/src/transport.ts'
 import type { LocalSide } from '../engine/links/local.ts'
 
-export function createLocalTransport(side: LocalSide): Transport {
+export function createLocalTransport(side: LocalSide): InsideTransport {
   let isOver = false
   return {
     engineKeepsDeadlines: true,
@@ -22,6 +22,7 @@ export function createLocalTransport(side: LocalSide): Transport {
       })
     },
     send: frame => side.send(frame),
+    fanOut: frame => side.fanOut(frame),
     close() {
       isOver = true
       side.end('orderly')

@@ -72,7 +72,8 @@ export function createMembers(state: () => HostState, gateways: () => Gateways):
       members.delete(place)
       const { directory, registry } = state()
       const lost = [...directory.workers.values()].filter(worker => worker.place === place)
-      for (const { id } of lost) registry.submit({ command: 'leave', workerId: id })
+      const reason = 'its thread has ended'
+      for (const { id } of lost) registry.submit({ command: 'leave', workerId: id, reason })
     },
 
     reported(place, bytes) {

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import type { EngineStatus } from '../../workers/engine-functions/catalogue.ts'
 import { createEngineFunctionsWorker } from '../../workers/engine-functions/worker.ts'
 import { type HttpConfig, httpConfigSchema } from '../../workers/http/config.ts'
 import { createHttpWorker } from '../../workers/http/worker.ts'
@@ -11,6 +12,7 @@ import type { BuiltInWorker } from '../../workers/worker.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { HostState } from '../engine/registry.ts'
 import type { Log } from '../log/log.ts'
+import type { Peers } from './account.ts'
 import { createCatalogue } from './catalogue.ts'
 
 /** What a worker can be made from. */
@@ -31,6 +33,9 @@ export interface PlacementParts {
 /** What workers of the main thread can be made from. */
 export interface MainParts {
   readonly engine: HostState
+  /** The other threads, if there are any. */
+  readonly peers: Peers | undefined
+  readonly status: () => Promise<EngineStatus>
   readonly clock: Clock
   readonly log: Log
 }
@@ -61,7 +66,7 @@ export const knownWorkers: ReadonlyMap<string, Placement> = new Map([
 ])
 
 /** Workers that always run and have no configuration. */
-export function alwaysPlaced({ engine, clock, log }: MainParts): BuiltInWorker[] {
-  const catalogue = createCatalogue(engine)
+export function alwaysPlaced({ engine, clock, log, peers, status }: MainParts): BuiltInWorker[] {
+  const catalogue = createCatalogue(engine, { peers, status })
   return [createEngineFunctionsWorker({ catalogue, clock, log, newId: engine.randomId })]
 }

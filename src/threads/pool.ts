@@ -4,6 +4,7 @@ import Piscina from 'piscina'
 import { systemClock } from '../clock/clock.ts'
 import type { Place } from '../engine/routes.ts'
 import { limits } from '../protocol/limits.ts'
+import type { ThreadAccount } from './account.ts'
 import type { FromShard, RingPair, ShardTask, ToShard } from './shardTask.ts'
 
 export interface ShardHandle {
@@ -14,6 +15,8 @@ export interface ShardHandle {
   answered(message: Extract<FromShard, { say: 'connected' | 'drained' | 'status' }>): void
   /** Tells of another thread; resolves when the way there is known, or the shard is no more. */
   connect(place: Place, rings: RingPair): Promise<void>
+  /** What the shard says of itself and of these workers; `undefined` if it does not within `limits.threadAnswerMs`. */
+  ask(workers: readonly string[]): Promise<ThreadAccount | undefined>
   /** Resolves when calls under way have ended, or the shard is no more. */
   drain(ms: number): Promise<void>
   /** Ends the task; resolves when it has ended. */
@@ -49,6 +52,9 @@ export function createPool(threads: number): Pool {
       const abort = new AbortController()
       const drained = Promise.withResolvers<void>()
       const connecting = new Map<Place, PromiseWithResolvers<void>>()
+      const asked = new Map<number, (account: ThreadAccount | undefined) => void>()
+      let questions = 0
+      let isOver = false
       let killed: Error | undefined
       port.on('message', heard)
       const over = pool
@@ -64,6 +70,8 @@ export function createPool(threads: number): Pool {
           port.close()
           drained.resolve()
           for (const { resolve } of connecting.values()) resolve()
+          isOver = true
+          for (const settle of asked.values()) settle(undefined)
         })
       const say = (message: ToShard): void => port.postMessage(message)
 
@@ -73,12 +81,25 @@ export function createPool(threads: number): Pool {
         answered(message) {
           if (message.say === 'drained') drained.resolve()
           if (message.say === 'connected') connecting.get(message.place)?.resolve()
+          if (message.say === 'status') asked.get(message.id)?.(message.account)
         },
         connect(place, rings) {
           const connected = Promise.withResolvers<void>()
           connecting.set(place, connected)
           say({ say: 'peer', place, rings })
           return connected.promise
+        },
+        ask(workers) {
+          if (isOver) return Promise.resolve(undefined)
+          const id = questions++
+          const { promise, resolve } = Promise.withResolvers<ThreadAccount | undefined>()
+          const cancel = systemClock.after(limits.threadAnswerMs, () => resolve(undefined))
+          asked.set(id, resolve)
+          say({ say: 'status', id, workers })
+          return promise.finally(() => {
+            cancel()
+            asked.delete(id)
+          })
         },
         drain(ms) {
           say({ say: 'drain', ms })

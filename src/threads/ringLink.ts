@@ -14,6 +14,7 @@ import { limits as defaultLimits, type Limits } from '../protocol/limits.ts'
 import type { Link, LinkEnd, LinkReceiver } from '../protocol/link.ts'
 import { decodeMsgpack } from '../protocol/msgpack/decode.ts'
 import { encodeMsgpack } from '../protocol/msgpack/encode.ts'
+import { writeFanOut } from '../protocol/msgpack/fanOut.ts'
 import { CODEC_CHECKED, SPEAKER } from '../protocol/msgpack/layout.ts'
 import { clear, createOutBuffer } from '../protocol/msgpack/outBuffer.ts'
 import { createFrameReader, nextFrame, openMessage } from '../protocol/msgpack/reader.ts'
@@ -43,6 +44,8 @@ export interface RingLink extends Link {
   record(tag: number, bytes: Uint8Array): void
   /** Sends a note; what was sent before comes before it. */
   note(bytes: Uint8Array): void
+  /** Wake-ups that the platform lost at this end, of both rings. */
+  missedWakeUps(): number
   /** Takes now what has come. */
   catchUp(): void
   /** Frees the rings: at once, without a word to the far side, which is no more. */
@@ -229,6 +232,12 @@ export function createRingLink(parts: RingLinkParts): RingLink {
       appended()
     },
 
+    fanOut(frame) {
+      if (state !== 'open') return
+      writeFanOut(out, frame)
+      appended()
+    },
+
     note(bytes) {
       if (state !== 'open') return
       flushOut()
@@ -266,6 +275,8 @@ export function createRingLink(parts: RingLinkParts): RingLink {
       state = 'ending'
       later(progressed)
     },
+
+    missedWakeUps: () => sender.missedWakeUps() + listener.missedWakeUps(),
 
     catchUp: listener.catchUp,
 

@@ -13,12 +13,13 @@ import { asJsonText } from '../protocol/jsonText.ts'
 import { limits } from '../protocol/limits.ts'
 import { createSocketHandlers } from '../server/sockets.ts'
 import { createTurn } from '../server/turn.ts'
+import { accountOf, type ThreadAccount } from './account.ts'
 import { createMemberRegistry } from './memberRegistry.ts'
 import { nameThread } from './osThread.ts'
 import { knownWorkers } from './placement.ts'
 import { createRelay, createStandins, type Relay } from './relay.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
-import type { FromShard, RingPair, ShardPorts, ShardStatus, ShardTask, ToShard } from './shardTask.ts'
+import type { FromShard, RingPair, ShardPorts, ShardTask, ToShard } from './shardTask.ts'
 import { createThread, type Thread } from './thread.ts'
 
 /** A log whose lines are written by the main thread. */
@@ -99,12 +100,8 @@ export default async function shard(task: ShardTask): Promise<void> {
     return new Promise(resolve => void setImmediate(resolve))
   }
 
-  function status(): ShardStatus {
-    const { connections, counters } = engine.state
-    const parkedBytes: Record<string, number> = {}
-    for (const [peer, link] of links) parkedBytes[peer] = link.backlog()
-    const callsInFlight = engine.callsInFlight()
-    return { threadId, connections: connections.size, callsInFlight, counters: { ...counters }, parkedBytes }
+  function account(workers: readonly string[]): ThreadAccount {
+    return accountOf(engine.state, { threadId, links, resyncs: registry.resyncs() }, workers)
   }
 
   const ended = Promise.withResolvers<void>()
@@ -124,7 +121,7 @@ export default async function shard(task: ShardTask): Promise<void> {
         void thread.stop().finally(ended.resolve)
         return
       case 'status':
-        say({ say: 'status', id: message.id, status: status() })
+        say({ say: 'status', id: message.id, account: account(message.workers) })
     }
   })
 

@@ -3,6 +3,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Settings } from '../config/settings.ts'
 import type { Place } from '../engine/routes.ts'
 import type { LogFields } from '../log/log.ts'
+import type { ThreadAccount } from './account.ts'
 import type { Identity } from './thread.ts'
 
 /** The rings between a thread and one other. */
@@ -40,7 +41,7 @@ export type ToShard =
   | { readonly say: 'peer gone'; readonly place: Place }
   | { readonly say: 'drain'; readonly ms: number }
   | { readonly say: 'stop' }
-  | { readonly say: 'status'; readonly id: number }
+  | { readonly say: 'status'; readonly id: number; readonly workers: readonly string[] }
 
 /** Where a shard listens. */
 export interface ShardPorts {
@@ -50,16 +51,6 @@ export interface ShardPorts {
   readonly gateways: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 
-export interface ShardStatus {
-  /** The thread's number in the operating system, where it can be had. */
-  readonly threadId: number | undefined
-  readonly connections: number
-  readonly callsInFlight: number
-  readonly counters: Readonly<Record<string, number>>
-  /** Bytes that wait for room in the ring to each thread. */
-  readonly parkedBytes: Readonly<Record<string, number>>
-}
-
 /** To the main thread. */
 export type FromShard =
   | { readonly say: 'ready'; readonly ports: ShardPorts; readonly addresses: Record<string, string> }
@@ -67,7 +58,7 @@ export type FromShard =
   /** It knows the way to the thread it was told of. */
   | { readonly say: 'connected'; readonly place: Place }
   | { readonly say: 'drained' }
-  | { readonly say: 'status'; readonly id: number; readonly status: ShardStatus }
+  | { readonly say: 'status'; readonly id: number; readonly account: ThreadAccount }
   | {
       readonly say: 'log'
       readonly level: 'debug' | 'info' | 'warn' | 'error'

@@ -14,6 +14,7 @@ import { EVERYWHERE, type Place } from '../engine/routes.ts'
 import type { Log } from '../log/log.ts'
 import { limits } from '../protocol/limits.ts'
 import { createTurn } from '../server/turn.ts'
+import { type Peer, type ThreadParts, threadName } from './account.ts'
 import { createGateways } from './gateways.ts'
 import { createMainEngine, placeAlways, type RunningEngine } from './mainThread.ts'
 import { createMembers } from './members.ts'
@@ -30,6 +31,7 @@ interface Shard {
   readonly handle: ShardHandle
   /** The main thread's end of the rings between the two. */
   readonly link: RingLink
+  readonly startedAtMs: number
   /** The beats counted when it was last looked at. */
   beats: number
   silentMs: number
@@ -43,7 +45,7 @@ function pairOf(): { there: RingPair; back: RingPair } {
 }
 
 export async function startShards(settings: Settings, log: Log): Promise<RunningEngine> {
-  nameThread('iii main')
+  const threadId = nameThread('iii main')
   const turn = createTurn()
   const gatewayIds = new Map<string, Identity>(
     settings.workers.map(({ instance }) => [
@@ -63,7 +65,9 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     const whole = { builtIn: true, ipAddress: undefined, place: EVERYWHERE }
     engine.state.registry.submit({ command: 'join', id, token, ...whole })
   }
-  await placeAlways(thread, engine, log)
+  const links = (): Map<Place, RingLink> => new Map([...shards].map(([place, { link }]) => [place, link]))
+  const own = (): ThreadParts => ({ threadId, links: links(), resyncs: 0 })
+  await placeAlways(thread, engine, log, { ...settings, own, peers: { ask } })
 
   const behind = settings.acceptor === 'thread'
   const acceptor: Place | undefined = behind ? settings.shards + 1 : undefined
@@ -74,6 +78,8 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
   const counted = new Int32Array(beats)
   const pool = createPool(threads)
   const shards = new Map<Place, Shard>()
+  /** How often the shard of a place was replaced. */
+  const restarts = new Map<Place, number>()
   const failure = Promise.withResolvers<Error>()
   let losses: number[] = []
   let stopping = false
@@ -126,7 +132,9 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
       beats,
     }
     const handle = pool.run(parts, message => heard(shard, message, ready))
-    const shard: Shard = { place, handle, link, beats: counted[place]!, silentMs: 0, state: 'starting' }
+    const startedAtMs = systemClock.now()
+    const begun = { beats: counted[place]!, silentMs: 0, state: 'starting' as const, startedAtMs }
+    const shard: Shard = { place, handle, link, ...begun }
     shards.set(place, shard)
     link.listen(engine.connectTrunk(link, place), { note: bytes => members.reported(place, bytes) })
     members.add(place, {
@@ -192,11 +200,27 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     }
     systemClock.after(limits.shardPauseMs * 2 ** (losses.length - 1), () => {
       if (stopping) return
+      restarts.set(place, (restarts.get(place) ?? 0) + 1)
       start(place).catch((error: Error) => {
         log.error('a shard could not be replaced', { shard: place, error })
         if (!stopping) replace(place)
       })
     })
+  }
+
+  async function askOne(place: Place, workers: readonly string[]): Promise<Peer> {
+    const shard = shards.get(place)
+    const known = { place, name: threadName(place, settings.shards), restarts: restarts.get(place) ?? 0 }
+    if (shard === undefined) {
+      return { ...known, state: 'lost', startedAtMs: 0, account: undefined }
+    }
+    const account = await shard.handle.ask(workers)
+    return { ...known, state: shard.state, startedAtMs: shard.startedAtMs, account }
+  }
+
+  function ask(workers: readonly string[], wanted?: ReadonlySet<Place>): Promise<Peer[]> {
+    const asked = wanted === undefined ? places : places.filter(place => wanted.has(place))
+    return Promise.all(asked.map(place => askOne(place, workers)))
   }
 
   /** Looks whether each shard still counts. */

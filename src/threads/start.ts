@@ -25,7 +25,9 @@ async function startAlone(settings: Settings, log: Log): Promise<RunningEngine> 
   const engine = createMainEngine(settings, log)
   const thread = createThread(engine, turn, log)
   try {
-    await placeAlways(thread, engine, log)
+    // The number of a process is that of its first thread.
+    const own = { threadId: process.pid, links: new Map(), resyncs: 0 }
+    await placeAlways(thread, engine, log, { ...settings, own: () => own, peers: undefined })
     for (const { name, instance, config } of settings.workers) {
       const worker = knownWorkers.get(name)?.create?.(config, { clock: systemClock, log, reusePort: false })
       if (worker !== undefined) await thread.place(worker, instance)

@@ -1,6 +1,6 @@
 /** The http worker where it stands on several threads: its triggers come from another one, a moment later. */
 import { expect, test } from 'bun:test'
-import type { TriggerProvider, WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import type { BuiltInClient, TriggerProvider } from '../../sdk/typescript/src/worker.ts'
 import { systemClock } from '../../src/clock/clock.ts'
 import { silentLog } from '../../src/log/log.ts'
 import { toJsonText } from '../../src/protocol/jsonText.ts'
@@ -17,7 +17,7 @@ const binding = {
 } as unknown as Parameters<TriggerProvider['bind']>[0]
 
 /** An engine that answers every call with 1. */
-function createClient(): { client: WorkerClient; provider(): TriggerProvider | undefined } {
+function createClient(): { client: BuiltInClient; provider(): TriggerProvider | undefined } {
   let provider: TriggerProvider | undefined
   const client = {
     registerTriggerType(_: unknown, given: TriggerProvider) {
@@ -29,7 +29,7 @@ function createClient(): { client: WorkerClient; provider(): TriggerProvider | u
       return () => {}
     },
   }
-  return { client: client as unknown as WorkerClient, provider: () => provider }
+  return { client: client as unknown as BuiltInClient, provider: () => provider }
 }
 
 const parts = { log: silentLog, clock: systemClock, reusePort: true }

@@ -1,6 +1,7 @@
 /** A running http worker whose functions are in the test itself, and a raw socket to speak to it. */
 import net from 'node:net'
 import {
+  type BuiltInClient,
   RawJson,
   type TextCall,
   type TriggerProvider,
@@ -71,6 +72,8 @@ export interface TestHttp {
   readonly log: Line[]
   /** Binds a trigger; throws what the provider throws. */
   bind(config: unknown, fake?: Fake, options?: BindOptions): string
+  /** What the last bind said about what it will not do. */
+  remarks(): unknown
   unbind(id: string): void
   /** Resolves with the call when `count` calls have been made. */
   called(count?: number): Promise<Call>
@@ -178,6 +181,7 @@ export async function startHttp(config: object = {}, clock: Clock = systemClock)
   const log: Line[] = []
   let provider: TriggerProvider | undefined
   let triggers = 0
+  let remarks: unknown
 
   const line =
     (level: keyof Log) =>
@@ -189,7 +193,7 @@ export async function startHttp(config: object = {}, clock: Clock = systemClock)
       provider = given
       return { unregister: () => (provider = undefined) }
     },
-  } as Partial<WorkerClient> as WorkerClient
+  } as Partial<BuiltInClient> as BuiltInClient
 
   const worker = createHttpWorker(httpConfigSchema.parse({ port: 0, ...config }), {
     clock,
@@ -206,7 +210,7 @@ export async function startHttp(config: object = {}, clock: Clock = systemClock)
       const id = options.id ?? `trigger-${++triggers}`
       const functionId = options.functionId ?? `function-of-${id}`
       if (fake !== undefined) fakes.set(functionId, fake)
-      provider!.bind({
+      remarks = provider!.bind({
         id,
         trigger_type: 'http',
         function_id: functionId,
@@ -216,6 +220,7 @@ export async function startHttp(config: object = {}, clock: Clock = systemClock)
       })
       return id
     },
+    remarks: () => remarks,
     unbind(id) {
       const binding = { trigger_type: 'http', function_id: '', config: asJsonText('null') }
       provider!.unbind({ ...binding, id, metadata: undefined, namespace: undefined })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import type { BuiltInClient } from '../../sdk/typescript/src/worker.ts'
 import { systemClock } from '../../src/clock/clock.ts'
 import { silentLog } from '../../src/log/log.ts'
 import { limits } from '../../src/protocol/limits.ts'
@@ -74,6 +74,12 @@ describe('routes', () => {
         },
       ])
       expect((await http.fetch('/pot')).status).toBe(404)
+      expect(http.remarks()).toEqual([
+        'it serves nothing: none of its methods is served',
+        expect.stringContaining("method 'BREW' is not served"),
+      ])
+      http.bind({ api_path: '/pot', http_method: ['BREW', 'GET'] }, () => ({ body: 1 }))
+      expect(http.remarks()).toEqual([expect.stringContaining("method 'BREW' is not served")])
     }))
 
   test.each([
@@ -146,7 +152,9 @@ describe('stopping', () => {
 })
 
 describe('starting', () => {
-  const client = { registerTriggerType: () => ({ unregister() {} }) } as Partial<WorkerClient> as WorkerClient
+  const client = {
+    registerTriggerType: () => ({ unregister() {} }),
+  } as Partial<BuiltInClient> as BuiltInClient
 
   const start = (config: object) =>
     createHttpWorker(httpConfigSchema.parse(config), { log: silentLog, clock: systemClock }).start(client)

@@ -2,7 +2,7 @@
  * The trigger types `engine::functions-available` and `engine::workers-available`. Changes are pushed when they
  * happen; a burst of changed functions fires once.
  */
-import type { TriggerProvider, WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import type { BuiltInClient, TriggerProvider } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import type { Log } from '../../src/log/log.ts'
 import { isMilestone } from '../../src/log/notices.ts'
@@ -100,7 +100,7 @@ export interface Availability {
 }
 
 export function watchAvailability(
-  client: WorkerClient,
+  client: BuiltInClient,
   catalogue: Catalogue,
   clock: Clock,
   log: Log,
@@ -117,7 +117,7 @@ export function watchAvailability(
   let isTelling = false
   /** Changes of workers that were not told. */
   let dropped = 0
-  const teller = createTeller(client, clock, log)
+  const teller = createTeller(client, clock)
 
   function answerersOf(rows: readonly FunctionRow[]): Answerers {
     return new Map(rows.map(row => [`${row.namespace}\0${row.id}`, row.workerName]))

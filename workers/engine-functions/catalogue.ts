@@ -41,6 +41,8 @@ export interface BindingRow {
   readonly metadata: JsonText | undefined
   /** Why it is not bound; `undefined` when it is. */
   readonly parkedReason: string | undefined
+  /** What its provider has accepted and will not do, a sentence each. */
+  readonly remarks: readonly string[]
   /** Namespace its provider is in; `undefined` while parked. */
   readonly providerNamespace: string | undefined
 }
@@ -48,6 +50,8 @@ export interface BindingRow {
 export interface WorkerRow {
   /** Connection id, or the instance name of a built-in. */
   readonly id: string
+  /** Id of its connection. */
+  readonly workerId: string
   readonly builtIn: boolean
   readonly name: string | undefined
   readonly description: string | undefined
@@ -58,7 +62,8 @@ export interface WorkerRow {
   readonly pid: number | undefined
   readonly isolation: string | undefined
   readonly connectedAtMs: number
-  readonly activeInvocations: number
+  /** `undefined`: the thread of its connection has not said. */
+  readonly activeInvocations: number | undefined
   /** Number of the thread its connection is on, 0 the main one; `undefined`: it stands on several. */
   readonly thread: number | undefined
   readonly ipAddress: string | undefined
@@ -89,6 +94,61 @@ export interface OwnerlessTrigger {
   readonly triggerNamespace: string | undefined
 }
 
+/** What the engine has counted since it started. */
+export interface CountersRow {
+  readonly counters: Readonly<Record<string, number>>
+  /** Threads that did not answer: what they have counted is not part of it. */
+  readonly silentThreads: readonly string[]
+}
+
+/** One thread of the engine. What is `undefined` it has not said, or it cannot be had on this platform. */
+export interface ThreadStatus {
+  /** `main`, `shard 1`, …, `acceptor` */
+  readonly name: string
+  /** `silent`: it did not answer in time. `lost`: another one is about to take its place. */
+  readonly state: 'starting' | 'serving' | 'silent' | 'lost'
+  /** How often it was replaced. */
+  readonly restarts: number
+  /** Seconds of CPU since its start, and the share of a core since the last look. */
+  readonly cpuSeconds: number | undefined
+  readonly cpuShare: number | undefined
+  readonly heapBytes: number | undefined
+  /** Of workers. */
+  readonly connections: number | undefined
+  readonly callsInFlight: number | undefined
+  /** How often its copy of the routes had to be made again. */
+  readonly resyncs: number | undefined
+  /** The rings to other threads. */
+  readonly rings:
+    | readonly { readonly to: string; readonly parkedBytes: number; readonly missedWakeUps: number }[]
+    | undefined
+  readonly counters: object | undefined
+}
+
+export interface EngineStatus {
+  readonly version: string
+  readonly pid: number
+  /** Milliseconds since 1970. */
+  readonly startedAtMs: number
+  readonly uptimeMs: number
+  readonly mode: 'one thread' | 'shards' | 'shards and acceptor'
+  /** It takes no new work. */
+  readonly draining: boolean
+  readonly memory: { readonly rssBytes: number; readonly heapBytes: number }
+  /** How many there are in the directory. */
+  readonly workers: number
+  readonly functions: number
+  readonly triggers: number
+  /** Sums over all threads that have answered. */
+  readonly connections: number
+  readonly callsInFlight: number
+  readonly restarts: number
+  /** The counters of what was dropped or cut. */
+  readonly dropped: Readonly<Record<string, number>>
+  readonly counters: Readonly<Record<string, number>>
+  readonly threads: readonly ThreadStatus[]
+}
+
 export interface Catalogue {
   functions(): FunctionRow[]
   function(namespace: string, id: string): FunctionRow | undefined
@@ -100,8 +160,10 @@ export interface Catalogue {
   binding(id: string): BindingRow | undefined
   bindingsOfFunction(namespace: string, id: string): BindingRow[]
   workers(): WorkerRow[]
-  /** What the engine has counted since it started. */
-  counters(): Readonly<Record<string, number>>
+  /** The same rows with what only the threads of their connections know: active invocations, warnings, problems. */
+  completed(rows: readonly WorkerRow[]): Promise<readonly WorkerRow[]>
+  counters(): Promise<CountersRow>
+  status(): Promise<EngineStatus>
   /** Calls `listener` on every change; the returned function ends it. */
   watch(listener: (event: CatalogueEvent) => void): () => void
   /** Adds a binding that survives its caller. Resolves with the provider's refusal, if it refused in time. */

@@ -3,32 +3,23 @@
  *
  *     change ──▶ job: watchers, payload ──▶ a few hundred calls ──pause──▶ the next few hundred ──▶ …
  */
-import type { Binding, TextCall, WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import type { Binding, BuiltInClient } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
-import type { Log } from '../../src/log/log.ts'
-import { countIn, isMilestone, type Tally } from '../../src/log/notices.ts'
-import type { ErrorBody } from '../../src/protocol/frames.ts'
+import type { Target } from '../../src/protocol/frames.ts'
 import type { JsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 
 /** Time of one turn for making payloads and calls. */
 const TURN_MS = 5
 
-/** Log lines about triggers that fail before they become few: there can be any number of them. */
-const FAILURE_LINES = 50
-
 export interface Watcher {
   readonly binding: Binding
-  /** Calls it has not answered. */
-  unanswered: number
-  /** Calls that it did not take. */
-  failures: number
   /** Unbound, or replaced by a newer form of itself. */
   isOver: boolean
 }
 
 export function createWatcher(binding: Binding): Watcher {
-  return { binding, unanswered: 0, failures: 0, isOver: false }
+  return { binding, isOver: false }
 }
 
 export interface Job {
@@ -46,7 +37,7 @@ export interface Teller {
   stop(): void
 }
 
-export function createTeller(client: WorkerClient, clock: Clock, log: Log): Teller {
+export function createTeller(client: BuiltInClient, clock: Clock): Teller {
   let jobs: Job[] = []
   let payload: JsonText | undefined
   /** Watchers of the first job that were told. */
@@ -56,51 +47,18 @@ export function createTeller(client: WorkerClient, clock: Clock, log: Log): Tell
   /** Made in this turn. */
   let calls = 0
   let cancelPause = (): void => {}
-  let unanswered = 0
-  const warnings: Tally = new Map()
 
-  function call(watcher: Watcher, data: JsonText): void {
-    const { binding } = watcher
-    if (unanswered >= limits.changeCallsInFlight && watcher.unanswered > 0) {
-      leaveOut(watcher)
-      return
+  /** Tells the next ones of a job, as far as this turn reaches. */
+  function callNext(watchers: readonly Watcher[], data: JsonText): void {
+    const targets: Target[] = []
+    for (; told < watchers.length && calls < limits.changeCallsPerTurn; told++) {
+      const { binding, isOver } = watchers[told]!
+      if (isOver) continue
+      const { function_id: functionId, namespace, metadata } = binding
+      targets.push({ functionId, namespace, metadata })
+      calls++
     }
-    const request: TextCall = {
-      functionId: binding.function_id,
-      data,
-      namespace: binding.namespace,
-      metadata: binding.metadata,
-      timeoutMs: limits.callTimeoutMs,
-      traceparent: undefined,
-      baggage: undefined,
-    }
-    unanswered++
-    watcher.unanswered++
-    client.call(request, error => {
-      unanswered--
-      watcher.unanswered--
-      if (error !== undefined) noteFailure(watcher, error)
-    })
-  }
-
-  function noteFailure(watcher: Watcher, error: ErrorBody): void {
-    const count = ++watcher.failures
-    if (!isMilestone(count) || !countIn(warnings, 'not taken', FAILURE_LINES).isToldOf) return
-    log.warn('a registry change was not taken', { trigger_id: watcher.binding.id, ...error, count })
-  }
-
-  /** Who does not answer is not called again and again while many others do not either. */
-  function leaveOut({ binding }: Watcher): void {
-    const { count, isToldOf } = countIn(warnings, 'left out')
-    if (!isToldOf) return
-    log.warn(
-      'a registry change was not told: too many such calls are unanswered, some of them of this trigger',
-      {
-        trigger_id: binding.id,
-        unanswered,
-        count,
-      },
-    )
+    if (targets.length > 0) client.tellAll(targets, data)
   }
 
   function run(): void {
@@ -119,12 +77,7 @@ export function createTeller(client: WorkerClient, clock: Clock, log: Log): Tell
       const { watchers, payload: make, done } = jobs[0]!
       if (told === 0 && watchers.length > 0) payload = make()
       if (payload === undefined) told = watchers.length
-      for (; told < watchers.length && calls < limits.changeCallsPerTurn; told++) {
-        const watcher = watchers[told]!
-        if (watcher.isOver) continue
-        call(watcher, payload!)
-        calls++
-      }
+      else callNext(watchers, payload)
       if (told === watchers.length) {
         jobs.shift()
         told = 0

@@ -9,6 +9,7 @@ import type { Catalogue } from './catalogue.ts'
 import * as functions from './functions.ts'
 import { requestFormat } from './input.ts'
 import * as ownerless from './ownerless.ts'
+import * as status from './status.ts'
 import * as triggers from './triggers.ts'
 import * as workers from './workers.ts'
 
@@ -56,6 +57,7 @@ export function createEngineFunctionsWorker({
     )
     add(workers.LIST, 'Lists workers', workers.listInput, workers.listWorkers)
     add(workers.INFO, 'Describes a worker', workers.infoInput, workers.workerInfo)
+    add(status.STATUS, 'Tells how the engine is', status.statusInput, status.engineStatus)
     add(ownerless.REGISTER, 'Registers a trigger that survives its caller', ownerless.registerInput, register)
     add(
       ownerless.UNREGISTER,

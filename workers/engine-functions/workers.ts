@@ -12,6 +12,7 @@ import {
   paging,
   readInput,
 } from './input.ts'
+import { snakeCase } from './snakeCase.ts'
 import { bindingSummaryOf, typeSummaryOf } from './triggers.ts'
 
 export const LIST = 'engine::workers::list'
@@ -50,13 +51,13 @@ function rowOf(row: WorkerRow): Record<string, unknown> {
     status: row.builtIn ? 'available' : 'connected',
     function_count: row.functionCount,
     connected_at_ms: row.connectedAtMs,
-    active_invocations: row.activeInvocations,
+    active_invocations: row.activeInvocations ?? null,
     isolation: row.isolation ?? null,
     ip_address: row.ipAddress ?? null,
   }
 }
 
-export function listWorkers(catalogue: Catalogue, input: unknown): unknown {
+export async function listWorkers(catalogue: Catalogue, input: unknown): Promise<unknown> {
   const { search, runtime, status, include_hidden, limit, cursor } = readInput(LIST, listInput, input)
   const term = search?.toLowerCase()
   const rows = catalogue
@@ -66,7 +67,8 @@ export function listWorkers(catalogue: Catalogue, input: unknown): unknown {
     .filter(row => !runtime || row.runtime === runtime)
     .filter(row => !status || status === (row.builtIn ? 'available' : 'connected'))
   const part = page(rows, row => `${row.name ?? ''}\0${row.id}`, limit, cursor)
-  return { workers: part.rows.map(rowOf), next_cursor: part.next_cursor }
+  const completed = await catalogue.completed(part.rows)
+  return { workers: completed.map(rowOf), next_cursor: part.next_cursor }
 }
 
 /** Clients before 0.23 may share a name; the first of them is described, and the others are named. */
@@ -103,20 +105,14 @@ function findById(rows: readonly WorkerRow[], id: string): { row: WorkerRow; nam
   return { row, namesakes: namesakes.map(other => other.id).filter(other => other !== row.id) }
 }
 
-/** Names of counters on the wire are written as everything there is: `late_results`. */
-function snakeCase(counters: Readonly<Record<string, number>>): Record<string, number> {
-  const entries = Object.entries(counters)
-  return Object.fromEntries(
-    entries.map(([name, count]) => [name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`), count]),
-  )
-}
-
-export function workerInfo(catalogue: Catalogue, input: unknown): unknown {
+export async function workerInfo(catalogue: Catalogue, input: unknown): Promise<unknown> {
   const { name, id, namespace } = readInput(INFO, infoInput, input)
   if (name && id) throw invalidArguments('pass either `name` or `id`, not both')
   if (!name && !id) throw invalidArguments('missing field `name` (or `id`)')
   const rows = catalogue.workers()
-  const { row, namesakes } = id ? findById(rows, id) : findByName(rows, name!, namespace)
+  const { row: found, namesakes } = id ? findById(rows, id) : findByName(rows, name!, namespace)
+  const [row = found] = await catalogue.completed([found])
+  const counted = row.builtIn && row.name === ENGINE_WORKER ? await catalogue.counters() : undefined
   return {
     worker: {
       ...rowOf(row),
@@ -127,7 +123,8 @@ export function workerInfo(catalogue: Catalogue, input: unknown): unknown {
       refused: row.refusals.map(({ what, id, reason, atMs }) => ({ what, id, reason, at_ms: atMs })),
       dropped_messages: row.problems,
       warnings: row.warnings,
-      counters: row.builtIn && row.name === ENGINE_WORKER ? snakeCase(catalogue.counters()) : undefined,
+      counters: counted && snakeCase(counted.counters),
+      silent_threads: counted?.silentThreads.length ? counted.silentThreads : undefined,
     },
     functions: row.functions().map(summaryOf),
     trigger_types: row.triggerTypes().map(typeSummaryOf),

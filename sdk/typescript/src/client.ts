@@ -27,9 +27,10 @@ import { createRuns, runHandler } from './handlers.ts'
 import { payloadOf } from './payloads.ts'
 import { bindTrigger, unbindTrigger } from './providers.ts'
 import { createRegistrations } from './registrations.ts'
-import type { Transport } from './transport.ts'
+import type { InsideTransport, Transport } from './transport.ts'
 import type {
   AnswerReceiver,
+  BuiltInClient,
   CallRequest,
   ConnectionState,
   Handler,
@@ -82,7 +83,9 @@ function answerInJson(result: Exclude<Payload, string>, answer: AnswerReceiver):
   }
 }
 
-export function createClient(options: ClientOptions): WorkerClient {
+export function createClient(options: ClientOptions & { transport: InsideTransport }): BuiltInClient
+export function createClient(options: ClientOptions): WorkerClient
+export function createClient(options: ClientOptions & { transport: Partial<InsideTransport> }): WorkerClient {
   const { transport, clock, newId } = options
   const { framing = 'json' } = transport
   const newCallId = framing === 'json' ? newId : createCallNumbers()
@@ -313,7 +316,7 @@ export function createClient(options: ClientOptions): WorkerClient {
 
   transport.open({ opened, received, problem, closed })
 
-  return {
+  const client: WorkerClient = {
     registerFunction: (id, handler, functionOptions) =>
       registrations.addFunction(id, handler as Handler, functionOptions ?? {}),
     registerTriggerType: (definition, provider) => registrations.addTriggerType(definition, provider),
@@ -338,4 +341,13 @@ export function createClient(options: ClientOptions): WorkerClient {
       closed(true)
     },
   }
+  if (transport.fanOut === undefined) return client
+  const inside: BuiltInClient = {
+    ...client,
+    tellAll(targets, data) {
+      if (open) transport.fanOut?.({ type: 'fanout', targets, data })
+      return open
+    },
+  }
+  return inside
 }

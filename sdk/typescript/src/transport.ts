@@ -2,7 +2,7 @@
  * How a client reaches an engine. The client core is the same over each transport: a WebSocket from another
  * process, a local link from inside the engine.
  */
-import type { Frame, FrameProblem } from '../../../src/protocol/frames.ts'
+import type { FanOutFrame, Frame, FrameProblem } from '../../../src/protocol/frames.ts'
 import type { FramingName } from './payloads.ts'
 
 export interface TransportReceiver {
@@ -29,4 +29,10 @@ export interface Transport {
   send(frame: Frame): void
   /** Ends the connection for good. */
   close(): void
+}
+
+/** The transport of a worker inside the engine's process. */
+export interface InsideTransport extends Transport {
+  /** Hands over a payload for many functions. Only between `opened` and `closed`. */
+  fanOut(frame: FanOutFrame): void
 }

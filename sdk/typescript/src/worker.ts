@@ -2,7 +2,7 @@
  * What a program sees of the engine: the interface that external workers and built-in workers share.
  * The names follow the published SDKs, so that a program changes only its import.
  */
-import type { ErrorBody } from '../../../src/protocol/frames.ts'
+import type { ErrorBody, Target } from '../../../src/protocol/frames.ts'
 import type { JsonText } from '../../../src/protocol/jsonText.ts'
 
 /** What a handler may want to know beside its input. */
@@ -53,9 +53,12 @@ export interface Binding {
   readonly namespace: string | undefined
 }
 
-/** The part of a trigger type that acts. Throwing in `bind` refuses the binding; use `HandlerError` for a code. */
+/**
+ * The part of a trigger type that acts. Throwing in `bind` refuses the binding; use `HandlerError` for a code. A built-in
+ * may return sentences about what it accepts and will not do: discovery shows them.
+ */
 export interface TriggerProvider {
-  bind(binding: Binding): void | Promise<void>
+  bind(binding: Binding): void | readonly string[] | Promise<void>
   unbind(binding: Binding): void | Promise<void>
 }
 
@@ -127,4 +130,14 @@ export interface WorkerClient {
   /** The id the engine gave this connection; `undefined` before the first one. */
   workerId(): string | undefined
   shutdown(): Promise<void>
+}
+
+/** What a worker inside the engine's process can do beyond that. */
+export interface BuiltInClient extends WorkerClient {
+  /**
+   * Calls many functions with one payload and wants no answers. Each is called once at most, in the order of all this
+   * client sends it; one that cannot be called is counted by the engine as a lost void call. False: nobody was told,
+   * because there is no connection.
+   */
+  tellAll(targets: readonly Target[], data: JsonText): boolean
 }

@@ -1,15 +1,19 @@
-/** Where `iii trigger` finds its engine: `--address` and `--port`, else `III_URL`, else this machine. Pure. */
+/** Where a command finds its engine: `--address` and `--port`, else `III_URL`, else this machine. Pure. */
 import { urlHost } from '../../net/loopback.ts'
 import { ENGINE_PORT } from '../../protocol/address.ts'
 import { usageError } from '../commandError.ts'
 import { invalidVariable } from '../environment.ts'
-import type { TriggerFlags } from './request.ts'
+
+export interface AddressFlags {
+  readonly address?: string
+  readonly port?: number
+}
 
 const FORMS =
   'a host (example.com), a host and a port (example.com:49134) or an address (ws://example.com:49134)'
 
 /** A WebSocket address. `url` is `III_URL`. */
-export function engineAddress({ address, port }: TriggerFlags, url: string | undefined): string {
+export function engineAddress({ address, port }: AddressFlags, url: string | undefined): string {
   if (address !== undefined) return addressOf(address, port)
   if (port !== undefined || !url) return addressOf('localhost', port)
   const wanted = socketUrl(url)

@@ -34,7 +34,7 @@ const NAME_REFUSED: Outcome = {
 }
 
 /**
- * Connects, works, disconnects. A worker name has one holder at a time, so while another `iii trigger` runs, this
+ * Connects, works, disconnects. A worker name has one holder at a time, so while another one of the same command runs, this
  * one joins under a name of its own. Asking again is safe: an engine that refuses a name drops what comes after it.
  */
 export async function withClient(
@@ -42,9 +42,10 @@ export async function withClient(
   terminal: Terminal,
   dialler: Dialler,
   work: (client: WorkerClient) => Promise<Outcome>,
+  name = WORKER_NAME,
 ): Promise<Outcome> {
   const logLevel = logLevelFrom(terminal.env)
-  for (const workerName of [WORKER_NAME, `${WORKER_NAME}:${process.pid}`]) {
+  for (const workerName of [name, `${name}:${process.pid}`]) {
     const { connectMs } = dialler
     const client = dialler.connect(address, {
       workerName,

@@ -4,7 +4,7 @@
  * A frame sent on one side is delivered to the other in a microtask, never from within `send`, so that neither
  * side is ever entered twice. A long exchange gives way to the event loop from time to time.
  */
-import type { Frame } from '../../protocol/frames.ts'
+import type { FanOutFrame, Frame } from '../../protocol/frames.ts'
 import { JSON_NULL } from '../../protocol/jsonText.ts'
 import { limits as defaultLimits, type Limits } from '../../protocol/limits.ts'
 import type { Link, LinkEnd, LinkReceiver } from '../../protocol/link.ts'
@@ -13,6 +13,7 @@ import { payloadSize } from '../../protocol/msgpack/payload.ts'
 export interface LocalSide extends Link {
   /** Says who gets what comes in; frames that came earlier are delivered then. */
   listen(receiver: LinkReceiver): void
+  readonly fanOut: (frame: FanOutFrame) => void
 }
 
 /** When deliveries run: `soon` after the current task, `later` after the event loop had its turn. */
@@ -26,14 +27,14 @@ export const threadScheduler: Scheduler = { soon: queueMicrotask, later: task =>
 /** Frames delivered in a row before the event loop gets a turn. */
 const DELIVERED_IN_A_ROW = 512
 
-function sizeOf(frame: Frame): number {
+function sizeOf(frame: Frame | FanOutFrame): number {
   if (frame.type === 'invokefunction') return 200 + payloadSize(frame.data)
   if (frame.type === 'invocationresult') return 200 + payloadSize(frame.error ?? frame.result ?? JSON_NULL)
-  return 200
+  return frame.type === 'fanout' ? 200 * frame.targets.length + frame.data.length : 200
 }
 
 interface Side {
-  inbox: Frame[]
+  inbox: (Frame | FanOutFrame)[]
   /** Index of the next frame to deliver. */
   head: number
   bytes: number
@@ -89,7 +90,8 @@ export function createLocalLink(
       }
       const frame = side.inbox[side.head++]!
       side.bytes -= sizeOf(frame)
-      side.receiver!.receive(frame)
+      if (frame.type === 'fanout') side.receiver!.receiveFanOut?.(frame)
+      else side.receiver!.receive(frame)
       if (side.full && side.bytes < limits.drainedBytes) {
         side.full = false
         far.receiver?.drained()
@@ -114,6 +116,14 @@ export function createLocalLink(
   }
 
   function endpoint(own: Side, far: Side): LocalSide {
+    function send(frame: Frame | FanOutFrame): void {
+      if (own.ended || far.ended || far.ending) return
+      far.inbox.push(frame)
+      far.bytes += sizeOf(frame)
+      if (far.bytes >= limits.outboundHighWaterBytes) far.full = true
+      schedule(far, own)
+    }
+
     return {
       framing: 'json',
       batch: undefined,
@@ -121,13 +131,8 @@ export function createLocalLink(
         own.receiver = receiver
         if (own.inbox.length > 0 || own.ending) schedule(own, far)
       },
-      send(frame) {
-        if (own.ended || far.ended || far.ending) return
-        far.inbox.push(frame)
-        far.bytes += sizeOf(frame)
-        if (far.bytes >= limits.outboundHighWaterBytes) far.full = true
-        schedule(far, own)
-      },
+      send,
+      fanOut: send,
       backlog: () => far.bytes,
       pause() {
         own.paused = true

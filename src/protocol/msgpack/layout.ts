@@ -28,6 +28,9 @@ export const CREDIT = 5
 /** Whose calls follow in this record. Only between the threads of a process; workers skip it like any unknown kind. */
 export const SPEAKER = 40
 
+/** One payload for many functions (`fanOut.ts`). Only between the threads of a process, too. */
+export const FAN_OUT = 41
+
 /** What a payload is written in: the type of the ext that holds it. */
 export const CODEC_JSON = 1
 export const CODEC_MSGPACK = 2

@@ -34,6 +34,13 @@ const EXT_LEADS = [0xc7, 0xc8, 0xc9] as const
 /** The head of an array of `count` elements, which follow: fewer than 16, as in all frames. */
 export const writeArrayHead = (out: OutBuffer, count: number): void => writeByte(out, 0x90 | count)
 
+/** The same for any number of elements. */
+export function writeLongArrayHead(out: OutBuffer, count: number): void {
+  if (count < 16) writeArrayHead(out, count)
+  else if (count < 0x10000) writeLed(out, 0xdc, count, 2)
+  else writeLed(out, 0xdd, count, 4)
+}
+
 export function writeText(out: OutBuffer, text: string): void {
   const bytes = utf8Length(text)
   if (bytes < 32) writeByte(out, 0xa0 | bytes)

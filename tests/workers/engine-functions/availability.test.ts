@@ -1,6 +1,6 @@
 /** The triggers on registry change (`docs/discovery.md#when-something-changes`). */
 import { describe, expect, test } from 'bun:test'
-import type { WorkerClient } from '../../../sdk/typescript/src/worker.ts'
+import type { BuiltInClient } from '../../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../../src/clock/clock.ts'
 import { toJsonText } from '../../../src/protocol/jsonText.ts'
 import { watchAvailability } from '../../../workers/engine-functions/availability.ts'
@@ -182,13 +182,12 @@ describe('many watchers, each with a filter of its own', () => {
     }
     const fired: string[] = []
     let whenFirst: (() => void) | undefined
-    const client: Partial<WorkerClient> = {
-      call({ functionId }, answered) {
-        fired.push(functionId)
+    const client: Partial<BuiltInClient> = {
+      tellAll(targets) {
+        fired.push(...targets.map(({ functionId }) => functionId))
         whenFirst?.()
         whenFirst = undefined
-        answered({ code: 'function_not_found', message: 'none' }, undefined)
-        return () => false
+        return true
       },
     }
     let looks = 0
@@ -200,7 +199,7 @@ describe('many watchers, each with a filter of its own', () => {
         return clock.after(ms, task)
       },
     }
-    const { functions } = watchAvailability(client as WorkerClient, catalogue as Catalogue, ticking, log)
+    const { functions } = watchAvailability(client as BuiltInClient, catalogue as Catalogue, ticking, log)
     const bindings = Array.from({ length: filters }, (_, index) => ({
       id: `T${index}`,
       trigger_type: FUNCTIONS,
@@ -252,16 +251,6 @@ describe('many watchers, each with a filter of its own', () => {
     const both = [0, 1, 2, 3].flatMap(index => [`watch::${index}`, `watch::${index}`])
     expect(world.fired.toSorted()).toEqual(both)
     expect(world.clock.pending()).toBe(0)
-  })
-
-  test('that cannot be called are logged at the first failure and then rarely', () => {
-    const world = watch(1)
-    for (let i = 0; i < 100; i++) {
-      world.change()
-      world.clock.advance(COALESCE_MS)
-    }
-    expect(world.fired).toHaveLength(100)
-    expect(world.log.lines.map(({ fields }) => fields.count)).toEqual([1, 10, 100])
   })
 })
 
@@ -342,20 +331,29 @@ describe('a firing', () => {
     ])
   })
 
-  test('whose target does not exist or does not answer in time is logged, and nobody else is held up', async () => {
+  test('whose target does not exist is counted and logged, and nobody else is held up', async () => {
     const world = await createDiscovery()
     const owner = world.join()
     owner.says(registerTrigger('T1', WORKERS, 'no::such'))
     const watching = await watcher(world, WORKERS)
+    const before = world.engine.state.counters.lostVoids
     world.connect()
     await world.settled()
     expect(watching.hears()).toHaveLength(1)
-    const codes = (): unknown[] =>
-      world.log.lines.filter(({ level }) => level === 'warn').map(({ fields }) => fields.code)
-    expect(codes()).toContain('function_not_found')
-    world.clock.advance(30_100)
+    const lines = world.log.lines.filter(({ level }) => level === 'warn').map(({ fields }) => fields)
+    expect(lines).toMatchObject([{ function_id: 'no::such', reason: 'function_not_found' }])
+    expect(world.engine.state.counters.lostVoids).toBe(before + 1)
+  })
+
+  test('wants no answer: nothing waits for a target that gives none', async () => {
+    const world = await createDiscovery()
+    const watching = await watcher(world, WORKERS)
+    for (let i = 0; i < 3; i++) world.connect()
     await world.settled()
-    expect(codes()).toContain('invocation_timeout')
+    expect(watching.hears()).toHaveLength(3)
+    expect(world.engine.callsInFlight()).toBe(0)
+    world.clock.advance(30_100)
+    expect(world.log.warnings()).toEqual([])
   })
 
   test('does not happen any more when the discovery worker has stopped', async () => {

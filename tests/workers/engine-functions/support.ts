@@ -2,6 +2,7 @@
 import { createClient } from '../../../sdk/typescript/src/client.ts'
 import { createLocalLink } from '../../../src/engine/links/local.ts'
 import { createCatalogue } from '../../../src/threads/catalogue.ts'
+import { createStatus } from '../../../src/threads/engineStatus.ts'
 import { createLocalTransport } from '../../../src/threads/localTransport.ts'
 import { createEngineFunctionsWorker } from '../../../workers/engine-functions/worker.ts'
 import type { RunningWorker } from '../../../workers/worker.ts'
@@ -45,8 +46,12 @@ export async function createDiscovery(options: WorldOptions = {}): Promise<Disco
     }),
   )
   const newId = createSeededIds(77)
+  const own = { threadId: undefined, links: new Map(), resyncs: 0 }
+  const alone = { peers: undefined, shards: 0, acceptor: 'kernel' as const, own: () => own }
+  const status = createStatus({ ...alone, engine: engine.state })
+  const catalogue = createCatalogue(engine.state, { peers: undefined, status })
   const client = createClient({ transport: createLocalTransport(workerSide), clock, newId })
-  const worker = createEngineFunctionsWorker({ catalogue: createCatalogue(engine.state), clock, log, newId })
+  const worker = createEngineFunctionsWorker({ catalogue, clock, log, newId })
   const discovery = await worker.start(client)
   await settled()
 

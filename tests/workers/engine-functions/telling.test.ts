@@ -1,6 +1,6 @@
 /** Telling any number of triggers of a change costs their neighbours little, and what waits is bounded. */
 import { describe, expect, test } from 'bun:test'
-import type { AnswerReceiver, WorkerClient } from '../../../sdk/typescript/src/worker.ts'
+import type { BuiltInClient } from '../../../sdk/typescript/src/worker.ts'
 import { asJsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
 import { watchAvailability } from '../../../workers/engine-functions/availability.ts'
@@ -8,7 +8,7 @@ import type { Catalogue, CatalogueEvent } from '../../../workers/engine-function
 import { createTeller, createWatcher, type Watcher } from '../../../workers/engine-functions/telling.ts'
 import { createRecordingLog, createVirtualClock } from '../../support/fakes.ts'
 
-const { changeCallsPerTurn, changeCallsInFlight, changePauseMs, changesWaiting } = limits
+const { changeCallsPerTurn, changePauseMs, changesWaiting } = limits
 const DATA = asJsonText('{}')
 
 function binding(index: number) {
@@ -30,16 +30,17 @@ function setUp() {
   const clock = createVirtualClock()
   const log = createRecordingLog()
   const called: string[] = []
-  const answers: AnswerReceiver[] = []
-  const client: Partial<WorkerClient> = {
-    call({ functionId }, answer) {
-      called.push(functionId)
-      answers.push(answer)
-      return () => {}
+  /** How many were called by each fan-out. */
+  const payloads: number[] = []
+  const client: Partial<BuiltInClient> = {
+    tellAll(targets) {
+      called.push(...targets.map(({ functionId }) => functionId))
+      payloads.push(targets.length)
+      return true
     },
   }
-  const teller = createTeller(client as WorkerClient, clock, log)
-  return { clock, log, called, answers, client, teller }
+  const teller = createTeller(client as BuiltInClient, clock)
+  return { clock, log, called, payloads, client, teller }
 }
 
 describe('many watchers', () => {
@@ -76,31 +77,11 @@ describe('many watchers', () => {
     expect(called).toHaveLength(2 * changeCallsPerTurn)
   })
 
-  test('that do not answer are left out while very many calls are unanswered; those that answer are not', () => {
-    const { teller, called, answers, clock, log } = setUp()
-    const silent = watchersUpTo(changeCallsInFlight)
-    const other = createWatcher(binding(-1))
-    teller.tell([{ watchers: silent, payload: () => DATA }])
-    clock.advance(1000)
-    called.length = 0
-    for (let i = 0; i < 3; i++) {
-      teller.tell([{ watchers: [...silent.slice(0, 100), other], payload: () => DATA }])
-      clock.advance(1000)
-      answers.pop()!(undefined, undefined)
-    }
-    expect(called).toEqual(['watch::-1', 'watch::-1', 'watch::-1'])
-    expect(log.lines.map(({ fields }) => fields.count)).toEqual([1, 10, 100])
-    for (const answer of answers.splice(0)) answer(undefined, undefined)
-    teller.tell([{ watchers: silent.slice(0, 1), payload: () => DATA }])
-    expect(called.at(-1)).toBe('watch::0')
-  })
-
-  test('that all fail are worth a bounded number of lines', () => {
-    const { teller, answers, clock, log } = setUp()
-    teller.tell([{ watchers: watchersUpTo(5000), payload: () => DATA }])
-    clock.advance(1000)
-    for (const answer of answers) answer({ code: 'function_not_found', message: 'none' }, undefined)
-    expect(log.warnings()).toHaveLength(52)
+  test('get their payload in one fan-out for each portion', () => {
+    const { teller, payloads, clock } = setUp()
+    teller.tell([{ watchers: watchersUpTo(changeCallsPerTurn + 3), payload: () => DATA }])
+    clock.advance(10 * changePauseMs)
+    expect(payloads).toEqual([changeCallsPerTurn, 3])
   })
 })
 
@@ -113,7 +94,7 @@ test('changes of workers that come faster than they can be told are bounded; the
       return () => {}
     },
   }
-  const { workers } = watchAvailability(client as WorkerClient, catalogue as Catalogue, clock, log)
+  const { workers } = watchAvailability(client as BuiltInClient, catalogue as Catalogue, clock, log)
   workers.bind(binding(0))
   const flood = changesWaiting + changeCallsPerTurn + 20
   for (let i = 0; i < flood; i++) changed?.({ kind: 'worker', event: 'worker_connected', workerId: `${i}` })

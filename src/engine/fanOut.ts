@@ -1,0 +1,82 @@
+/**
+ * One payload for many functions. It crosses to each thread once, with the list of those it is for there:
+ *
+ *     built-in ──1 frame──▶ engine ──1 frame──▶ trunk to shard 1 ──▶ engine there ──▶ worker, worker, …
+ *                             │ └────1 frame──▶ trunk to shard 2 ──▶ …
+ *                             └─ a call each ─▶ workers of this thread
+ *
+ * For each target it is a call that wants no answer: at most once, in the order of what its caller sends to it, and
+ * counted as lost where it cannot be delivered.
+ */
+import type { FanOutFrame, InvokeFrame, Target } from '../protocol/frames.ts'
+import type { JsonText } from '../protocol/jsonText.ts'
+import { adaptInput } from './adapt.ts'
+import { calleeOf, findRoute, invoke, obstacleTo } from './calls.ts'
+import type { Connection } from './connection.ts'
+import type { EngineState } from './state.ts'
+
+/** What goes to one thread. */
+interface Bundle {
+  targets: Target[]
+  /** Characters of their names and metadata. */
+  size: number
+}
+
+function callOf({ functionId, namespace, metadata }: Target, data: JsonText): InvokeFrame {
+  return {
+    type: 'invokefunction',
+    invocationId: undefined,
+    functionId,
+    data,
+    namespace,
+    action: 'void',
+    queue: undefined,
+    metadata,
+    traceparent: undefined,
+    baggage: undefined,
+    timeoutMs: undefined,
+    caller: undefined,
+  }
+}
+
+/** The trunk that a call leaves on; `undefined` if it stays here, or cannot leave. */
+function trunkFor(engine: EngineState, caller: Connection, call: InvokeFrame): Connection | undefined {
+  const route = findRoute(engine, call)
+  const callee = route && calleeOf(engine, route)
+  if (route === undefined || callee?.link.fanOut === undefined || !callee.trunk) return undefined
+  const obstacle = obstacleTo(engine, caller, callee, route, call) ?? adaptInput(engine, caller, callee, call)
+  return obstacle === undefined ? callee : undefined
+}
+
+const sizeOf = ({ functionId, namespace, metadata }: Target): number =>
+  functionId.length + (namespace?.length ?? 0) + (metadata?.length ?? 0)
+
+export function fanOut(engine: EngineState, caller: Connection, { targets, data }: FanOutFrame): void {
+  engine.catchUp?.()
+  const bundles = new Map<Connection, Bundle>()
+
+  function send(trunk: Connection, bundle: Bundle): void {
+    trunk.link.fanOut!({ type: 'fanout', targets: bundle.targets, data })
+    bundle.targets = []
+    bundle.size = 0
+  }
+
+  for (const target of targets) {
+    const call = callOf(target, data)
+    const trunk = trunkFor(engine, caller, call)
+    if (trunk === undefined) {
+      invoke(engine, caller, call)
+      continue
+    }
+    caller.counters.callsMade++
+    let bundle = bundles.get(trunk)
+    if (bundle === undefined) {
+      bundle = { targets: [], size: 0 }
+      bundles.set(trunk, bundle)
+    }
+    bundle.targets.push(target)
+    bundle.size += sizeOf(target)
+    if (bundle.size >= engine.limits.fanOutBytes) send(trunk, bundle)
+  }
+  for (const [trunk, bundle] of bundles) if (bundle.targets.length > 0) send(trunk, bundle)
+}

@@ -1,0 +1,47 @@
+/** Rows of the catalogue completed with what other threads know. */
+import type { CountersRow, WorkerRow } from '../../workers/engine-functions/catalogue.ts'
+import { type HostState, MAIN } from '../engine/registry.ts'
+import { EVERYWHERE, type Place } from '../engine/routes.ts'
+import { joinAccounts, type Peer, type Peers, sumCounters } from './account.ts'
+
+/** Asks the threads of the rows' workers, each once and no others. */
+export async function completeRows(
+  { directory }: HostState,
+  peers: Peers,
+  rows: readonly WorkerRow[],
+): Promise<readonly WorkerRow[]> {
+  const placeOf = ({ workerId }: WorkerRow): Place => directory.workers.get(workerId)?.place ?? MAIN
+  const elsewhere = rows.filter(row => placeOf(row) !== MAIN)
+  if (elsewhere.length === 0) return rows
+  const places = new Set(elsewhere.map(placeOf))
+  const answers = await peers.ask(
+    elsewhere.map(({ workerId }) => workerId),
+    places.has(EVERYWHERE) ? undefined : places,
+  )
+  const asked = new Map(elsewhere.map(row => [row, placeOf(row)]))
+  return rows.map(row => {
+    const place = asked.get(row)
+    return place === undefined ? row : completed(row, place, answers)
+  })
+}
+
+function completed(row: WorkerRow, place: Place, answers: readonly Peer[]): WorkerRow {
+  const responsible = place === EVERYWHERE ? answers : answers.filter(peer => peer.place === place)
+  const heard = responsible.filter(({ account }) => account !== undefined)
+  if (heard.length === 0) return { ...row, activeInvocations: undefined }
+  const accounts = heard.map(({ account }) => account?.workers[row.workerId])
+  const whole = joinAccounts(accounts.filter(account => account !== undefined))
+  return { ...row, ...whole, warnings: { ...row.warnings, ...whole.warnings } }
+}
+
+/** The counters of all threads together. */
+export async function countersOf(engine: HostState, peers: Peers | undefined): Promise<CountersRow> {
+  if (peers === undefined) return { counters: { ...engine.counters }, silentThreads: [] }
+  const answers = await peers.ask([])
+  const heard = answers.map(({ account }) => account?.counters).filter(counters => counters !== undefined)
+  const silent = answers.filter(({ account }) => account === undefined)
+  return {
+    counters: sumCounters([engine.counters, ...heard]),
+    silentThreads: silent.map(({ name }) => name),
+  }
+}

@@ -1,0 +1,14 @@
+/** `engine::status`: how the engine is, thread by thread. */
+import { z } from 'zod'
+import type { Catalogue } from './catalogue.ts'
+import { readInput } from './input.ts'
+import { snakeCase } from './snakeCase.ts'
+
+export const STATUS = 'engine::status'
+
+export const statusInput = z.object({})
+
+export async function engineStatus(catalogue: Catalogue, input: unknown): Promise<unknown> {
+  readInput(STATUS, statusInput, input)
+  return snakeCase(await catalogue.status())
+}
