@@ -54,7 +54,8 @@ export function createMembers(state: () => HostState, gateways: () => Gateways):
   }
 
   function snapshot(directory: Directory, member: Member): void {
-    member.items = []
+    // What else it is to do it is told all the same.
+    flushOne(member)
     const routes = allRoutes(directory)
     const { answered } = member
     member.send(packNote({ note: 'snapshot', version: ++member.version, routes, answered }))

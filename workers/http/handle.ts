@@ -116,7 +116,7 @@ export function createHandler(parts: HandlerParts): Handler {
 
   // receive, preflight, route
 
-  function handle(request: Request): Response | Promise<Response> {
+  function handle(request: Request, isSecondLook = false): Response | Promise<Response> {
     const headers = readHeaders(request.headers)
     const heads = cors.headsFor(headers.origin)
     const { method, url } = request
@@ -128,24 +128,10 @@ export function createHandler(parts: HandlerParts): Handler {
     const target = readTarget(url)
     if (target === undefined) return failures.refuse(heads, 'BAD_REQUEST', 'The request names no path.')
     const match = routes.match(method, target.path)
-    if (match !== undefined) return routed(request, headers, heads, target, match)
-    if (upToDate === undefined) return unrouted(heads, target.path)
-    return upToDate().then(() => {
-      const found = routes.match(method, target.path)
-      return found === undefined
-        ? unrouted(heads, target.path)
-        : routed(request, headers, heads, target, found)
-    })
-  }
-
-  function routed(
-    request: Request,
-    headers: Exchange['headers'],
-    heads: Heads,
-    target: Exchange['target'],
-    match: Exchange['match'],
-  ): Response | Promise<Response> {
-    const { method } = request
+    if (match === undefined) {
+      if (upToDate === undefined || isSecondLook) return unrouted(heads, target.path)
+      return upToDate().then(() => handle(request, true))
+    }
     const values = decodeValues(match)
     if (values === undefined) {
       const why = 'The path has a percent escape that is broken or not UTF-8.'
@@ -406,7 +392,7 @@ export function createHandler(parts: HandlerParts): Handler {
   }
 
   return {
-    handle,
+    handle: request => handle(request),
     crashed(error) {
       log.error('an http request could not be handled', { error })
       return failures.refuse(cors.headsFor(undefined), 'INTERNAL_ERROR', 'internal server error')
