@@ -32,6 +32,8 @@ export function createMsgpackEnd(names: CallNames, engine: Engine, newId: () => 
   const numbers = new Map<CallId, number>()
   const executing = new Map<CallId, number>()
   const executingNames = new Map<number, string>()
+  /** Calls that want no answer have no id here, and cannot be answered. */
+  const voids = new Set<CallId>()
   let last = 65_535
 
   function number(id: CallId | undefined): number | undefined {
@@ -71,6 +73,7 @@ export function createMsgpackEnd(names: CallNames, engine: Engine, newId: () => 
       const data = frame.data as JsonText
       const named = frame.caller === undefined ? data : withCaller(data, callerSuffix(frame.caller))
       const invocationId = frame.invocationId === undefined ? newId() : nameOf(frame.invocationId as number)
+      if (frame.invocationId === undefined) voids.add(invocationId)
       const input = frame.caller === undefined ? withoutCaller(data) : named
       return { ...frame, action: 'plain', invocationId, data: input, caller: undefined }
     }
@@ -133,6 +136,7 @@ export function createMsgpackEnd(names: CallNames, engine: Engine, newId: () => 
     link,
     workerId: '',
     say(receiver, frame) {
+      if (frame.type === 'invocationresult' && voids.has(frame.invocationId)) return
       const message = createOutBuffer()
       encodeMsgpack(message, inMsgpack(frame))
       const said = createFrameReader()
