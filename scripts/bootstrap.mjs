@@ -7,7 +7,7 @@
  * Needs Node 18 (or any Bun) and a package registry the first time; nothing after that. In order:
  *  1. the Bun that package.json pins: the running one, the one in .tools, the one on PATH, or npm fetches it to .tools;
  *  2. the dependencies of bun.lock, unless node_modules was made from the same files;
- *  3. the script, with this terminal, this exit code and every signal handed on.
+ *  3. the script, with this terminal, this exit code and every signal handed on; when npm goes, it is asked to stop.
  *
  * Plain JavaScript without dependencies, because it runs before there are any.
  */
@@ -38,6 +38,39 @@ class StepFailed extends Error {
 let current
 
 for (const signal of stopSignals) process.on(signal, () => current?.kill(signal))
+
+/** How often it is looked whether npm is still there. */
+const LOOK_MS = 500
+
+/** Parent and words of another process, `undefined` where /proc does not say. */
+function processOf(pid) {
+  try {
+    // The name of the program stands in parentheses and may have blanks and parentheses itself.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const parent = Number(stat.slice(stat.lastIndexOf(')') + 4).split(' ')[0])
+    return { parent, words: readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0') }
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * A signal to npm ends npm: between it and this process is a shell that passes nothing on. So the going of either counts
+ * as SIGTERM. The shell outlives some signals to npm; that is seen where there is a /proc.
+ */
+function stopWhenNpmGoes() {
+  if (process.env.npm_lifecycle_event === undefined) return
+  const { ppid: parent } = process
+  const shell = processOf(parent)
+  const npm = shell?.words[1] === '-c' ? shell.parent : undefined
+  const isGone = () => process.ppid !== parent || (npm !== undefined && npm !== processOf(parent)?.parent)
+  const looking = setInterval(() => {
+    if (current === undefined || !isGone()) return
+    clearInterval(looking)
+    current.kill('SIGTERM')
+  }, LOOK_MS)
+  looking.unref()
+}
 
 /** Ends with the code of the child, or with 128 + n after signal n, as a shell would. */
 const exitCode = (code, signal) => code ?? 128 + (constants.signals[signal] ?? 1)
@@ -173,6 +206,7 @@ if (script === undefined) {
   process.stderr.write('usage: node scripts/bootstrap.mjs SCRIPT [ARGUMENT …]\n')
   process.exit(2)
 }
+stopWhenNpmGoes()
 try {
   const pin = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager
   const bun = await provideBun(pin.replace('bun@', ''))

@@ -41,7 +41,9 @@ export async function providePython({ cache, requirements, say }: PythonOptions)
     // Without Debian's package it explains itself at length; the first line says it.
     return { missing: `no virtual environment: ${made[0]}`, fix: 'Debian: apt-get install python3-venv' }
   }
-  say(`Installing ${readFileSync(requirements, 'utf8').trim().split('\n').join(', ')} from PyPI …`)
+  say(
+    `Installing ${readFileSync(requirements, 'utf8').trim().split('\n').join(', ')} from PyPI (about 10 s, once) …`,
+  )
   const pip = [
     '-m',
     'pip',

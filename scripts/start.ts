@@ -117,6 +117,22 @@ function summary(addresses: Record<string, string>, works: Try[], http: string):
   ].join('\n')
 }
 
+/** Options that npm kept for itself, because no `--` stood before them: it leaves them in the environment. */
+function keptByNpm({ env }: NodeJS.Process): string[] {
+  if (env.npm_lifecycle_event === undefined) return []
+  const options = [
+    'config',
+    'defaults',
+    'insecure',
+    'shards',
+    'acceptor',
+    'log-level',
+    'log-format',
+    'drain-ms',
+  ]
+  return options.filter(option => env[`npm_config_${option.replaceAll('-', '_')}`] !== undefined)
+}
+
 let stopping: Promise<void> | undefined
 let firstSignalAt = 0
 
@@ -143,6 +159,13 @@ function onSignal(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => onSignal(signal))
 
 const args = process.argv.slice(2)
+const [kept] = keptByNpm(process)
+if (kept !== undefined) {
+  say(
+    `error: npm has kept --${kept} for itself\nfix:   two dashes before it hand it on: npm start -- --${kept} …`,
+  )
+  process.exit(2)
+}
 if (isOtherCommand(args)) {
   const stdio = ['inherit', 'inherit', 'inherit'] as const
   const command = Bun.spawn([bun, join(root, 'src/main.ts'), ...args], { stdio: [...stdio] })

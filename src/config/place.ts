@@ -15,6 +15,8 @@ export interface Entry {
 }
 
 export interface PlacingSource extends BlockSource {
+  /** Notes what is no problem by itself and worth a line beside others. */
+  suspicion(finding: Finding): void
   /** Line of the file on which the value at `path` stands. */
   line(path: Path): number
   /** The variable, if any, that the value at `path` came from. */
@@ -47,7 +49,7 @@ export function placeEntries(
 
   for (const entry of entries) {
     const name = builtIns.canonical(entry.name)
-    if (name === undefined) warnings.push(externalWarning(entry, builtIns.spellings()))
+    if (name === undefined) placeExternal(entry, builtIns.spellings())
     else if (!isRepetition(name, entry)) placeBuiltIn(name, entry)
   }
 
@@ -99,11 +101,13 @@ export function placeEntries(
     return `${variable === undefined ? entry.name : `\${${variable}}`} (line ${source.line(entry.path)})`
   }
 
-  function externalWarning(entry: Entry, spellings: readonly string[]): string {
+  function placeExternal(entry: Entry, spellings: readonly string[]): void {
     const nearest = nearestName(entry.name, spellings)
     const hint = nearest === undefined ? '' : `; did you mean '${nearest}'?`
     const reason = 'is not a built-in worker; starting other workers is not part of this version yet'
-    return `${place(entry)} ${reason} and it is not started${hint}`
+    warnings.push(`${place(entry)} ${reason} and it is not started${hint}`)
+    if (nearest === undefined) return
+    source.suspicion(refusal([...entry.path, 'name'], 'not a built-in worker', `Did you mean '${nearest}'?`))
   }
 
   const always = builtIns.startsUnlisted(true).filter(name => !firstSpelling.has(name))

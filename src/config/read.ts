@@ -61,8 +61,10 @@ export function readConfig(text: string, context: ConfigContext & { readonly pat
   const value = document.value ?? {}
   const toProblem = problemOf(expanded, document)
   const findings: Finding[] = []
+  const suspicions: Finding[] = []
   const source: PlacingSource = {
     problem: finding => findings.push(finding),
+    suspicion: finding => suspicions.push(finding),
     line: path => expanded.position(document.locate(path, false).start).line,
     isExpanded: path => {
       const { start, end } = document.locate(path, false)
@@ -77,7 +79,7 @@ export function readConfig(text: string, context: ConfigContext & { readonly pat
   const placement = placeEntries(listedEntries(value), context.knownWorkers, source)
   const grace = readGrace(context.env)
   if (root === undefined || findings.length > 0 || grace.problem !== undefined) {
-    const { problems, untold } = refused(findings, toProblem)
+    const { problems, untold } = refused([...findings, ...suspicions], toProblem)
     return { ok: false, problems: inOrder([...(grace.problem ? [grace.problem] : []), ...problems]), untold }
   }
 

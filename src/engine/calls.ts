@@ -108,7 +108,9 @@ function notFound(
 ): JsonText {
   const elsewhere = engine.routes.namespacesOf(frame.functionId)
   const namespace = frame.namespace ?? DEFAULT_NAMESPACE
-  return refusals.functionNotFound(frame.functionId, namespace, elsewhere, engineMade || caller.builtIn)
+  const nearest = caller.builtIn ? engine.nearestFunction(namespace, frame.functionId) : undefined
+  const short = engineMade || caller.builtIn
+  return refusals.functionNotFound(frame.functionId, namespace, elsewhere, short, nearest)
 }
 
 /**

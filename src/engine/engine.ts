@@ -16,6 +16,8 @@ import { type Connection, type ConnectionParts, createConnection, type Origin } 
 import type { Change } from './directory/changes.ts'
 import { createDirectory } from './directory/directory.ts'
 import type { Invocation } from './invocations.ts'
+import { watchTargets } from './missingTargets.ts'
+import { createNearestFunction } from './nearestFunction.ts'
 import { proceed, startGrace } from './registrations.ts'
 import {
   createCarryOut,
@@ -102,6 +104,7 @@ function createState(options: ThreadEngineOptions): EngineState {
   const limits = options.limits ?? defaultLimits
   const voidIds = createInvocationIds(randomId)
   const voidHead = voidIds().slice(0, 24)
+  const routes = createRoutes()
   const state: EngineState = {
     clock,
     log: options.log,
@@ -113,7 +116,7 @@ function createState(options: ThreadEngineOptions): EngineState {
     voidInvocationId: voidIds,
     isVoidInvocationId: id => typeof id === 'string' && id.startsWith(voidHead),
     registry: options.registry,
-    routes: createRoutes(),
+    routes,
     catchUp: options.catchUp,
     connections: new Map(),
     trunks: new Map(),
@@ -121,6 +124,7 @@ function createState(options: ThreadEngineOptions): EngineState {
       expire(state, invocation),
     ),
     counters: zeroCounters(),
+    nearestFunction: createNearestFunction(clock, routes, limits),
     draining: false,
     stopping: false,
     teardown: (connection, reason) => teardown(state, connection, reason),
@@ -142,7 +146,7 @@ function teardown(engine: EngineState, connection: Connection, reason: string): 
   haltCalls(engine, connection)
   if (connection.trunk) return
   engine.connections.delete(connection.id)
-  engine.registry.submit({ command: 'leave', workerId: connection.id })
+  engine.registry.submit({ command: 'leave', workerId: connection.id, reason })
   engine.log.debug('connection ended', { worker_id: connection.id, worker_name: connection.name, reason })
 }
 
@@ -255,5 +259,6 @@ export function createEngine(options: HostOptions): HostEngine {
     carryOut: (changes: readonly Change[]) => carryOut(changes),
   })
   carryOut = createCarryOut(state, options.elsewhere)
+  watchTargets(state)
   return engineOn(state)
 }

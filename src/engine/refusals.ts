@@ -13,12 +13,12 @@ export function functionNotFound(
   namespace: string,
   elsewhere: readonly string[],
   short: boolean,
+  nearest: string | undefined,
 ): JsonText {
   const where = elsewhere.length === 0 ? '' : ` It is registered in namespace(s): ${elsewhere.join(', ')}.`
-  return answer(
-    'function_not_found',
-    `Function ${id} not found in namespace ${namespace}${short ? '' : `.${where}`}`,
-  )
+  const code: ErrorCode = 'function_not_found'
+  const message = `Function ${id} not found in namespace ${namespace}${short ? '' : `.${where}`}`
+  return toJsonText({ code, message, nearest })
 }
 
 export function blankAnnouncedNamespace(worker: string): JsonText {

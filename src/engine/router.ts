@@ -49,6 +49,7 @@ export function receive(engine: EngineState, connection: Connection, frame: Fram
         workerId: connection.id,
         bindingId: frame.id,
         error: frame.error,
+        remarks: frame.warnings,
       })
       return
     case 'reattach':

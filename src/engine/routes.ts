@@ -30,6 +30,8 @@ export interface Routes {
   find(namespace: string | undefined, functionId: string): Route | undefined
   /** Namespaces that have the id, sorted. For the text of `function_not_found`. */
   namespacesOf(functionId: string): string[]
+  /** The first `most` function ids of a namespace. */
+  idsIn(namespace: string, most: number): string[]
   set(route: Route): void
   remove(namespace: string, functionId: string): void
   /** Puts these in the place of all there are. */
@@ -65,6 +67,8 @@ export function createRoutes(): Routes {
       for (const [namespace, routes] of byNamespace) if (routes.has(functionId)) found.push(namespace)
       return found.sort()
     },
+
+    idsIn: (namespace, most) => [...(byNamespace.get(namespace)?.keys().take(most) ?? [])],
 
     set,
 

@@ -61,6 +61,8 @@ export interface EngineState {
   readonly trunks: Map<Place, Connection>
   readonly deadlines: Deadlines<Invocation>
   readonly counters: EngineCounters
+  /** The id that was probably meant by one that nobody has registered. */
+  readonly nearestFunction: (namespace: string, functionId: string) => string | undefined
   /** The first stage of stopping: calls that would be new work are refused. */
   draining: boolean
   /** The engine ends: what still changes is not worth a log line. */

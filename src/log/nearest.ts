@@ -44,6 +44,15 @@ export function nearestName(word: string, known: Iterable<string>): string | und
   return nearest
 }
 
+/** Of ids like `hello::greet`: by spelling, else the only one whose last part is the same: `greet` for `hello::greet`. */
+export function nearestId(id: string, known: readonly string[]): string | undefined {
+  const nearest = nearestName(id, known)
+  if (nearest !== undefined) return nearest
+  const last = id.split('::').at(-1)
+  const same = known.filter(other => other.split('::').at(-1) === last)
+  return same.length === 1 ? same[0] : undefined
+}
+
 /** `bodyLimit`, `body-limit` and `body_limit` are the same word written by different habits. */
 function normal(word: string): string {
   return word

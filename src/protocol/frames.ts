@@ -15,6 +15,8 @@ export interface ErrorBody {
   code: string
   message: string
   stacktrace?: string | undefined
+  /** Of `function_not_found`, towards built-in workers only and for their log: the id that was probably meant. */
+  nearest?: string | undefined
 }
 
 /**
@@ -117,6 +119,11 @@ export interface TriggerResultFrame {
   triggerType: string
   functionId: string
   error: ErrorBody | undefined
+  /**
+   * Sentences about what the provider has accepted and will not do. Of built-in workers only: framings leave it out,
+   * because no client knows it.
+   */
+  warnings?: readonly string[] | undefined
 }
 
 export interface UnregisterTriggerFrame {

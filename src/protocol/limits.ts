@@ -52,6 +52,10 @@ export const limits = {
   registrationBytes: 128 * MiB,
   /** Characters of a function id, trigger id, trigger type, namespace or worker name. */
   nameLength: 1024,
+  /** Function ids that a missing one is compared with, to name the one that was probably meant. */
+  comparedFunctions: 1000,
+  /** A trigger's function is looked for one to two of these after it was bound: registrations come in any order. */
+  targetLookMs: 1000,
   /** Calls one connection may have in flight as a caller. */
   callsInFlight: 65_536,
   /** Calls looked through for the one a caller cancels, newest first; an older one waits for its deadline. */
@@ -144,6 +148,8 @@ export const limits = {
   ringBatchesInARow: 8,
   /** How often a sleeping side of a ring looks by itself, in case the platform lost a wake-up. */
   ringCheckMs: 1000,
+  /** The second look, which makes sure that a bell that seems lost was not just slow. */
+  ringSecondLookMs: 20,
   /** How often a shard says that it lives, and the main thread looks. */
   heartbeatMs: 500,
   /** A shard that has been silent for this long is replaced: it serves nobody. */

@@ -101,6 +101,7 @@ export function createCatalogue(engine: HostState, { peers, status }: CatalogueP
       config: binding.config,
       metadata: binding.metadata,
       parkedReason: binding.parkedReason,
+      remarks: binding.remarks,
       providerNamespace: binding.provider?.namespace,
     }
   }

@@ -2,7 +2,7 @@
 import { systemClock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Change } from '../engine/directory/changes.ts'
-import { COMMAND_LINE_NAME } from '../engine/directory/records.ts'
+import { isWorthLines } from '../engine/directory/records.ts'
 import { createEngine, type HostEngine, type HostOptions } from '../engine/engine.ts'
 import type { Elsewhere } from '../engine/registry.ts'
 import type { Log } from '../log/log.ts'
@@ -21,14 +21,12 @@ export interface RunningEngine {
   stop(): Promise<void>
 }
 
-/** One line when a worker has said who it is; the commands of the command line come and go too often for that. */
+/** One line when a worker has said who it is; what it registers comes before that or after, depending on its client. */
 function tellOfWorkers({ state: { directory } }: HostEngine, log: Log, change: Change): void {
   if (change.change !== 'workerChanged' || change.event !== 'worker_metadata_updated') return
   const worker = directory.workers.get(change.workerId)
-  const name = worker?.announcement?.name
-  if (worker === undefined || worker.builtIn || name?.startsWith(COMMAND_LINE_NAME) === true) return
-  const { functions, bindings } = worker
-  log.info('worker connected', { worker_name: name, functions: functions.size, triggers: bindings.size })
+  if (worker === undefined || !isWorthLines(worker)) return
+  log.info('worker connected', { worker_name: worker.announcement?.name })
 }
 
 /** The engine of the main thread. */

@@ -46,10 +46,11 @@ export function createMemberRegistry(send: (note: Uint8Array) => void, turn: Tur
     then?.()
   }
 
+  /** While a snapshot is waited for, answers are left to it: whose they are cannot be told. */
   function apply(engine: EngineState, items: readonly Item[]): void {
     for (const item of items) {
-      if (item === 'answered') answered()
-      else perform(engine, item)
+      if (item !== 'answered') perform(engine, item)
+      else if (!isResyncing) answered()
     }
   }
 
@@ -72,18 +73,19 @@ export function createMemberRegistry(send: (note: Uint8Array) => void, turn: Tur
       const order = readOrder(bytes)
       if (order.note === 'snapshot') {
         heal(engine, order)
-      } else if (order.version === version + 1 && !isResyncing) {
-        version = order.version
-        apply(engine, order.items)
-      } else if (!isResyncing) {
-        isResyncing = true
+        return
+      }
+      if (order.version !== version + 1) {
         resyncs++
+        isResyncing = true
         engine.log.error('an order of the main thread is missing; all routes are asked for again', {
           expected: version + 1,
           came: order.version,
         })
         send(packNote({ note: 'resync' }))
       }
+      version = order.version
+      apply(engine, order.items)
     },
 
     unanswered: () => waiting.length - first,

@@ -54,7 +54,8 @@ export function createMembers(state: () => HostState, gateways: () => Gateways):
   }
 
   function snapshot(directory: Directory, member: Member): void {
-    member.items = []
+    // What else it is to do it is told all the same.
+    flushOne(member)
     const routes = allRoutes(directory)
     const { answered } = member
     member.send(packNote({ note: 'snapshot', version: ++member.version, routes, answered }))
@@ -71,7 +72,8 @@ export function createMembers(state: () => HostState, gateways: () => Gateways):
       members.delete(place)
       const { directory, registry } = state()
       const lost = [...directory.workers.values()].filter(worker => worker.place === place)
-      for (const { id } of lost) registry.submit({ command: 'leave', workerId: id })
+      const reason = 'its thread has ended'
+      for (const { id } of lost) registry.submit({ command: 'leave', workerId: id, reason })
     },
 
     reported(place, bytes) {

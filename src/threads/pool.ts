@@ -13,10 +13,10 @@ export interface ShardHandle {
   say(message: ToShard): void
   /** An answer of the shard has come. */
   answered(message: Extract<FromShard, { say: 'connected' | 'drained' | 'status' }>): void
-  /** What the shard says of itself and of these workers; `undefined` if it does not within `limits.threadAnswerMs`. */
-  ask(workers: readonly string[]): Promise<ThreadAccount | undefined>
   /** Tells of another thread; resolves when the way there is known, or the shard is no more. */
   connect(place: Place, rings: RingPair): Promise<void>
+  /** What the shard says of itself and of these workers; `undefined` if it does not within `limits.threadAnswerMs`. */
+  ask(workers: readonly string[]): Promise<ThreadAccount | undefined>
   /** Resolves when calls under way have ended, or the shard is no more. */
   drain(ms: number): Promise<void>
   /** Ends the task; resolves when it has ended. */
@@ -51,10 +51,10 @@ export function createPool(threads: number): Pool {
       const { port1: port, port2: theirs } = new MessageChannel()
       const abort = new AbortController()
       const drained = Promise.withResolvers<void>()
+      const connecting = new Map<Place, PromiseWithResolvers<void>>()
       const asked = new Map<number, (account: ThreadAccount | undefined) => void>()
       let questions = 0
       let isOver = false
-      const connecting = new Map<Place, PromiseWithResolvers<void>>()
       let killed: Error | undefined
       port.on('message', heard)
       const over = pool
@@ -69,9 +69,9 @@ export function createPool(threads: number): Pool {
         .finally(() => {
           port.close()
           drained.resolve()
+          for (const { resolve } of connecting.values()) resolve()
           isOver = true
           for (const settle of asked.values()) settle(undefined)
-          for (const { resolve } of connecting.values()) resolve()
         })
       const say = (message: ToShard): void => port.postMessage(message)
 
@@ -80,8 +80,14 @@ export function createPool(threads: number): Pool {
         say,
         answered(message) {
           if (message.say === 'drained') drained.resolve()
-          else if (message.say === 'connected') connecting.get(message.place)?.resolve()
-          else asked.get(message.id)?.(message.account)
+          if (message.say === 'connected') connecting.get(message.place)?.resolve()
+          if (message.say === 'status') asked.get(message.id)?.(message.account)
+        },
+        connect(place, rings) {
+          const connected = Promise.withResolvers<void>()
+          connecting.set(place, connected)
+          say({ say: 'peer', place, rings })
+          return connected.promise
         },
         ask(workers) {
           if (isOver) return Promise.resolve(undefined)
@@ -94,12 +100,6 @@ export function createPool(threads: number): Pool {
             cancel()
             asked.delete(id)
           })
-        },
-        connect(place, rings) {
-          const connected = Promise.withResolvers<void>()
-          connecting.set(place, connected)
-          say({ say: 'peer', place, rings })
-          return connected.promise
         },
         drain(ms) {
           say({ say: 'drain', ms })

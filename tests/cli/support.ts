@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { StopSignal } from '../../src/cli/exitCodes.ts'
 import type { Terminal } from '../../src/cli/terminal.ts'
+import { shapeFlags } from '../support/shape.ts'
 
 export interface FakeTerminal extends Terminal {
   /** Everything written so far. */
@@ -168,7 +169,7 @@ export interface RunningEngine extends Running {
 
 export const LISTENER_ON_ANY_PORT = 'workers:\n  - name: iii-worker-manager\n    config: { port: 0 }\n'
 
-/** An engine on free ports, with the listed workers beside the listener. */
+/** An engine on free ports, with the threads of this run and the listed workers beside the listener. */
 export async function startEngine(
   folder: string,
   {
@@ -179,7 +180,7 @@ export async function startEngine(
 ): Promise<RunningEngine> {
   const path = join(folder, 'config.yaml')
   await Bun.write(path, LISTENER_ON_ANY_PORT + workers)
-  const engine = startIii(['--config', path, '--json', ...words], { cwd: folder, ...options })
+  const engine = startIii(['--config', path, '--json', ...shapeFlags, ...words], { cwd: folder, ...options })
   const document = JSON.parse(await engine.stdoutHas('\n')) as StartDocument
   return { ...engine, document, port: new URL(document.addresses.workers!).port }
 }

@@ -96,6 +96,16 @@ describe('which workers start', () => {
     ])
   })
 
+  test('a name near a built-in one is no problem by itself, but stands among the problems where there are some', () => {
+    const found = problems(
+      'workers:\n- name: iii-htpp\n- name: my-worker\n- name: iii-echo\n  config: { m: 1 }\n',
+    )
+    expect(found).toMatchObject([
+      { path: 'workers[0].name', line: 2, suggestion: "Did you mean 'iii-http'?" },
+      { path: 'workers[2].config.m', line: 5 },
+    ])
+  })
+
   test('telemetry is accepted and ignored', () => {
     const { workers, warnings } = settings('workers: [{ name: iii-telemetry, config: { enabled: true } }]')
     expect(workers).toEqual([])

@@ -226,6 +226,9 @@ describe('100,000 registrations on one connection', () => {
   /** Patience on a busy machine; what is measured is processor time. */
   const TIMEOUT_MS = 60_000
 
+  const many = (message: (index: number) => Message, count = COUNT): Message[] =>
+    Array.from({ length: count }, (_, index) => message(index))
+
   /** Milliseconds of processor time, which does not depend on what else the machine does. */
   function timed(run: () => void): number {
     const start = process.cpuUsage()
@@ -241,7 +244,7 @@ describe('100,000 registrations on one connection', () => {
       const a = world.connect()
       const waiting = world.join()
       const spent = timed(() => {
-        for (let i = 0; i < COUNT; i++) a.says(registerFunction(`x::${i}`))
+        a.says(...many(i => registerFunction(`x::${i}`)))
         a.says({ type: 'invokefunction', function_id: 'engine::workers::register', data: {} })
         waiting.says(registerFunction('x::50000'))
         a.leaves()
@@ -261,14 +264,14 @@ describe('100,000 registrations on one connection', () => {
       const [owner, first] = [world.join(), world.join()]
       first.says(registerType('tick'))
       const spent = timed(() => {
-        for (let i = 0; i < COUNT; i++) owner.says(registerTrigger(`T${i}`, 'tick'))
+        owner.says(...many(i => registerTrigger(`T${i}`, 'tick')))
         expect(first.link.take()).toHaveLength(COUNT)
         first.leaves()
         const second = world.join()
         second.says(registerType('tick'))
         const binds = second.hears()
         expect(binds).toHaveLength(COUNT)
-        for (const bind of binds) second.says(boundAnswer(bind, { code: 'no', message: 'no' }))
+        second.says(...binds.map(bind => boundAnswer(bind, { code: 'no', message: 'no' })))
         expect(owner.link.take()).toHaveLength(COUNT)
         owner.leaves()
         second.leaves()
@@ -285,8 +288,8 @@ describe('100,000 registrations on one connection', () => {
       const world = createWorld()
       const [owner, provider] = [world.join(), world.join()]
       const spent = timed(() => {
-        for (let i = 0; i < COUNT / 2; i++) owner.says(registerTrigger(`T${i}`, 'tick'))
-        for (let i = 0; i < COUNT / 2; i++) provider.says(registerType('tick', { namespace: `n${i}` }))
+        owner.says(...many(i => registerTrigger(`T${i}`, 'tick'), COUNT / 2))
+        provider.says(...many(i => registerType('tick', { namespace: `n${i}` }), COUNT / 2))
         provider.leaves()
       })
       expect(spent).toBeLessThan(BUDGET_MS)
@@ -302,7 +305,7 @@ describe('100,000 registrations on one connection', () => {
       const [owner, waiting] = [world.join(), world.join()]
       const spent = timed(() => {
         for (const worker of [owner, waiting]) {
-          for (let i = 0; i < COUNT; i++) worker.says(registerFunction(`x::${i}`))
+          worker.says(...many(i => registerFunction(`x::${i}`)))
         }
         owner.leaves()
       })

@@ -99,6 +99,21 @@ describe('the end of a connection', () => {
     expect(other.hears()).toHaveLength(1)
   })
 
+  test('has a line in the log with name and reason, when the worker had said who it is', () => {
+    const world = createWorld()
+    world.join({ name: 'shop' }).leaves()
+    world.join({ name: 'iii-cli:trigger' }).leaves()
+    world.connect().leaves()
+    world.builtIn().leaves()
+    expect(world.log.lines.filter(({ level }) => level === 'info')).toEqual([
+      {
+        level: 'info',
+        message: 'worker left',
+        fields: { worker_name: 'shop', reason: 'the connection was closed' },
+      },
+    ])
+  })
+
   test('of all leaves nothing behind', () => {
     const world = createWorld()
     const workers = Array.from({ length: 10 }, (_, index) =>

@@ -173,6 +173,41 @@ describe.each(runtimes)('started by %s', (_, runtime) => {
     expect(await child.exited).toBe(signal === 'SIGTERM' ? 5 : expected)
   })
 
+  test.skipIf(process.platform !== 'linux').each([
+    ['SIGTERM', 'ends the shell'],
+    ['SIGKILL', 'leaves the shell'],
+  ] as const)('stops the script when npm is gone: %s to npm %s in between', async signal => {
+    writeFileSync(
+      join(project, 'scripts', 'wait.sh'),
+      'trap "echo told; exit 5" TERM\necho up\nwhile :; do sleep 0.02; done',
+    )
+    // Stands in for npm, which passes SIGTERM to the shell only and other ends to nobody.
+    addProgram(
+      join(commands, 'start'),
+      `#!/bin/sh
+sh -c '"$RUNTIME" "$PROJECT/scripts/bootstrap.mjs" scripts/wait.sh; :' & shell=$!
+trap 'kill $shell; exit 143' TERM
+wait
+`,
+    )
+    const npm = Bun.spawn([join(commands, 'start')], {
+      stdout: 'pipe',
+      env: {
+        PATH: [commands, '/usr/bin', '/bin'].join(delimiter),
+        CALLS: join(project, 'calls'),
+        PROJECT: project,
+        RUNTIME: runtime,
+        npm_lifecycle_event: 'start',
+      },
+    })
+    const lines = npm.stdout.pipeThrough(new TextDecoderStream()).getReader()
+    expect((await lines.read()).value).toBe('up\n')
+    npm.kill(signal)
+    expect((await lines.read()).value).toBe('told\n')
+    // Nobody holds the pipe any more: everything has ended.
+    expect((await lines.read()).done).toBe(true)
+  })
+
   test('explains itself when no script is named', async () => {
     const { code, errors } = await run(runtime, [])
     expect(code).toBe(2)

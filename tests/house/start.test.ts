@@ -151,6 +151,17 @@ test(
   FIRST_START_MS,
 )
 
+test('an option that npm has kept for itself is not ignored: it says how to hand it on', async () => {
+  const child = Bun.spawn([process.execPath, START, 'engine.yaml'], {
+    stdout: 'ignore',
+    stderr: 'pipe',
+    // What npm makes of `npm start --config engine.yaml`.
+    env: { ...process.env, npm_lifecycle_event: 'start', npm_config_config: 'true' },
+  })
+  expect(await new Response(child.stderr).text()).toContain('npm start -- --config …')
+  expect(await child.exited).toBe(2)
+})
+
 test.each([
   [['--help'], 0, 'Usage: iii'],
   [['--version'], 0, '.'],

@@ -2,10 +2,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { acceptor, shards } from '../support/shape.ts'
 
 export const START = join(import.meta.dir, '..', '..', 'scripts', 'start.ts')
 
 const config = (httpPort: number) => `
+shards: ${shards}
+acceptor: ${acceptor}
 workers:
   - name: iii-worker-manager
     config: { port: 0 }

@@ -39,6 +39,15 @@ describe('the way of a request', () => {
     },
   )
 
+  test('names functions of the hops in between that are in their files', async () => {
+    const hops = [...section.matchAll(/`(\w+)` in \[`[^`]+`\]\(([^)]+)\)/g)]
+    expect(hops.length).toBeGreaterThanOrEqual(6)
+    for (const [, name, file] of hops) {
+      const code = await Bun.file(join(root, file!)).text()
+      expect(`${file} ${name} ${isDefined(code, name!)}`).toBe(`${file} ${name} true`)
+    }
+  })
+
   test('notices a function that is not there', async () => {
     expect(isDefined(await Bun.file(join(root, 'src/engine/router.ts')).text(), 'answer')).toBe(false)
   })

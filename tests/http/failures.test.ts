@@ -67,6 +67,15 @@ describe('an error of a function', () => {
     ])
   })
 
+  test('for a missing function has the nearest id in the log, and not in the answer', async () => {
+    const missing = { code: 'function_not_found', message: 'Function shop::prcie not found' }
+    handler = fail({ ...missing, nearest: 'shop::price' })
+    http.log.length = 0
+    const answer = await (await http.fetch('/orders/1')).text()
+    expect(http.log[0]!.message).toEndWith("Function shop::prcie not found; did you mean 'shop::price'?")
+    expect(answer).not.toContain('shop::price')
+  })
+
   test('has an id of its own each time', async () => {
     handler = fail({ code: 'x', message: 'y' })
     const ids = await Promise.all(

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { RawJson } from '../../sdk/typescript/src/worker.ts'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
-import { errorOf, openRaw, type Payload, startHttp, type TestHttp } from './support.ts'
+import { errorOf, openRaw, type Payload, startHttp, type TestHttp, withHttp } from './support.ts'
 
 let http: TestHttp
 
@@ -268,3 +268,42 @@ test('a body of another type is not in the payload', async () => {
   expect((await payloadOf('/orders/1', json('{"a":1}', 'application/octet-stream'))).body).toBeNull()
   expect((await payloadOf('/orders/1', { method: 'POST', body: new FormData() })).body).toBeNull()
 })
+
+describe('a body that does not reach the function is in the log, counted by route, when it', () => {
+  test.each([
+    ['should be JSON and is not', json('{"a":'), 'is not JSON', 'application/json'],
+    ['has no type', { method: 'POST', body: Buffer.from('{"a":1}') }, 'without a content-type', ''],
+    [
+      'is of another type',
+      json('a=1', 'application/x-www-form-urlencoded'),
+      'is not delivered',
+      'application/x-www-form-urlencoded',
+    ],
+  ])('%s', async (_, request, what, content_type) => {
+    await withHttp({}, async http => {
+      http.bind({ api_path: '/one', http_method: 'POST' }, undefined, { functionId: 'f' })
+      http.bind({ api_path: '/other', http_method: 'POST' })
+      for (let times = 0; times < 12; times++) expect((await http.fetch('/one', request)).status).toBe(204)
+      await http.fetch('/other', request)
+      expect(http.log.map(({ level, fields }) => [level, fields.api_path, fields.count])).toEqual([
+        ['warn', '/one', 1],
+        ['warn', '/one', 10],
+        ['warn', '/other', 1],
+      ])
+      expect(http.log[0]).toEqual({
+        level: 'warn',
+        message: expect.stringContaining(what),
+        fields: { method: 'POST', api_path: '/one', function_id: 'f', content_type, count: 1 },
+      })
+    })
+  })
+})
+
+test('requests with a body that is delivered, or without one, leave no line in the log', () =>
+  withHttp({}, async http => {
+    http.bind({ api_path: '/x', http_method: '*' })
+    for (const request of [json('{}'), json('x', 'text/plain'), json(''), {}, { method: 'POST' }]) {
+      await http.fetch('/x', request)
+    }
+    expect(http.log).toEqual([])
+  }))

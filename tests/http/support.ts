@@ -72,6 +72,8 @@ export interface TestHttp {
   readonly log: Line[]
   /** Binds a trigger; throws what the provider throws. */
   bind(config: unknown, fake?: Fake, options?: BindOptions): string
+  /** What the last bind said about what it will not do. */
+  remarks(): unknown
   unbind(id: string): void
   /** Resolves with the call when `count` calls have been made. */
   called(count?: number): Promise<Call>
@@ -179,6 +181,7 @@ export async function startHttp(config: object = {}, clock: Clock = systemClock)
   const log: Line[] = []
   let provider: TriggerProvider | undefined
   let triggers = 0
+  let remarks: unknown
 
   const line =
     (level: keyof Log) =>
@@ -207,7 +210,7 @@ export async function startHttp(config: object = {}, clock: Clock = systemClock)
       const id = options.id ?? `trigger-${++triggers}`
       const functionId = options.functionId ?? `function-of-${id}`
       if (fake !== undefined) fakes.set(functionId, fake)
-      provider!.bind({
+      remarks = provider!.bind({
         id,
         trigger_type: 'http',
         function_id: functionId,
@@ -217,6 +220,7 @@ export async function startHttp(config: object = {}, clock: Clock = systemClock)
       })
       return id
     },
+    remarks: () => remarks,
     unbind(id) {
       const binding = { trigger_type: 'http', function_id: '', config: asJsonText('null') }
       provider!.unbind({ ...binding, id, metadata: undefined, namespace: undefined })

@@ -74,6 +74,12 @@ describe('routes', () => {
         },
       ])
       expect((await http.fetch('/pot')).status).toBe(404)
+      expect(http.remarks()).toEqual([
+        'it serves nothing: none of its methods is served',
+        expect.stringContaining("method 'BREW' is not served"),
+      ])
+      http.bind({ api_path: '/pot', http_method: ['BREW', 'GET'] }, () => ({ body: 1 }))
+      expect(http.remarks()).toEqual([expect.stringContaining("method 'BREW' is not served")])
     }))
 
   test.each([

@@ -32,7 +32,7 @@ export function createMsgpackEnd(names: CallNames, engine: Engine, newId: () => 
   const numbers = new Map<CallId, number>()
   const executing = new Map<CallId, number>()
   const executingNames = new Map<number, string>()
-  /** Calls that want no answer have no id here, and cannot be answered. */
+  /** Calls that came without an id, by the one the test sees: no answer to them can be sent. */
   const voids = new Set<CallId>()
   let last = 65_535
 
@@ -72,8 +72,9 @@ export function createMsgpackEnd(names: CallNames, engine: Engine, newId: () => 
     if (frame.type === 'invokefunction') {
       const data = frame.data as JsonText
       const named = frame.caller === undefined ? data : withCaller(data, callerSuffix(frame.caller))
-      const invocationId = frame.invocationId === undefined ? newId() : nameOf(frame.invocationId as number)
-      if (frame.invocationId === undefined) voids.add(invocationId)
+      const isVoid = frame.invocationId === undefined
+      const invocationId = isVoid ? newId() : nameOf(frame.invocationId as number)
+      if (isVoid) voids.add(invocationId)
       const input = frame.caller === undefined ? withoutCaller(data) : named
       return { ...frame, action: 'plain', invocationId, data: input, caller: undefined }
     }

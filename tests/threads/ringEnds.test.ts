@@ -124,6 +124,9 @@ describe('a listener', () => {
     await new Promise<void>(resolve => setImmediate(() => setImmediate(resolve)))
     expect(records).toEqual([])
     clock.advance(limits.ringCheckMs)
+    // Perhaps it is only slow.
+    expect(records).toEqual([])
+    clock.advance(limits.ringSecondLookMs)
     expect(records).toEqual(['1:unheard'])
     expect(listener.missedWakeUps()).toBe(1)
     sendText(sendTo(memory), 2, 'heard')
@@ -198,6 +201,7 @@ describe('a sender', () => {
     await new Promise<void>(resolve => setImmediate(() => setImmediate(resolve)))
     expect(sender.backlog()).toBe(2 * text.length)
     clock.advance(limits.ringCheckMs)
+    clock.advance(limits.ringSecondLookMs)
     expect([sender.backlog(), sender.missedWakeUps()]).toEqual([0, 1])
   })
 })

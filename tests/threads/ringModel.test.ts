@@ -99,11 +99,15 @@ describe('in every order of steps, a ring of two slots delivers each record once
     ['records without content', [0, 0, 0, TWO_SLOTS, 0, TWO_SLOTS]],
     ['a record in four parts', [28]],
     ['a record in parts after another and before another', [16, 32, 8]],
-  ])('%s', (_, lengths) => {
-    const result = run(lengths)
-    expect(result).toMatchObject({ failures: [], trace: [] })
-    expect(result.ends).toBeGreaterThan(0)
-  })
+  ])(
+    '%s',
+    (_, lengths) => {
+      const result = run(lengths)
+      expect(result).toMatchObject({ failures: [], trace: [] })
+      expect(result.ends).toBeGreaterThan(0)
+    },
+    30_000,
+  )
 
   test.each([
     ['becoming negative', 2 ** 31 - 96],

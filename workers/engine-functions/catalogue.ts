@@ -41,6 +41,8 @@ export interface BindingRow {
   readonly metadata: JsonText | undefined
   /** Why it is not bound; `undefined` when it is. */
   readonly parkedReason: string | undefined
+  /** What its provider has accepted and will not do, a sentence each. */
+  readonly remarks: readonly string[]
   /** Namespace its provider is in; `undefined` while parked. */
   readonly providerNamespace: string | undefined
 }

@@ -94,6 +94,12 @@ function configSummary(config: JsonText): string {
   return characters.length <= SUMMARY_LENGTH ? config : `${characters.slice(0, SUMMARY_LENGTH).join('')}…`
 }
 
+/** Why it is not bound, or what will not be done though it is; nothing when all is well. */
+function stateOf({ parkedReason, remarks }: BindingRow): Record<string, unknown> {
+  if (parkedReason !== undefined) return { pending: true, reason: parkedReason }
+  return remarks.length === 0 ? {} : { warnings: remarks }
+}
+
 export function bindingSummaryOf(row: BindingRow): Record<string, unknown> {
   return {
     id: row.id,
@@ -103,7 +109,7 @@ export function bindingSummaryOf(row: BindingRow): Record<string, unknown> {
     worker_name: row.workerName,
     config: value(row.config),
     config_summary: configSummary(row.config),
-    ...(row.parkedReason === undefined ? {} : { pending: true, reason: row.parkedReason }),
+    ...stateOf(row),
   }
 }
 
@@ -143,7 +149,7 @@ export function bindingInfo(catalogue: Catalogue, input: unknown): unknown {
     worker_name: row.workerName,
     config: value(row.config),
     metadata: value(row.metadata),
-    ...(row.parkedReason === undefined ? {} : { pending: true, reason: row.parkedReason }),
+    ...stateOf(row),
     trigger: type === undefined ? null : typeDetailOf(type),
     function: target === undefined ? null : detailOf(catalogue, target),
   }

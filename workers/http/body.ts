@@ -17,24 +17,31 @@ export interface BodyLimits {
 
 /** Either the body as JSON text, or why there is none. */
 export type BodyOutcome =
-  | { readonly json: JsonText; readonly failure?: undefined }
+  | { readonly json: JsonText; readonly failure?: undefined; readonly remark?: string }
   | { readonly failure: FailureCode; readonly message: string }
 
 export type BodyKind = 'json' | 'text'
 
+function hasBody({ contentLength, transferEncoding }: RequestHeaders): boolean {
+  return transferEncoding !== undefined || (contentLength !== undefined && contentLength !== '0')
+}
+
 /** What has to be read before the function can be called; `undefined`: nothing. */
-export function bodyKind({
-  contentType,
-  contentLength,
-  transferEncoding,
-}: RequestHeaders): BodyKind | undefined {
-  if (contentType === undefined) return undefined
-  if (transferEncoding === undefined && (contentLength === undefined || contentLength === '0'))
-    return undefined
+export function bodyKind(headers: RequestHeaders): BodyKind | undefined {
+  const { contentType } = headers
+  if (contentType === undefined || !hasBody(headers)) return undefined
   if (contentType === 'application/json') return 'json'
   const type = contentType.toLowerCase()
   if (type.includes('application/json')) return 'json'
   return type.startsWith('text/') ? 'text' : undefined
+}
+
+/** Why a body that is there is not read; `undefined`: there is none. */
+export function unreadBody(headers: RequestHeaders): string | undefined {
+  if (!hasBody(headers)) return undefined
+  return headers.contentType === undefined
+    ? 'the body came without a content-type, so the function gets null; application/json and text/… are delivered'
+    : 'the body has a content-type that is not delivered, so the function gets null; application/json and text/… are'
 }
 
 /** Room for the bodies of all requests that are in work. */
@@ -120,16 +127,21 @@ const lenientUtf8 = new TextDecoder()
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** What is not JSON becomes `null`, as published clients expect. */
+const NOT_JSON: BodyOutcome = {
+  json: JSON_NULL,
+  remark: 'the body is announced as application/json and is not JSON, so the function gets null',
+}
+
 function toJson(bytes: Uint8Array, depth: number): BodyOutcome {
   let text: string
   try {
     text = utf8.decode(bytes)
   } catch {
-    return { json: JSON_NULL }
+    return NOT_JSON
   }
   const fault = sendableFault(text, limits.jsonDepth - depth)
   if (fault === 'too_deep') {
     return { failure: 'JSON_TOO_DEEP', message: `The JSON body is nested deeper than ${depth} levels.` }
   }
-  return { json: fault === undefined ? asJsonText(text) : JSON_NULL }
+  return fault === undefined ? { json: asJsonText(text) } : NOT_JSON
 }

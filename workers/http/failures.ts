@@ -61,13 +61,14 @@ export function createFailures(clock: Clock, log: Log): Failures {
     status: number,
     error: { code: string; message: string },
     about: FailedRoute | undefined,
+    advice = '',
   ): Response {
     const body: Record<string, unknown> = { error }
     if (status >= 500) {
       const error_id = createErrorId()
       body.error = { code: error.code, message: error.message, error_id }
       const report = status === 503 ? log.debug : log.warn
-      report(`http request failed: ${error.code}: ${error.message}`, { error_id, status, ...about })
+      report(`http request failed: ${error.code}: ${error.message}${advice}`, { error_id, status, ...about })
     }
     if (error.code === 'CONDITION_NOT_MET' && status === 422) body.skipped = true
     return new Response(JSON.stringify(body), { status, headers: heads.json })
@@ -81,9 +82,11 @@ export function createFailures(clock: Clock, log: Log): Failures {
       if (allow !== undefined) response.headers.set('allow', allow)
       return response
     },
-    failed(heads, { code, message }, about) {
+    failed(heads, { code, message, nearest }, about) {
       const isOverloaded = code === OVERLOADED
-      const response = write(heads, isOverloaded ? 503 : 500, { code, message }, about)
+      // What else is registered is nobody's business out there.
+      const advice = nearest === undefined ? '' : `; did you mean '${nearest}'?`
+      const response = write(heads, isOverloaded ? 503 : 500, { code, message }, about, advice)
       if (isOverloaded) response.headers.set('retry-after', RETRY_AFTER)
       return response
     },

@@ -28,14 +28,22 @@
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import { createDeadlines } from '../../src/clock/deadlines.ts'
-import type { Log } from '../../src/log/log.ts'
-import { createBoundedTally } from '../../src/log/notices.ts'
+import type { Log, LogFields } from '../../src/log/log.ts'
+import { createBoundedTally, shortened } from '../../src/log/notices.ts'
 import { isTimeoutCode } from '../../src/protocol/errors.ts'
 import type { ErrorBody } from '../../src/protocol/frames.ts'
 import { JSON_NULL, type JsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { createAnswer, type LargeAnswer } from './answer.ts'
-import { type BodyKind, type BodyOutcome, bodyKind, createBodyRoom, NO_ROOM, readBody } from './body.ts'
+import {
+  type BodyKind,
+  type BodyOutcome,
+  bodyKind,
+  createBodyRoom,
+  NO_ROOM,
+  readBody,
+  unreadBody,
+} from './body.ts'
 import type { HttpConfig } from './config.ts'
 import { createCors, type Heads } from './cors.ts'
 import type { Destination, Exchange } from './exchange.ts'
@@ -108,7 +116,7 @@ export function createHandler(parts: HandlerParts): Handler {
 
   // receive, preflight, route
 
-  function handle(request: Request): Response | Promise<Response> {
+  function handle(request: Request, isSecondLook = false): Response | Promise<Response> {
     const headers = readHeaders(request.headers)
     const heads = cors.headsFor(headers.origin)
     const { method, url } = request
@@ -120,24 +128,10 @@ export function createHandler(parts: HandlerParts): Handler {
     const target = readTarget(url)
     if (target === undefined) return failures.refuse(heads, 'BAD_REQUEST', 'The request names no path.')
     const match = routes.match(method, target.path)
-    if (match !== undefined) return routed(request, headers, heads, target, match)
-    if (upToDate === undefined) return unrouted(heads, target.path)
-    return upToDate().then(() => {
-      const found = routes.match(method, target.path)
-      return found === undefined
-        ? unrouted(heads, target.path)
-        : routed(request, headers, heads, target, found)
-    })
-  }
-
-  function routed(
-    request: Request,
-    headers: Exchange['headers'],
-    heads: Heads,
-    target: Exchange['target'],
-    match: Exchange['match'],
-  ): Response | Promise<Response> {
-    const { method } = request
+    if (match === undefined) {
+      if (upToDate === undefined || isSecondLook) return unrouted(heads, target.path)
+      return upToDate().then(() => handle(request, true))
+    }
     const values = decodeValues(match)
     if (values === undefined) {
       const why = 'The path has a percent escape that is broken or not UTF-8.'
@@ -201,11 +195,8 @@ export function createHandler(parts: HandlerParts): Handler {
       deadlines.set(exchange, Math.min(WATCH_AFTER_MS, timeoutMs), endsAt - timeoutMs)
     }
     const kind = bodyKind(exchange.headers)
-    if (kind !== undefined) {
-      receiveBody(exchange, kind)
-    } else {
-      dispatch(exchange, JSON_NULL)
-    }
+    if (kind !== undefined) receiveBody(exchange, kind)
+    else bodyRead(exchange, JSON_NULL, unreadBody(exchange.headers))
   }
 
   // body
@@ -223,8 +214,15 @@ export function createHandler(parts: HandlerParts): Handler {
 
   function received(exchange: Exchange, body: BodyOutcome): void {
     if (exchange.stage !== 'body') return
-    if (body.failure === undefined) dispatch(exchange, body.json)
+    if (body.failure === undefined) bodyRead(exchange, body.json, body.remark)
     else refuse(exchange, body.failure, body.message)
+  }
+
+  /** `why` it gets nothing, the function cannot see; whoever wrote it looks into the log. */
+  function bodyRead(exchange: Exchange, body: JsonText, why: string | undefined): void {
+    const content_type = shortened(exchange.headers.contentType ?? '')
+    if (why !== undefined) remark(exchange, `http request: ${why}`, { content_type })
+    dispatch(exchange, body)
   }
 
   // condition and function
@@ -299,7 +297,7 @@ export function createHandler(parts: HandlerParts): Handler {
   function answer(exchange: Exchange, result: JsonText | undefined): void {
     try {
       answering = exchange
-      const response = createAnswer(result, exchange.heads, remark)
+      const response = createAnswer(result, exchange.heads, remarkOnAnswer)
       answering = undefined
       if (response instanceof Response) {
         end(exchange, response)
@@ -322,11 +320,14 @@ export function createHandler(parts: HandlerParts): Handler {
     else refuse(exchange, 'OVERLOADED', 'Too many large answers wait for their clients; try again later.')
   }
 
-  /** What is wrong with the answers of a route is wrong with each of them: a few lines say it. */
-  function remark(sentence: string): void {
-    const about = aboutOf(answering!)
+  const remarkOnAnswer = (sentence: string): void =>
+    remark(answering!, `answer of an http function changed: ${sentence}`)
+
+  /** What is wrong with one request or answer of a route is wrong with each of them: a few lines say it. */
+  function remark(exchange: Exchange, sentence: string, fields: LogFields = {}): void {
+    const about = aboutOf(exchange)
     const count = notices(`${about.method} ${about.api_path} ${sentence}`)
-    if (count !== undefined) log.warn(`answer of an http function changed: ${sentence}`, { ...about, count })
+    if (count !== undefined) log.warn(sentence, { ...about, ...fields, count })
   }
 
   // exits
@@ -391,7 +392,7 @@ export function createHandler(parts: HandlerParts): Handler {
   }
 
   return {
-    handle,
+    handle: request => handle(request),
     crashed(error) {
       log.error('an http request could not be handled', { error })
       return failures.refuse(cors.headsFor(undefined), 'INTERNAL_ERROR', 'internal server error')

@@ -90,6 +90,9 @@ function createProvider(routes: RouteTable<Destination>, log: Log): TriggerProvi
           warn(about, what, { replaced_trigger_id: shortened(replaced.triggerId) })
         }
       }
+      return added.length > 0
+        ? trigger.warnings
+        : ['it serves nothing: none of its methods is served', ...trigger.warnings]
     },
     unbind: binding => routes.removeTrigger(binding.id),
   }

@@ -16,8 +16,15 @@ export function bindTrigger(
   send: (frame: Frame) => void,
 ): void {
   const { id, triggerType, functionId } = frame
-  const answer = (error: ErrorBody | undefined): void =>
-    send({ type: 'triggerregistrationresult', id, triggerType, functionId, error })
+  const answer = (error: ErrorBody | undefined, warnings?: readonly string[]): void =>
+    send({
+      type: 'triggerregistrationresult',
+      id,
+      triggerType,
+      functionId,
+      error,
+      ...(warnings === undefined || warnings.length === 0 ? {} : { warnings }),
+    })
   const provider = registrations.providerOf(triggerType)
   if (provider === undefined) {
     answer({ code: 'trigger_type_not_found', message: 'Trigger type not found' })
@@ -39,7 +46,7 @@ export function bindTrigger(
   try {
     const done = provider.bind(binding)
     if (isThenable(done)) done.then(() => answer(undefined), refuse)
-    else answer(undefined)
+    else answer(undefined, done ?? undefined)
   } catch (error) {
     refuse(error)
   }

@@ -53,9 +53,12 @@ export interface Binding {
   readonly namespace: string | undefined
 }
 
-/** The part of a trigger type that acts. Throwing in `bind` refuses the binding; use `HandlerError` for a code. */
+/**
+ * The part of a trigger type that acts. Throwing in `bind` refuses the binding; use `HandlerError` for a code. A built-in
+ * may return sentences about what it accepts and will not do: discovery shows them.
+ */
 export interface TriggerProvider {
-  bind(binding: Binding): void | Promise<void>
+  bind(binding: Binding): void | readonly string[] | Promise<void>
   unbind(binding: Binding): void | Promise<void>
 }
 

@@ -1,6 +1,6 @@
 /** Which function was probably meant, by a name that nobody registered. */
 import type { WorkerClient } from '../../../sdk/typescript/src/worker.ts'
-import { nearestName } from '../../log/nearest.ts'
+import { nearestId } from '../../log/nearest.ts'
 import { toJsonText } from '../../protocol/jsonText.ts'
 import { limits } from '../../protocol/limits.ts'
 import { isPlainObject, parseExact } from '../exactJson.ts'
@@ -24,14 +24,5 @@ export async function suggestFunction(
       ? [row.function_id]
       : [],
   )
-  return nearestFunction(functionId, ids)
-}
-
-/** By spelling, else the only one whose last part is the word: `greet` for `hello::greet`. */
-export function nearestFunction(functionId: string, ids: readonly string[]): string | undefined {
-  const nearest = nearestName(functionId, ids)
-  if (nearest !== undefined) return nearest
-  const last = functionId.split('::').at(-1)
-  const same = ids.filter(id => id.split('::').at(-1) === last)
-  return same.length === 1 ? same[0] : undefined
+  return nearestId(functionId, ids)
 }

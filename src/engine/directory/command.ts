@@ -30,7 +30,8 @@ export type Command =
       readonly previousId: string
       readonly token: string
     }
-  | { readonly command: 'leave'; readonly workerId: string }
+  /** `reason`: for the log. */
+  | { readonly command: 'leave'; readonly workerId: string; readonly reason: string }
   | {
       readonly command: 'registerFunction'
       readonly workerId: string
@@ -70,6 +71,8 @@ export type Command =
       readonly workerId: string
       readonly bindingId: string
       readonly error: ErrorBody | undefined
+      /** What it has accepted and will not do. */
+      readonly remarks?: readonly string[] | undefined
     }
 
 /** Applies one command. */
@@ -88,7 +91,7 @@ export function decide(directory: Directory, command: Command): Change[] {
     case 'reattach':
       return directory.reattach(command.workerId, command.previousId, command.token)
     case 'leave':
-      return directory.leave(command.workerId)
+      return directory.leave(command.workerId, command.reason)
     case 'registerFunction':
       return directory.registerFunction(command.workerId, command.definition)
     case 'unregisterFunction':
@@ -107,6 +110,6 @@ export function decide(directory: Directory, command: Command): Change[] {
     case 'unregisterTrigger':
       return directory.unregisterTrigger(command.id)
     case 'providerAnswered':
-      return directory.providerAnswered(command.workerId, command.bindingId, command.error)
+      return directory.providerAnswered(command.workerId, command.bindingId, command.error, command.remarks)
   }
 }

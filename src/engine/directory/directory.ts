@@ -24,6 +24,7 @@ import {
   DEFAULT_NAMESPACE,
   type FunctionDefinition,
   isLegacyVersion,
+  isWorthLines,
   keyIn,
   type NewBinding,
   type TriggerTypeDefinition,
@@ -67,7 +68,8 @@ export interface Directory {
    * strangers took from it is its again.
    */
   reattach(workerId: string, previousId: string, token: string): Change[]
-  leave(workerId: string): Change[]
+  /** `reason`: for the log. */
+  leave(workerId: string, reason: string): Change[]
 
   registerFunction(workerId: string, definition: FunctionDefinition): Change[]
   unregisterFunction(workerId: string, namespace: string, id: string): Change[]
@@ -76,7 +78,13 @@ export interface Directory {
   registerTrigger(binding: NewBinding): Change[]
   /** No ownership check: ids are global (`docs/protocol/json.md#removing-a-trigger`). */
   unregisterTrigger(id: string): Change[]
-  providerAnswered(workerId: string, bindingId: string, error: ErrorBody | undefined): Change[]
+  /** `remarks`: what the provider has accepted and will not do, a sentence each. */
+  providerAnswered(
+    workerId: string,
+    bindingId: string,
+    error: ErrorBody | undefined,
+    remarks?: readonly string[],
+  ): Change[]
   /** Notes a refusal, so that it can be shown in the worker's details. */
   refuse(workerId: string, what: string, id: string, reason: string): Change[]
 }
@@ -135,7 +143,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     })
   }
 
-  function leave(worker: WorkerRecord): Change[] {
+  function leave(worker: WorkerRecord, reason: string): Change[] {
     const workerId = worker.id
     if (!worker.builtIn && !worker.displaced) remember(worker)
     const changes: Change[] = []
@@ -149,6 +157,9 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     for (const record of worker.triggerTypes) append(changes, unregisterType(triggers, worker, record, true))
     releaseName(worker)
     changes.push({ change: 'workerChanged', event: 'worker_disconnected', workerId })
+    if (isWorthLines(worker)) {
+      changes.push(note('info', 'worker left', { worker_name: worker.announcement?.name, reason }))
+    }
     return changes
   }
 
@@ -219,7 +230,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       const changes: Change[] = []
       if (previous !== undefined) {
         changes.push({ change: 'evicted', workerId: previousId, place: previous.place })
-        append(changes, leave(previous))
+        append(changes, leave(previous, 'it came back over another connection'))
       }
       if (!reclaim(worker, previousId, token)) {
         changes.push(
@@ -229,9 +240,9 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       return changes
     },
 
-    leave(workerId) {
+    leave(workerId, reason) {
       const worker = workers.get(workerId)
-      return worker === undefined ? [] : leave(worker)
+      return worker === undefined ? [] : leave(worker, reason)
     },
 
     registerFunction(workerId, definition) {
@@ -304,6 +315,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         providerId: undefined,
         refusedBy: undefined,
         parkedReason: undefined,
+        remarks: [],
         size: textSize(binding),
         warnings: owner?.warnings ?? triggers.ownerlessWarnings,
       }
@@ -317,8 +329,8 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         : removeBinding(triggers, workers, binding)
     },
 
-    providerAnswered(workerId, bindingId, error) {
-      const changes = providerAnswered(triggers, workers, workerId, bindingId, error)
+    providerAnswered(workerId, bindingId, error, remarks = []) {
+      const changes = providerAnswered(triggers, workers, workerId, bindingId, error, remarks)
       for (const change of changes) {
         if (change.change !== 'triggerRefused') continue
         const owner = workers.get(change.workerId)

@@ -156,12 +156,14 @@ export interface BindingRecord {
   /** The provider that refused it; not asked again before it registers the type anew. */
   refusedBy: string | undefined
   parkedReason: string | undefined
+  /** What its provider has accepted and will not do, a sentence each. */
+  remarks: readonly string[]
 }
 
 /** A binding as it is asked for. */
 export type NewBinding = Omit<
   BindingRecord,
-  'size' | 'warnings' | 'provider' | 'providerId' | 'refusedBy' | 'parkedReason'
+  'size' | 'warnings' | 'provider' | 'providerId' | 'refusedBy' | 'parkedReason' | 'remarks'
 >
 
 /** Clients before 0.23 know neither name leases nor refusals (`docs/protocol/json.md#generations-of-clients`). */
@@ -173,6 +175,14 @@ export function isLegacyVersion(version: string | undefined): boolean {
 
 /** Commands of the command line come and go under one name, several at a time; they hold no lease. */
 export const COMMAND_LINE_NAME = 'iii-cli:'
+
+/**
+ * Whether the log has a line when a worker comes and when it goes: once it has said who it is. Commands of the command
+ * line come and go too often for that, built-ins do not.
+ */
+export function isWorthLines({ announcement, builtIn }: WorkerRecord): boolean {
+  return announcement !== undefined && !builtIn && announcement.name?.startsWith(COMMAND_LINE_NAME) !== true
+}
 
 /** Characters of all texts in a definition or a binding: what it costs to keep, approximately. */
 export function textSize(registration: object): number {

@@ -120,6 +120,7 @@ function park(binding: BindingRecord, reason: string, advice = ''): Change[] {
   binding.provider = undefined
   binding.providerId = undefined
   binding.parkedReason = reason
+  binding.remarks = []
   const fields = {
     trigger_id: binding.id,
     trigger_type: binding.triggerType,
@@ -173,6 +174,7 @@ function settleBinding(
   binding.providerId = providerId
   binding.refusedBy = undefined
   binding.parkedReason = undefined
+  binding.remarks = []
   changes.push(bind(binding, providerId))
   return changes
 }
@@ -340,6 +342,7 @@ export function providerAnswered(
   providerId: string,
   bindingId: string,
   error: ErrorBody | undefined,
+  remarks: readonly string[],
 ): Change[] {
   const binding = table.bindings.get(bindingId)
   if (binding === undefined)
@@ -351,6 +354,9 @@ export function providerAnswered(
     return tally === undefined ? [] : warnIn(tally, 'stray answer', said, fields)
   }
   const changes: Change[] = []
+  binding.remarks = error === undefined ? remarks : []
+  // Its provider has the line in the log.
+  for (const _ of binding.remarks) countIn(binding.warnings, 'accepted in part')
   if (error !== undefined) {
     if (workers.get(providerId)?.builtIn === true) forget(table, workers, binding)
     else {

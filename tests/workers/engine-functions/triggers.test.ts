@@ -1,5 +1,10 @@
 /** `engine::triggers::*` and `engine::registered-triggers::*` (`docs/discovery.md#a-trigger`). */
 import { describe, expect, test } from 'bun:test'
+import { createClient } from '../../../sdk/typescript/src/client.ts'
+import { createLocalLink } from '../../../src/engine/links/local.ts'
+import { createLocalTransport } from '../../../src/threads/localTransport.ts'
+import { httpTriggerType, parseHttpTrigger } from '../../../workers/http/trigger.ts'
+import { createSeededIds } from '../../support/fakes.ts'
 import { boundAnswer, registerFunction, registerTrigger, registerType } from '../../support/world.ts'
 import { createDiscovery } from './support.ts'
 
@@ -164,6 +169,36 @@ describe('the list of bindings', () => {
       { id: 'parked', pending: true, reason: "no worker provides trigger type 'tock'" },
       { id: 'refused', pending: true, reason: 'refused by its provider: bad_config' },
     ])
+  })
+
+  test('shows what a built-in accepts and will not do, and counts it with the owner', async () => {
+    const world = await createDiscovery()
+    const [engineSide, workerSide] = createLocalLink()
+    engineSide.listen(world.engine.connect(engineSide, { builtIn: true, ipAddress: undefined }).receiver)
+    const newId = createSeededIds(78)
+    const client = createClient({ transport: createLocalTransport(workerSide), clock: world.clock, newId })
+    client.registerTriggerType(httpTriggerType, {
+      bind: ({ config }) => parseHttpTrigger(config).warnings,
+      unbind() {},
+    })
+    await world.settled()
+    const a = world.join({ name: 'a' })
+    const config = { api_path: '/x', http_metod: 'POST' }
+    a.says(registerTrigger('fine', 'http', 'x::f', { config: { api_path: '/y' } }))
+    a.says(registerTrigger('odd', 'http', 'x::f', { config }))
+    await world.settled()
+    const warnings = ["unknown key 'http_metod' in the config was ignored"]
+    const row = { id: 'odd', trigger_type: 'http', warnings }
+    const [fine, odd] = (await world.ask<Bindings>(LIST)).result.registered_triggers
+    expect(fine).not.toHaveProperty('warnings')
+    expect(odd).toMatchObject(row)
+    expect((await world.ask(INFO, { id: 'odd' })).result).toMatchObject(row)
+    const { result } = await world.ask('engine::workers::info', { name: 'a' })
+    expect(result).toMatchObject({ worker: { warnings: { 'accepted in part': 1 } } })
+    // Written right, it is in order.
+    a.says(registerTrigger('odd', 'http', 'x::f', { config: { api_path: '/x' } }))
+    await world.settled()
+    expect((await world.ask(INFO, { id: 'odd' })).result).not.toHaveProperty('warnings')
   })
 
   test('hides those whose target is the engine, unless asked, and can be narrowed', async () => {
