@@ -1,5 +1,5 @@
 /**
- *     bun run bench compare                     measures, and prints it beside the figures of RESULTS.md
+ *     bun run bench compare                     measures, and prints it beside the figures of bench/RESULTS.md
  *     bun run bench compare --run now.json      the same with a run that was kept
  *     bun run bench compare --with before.json  beside another run
  *

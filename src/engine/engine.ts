@@ -64,10 +64,8 @@ export interface Engine<State extends EngineState = EngineState> {
   connect(link: Link, origin: Origin): Connected
   /** Takes in the link to another thread. */
   connectTrunk(link: Link, place: Place): LinkReceiver
-  /** Calls that workers of this thread execute. */
+  /** Calls that workers of this thread execute, and calls of this thread that others have not answered. */
   callsInFlight(): number
-  /** Calls of workers of this thread that other threads have not answered. */
-  callsElsewhere(): number
   /** Bytes that were sent to workers and have not left yet. */
   unsentBytes(): number
   /** From now on workers can make calls only for the calls they execute. */
@@ -209,12 +207,6 @@ function engineOn<State extends EngineState>(state: State): Engine<State> {
       let count = 0
       for (const connection of state.connections.values()) count += connection.executing.size()
       // What others execute for this thread: its callers still wait here.
-      for (const trunk of state.trunks.values()) count += trunk.executing.size()
-      return count
-    },
-
-    callsElsewhere() {
-      let count = 0
       for (const trunk of state.trunks.values()) count += trunk.executing.size()
       return count
     },

@@ -106,8 +106,7 @@ export function createThread(engine: Engine, turn: Turn, log: Log): Thread {
       const timeOver = new Promise<void>(resolve => systemClock.after(ms, resolve))
       await Promise.race([workersDone, timeOver])
       // An answer has arrived when it has left: those of the last turn still wait in the links of their callers.
-      const isBusy = (): boolean =>
-        engine.callsInFlight() > 0 || engine.callsElsewhere() > 0 || engine.unsentBytes() > 0
+      const isBusy = (): boolean => engine.callsInFlight() > 0 || engine.unsentBytes() > 0
       while (isBusy() && systemClock.now() < until) {
         await new Promise<void>(resolve => systemClock.after(DRAIN_LOOK_MS, resolve))
       }

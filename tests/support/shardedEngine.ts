@@ -154,15 +154,9 @@ export function createShardedEngine(options: EngineOptions, shards: number): Sha
         tell(...words)
         pump()
       }
-    const { receiveBatch, receiveFanOut } = receiver
-    return {
-      ...(receiveBatch === undefined ? {} : { receiveBatch: followed(receiveBatch) }),
-      ...(receiveFanOut === undefined ? {} : { receiveFanOut: followed(receiveFanOut) }),
-      receive: followed(receiver.receive),
-      problem: followed(receiver.problem),
-      drained: followed(receiver.drained),
-      ended: followed(receiver.ended),
-    }
+    return Object.fromEntries(
+      Object.entries(receiver).map(([name, tell]) => [name, followed(tell)]),
+    ) as unknown as LinkReceiver
   }
 
   let connected = 0
@@ -175,6 +169,10 @@ export function createShardedEngine(options: EngineOptions, shards: number): Sha
 
   const states = (): Engine['state'][] => parts.map(({ engine }) => engine.state)
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)
+
+  /** Calls that are in flight on two threads. */
+  const crossing = (): number =>
+    sum(states().flatMap(({ trunks }) => [...trunks.values()].map(trunk => trunk.callsInFlight)))
 
   // What the state of the whole is.
   const state = Object.create(main.state) as HostEngine['state']
@@ -194,9 +192,7 @@ export function createShardedEngine(options: EngineOptions, shards: number): Sha
       // A call that crosses threads has one on each.
       get: () => ({
         ...main.state.deadlines,
-        size: () =>
-          sum(states().map(({ deadlines }) => deadlines.size())) -
-          sum(states().flatMap(({ trunks }) => [...trunks.values()].map(trunk => trunk.callsInFlight))),
+        size: () => sum(states().map(({ deadlines }) => deadlines.size())) - crossing(),
       }),
     },
     registry: {
@@ -228,8 +224,7 @@ export function createShardedEngine(options: EngineOptions, shards: number): Sha
     },
     connect,
     connectTrunk: main.connectTrunk,
-    callsInFlight: () => sum(parts.map(({ engine }) => engine.callsInFlight())),
-    callsElsewhere: () => sum(parts.map(({ engine }) => engine.callsElsewhere())),
+    callsInFlight: () => sum(parts.map(({ engine }) => engine.callsInFlight())) - crossing(),
     unsentBytes: () => sum(parts.map(({ engine }) => engine.unsentBytes())),
     drain() {
       for (const { engine } of parts) engine.drain()

@@ -18,7 +18,7 @@ export interface AttackedEngine extends EngineProcess {
   isThere(place: number): Promise<boolean>
   /** A client whose connection is on this shard. */
   connectOn(place: number, options?: RawOptions): Promise<RawClient>
-  /** Times that a shard was lost. */
+  /** Times that a shard was lost, also while it started. */
   losses(): number
 }
 
@@ -61,7 +61,7 @@ export async function startAttackedEngine(
         await Promise.all(strangers.map(stranger => stranger.close()))
       }
     },
-    losses: () => engine.log().split('a shard is lost').length - 1,
+    losses: () => engine.log().split(/a shard is lost|a shard could not be replaced/).length - 1,
     async [Symbol.asyncDispose]() {
       await engine[Symbol.asyncDispose]()
       rmSync(folder, { recursive: true, force: true })
