@@ -348,11 +348,9 @@ export function createHandler(parts: HandlerParts): Handler {
       refuse(exchange, 'OVERLOADED', `No place became free within ${exchange.timeoutMs} ms; try again later.`)
     } else if (exchange.stage === 'body') {
       const leftMs = exchange.endsAt - clock.now()
-      if (leftMs > 0) {
-        deadlines.set(exchange, leftMs)
-        return
-      }
-      refuse(exchange, 'REQUEST_TIMEOUT', `The request body did not arrive within ${exchange.timeoutMs} ms.`)
+      const why = `The request body did not arrive within ${exchange.timeoutMs} ms.`
+      if (leftMs > 0) deadlines.set(exchange, leftMs)
+      else refuse(exchange, 'REQUEST_TIMEOUT', why)
     } else {
       watch(exchange)
     }
