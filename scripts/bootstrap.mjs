@@ -63,8 +63,7 @@ function stopWhenNpmGoes() {
   const { ppid: parent } = process
   const shell = processOf(parent)
   const npm = shell?.words[1] === '-c' ? shell.parent : undefined
-  const isGone = () =>
-    process.ppid !== parent || (npm !== undefined && npm !== processOf(parent)?.parent)
+  const isGone = () => process.ppid !== parent || (npm !== undefined && npm !== processOf(parent)?.parent)
   const looking = setInterval(() => {
     if (current === undefined || !isGone()) return
     clearInterval(looking)
