@@ -1,16 +1,19 @@
 /**
- * Runs everything that says whether the project is in order: the checks, then all tests.
+ * Runs everything that says whether the project is in order: the checks, then all tests, then those that start engines
+ * again on engines with shards (`shapes.ts`).
  *
  *     npm test                             all of it
  *     npm test -- tests/http               only the test files below a path (and no checks)
  *     npm test -- --test-name-pattern HEAD options go to `bun test` as they are
  *
  * The last line says `N passed, N failed`, with `, N skipped` when tests were skipped; a check counts like a test.
- * Ends with 0 only if nothing failed and something passed. The results are also in `.cache/junit.xml`.
+ * Ends with 0 only if nothing failed and something passed. The results are also in `.cache/junit.xml` and, for runs on
+ * shards, in files beside it.
  */
 import { existsSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { failedChecks } from './check.ts'
+import { shapes } from './shapes.ts'
 import { readTotals, type Totals, totalsLine } from './totals.ts'
 
 const root = join(import.meta.dir, '..')
@@ -20,10 +23,13 @@ const everything = args.length === 0
 /** Enough of the end of the output to hold the closing lines. */
 const KEPT_CHARACTERS = 4000
 
-async function runTests(): Promise<Totals> {
+/** `report`: name of the file with the results, in `.cache`. */
+async function runTests(
+  paths: readonly string[],
+  report: string,
+  env: Readonly<Record<string, string>>,
+): Promise<Totals> {
   mkdirSync(join(root, '.cache'), { recursive: true })
-  // An absolute path names one file or folder; any other word is looked for in the path of every test file.
-  const paths = args.map(arg => (existsSync(resolve(root, arg)) ? resolve(root, arg) : arg))
   const child = Bun.spawn(
     [
       process.execPath,
@@ -31,14 +37,14 @@ async function runTests(): Promise<Totals> {
       // A child process that a failing test leaves behind ends with the run.
       '--no-orphans',
       '--reporter=junit',
-      `--reporter-outfile=${join(root, '.cache', 'junit.xml')}`,
-      ...(everything ? [join(root, 'tests')] : paths),
+      `--reporter-outfile=${join(root, '.cache', report)}`,
+      ...paths,
     ],
     {
       cwd: root,
       stdout: 'inherit',
       stderr: 'pipe',
-      env: { ...process.env, ...(process.stderr.isTTY ? { FORCE_COLOR: '1' } : {}) },
+      env: { ...process.env, ...env, ...(process.stderr.isTTY ? { FORCE_COLOR: '1' } : {}) },
     },
   )
   let end = ''
@@ -58,9 +64,38 @@ async function runTests(): Promise<Totals> {
   return code === 0 || totals.failed > 0 ? totals : { ...totals, failed: 1 }
 }
 
+/** All shapes, one after the other. */
+async function runShapes(): Promise<Totals> {
+  const totals: Totals = { passed: 0, failed: 0, skipped: 0 }
+  const failed: string[] = []
+  for (const [index, { name, env, paths = [''] }] of shapes.entries()) {
+    const startedAt = performance.now()
+    process.stderr.write(`\nTests on ${name} (${index + 1} of ${shapes.length})\n`)
+    const report = index === 0 ? 'junit.xml' : `junit-${index}.xml`
+    const run = await runTests(
+      paths.map(path => join(root, 'tests', path)),
+      report,
+      env,
+    )
+    totals.passed += run.passed
+    totals.failed += run.failed
+    totals.skipped += run.skipped
+    if (run.failed > 0) failed.push(name)
+    const seconds = Math.round((performance.now() - startedAt) / 1000)
+    process.stderr.write(`\nOn ${name}: ${totalsLine(run)}, in ${seconds} s\n`)
+  }
+  if (failed.length > 0) process.stderr.write(`\nTests failed on ${failed.join(', on ')}\n`)
+  return totals
+}
+
+const startedAt = performance.now()
 const checks = everything ? await failedChecks() : []
-const totals = await runTests()
+// An absolute path names one file or folder; any other word is looked for in the path of every test file.
+const paths = args.map(arg => (existsSync(resolve(root, arg)) ? resolve(root, arg) : arg))
+const totals = everything ? await runShapes() : await runTests(paths, 'junit.xml', {})
 totals.failed += checks.length
 if (checks.length > 0) process.stderr.write(`\nFailed checks: ${checks.join(', ')}\n`)
+if (everything)
+  process.stderr.write(`\nAll of it took ${Math.round((performance.now() - startedAt) / 1000)} s\n`)
 console.log(totalsLine(totals))
 process.exit(totals.failed === 0 && totals.passed > 0 ? 0 : 1)

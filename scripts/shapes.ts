@@ -1,0 +1,41 @@
+/**
+ * What `npm test` runs, and on engines of which threads. Everything once on one thread; what starts engines, or drives
+ * one without sockets, again on shards, by the variables that `tests/support/shape.ts` reads.
+ */
+
+export interface Shape {
+  readonly name: string
+  readonly env: Readonly<Record<string, string>>
+  /** Test files and folders below `tests/`; all of them if absent. */
+  readonly paths?: readonly string[]
+}
+
+/** An engine in the process of the test, moved by hand: seconds. */
+const inProcess = ['engine', 'simulation', 'workers']
+
+/** Engines that are processes of their own, and everything that connects to them. */
+const processes = [
+  'cli',
+  'compat',
+  'examples',
+  'house/docs.test.ts',
+  'house/docsWorkers.test.ts',
+  'house/start.test.ts',
+]
+
+function onShards(shards: number, acceptor: 'kernel' | 'thread', paths: readonly string[]): Shape {
+  const where = `${shards} ${shards === 1 ? 'shard' : 'shards'}`
+  return {
+    name: acceptor === 'kernel' ? where : `${where} behind an acceptor thread`,
+    env: { III_TEST_SHARDS: String(shards), III_TEST_ACCEPTOR: acceptor },
+    paths,
+  }
+}
+
+export const shapes: readonly Shape[] = [
+  { name: 'one thread', env: { III_TEST_SHARDS: '0', III_TEST_ACCEPTOR: 'kernel' } },
+  onShards(2, 'kernel', [...inProcess, ...processes]),
+  onShards(1, 'kernel', [...inProcess, 'cli', 'compat/npm.test.ts']),
+  onShards(4, 'kernel', [...inProcess, 'cli', 'compat/npm.test.ts']),
+  onShards(2, 'thread', ['cli', 'compat/npm.test.ts', 'examples', 'threads']),
+]
