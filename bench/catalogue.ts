@@ -4,6 +4,7 @@
  */
 import { callShapes, hasShards } from './shapes.ts'
 import { routeCounts } from './suites/http.ts'
+import { idleShapes } from './suites/idle.ts'
 
 export interface MeasureInfo {
   readonly name: string
@@ -19,6 +20,9 @@ export interface MeasureInfo {
     | 'requests'
     | 'records'
     | 'records/s'
+    | 'KiB'
+    | '%'
+    | 'workers/s'
   readonly better: 'more' | 'less' | 'neither'
   readonly what: string
   /** Name of the measure it is compared with; the ratio is its value divided by that one's. */
@@ -34,6 +38,19 @@ const GOALS: Readonly<Record<string, string>> = {
   'calls-256-cpu': '≤ 6.5',
   'calls-msgpack-256-rate': '≥ 1000000',
   'calls-msgpack-256-cpu': '≤ 0.6',
+  'calls-same-shard-256-cpu': 'ratio ≤ 1.1',
+  'calls-cross-256-rate': 'ratio ≥ 0.8',
+  'calls-cross-1-p50': '≤ 110',
+  'calls-msgpack-cross-256-rate': 'ratio ≥ 0.8',
+  'calls-msgpack-cross-1-p50': '≤ 90',
+  'calls-acceptor-same-shard-256-rate': 'ratio ≥ 0.5',
+  'calls-acceptor-cross-256-rate': 'ratio ≥ 0.5',
+  'calls-msgpack-acceptor-same-shard-256-rate': 'ratio ≥ 0.5',
+  'calls-msgpack-acceptor-cross-256-rate': 'ratio ≥ 0.5',
+  'idle-workers-memory': '≤ 10',
+  'idle-workers-cpu': '≤ 1',
+  'idle-workers-2-shards-memory': '≤ 10',
+  'idle-workers-2-shards-cpu': '≤ 1',
   'lost-answers': '0',
   'lost-unexpected': '0',
   'lost-wrong': '0',
@@ -227,6 +244,35 @@ const ringMeasures: MeasureInfo[] = [
   { name: 'ring-records', unit: 'records', better: 'neither', what: 'records sent to find that out' },
 ]
 
+function idleRows({ name, engine }: (typeof idleShapes)[number]): MeasureInfo[] {
+  const what = `idle workers, engine with ${engine.join(' ')}`
+  const peer = (suffix: string) =>
+    name === 'idle-workers' ? {} : { peer: `${idleShapes[0].name}-${suffix}` }
+  return [
+    {
+      name: `${name}-memory`,
+      unit: 'KiB',
+      better: 'less',
+      what: `${what}: memory for each`,
+      ...peer('memory'),
+    },
+    {
+      name: `${name}-cpu`,
+      unit: '%',
+      better: 'less',
+      what: `${what}: share of a core that all of them take`,
+      ...peer('cpu'),
+    },
+    {
+      name: `${name}-connected`,
+      unit: 'workers/s',
+      better: 'more',
+      what: `${what}: how fast they connected and announced themselves`,
+      ...peer('connected'),
+    },
+  ]
+}
+
 /** All measures, in the order of the table, for these levels of calls in flight: without shards, and with them. */
 export function catalogue(levels: readonly number[], shardLevels = levels): MeasureInfo[] {
   const all = [
@@ -237,6 +283,7 @@ export function catalogue(levels: readonly number[], shardLevels = levels): Meas
     ...startRows('start-bun', 'a bare Bun.serve'),
     ...microMeasures,
     ...ringMeasures,
+    ...idleShapes.flatMap(idleRows),
   ]
   return all.map(info => (GOALS[info.name] === undefined ? info : { ...info, goal: GOALS[info.name]! }))
 }

@@ -94,7 +94,11 @@ export function createRelay(): Relay {
     const { messages, socket } = relayed
     relayed.messages = []
     if (messages.length === 1) send(relayed, messages[0]!)
-    else if (messages.length > 1) socket.cork(() => messages.forEach(message => send(relayed, message)))
+    else if (messages.length > 1) {
+      socket.cork(() => {
+        for (const message of messages) send(relayed, message)
+      })
+    }
   }
 
   function send(relayed: Relayed, message: string | Uint8Array): void {
