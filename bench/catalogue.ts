@@ -21,6 +21,7 @@ export interface MeasureInfo {
     | 'records'
     | 'records/s'
     | 'KiB'
+    | 'kills'
     | '%'
     | 'workers/s'
   readonly better: 'more' | 'less' | 'neither'
@@ -54,6 +55,9 @@ const GOALS: Readonly<Record<string, string>> = {
   'lost-answers': '0',
   'lost-unexpected': '0',
   'lost-wrong': '0',
+  'lost-cross-answers': '0',
+  'lost-cross-unexpected': '0',
+  'lost-cross-wrong': '0',
   'http-post-rate': '≥ 45000',
   'http-post-p99': '≤ 5',
   'ring-rate': '≥ 5000000',
@@ -91,27 +95,52 @@ function callMeasures(levels: readonly number[], shardLevels: readonly number[])
   ]
 }
 
+function lostRows(name: string, calls: string): MeasureInfo[] {
+  return [
+    {
+      name: `${name}-answers`,
+      unit: 'answers',
+      better: 'less',
+      what: `${calls}: never answered, of ${name}-calls`,
+    },
+    {
+      name: `${name}-unexpected`,
+      unit: 'answers',
+      better: 'less',
+      what: `${calls}: answers that belong to no call`,
+    },
+    {
+      name: `${name}-wrong`,
+      unit: 'answers',
+      better: 'less',
+      what: `${calls}: answers that are errors or not what was returned`,
+    },
+    { name: `${name}-calls`, unit: 'calls', better: 'neither', what: `${calls}: made to find that out` },
+    {
+      name: `${name}-rate`,
+      unit: 'calls/s',
+      better: 'more',
+      what: `${calls}: answered meanwhile, 256 in flight on 4 connections`,
+    },
+  ]
+}
+
 const lostMeasures: MeasureInfo[] = [
-  { name: 'lost-answers', unit: 'answers', better: 'less', what: 'calls never answered, of lost-calls' },
+  ...lostRows('lost', 'calls'),
+  ...lostRows('lost-cross', 'calls across 2 shards, the one with the worker is killed'),
   {
-    name: 'lost-unexpected',
-    unit: 'answers',
-    better: 'less',
-    what: 'answers that belong to no call under way',
+    name: 'lost-cross-stopped',
+    unit: 'calls',
+    better: 'neither',
+    what: 'those whose callers were told invocation_stopped',
   },
   {
-    name: 'lost-wrong',
-    unit: 'answers',
-    better: 'less',
-    what: 'answers that are errors or not what was returned',
+    name: 'lost-cross-not-found',
+    unit: 'calls',
+    better: 'neither',
+    what: 'those that came before the worker was back',
   },
-  { name: 'lost-calls', unit: 'calls', better: 'neither', what: 'calls made to find that out' },
-  {
-    name: 'lost-rate',
-    unit: 'calls/s',
-    better: 'more',
-    what: 'calls answered meanwhile, 256 in flight on 4 connections',
-  },
+  { name: 'lost-cross-kills', unit: 'kills', better: 'neither', what: 'how often the shard was killed' },
 ]
 
 function httpRows(name: string, what: string, peer: string | undefined, cpuOf: string): MeasureInfo[] {

@@ -17,8 +17,8 @@ const KIB_PER_MIB = 1024
 const SETTLE_MS = 8000
 /** CPU time has steps of 10 ms: a share of 0.1 % needs this long. In multiples of one timed run. */
 const RUNS = 7
-/** The engine has done its first work before it is weighed: what that takes is not the workers'. */
-const FIRST_WORKERS = 100
+/** Some come before the engine is weighed: what its threads take for the first of them is not for each. */
+const FIRST_SHARE = 0.2
 
 async function measureOne(
   entry: string,
@@ -38,7 +38,7 @@ async function measureOne(
     await Bun.sleep(SETTLE_MS)
     return client
   }
-  const first = await join(Math.min(FIRST_WORKERS, workers))
+  const first = await join(Math.ceil(workers * FIRST_SHARE))
   const before = residentMiB(engine.pid) ?? Number.NaN
   const startedAt = performance.now()
   const rest = await join(workers)
