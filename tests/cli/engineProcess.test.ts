@@ -1,8 +1,10 @@
 /** The engine as a process: start, stop, ports, exit codes. */
+
 import { afterAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import manifest from '../../package.json' with { type: 'json' }
 import { registerWorker } from '../../sdk/typescript/src/mod.ts'
+import { until } from '../support/waiting.ts'
 import {
   LISTENER_ON_ANY_PORT,
   MAIN,
