@@ -2,6 +2,7 @@
  * Every measure there is: its name never changes its meaning, so that figures of different days can be compared.
  * `README.md` says in words what each one covers.
  */
+import { callShapes, hasShards } from './shapes.ts'
 import { routeCounts } from './suites/http.ts'
 
 export interface MeasureInfo {
@@ -45,32 +46,31 @@ const GOALS: Readonly<Record<string, string>> = {
   'start-idle-memory': '≤ 120',
 }
 
-function callMeasures(level: number): MeasureInfo[] {
-  const rows = (
-    name: 'calls' | 'calls-msgpack' | 'nats',
-    one: string,
-    program: string,
-    peer?: 'nats',
-  ): MeasureInfo[] => {
-    const row = (suffix: string, unit: MeasureInfo['unit'], better: MeasureInfo['better'], what: string) => ({
-      name: `${name}-${level}-${suffix}`,
-      unit,
-      better,
-      what: `${what}, ${level} in flight`,
-      ...(peer === undefined || suffix === 'lost' ? {} : { peer: `${peer}-${level}-${suffix}` }),
-    })
-    return [
-      row('rate', 'calls/s', 'more', `${one}s answered`),
-      row('p50', 'µs', 'less', `time from a ${one} to its answer, median`),
-      row('p99', 'µs', 'less', `time from a ${one} to its answer, 99th percentile`),
-      row('cpu', 'µs', 'less', `CPU time of the ${program} per call, all threads`),
-      row('lost', 'answers', 'less', `${one}s answered not at all, twice or wrongly`),
-    ]
-  }
+function callRows(name: string, level: number, one: string, program: string, peer?: string): MeasureInfo[] {
+  const row = (suffix: string, unit: MeasureInfo['unit'], better: MeasureInfo['better'], what: string) => ({
+    name: `${name}-${level}-${suffix}`,
+    unit,
+    better,
+    what: `${what}, ${level} in flight`,
+    ...(peer === undefined || suffix === 'lost' ? {} : { peer: `${peer}-${level}-${suffix}` }),
+  })
   return [
-    ...rows('calls', 'call', 'engine', 'nats'),
-    ...rows('calls-msgpack', 'call in msgpack', 'engine', 'nats'),
-    ...rows('nats', 'NATS request', 'NATS server'),
+    row('rate', 'calls/s', 'more', `${one}: answers per second`),
+    row('p50', 'µs', 'less', `${one}: time to the answer, median`),
+    row('p99', 'µs', 'less', `${one}: time to the answer, 99th percentile`),
+    row('cpu', 'µs', 'less', `${one}: CPU time of the ${program}, all threads`),
+    row('lost', 'answers', 'less', `${one}: answered not at all, twice or wrongly`),
+  ]
+}
+
+function callMeasures(levels: readonly number[], shardLevels: readonly number[]): MeasureInfo[] {
+  return [
+    ...callShapes.flatMap(shape =>
+      (hasShards(shape) ? shardLevels : levels).flatMap(level =>
+        callRows(shape.name, level, shape.what, 'engine', shape.peer),
+      ),
+    ),
+    ...levels.flatMap(level => callRows('nats', level, 'NATS request', 'NATS server')),
   ]
 }
 
@@ -227,10 +227,10 @@ const ringMeasures: MeasureInfo[] = [
   { name: 'ring-records', unit: 'records', better: 'neither', what: 'records sent to find that out' },
 ]
 
-/** All measures, in the order of the table, for these levels of calls in flight. */
-export function catalogue(levels: readonly number[]): MeasureInfo[] {
+/** All measures, in the order of the table, for these levels of calls in flight: without shards, and with them. */
+export function catalogue(levels: readonly number[], shardLevels = levels): MeasureInfo[] {
   const all = [
-    ...levels.flatMap(callMeasures),
+    ...callMeasures(levels, shardLevels),
     ...lostMeasures,
     ...httpMeasures,
     ...startRows('start', 'the engine', 'start-bun'),

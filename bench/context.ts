@@ -1,4 +1,5 @@
 /** What a suite gets to work with. */
+import type { MeasureInfo } from './catalogue.ts'
 
 export interface BenchOptions {
   /** Length of one timed run. */
@@ -9,6 +10,8 @@ export interface BenchOptions {
   readonly inFlight: readonly number[]
   /** Calls of the `lost` suite. */
   readonly calls: number
+  /** Connections of the \`idle\` suite. */
+  readonly workers: number
   /** How often a start is measured. */
   readonly starts: number
   /** Entry file of the engine. */
@@ -19,6 +22,8 @@ export interface BenchContext {
   readonly options: BenchOptions
   /** Progress for the person who waits. */
   say(text: string): void
+  /** All measures of this run's levels. */
+  readonly infos: readonly MeasureInfo[]
   /** Whether a measure was asked for; a suite need not do what nobody wants to know. */
   wanted(measure: string): boolean
 }

@@ -12,6 +12,14 @@ export interface EnginePorts {
   http: number
 }
 
+export interface EngineOptions {
+  readonly ports?: EnginePorts
+  /** Of the command line; one thread if absent. */
+  readonly options?: readonly string[]
+  /** Of the runtime. */
+  readonly runtime?: readonly string[]
+}
+
 export interface RunningEngine extends Running {
   /** Resolves when it says that it listens. */
   readonly addresses: Promise<{ workers: string; http: string }>
@@ -29,10 +37,14 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 let engines = 0
 
 /** Starts an engine; `entry` is the file of its command, so that another checkout can be measured with the same bench. */
-export function startEngine(entry: string, ports: EnginePorts = { workers: 0, http: 0 }): RunningEngine {
+export function startEngine(
+  entry: string,
+  { ports = { workers: 0, http: 0 }, options = ['--shards', '0'], runtime = [] }: EngineOptions = {},
+): RunningEngine {
   const file = join(folder, `${engines++}.yaml`)
   writeFileSync(file, configuration(ports))
-  const engine = start([process.execPath, entry, '--config', file, '--json', '--log-level', 'error'])
+  const fixed = ['--config', file, '--json', '--log-level', 'error']
+  const engine = start([process.execPath, ...runtime, entry, ...fixed, ...options])
   const addresses = engine.firstLine.then(line => JSON.parse(line).addresses)
   // Whoever waits for the addresses hears of a failure; nobody has to.
   addresses.catch(() => {})

@@ -1,5 +1,5 @@
 /** What the kernel says about a process. Linux only: elsewhere there is no such file and the answer is `undefined`. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
 /** Unit of the times in /proc/PID/stat; the kernel shows 100 per second on every architecture Bun runs on. */
 const TICKS_PER_SECOND = 100
@@ -28,6 +28,27 @@ export function cpuSeconds(pid: number): number | undefined {
   if (stat === undefined) return undefined
   const [utime, stime] = stat.slice(11)
   return (utime! + stime!) / TICKS_PER_SECOND
+}
+
+/** The same of each thread, by its name; threads of one name together. */
+export function threadSeconds(pid: number): Record<string, number> | undefined {
+  const seconds: Record<string, number> = {}
+  try {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8')
+      const nameEnd = stat.lastIndexOf(')')
+      const name = stat.slice(stat.indexOf('(') + 1, nameEnd)
+      const [utime, stime] = stat
+        .slice(nameEnd + 2)
+        .split(' ')
+        .slice(11)
+        .map(Number)
+      seconds[name] = (seconds[name] ?? 0) + (utime! + stime!) / TICKS_PER_SECOND
+    }
+  } catch {
+    return undefined
+  }
+  return seconds
 }
 
 /** The same of this process, with the processes it started, and those they started, as far as they have ended. */

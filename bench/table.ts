@@ -34,7 +34,7 @@ export function toMeasures(infos: readonly MeasureInfo[], values: Values): Measu
   })
 }
 
-const grouped = (value: number): string => value.toLocaleString('en-GB', { maximumFractionDigits: 6 })
+export const grouped = (value: number): string => value.toLocaleString('en-GB', { maximumFractionDigits: 6 })
 
 /** Cells in columns, in a form that is a table in Markdown, too. The columns in `right` are set to the right. */
 export function formatTable(

@@ -5,8 +5,8 @@ import type { Try } from './examples.ts'
 export interface Addresses {
   /** `ws://host:port` */
   workers: string
-  /** `http://host:port` */
-  http: string
+  /** `http://host:port`; `undefined`: there is no HTTP, so it is enough that the functions are there. */
+  http: string | undefined
 }
 
 export interface Readiness {
@@ -23,7 +23,7 @@ interface FunctionList {
 }
 
 /**
- * Waits until the functions behind a request are registered and it is answered with 2xx.
+ * Waits until the functions behind a request are registered and, where there is HTTP, it is answered with 2xx.
  *
  * @returns why it does not work, as a sentence; `undefined` when it does.
  */
@@ -38,7 +38,8 @@ export async function whyNotReady(
   const client = registerWorker(workers, { workerName: `iii-cli:start: ${name}` })
   try {
     while (Date.now() < giveUpAt && !cancelled()) {
-      reason = (await missingFunctions(client, request.needs)) ?? (await refusal(request, http)) ?? ''
+      reason =
+        (await missingFunctions(client, request.needs)) ?? (http && (await refusal(request, http))) ?? ''
       if (reason === '') return undefined
       await Bun.sleep(LOOK_MS)
     }

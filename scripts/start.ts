@@ -190,14 +190,14 @@ const workersUrl = urls.find(url => /^wss?:/.test(url)) ?? ''
 const httpUrl = urls.find(url => /^https?:/.test(url))
 const there = (await Promise.all(exampleWorkers.map(worker => startWorker(worker, workersUrl)))).flat()
 
-/** The requests that work; of the others it is said why not. */
-async function workingTries(http: string): Promise<Try[]> {
+/** The requests that work; of the others it is said why not. Without HTTP it only waits for their functions. */
+async function workingTries(http: string | undefined): Promise<Try[]> {
   const possible = tries.filter(({ by }) => by.every(name => there.includes(name)))
   const readiness = { withinMs: READY_MS, cancelled: () => stopping !== undefined }
   const tried = possible.map(async request => {
     const complaint = await whyNotReady(request, { workers: workersUrl, http }, readiness)
     if (complaint !== undefined && stopping === undefined) say(complaint)
-    return complaint === undefined ? [request] : []
+    return complaint === undefined && http !== undefined ? [request] : []
   })
   return (await Promise.all(tried)).flat()
 }
@@ -205,5 +205,5 @@ async function workingTries(http: string): Promise<Try[]> {
 if (httpUrl === undefined && stopping === undefined) {
   say('There is no HTTP: add `- name: iii-http` to `workers:` in the configuration file to try the examples.')
 }
-const works = httpUrl === undefined ? [] : await workingTries(httpUrl)
+const works = await workingTries(httpUrl)
 if (stopping === undefined) console.log(summary(addresses, works, httpUrl ?? ''))

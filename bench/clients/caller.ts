@@ -6,12 +6,11 @@
  * Progress goes to stderr (the number of answers, one line each); the result, a `LoopResult`, is one line of JSON on
  * stdout.
  */
-import { cpuSeconds } from '../procfs.ts'
+import { cpuSeconds, threadSeconds } from '../procfs.ts'
 import { createLoop, type LoopPlan } from './closedLoop.ts'
 import {
-  announce,
   callOf,
-  connect,
+  connectAnnounced,
   idPrefix,
   idSuffix,
   MOST_PLACES,
@@ -29,12 +28,18 @@ export interface CallerOptions {
   /** Process whose CPU time is read. */
   pid: number
   plan: LoopPlan
+  /** The thread of the engine it connects to; any if absent. */
+  thread?: number
 }
 
-const { url, functionId, connections, pid, plan } = JSON.parse(process.argv[2]!) as CallerOptions
+const { url, functionId, connections, pid, plan, thread } = JSON.parse(process.argv[2]!) as CallerOptions
 if (plan.inFlight > MOST_PLACES) throw new Error(`at most ${MOST_PLACES} calls in flight`)
 
-const sockets = await Promise.all(Array.from({ length: connections }, () => connect(url)))
+const sockets = await Promise.all(
+  Array.from({ length: connections }, (_, at) =>
+    connectAnnounced(url, `bench-caller-${process.pid}-${at}`, thread),
+  ),
+)
 const heads = sockets.map((_, at) => `{"type":"invokefunction","invocation_id":"${idPrefix(at)}`)
 const tail = `","function_id":"${functionId}","data":${REQUEST}}`
 
@@ -44,11 +49,11 @@ const loop = createLoop(plan, {
     sockets[at]!.send(heads[at]! + idSuffix(call, place) + tail)
   },
   cpuSeconds: () => cpuSeconds(pid),
+  threadSeconds: () => threadSeconds(pid),
   onProgress: answers => void process.stderr.write(`${answers}\n`),
 })
 
-for (const [at, socket] of sockets.entries()) {
-  announce(socket, `bench-caller-${process.pid}-${at}`)
+for (const socket of sockets) {
   socket.onclose = () => {
     console.error('the engine closed the connection')
     process.exit(1)

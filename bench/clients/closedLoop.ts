@@ -27,6 +27,8 @@ export interface LoopResult {
   latencies: HistogramDump
   /** CPU time of the watched process while measuring, in seconds; absent where the platform does not say. */
   cpuSeconds?: number
+  /** The same of its threads, by their names. */
+  threadSeconds?: Record<string, number>
   /** The rest counts the whole run, warm-up included. */
   callsMade: number
   lost: number
@@ -40,6 +42,7 @@ export interface LoopParts {
   send(place: number, call: number): void
   /** CPU time of the watched process so far. */
   cpuSeconds(): number | undefined
+  threadSeconds?(): Record<string, number> | undefined
   onProgress?(answers: number): void
   /** Milliseconds, for latencies; a client that reads many answers at once need not look at the clock for each. */
   now?(): number
@@ -113,11 +116,13 @@ export function createLoop(plan: LoopPlan, parts: LoopParts): Loop {
     histogram.clear()
     const answersBefore = plan.calls === undefined ? answers : 0
     const cpuBefore = parts.cpuSeconds()
+    const threadsBefore = parts.threadSeconds?.()
     const from = performance.now()
     if (plan.measureMs === undefined) await Promise.race([over, still.happens])
     else await Promise.race([Bun.sleep(plan.measureMs), over, still.happens])
     const seconds = (performance.now() - from) / 1000
     const cpuAfter = parts.cpuSeconds()
+    const threadsAfter = parts.threadSeconds?.()
     const answersMeasured = answers - answersBefore
     const latencies = histogram.dump()
     ending = true
@@ -128,6 +133,9 @@ export function createLoop(plan: LoopPlan, parts: LoopParts): Loop {
       seconds,
       latencies,
       ...(cpuBefore !== undefined && cpuAfter !== undefined ? { cpuSeconds: cpuAfter - cpuBefore } : {}),
+      ...(threadsBefore !== undefined && threadsAfter !== undefined
+        ? { threadSeconds: spent(threadsBefore, threadsAfter) }
+        : {}),
       callsMade,
       lost: underWay,
       unexpected,
@@ -136,4 +144,10 @@ export function createLoop(plan: LoopPlan, parts: LoopParts): Loop {
   }
 
   return { answered, run }
+}
+
+function spent(before: Record<string, number>, after: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(after).map(([name, seconds]) => [name, seconds - (before[name] ?? 0)]),
+  )
 }

@@ -5,18 +5,19 @@
  *
  * Prints `ready` when a call to the last function has come back, so when everything is registered.
  */
-import { announce, connect, functionIdOf, idPrefix, idSuffix, invocationIdOf, RESULT } from './wire.ts'
+import { connectAnnounced, functionIdOf, idPrefix, idSuffix, invocationIdOf, RESULT } from './wire.ts'
 
 export interface EchoOptions {
   url: string
   functionIds: string[]
   /** All routes lead to the first function. */
   routes: { method: string; path: string }[]
+  /** The thread of the engine it connects to; any if absent. */
+  thread?: number
 }
 
-const { url, functionIds, routes } = JSON.parse(process.argv[2]!) as EchoOptions
-const socket = await connect(url)
-announce(socket, `bench-echo-${process.pid}`)
+const { url, functionIds, routes, thread } = JSON.parse(process.argv[2]!) as EchoOptions
+const socket = await connectAnnounced(url, `bench-echo-${process.pid}`, thread)
 
 socket.onmessage = ({ data }) => {
   const frame = data as string

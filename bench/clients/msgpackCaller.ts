@@ -6,13 +6,13 @@
 import { CODEC_JSON, RESULT as RESULT_KIND } from '../../src/protocol/msgpack/layout.ts'
 import type { FrameReader } from '../../src/protocol/msgpack/reader.ts'
 import { writeCall } from '../../src/protocol/msgpack/writeCall.ts'
-import { cpuSeconds } from '../procfs.ts'
+import { cpuSeconds, threadSeconds } from '../procfs.ts'
 import type { CallerOptions } from './caller.ts'
 import { createLoop } from './closedLoop.ts'
-import { announceMsgpack, appendFrame, connectMsgpack, frameOf, payloadOf } from './msgpackWire.ts'
+import { appendFrame, connectAnnouncedMsgpack, frameOf, payloadOf } from './msgpackWire.ts'
 import { MOST_PLACES, REQUEST, RESULT } from './wire.ts'
 
-const { url, functionId, connections, pid, plan } = JSON.parse(process.argv[2]!) as CallerOptions
+const { url, functionId, connections, pid, plan, thread } = JSON.parse(process.argv[2]!) as CallerOptions
 if (plan.inFlight > MOST_PLACES) throw new Error(`at most ${MOST_PLACES} calls in flight`)
 
 const call = frameOf(out => writeCall(out, 0, functionId, undefined, payloadOf(REQUEST)))
@@ -40,9 +40,11 @@ function answered(reader: FrameReader): void {
 }
 
 const sockets = await Promise.all(
-  Array.from({ length: connections }, () =>
-    connectMsgpack(
+  Array.from({ length: connections }, (_, at) =>
+    connectAnnouncedMsgpack(
       url,
+      `bench-msgpack-caller-${process.pid}-${at}`,
+      thread,
       reader => {
         isReading = true
         answered(reader)
@@ -63,14 +65,10 @@ const loop = createLoop(plan, {
     if (!isReading) queueMicrotask(socket.flush)
   },
   cpuSeconds: () => cpuSeconds(pid),
+  threadSeconds: () => threadSeconds(pid),
   onProgress: answers => void process.stderr.write(`${answers}\n`),
   now: () => (isReading ? now : performance.now()),
 })
-
-for (const [at, { out, flush }] of sockets.entries()) {
-  announceMsgpack(out, `bench-msgpack-caller-${process.pid}-${at}`)
-  flush()
-}
 
 console.log(JSON.stringify(await loop.run()))
 process.exit(0)

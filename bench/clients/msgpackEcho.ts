@@ -8,22 +8,24 @@
 import { encodeMsgpack } from '../../src/protocol/msgpack/encode.ts'
 import { CALL, RESULT as RESULT_KIND } from '../../src/protocol/msgpack/layout.ts'
 import { writeAnswer, writeCall } from '../../src/protocol/msgpack/writeCall.ts'
-import { announceMsgpack, appendFrame, connectMsgpack, frameOf, payloadOf } from './msgpackWire.ts'
+import { appendFrame, connectAnnouncedMsgpack, frameOf, payloadOf } from './msgpackWire.ts'
 import { RESULT } from './wire.ts'
 
 export interface MsgpackEchoOptions {
   url: string
   functionId: string
+  /** The thread of the engine it connects to; any if absent. */
+  thread?: number
 }
 
-const { url, functionId } = JSON.parse(process.argv[2]!) as MsgpackEchoOptions
+const { url, functionId, thread } = JSON.parse(process.argv[2]!) as MsgpackEchoOptions
 const answer = frameOf(out => writeAnswer(out, RESULT_KIND, 0, payloadOf(RESULT)))
 
-const socket = await connectMsgpack(url, ({ kind, callId }) => {
+const name = `bench-msgpack-echo-${process.pid}`
+const socket = await connectAnnouncedMsgpack(url, name, thread, ({ kind, callId }) => {
   if (kind === CALL) appendFrame(socket.out, answer, callId)
   else if (kind === RESULT_KIND) console.log('ready')
 })
-announceMsgpack(socket.out, `bench-msgpack-echo-${process.pid}`)
 encodeMsgpack(socket.out, {
   type: 'registerfunction',
   id: functionId,

@@ -3,6 +3,7 @@
  * differ only in their call id are copied from one that was written before.
  */
 import { copyBytes } from '../../src/protocol/bytes.ts'
+import { decodeMsgpack } from '../../src/protocol/msgpack/decode.ts'
 import { encodeMsgpack } from '../../src/protocol/msgpack/encode.ts'
 import { ownHello, writeHello } from '../../src/protocol/msgpack/hello.ts'
 import { CODEC_JSON, SUBPROTOCOL } from '../../src/protocol/msgpack/layout.ts'
@@ -19,11 +20,14 @@ import {
   nextFrame,
   openMessage,
 } from '../../src/protocol/msgpack/reader.ts'
+import { FIRST_CALL_ID, writeCall } from '../../src/protocol/msgpack/writeCall.ts'
+import { connectOn, threadIn } from './placed.ts'
 
 export interface MsgpackSocket {
   readonly out: OutBuffer
   /** Sends what has been appended to `out` as one message. */
   flush(): void
+  close(): void
 }
 
 /** `onFrame` gets each frame that is not the engine's hello; when all frames of a message were read, `out` leaves. */
@@ -43,9 +47,13 @@ export function connectMsgpack(
       socket.send(out.bytes.subarray(0, out.length) as Uint8Array<ArrayBuffer>)
       out.length = 0
     }
+    function close(): void {
+      socket.onclose = null
+      socket.close()
+    }
     socket.onopen = () => {
       writeHello(out, ownHello('bench', []))
-      resolve({ out, flush })
+      resolve({ out, flush, close })
     }
     socket.onerror = () => reject(new Error(`no connection to ${url}`))
     socket.onclose = ({ code, reason }) => {
@@ -61,6 +69,46 @@ export function connectMsgpack(
     }
   })
 }
+
+/**
+ * The same, announced, on a thread of the engine; wherever it is if none is said. `onFrame` gets frames from when it is
+ * there.
+ */
+export function connectAnnouncedMsgpack(
+  url: string,
+  name: string,
+  thread: number | undefined,
+  onFrame: (reader: FrameReader) => void,
+  onMessage?: () => void,
+): Promise<MsgpackSocket> {
+  return connectOn(thread, async () => {
+    let take = onFrame
+    const { promise, resolve } = Promise.withResolvers<number | undefined>()
+    if (thread !== undefined) {
+      take = reader => {
+        const frame = decodeMsgpack(reader, 'json')
+        if (frame.type === 'workerregistered') {
+          writeCall(
+            socket.out,
+            FIRST_CALL_ID,
+            INFO,
+            undefined,
+            payloadOf(JSON.stringify({ id: frame.workerId })),
+          )
+        } else if (frame.type === 'invocationresult') {
+          take = onFrame
+          resolve(threadIn(JSON.parse(frame.result as string)))
+        }
+      }
+    }
+    const socket = await connectMsgpack(url, reader => take(reader), onMessage)
+    announceMsgpack(socket.out, name)
+    socket.flush()
+    return { ...socket, thread: () => promise }
+  })
+}
+
+const INFO = 'engine::workers::info'
 
 export function payloadOf(json: string): BytesPayload {
   const bytes = Buffer.from(json)

@@ -3,6 +3,8 @@
  * Payloads are fixed, so that every contestant carries the same bytes.
  */
 
+import { connectOn, threadIn } from './placed.ts'
+
 /** 185 bytes, the size of a small order. */
 export const REQUEST =
   '{"order":"A-1029","user":{"id":7,"name":"Ada"},"items":[{"sku":"x","qty":2},{"sku":"y","qty":1}],"note":"at the back door, please; ring twice, the bell is quiet and we are far from it"}'
@@ -16,6 +18,36 @@ export function connect(url: string): Promise<WebSocket> {
     socket.onopen = () => resolve(socket)
     socket.onerror = () => reject(new Error(`no connection to ${url}`))
   })
+}
+
+/** A connection that has announced itself, on a thread of the engine; wherever it is if none is said. */
+export async function connectAnnounced(url: string, name: string, thread?: number): Promise<WebSocket> {
+  const { socket } = await connectOn(thread, async () => {
+    const socket = await connect(url)
+    announce(socket, name)
+    return { socket, thread: () => threadOf(socket), close: () => socket.close() }
+  })
+  return socket
+}
+
+function threadOf(socket: WebSocket): Promise<number | undefined> {
+  const { promise, resolve } = Promise.withResolvers<number | undefined>()
+  socket.onmessage = ({ data }) => {
+    const frame = JSON.parse(data as string)
+    if (frame.type === 'workerregistered') {
+      const id = idPrefix(0xffff_fffe) + idSuffix(0, 0)
+      const data = { id: frame.worker_id }
+      socket.send(
+        JSON.stringify({
+          type: 'invokefunction',
+          invocation_id: id,
+          function_id: 'engine::workers::info',
+          data,
+        }),
+      )
+    } else if (frame.type === 'invocationresult') resolve(threadIn(frame.result))
+  }
+  return promise
 }
 
 /** Fixes the connection's namespace at once; otherwise the engine waits for this. */

@@ -1,18 +1,24 @@
-/** `calls`, `calls-msgpack` and `nats`: closed-loop calls through the engine in both framings, and request-reply through NATS, in turn. */
+/** `calls`, `calls-msgpack` and `nats`: closed-loop calls through the engine in both framings, on one thread and on several, and request-reply through NATS, in turn. */
 import type { CallerOptions } from '../clients/caller.ts'
 import type { LoopPlan, LoopResult } from '../clients/closedLoop.ts'
 import type { BenchContext, Values } from '../context.ts'
 import { startEngine } from '../engine.ts'
 import { createHistogram, median } from '../histogram.ts'
 import { clientPath, freePort, runClient, start } from '../processes.ts'
+import { type CallShape, callShapes } from '../shapes.ts'
 import { findTool } from '../tools.ts'
 
 export const callMeasures = ['rate', 'p50', 'p99', 'cpu', 'lost'] as const
 
 interface Contestant {
-  readonly name: 'calls' | 'calls-msgpack' | 'nats'
+  readonly name: string
   readonly client: string
-  readonly target: Pick<CallerOptions, 'url' | 'functionId' | 'pid'>
+  readonly target: Pick<CallerOptions, 'url' | 'functionId' | 'pid' | 'thread'>
+}
+
+/** What contestants run on. */
+interface Ground {
+  readonly contestants: Contestant[]
   stop(): Promise<void>
 }
 
@@ -20,22 +26,27 @@ const FUNCTION_ID = 'bench::echo'
 const WARM_UP_MS = 1000
 const PATIENCE_MS = 5000
 
-/** Each framing has an engine of its own, so that neither sees what the other does to it. */
-async function engineContestant(entry: string, name: 'calls' | 'calls-msgpack'): Promise<Contestant> {
-  const engine = startEngine(entry)
+/** An engine and its worker; each framing has its own, so that neither sees what the other does to it. */
+async function engineGround(entry: string, shapes: CallShape[]): Promise<Ground> {
+  const { framing, engine: options, workerThread: thread } = shapes[0]!
+  const engine = startEngine(entry, { options })
   const { workers: url } = await engine.addresses
   const worker = start([
     process.execPath,
-    clientPath(name === 'calls' ? 'echoWorker.ts' : 'msgpackEcho.ts'),
+    clientPath(framing === 'json' ? 'echoWorker.ts' : 'msgpackEcho.ts'),
     JSON.stringify(
-      name === 'calls' ? { url, functionIds: [FUNCTION_ID], routes: [] } : { url, functionId: FUNCTION_ID },
+      framing === 'json'
+        ? { url, functionIds: [FUNCTION_ID], routes: [], thread }
+        : { url, functionId: FUNCTION_ID, thread },
     ),
   ])
   await worker.firstLine
   return {
-    name,
-    client: name === 'calls' ? 'caller.ts' : 'msgpackCaller.ts',
-    target: { url, functionId: FUNCTION_ID, pid: engine.pid },
+    contestants: shapes.map(({ name, callerThread }) => ({
+      name,
+      client: framing === 'json' ? 'caller.ts' : 'msgpackCaller.ts',
+      target: { url, functionId: FUNCTION_ID, pid: engine.pid, thread: callerThread! },
+    })),
     async stop() {
       await worker.stop()
       await engine.stop()
@@ -43,16 +54,15 @@ async function engineContestant(entry: string, name: 'calls' | 'calls-msgpack'):
   }
 }
 
-async function natsContestant(program: string): Promise<Contestant> {
+async function natsGround(program: string): Promise<Ground> {
   const port = await freePort()
   const url = `127.0.0.1:${port}`
   const server = start([program, '--addr', '127.0.0.1', '--port', String(port)])
   const responder = start([process.execPath, clientPath('natsResponder.ts'), url, FUNCTION_ID])
   await responder.firstLine
+  const target = { url, functionId: FUNCTION_ID, pid: server.pid }
   return {
-    name: 'nats',
-    client: 'natsCaller.ts',
-    target: { url, functionId: FUNCTION_ID, pid: server.pid },
+    contestants: [{ name: 'nats', client: 'natsCaller.ts', target }],
     async stop() {
       await responder.stop()
       await server.stop()
@@ -86,28 +96,45 @@ function runOnce({ client, target }: Contestant, inFlight: number, seconds: numb
   return runClient<LoopResult>(client, options)
 }
 
-export async function measureCalls({ options, say, wanted }: BenchContext): Promise<Values> {
-  const wantedLevel = (name: Contestant['name']) => (level: number) =>
-    callMeasures.some(measure => wanted(`${name}-${level}-${measure}`))
-  const isWanted = (name: Contestant['name']): boolean => options.inFlight.some(wantedLevel(name))
-  const nats = isWanted('nats') ? findTool('nats-server', 'the rows nats-* are', say) : undefined
-  const contestants: Contestant[] = []
+/** Shapes that can share an engine and its worker. */
+const groundOf = ({ framing, engine }: CallShape): string => [framing, ...engine].join(' ')
+
+/** CPU time of each thread that had any to speak of, in microseconds per call. */
+function perThread({ threadSeconds = {}, answers }: LoopResult): string {
+  const parts = Object.entries(threadSeconds)
+    .map(([name, seconds]) => ({ name, micros: (seconds / answers) * 1e6 }))
+    .filter(({ micros }) => micros >= 0.01)
+    .map(({ name, micros }) => `${name} ${micros.toPrecision(3)}`)
+  return parts.length === 0 ? '' : `; µs of CPU per call: ${parts.join(', ')}`
+}
+
+export async function measureCalls({ options, say, wanted, infos }: BenchContext): Promise<Values> {
+  const wantedLevels = (name: string): number[] =>
+    options.inFlight.filter(level =>
+      callMeasures.some(measure => {
+        const full = `${name}-${level}-${measure}`
+        return infos.some(info => info.name === full) && wanted(full)
+      }),
+    )
+  const isWanted = ({ name }: { name: string }): boolean => wantedLevels(name).length > 0
+  const nats = isWanted({ name: 'nats' }) ? findTool('nats-server', 'the rows nats-* are', say) : undefined
+  const shapes = Object.values(Object.groupBy(callShapes.filter(isWanted), groundOf))
+  const grounds: Ground[] = []
   const values: Values = {}
   try {
-    for (const name of ['calls', 'calls-msgpack'] as const) {
-      if (isWanted(name)) contestants.push(await engineContestant(options.engine, name))
-    }
-    if (nats !== undefined) contestants.push(await natsContestant(nats))
+    for (const group of shapes) grounds.push(await engineGround(options.engine, group!))
+    if (nats !== undefined) grounds.push(await natsGround(nats))
+    const contestants = grounds.flatMap(ground => ground.contestants)
     for (const level of options.inFlight) {
       const results = contestants
-        .filter(({ name }) => wantedLevel(name)(level))
+        .filter(({ name }) => wantedLevels(name).includes(level))
         .map(contestant => ({ contestant, taken: [] as LoopResult[] }))
       for (let round = 1; round <= options.rounds; round++) {
         for (const { contestant, taken } of results) {
           const result = await runOnce(contestant, level, options.seconds)
           taken.push(result)
           const rate = Math.round(result.answers / result.seconds)
-          say(`${contestant.name} ${level} in flight, round ${round}: ${rate}/s`)
+          say(`${contestant.name} ${level} in flight, round ${round}: ${rate}/s${perThread(result)}`)
         }
       }
       for (const { contestant, taken } of results) {
@@ -115,7 +142,7 @@ export async function measureCalls({ options, say, wanted }: BenchContext): Prom
       }
     }
   } finally {
-    for (const contestant of contestants) await contestant.stop()
+    for (const ground of grounds) await ground.stop()
   }
   return values
 }

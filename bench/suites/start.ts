@@ -46,7 +46,7 @@ async function measureStart(begin: (port: number) => Running): Promise<{ ms: num
 
 export async function measureStarts({ options, say, wanted }: BenchContext): Promise<Values> {
   const contestants = {
-    start: (port: number) => startEngine(options.engine, { workers: port, http: 0 }),
+    start: (port: number) => startEngine(options.engine, { ports: { workers: port, http: 0 } }),
     'start-bun': (port: number) => start([process.execPath, clientPath('bareServer.ts'), String(port)]),
   }
   const values: Values = {}

@@ -34,6 +34,17 @@ function mayBeTooLarge(
   return from.builtIn || isTranslated || to.messageBytes < limits.messageBytes
 }
 
+/** Makes the input of a call JSON text; returns the error if it has no such form. */
+export function inputToJson(frame: InvokeFrame): JsonText | undefined {
+  try {
+    frame.data = jsonOf(frame.data)
+    return undefined
+  } catch (problem) {
+    if (problem instanceof FieldProblem) return refusals.undecodable(frame.functionId, problem.detail)
+    throw problem
+  }
+}
+
 /** Puts the input of a call into a form its callee can read; returns the error if there is none. */
 export function adaptInput(
   engine: EngineState,
@@ -42,14 +53,8 @@ export function adaptInput(
   frame: InvokeFrame,
 ): JsonText | undefined {
   const isTranslated = callee.link.framing === 'json' && typeof frame.data !== 'string'
-  if (isTranslated) {
-    try {
-      frame.data = jsonOf(frame.data)
-    } catch (problem) {
-      if (problem instanceof FieldProblem) return refusals.undecodable(frame.functionId, problem.detail)
-      throw problem
-    }
-  }
+  const fault = isTranslated ? inputToJson(frame) : undefined
+  if (fault !== undefined) return fault
   return mayBeTooLarge(engine, caller, callee, isTranslated) && isTooLarge(callee, frame.data)
     ? refusals.payloadTooLarge(`The input of function ${frame.functionId}`, callee.messageBytes)
     : undefined

@@ -8,6 +8,7 @@ import type { InvokeFrame } from '../protocol/frames.ts'
 import { asJsonText, type JsonText, toJsonText } from '../protocol/jsonText.ts'
 import type { Limits } from '../protocol/limits.ts'
 import { jsonOf } from '../protocol/msgpack/payload.ts'
+import { inputToJson } from './adapt.ts'
 import { reply } from './calls.ts'
 import type { Connection } from './connection.ts'
 import { type Announcement, DEFAULT_NAMESPACE } from './directory/records.ts'
@@ -80,6 +81,11 @@ export function announce(engine: EngineState, connection: Connection, frame: Inv
   const respond = (error: JsonText | undefined, result: JsonText | undefined): void => {
     if (frame.invocationId === undefined || frame.action === 'void') return
     reply(connection, { ...frame, invocationId: frame.invocationId }, error, result)
+  }
+  const unreadable = inputToJson(frame)
+  if (unreadable !== undefined) {
+    respond(unreadable, undefined)
+    return
   }
   const value: unknown = JSON.parse(jsonOf(frame.data))
   if (value !== null && (typeof value !== 'object' || Array.isArray(value))) {

@@ -126,9 +126,9 @@ function passCall(engine: EngineState, caller: Connection, reader: FrameReader, 
   callee.credit--
   let callId = NO_CALL_ID
   if (reader.callId === NO_CALL_ID) {
-    if (!callee.trunk) engine.counters.voidCalls++
+    if (!caller.trunk) engine.counters.voidCalls++
   } else {
-    if (!callee.trunk) engine.counters.calls++
+    if (!caller.trunk) engine.counters.calls++
     const invocation = enterPlain(caller, callee, reader.callId, route.functionId, now)
     engine.deadlines.set(invocation, engine.limits.callAgeMs, now)
     callId = invocation.calleeInvocationId as number
@@ -187,7 +187,7 @@ function passResult(engine: EngineState, callee: Connection, reader: FrameReader
   if (batch === undefined || !fitsInto(caller, reader.payloadEnd - reader.payloadStart)) return false
   callee.counters.received++
   engine.deadlines.clear(invocation)
-  if (!callee.trunk) engine.counters.answers++
+  if (!caller.trunk) engine.counters.answers++
   const callId = invocation.callerInvocationId as number
   remove(invocation)
   copyInto(batch, caller, reader, callId)

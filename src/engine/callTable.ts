@@ -41,11 +41,36 @@ export function createUuidTable(newId: () => string): CallTable {
 const SLOT_BITS = 20
 const SLOT_MASK = 2 ** SLOT_BITS - 1
 
-/** Calls one worker can have to execute at once. */
-const MOST_SLOTS = 2 ** SLOT_BITS
+/** Calls one worker, or one thread, can have to execute at once. */
+export const MOST_SLOTS = 2 ** SLOT_BITS
 
 /** Slots that rest at the same time. */
 const RESTING = 65_536
+
+/** Calls that came over a trunk, by the id the other thread's slot table has given them: that one is never searched. */
+export interface MadeBySlot {
+  get(id: CallId): Invocation | undefined
+  set(id: CallId, invocation: Invocation): void
+  remove(id: CallId, invocation: Invocation): void
+}
+
+export function createMadeBySlot(): MadeBySlot {
+  const slots: (Invocation | undefined)[] = []
+  const slotOf = (id: CallId): number => (id as number) & SLOT_MASK
+  return {
+    get(id) {
+      const made = slots[slotOf(id)]
+      return made?.callerInvocationId === id ? made : undefined
+    },
+    set(id, invocation) {
+      slots[slotOf(id)] = invocation
+    },
+    remove(id, invocation) {
+      const slot = slotOf(id)
+      if (slots[slot] === invocation) slots[slot] = undefined
+    },
+  }
+}
 
 export function createSlotTable(): CallTable {
   const slots: (Invocation | undefined)[] = []

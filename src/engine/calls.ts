@@ -16,7 +16,7 @@ import type {
 import { type JsonText, toJsonText } from '../protocol/jsonText.ts'
 import { callerSuffix, withCaller } from '../protocol/payload.ts'
 import { forwardedBaggage, forwardedTraceparent } from '../protocol/traceContext.ts'
-import { adaptInput, adaptResult } from './adapt.ts'
+import { adaptInput, adaptResult, inputToJson } from './adapt.ts'
 import type { Connection } from './connection.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
 import { enqueueFailure, enqueueRequest, noQueueProvider } from './enqueue.ts'
@@ -93,6 +93,12 @@ export function invoke(engine: EngineState, caller: Connection, frame: InvokeFra
   }
   caller.counters.callsMade++
   if (frame.action === 'enqueue') {
+    // The request to the provider is JSON, with the input inside.
+    const fault = inputToJson(frame)
+    if (fault !== undefined) {
+      refuse(engine, caller, frame, fault)
+      return
+    }
     const receiptId = engine.randomId()
     deliver(engine, caller, frame, enqueueRequest(frame, receiptId), receiptId)
   } else {
@@ -125,6 +131,8 @@ function deliver(
   receiptId: string | undefined,
 ): void {
   engine.catchUp?.()
+  // What was caught up with may have been its end.
+  if (caller.phase === 'gone') return
   const route = findRoute(engine, frame)
   const callee = route && calleeOf(engine, route)
   if (route === undefined || callee === undefined) {
@@ -143,7 +151,7 @@ function deliver(
   if (wantsAnswer(asked)) {
     expectAnswer(engine, caller, callee, asked, frame, receiptId)
   } else {
-    if (!callee.trunk) engine.counters.voidCalls++
+    if (!caller.trunk) engine.counters.voidCalls++
     frame.invocationId = callee.link.framing === 'json' ? engine.voidInvocationId() : undefined
   }
   handOver(caller, callee, frame, receiptId !== undefined)
@@ -164,9 +172,8 @@ export function obstacleTo(
   const { limits } = engine
   if (engine.draining && isNewWork(caller, asked)) return refusals.ENGINE_STOPPING
   if (route.httpInvoked) return refusals.httpInvokedUnsupported(asked.functionId)
-  if (callee.link.backlog() >= limits.overloadedBytes || callee.credit <= 0 || isBusy(callee)) {
-    return refusals.workerOverloaded(asked.functionId)
-  }
+  if (callee.link.backlog() >= limits.overloadedBytes) return refusals.workerOverloaded(asked.functionId)
+  if (callee.credit <= 0 || isBusy(callee)) return refusals.workerBusy(asked.functionId)
   const atLimit = caller.callsInFlight >= limits.callsInFlight && !caller.builtIn && !caller.trunk
   return atLimit && wantsAnswer(asked) ? refusals.tooManyCalls(limits.callsInFlight) : undefined
 }
@@ -189,7 +196,7 @@ function expectAnswer(
   frame: InvokeFrame,
   receiptId: string | undefined,
 ): void {
-  if (!callee.trunk) engine.counters.calls++
+  if (!caller.trunk) engine.counters.calls++
   const invocation = enter({
     caller,
     callee,
@@ -261,8 +268,8 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
     return
   }
   engine.deadlines.clear(invocation)
-  if (!callee.trunk) engine.counters.answers++
   const { caller } = invocation
+  if (!caller.trunk) engine.counters.answers++
   if (invocation.receiptId !== undefined) {
     finish(invocation, frame.error, frame.result)
     return
@@ -312,9 +319,14 @@ export function countLateResult(engine: EngineState, callee: Connection, invocat
 
 /** The deadline of a call has passed: the caller is told, a later answer is only counted. */
 export function expire(engine: EngineState, invocation: Invocation): void {
-  if (!invocation.caller.trunk) engine.counters.timeouts++
   const waitedMs = Math.round(engine.clock.now() - invocation.startedAtMs)
-  finish(invocation, refusals.timedOut(waitedMs), undefined, true)
+  if (invocation.caller.trunk) {
+    // Its own thread has told the caller already.
+    remove(invocation, true)
+  } else {
+    engine.counters.timeouts++
+    finish(invocation, refusals.timedOut(waitedMs), undefined, true)
+  }
   tellCallee(invocation)
 }
 

@@ -23,7 +23,14 @@ import type { Link } from '../protocol/link.ts'
 import type { FaultReason } from '../protocol/msgpack/faults.ts'
 import type { Capability, HelloLimits } from '../protocol/msgpack/hello.ts'
 import { callerSuffix } from '../protocol/payload.ts'
-import { type CallTable, createSlotTable, createUuidTable } from './callTable.ts'
+import {
+  type CallTable,
+  createMadeBySlot,
+  createSlotTable,
+  createUuidTable,
+  type MadeBySlot,
+  MOST_SLOTS,
+} from './callTable.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
 import type { Invocation } from './invocations.ts'
 
@@ -99,6 +106,8 @@ export interface Connection {
   readonly messageBytes: number
   firstMade: Invocation | undefined
   callsInFlight: number
+  /** Of a trunk: the calls it made, by their ids. */
+  readonly madeBySlot: MadeBySlot | undefined
   /** `,"_caller_worker_id":"…"}` */
   readonly callerSuffix: string
   /** The same for workers that take it in the extras of a call; made with the first such call. */
@@ -164,7 +173,8 @@ export function createConnection(link: Link, parts: ConnectionParts): Connection
     takesDeadline: trunk || capabilities?.has('deadline') === true,
     speaker: undefined,
     credit: capabilities?.has('credit') === true ? 0 : Number.POSITIVE_INFINITY,
-    mostCalls: takes?.callsInFlight ?? Number.POSITIVE_INFINITY,
+    mostCalls: trunk ? MOST_SLOTS : (takes?.callsInFlight ?? Number.POSITIVE_INFINITY),
+    madeBySlot: trunk ? createMadeBySlot() : undefined,
     messageBytes: parts.messageBytes,
     callerSuffix: callerSuffix(id),
     callerExtras: undefined,

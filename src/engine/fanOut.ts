@@ -69,6 +69,7 @@ export function fanOut(engine: EngineState, caller: Connection, { targets, data 
       continue
     }
     caller.counters.callsMade++
+    if (!caller.trunk) engine.counters.voidCalls++
     let bundle = bundles.get(trunk)
     if (bundle === undefined) {
       bundle = { targets: [], size: 0 }

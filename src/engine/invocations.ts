@@ -83,31 +83,35 @@ export function enterPlain(
 }
 
 function link(invocation: Invocation): void {
-  const { caller } = invocation
+  const { caller, callee, callerInvocationId } = invocation
+  // First, for a table that is full throws.
+  callee.executing.enter(invocation)
+  caller.madeBySlot?.set(callerInvocationId, invocation)
   const next = caller.firstMade
   invocation.nextOfCaller = next
   if (next !== undefined) next.previousOfCaller = invocation
   caller.firstMade = invocation
   caller.callsInFlight++
-  invocation.callee.executing.enter(invocation)
 }
 
 /** Takes a call out of both places; `unanswered`: its answer may still come. */
 export function remove(invocation: Invocation, unanswered = false): void {
   const { caller, callee, previousOfCaller, nextOfCaller } = invocation
   callee.executing.remove(invocation, unanswered)
+  caller.madeBySlot?.remove(invocation.callerInvocationId, invocation)
   if (previousOfCaller === undefined) caller.firstMade = nextOfCaller
   else previousOfCaller.nextOfCaller = nextOfCaller
   if (nextOfCaller !== undefined) nextOfCaller.previousOfCaller = previousOfCaller
   caller.callsInFlight--
 }
 
-/** The call a connection made under an id, newest first; looks at no more than `most` calls. */
+/** The call a connection made under an id. Where it has to be searched, newest first, `most` calls are looked at. */
 export function findMade(
   caller: Connection,
   callerInvocationId: CallId,
   most: number,
 ): Invocation | undefined {
+  if (caller.madeBySlot !== undefined) return caller.madeBySlot.get(callerInvocationId)
   let made = caller.firstMade
   for (let looked = 0; made !== undefined && looked < most; looked++) {
     if (made.callerInvocationId === callerInvocationId) return made

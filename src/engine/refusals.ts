@@ -58,6 +58,14 @@ export const ENGINE_STOPPING = answer(
   'The engine is stopping: only work under way may still make calls; call again when it is back',
 )
 
+/** It has as many calls as it has said that it takes. */
+export function workerBusy(id: string): JsonText {
+  return answer(
+    'worker_overloaded',
+    `The worker of function ${id} executes as many calls as it takes; try again later`,
+  )
+}
+
 export function payloadTooLarge(what: string, limit: number): JsonText {
   return answer(
     'payload_too_large',

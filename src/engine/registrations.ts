@@ -35,7 +35,8 @@ export function hold(
     engine.teardown(connection, 'too many registrations before the announce')
     return
   }
-  if (connection.held.length === 0) cutGraceShortWhenQuiet(engine, connection)
+  // An announce under way decides; the main thread may be busy with it.
+  if (connection.held.length === 0 && connection.unanswered === 0) cutGraceShortWhenQuiet(engine, connection)
   connection.held.push(frame)
   if (frame.type === 'registerfunction') connection.heldFunctions.add(frame.id)
 }
@@ -148,7 +149,7 @@ function commandOf(
     case 'registertrigger':
       return triggerCommand(connection, frame)
     case 'unregistertrigger':
-      return { command: 'unregisterTrigger', id: frame.id }
+      return { command: 'unregisterTrigger', workerId, id: frame.id }
     case 'registerservice':
       engine.log.debug('legacy service registration taken note of', { id: frame.id })
       return undefined

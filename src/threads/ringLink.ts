@@ -121,7 +121,9 @@ export function createRingLink(parts: RingLinkParts): RingLink {
 
   /** Some of what was sent has left. */
   function progressed(): void {
-    if (state === 'ending' && backlog() === 0) {
+    if (state === 'ended') {
+      if (sender.backlog() === 0) sender.stop()
+    } else if (state === 'ending' && backlog() === 0) {
       finish()
     } else if (state === 'open' && wasFull && backlog() < limits.drainedBytes) {
       wasFull = false

@@ -146,6 +146,8 @@ test(
     expect(await child.exited).toBe(0)
     expect(await said).toContain(`Using ${file};`)
     expect(await said).toContain('There is no HTTP: add `- name: iii-http` to `workers:`')
+    // The summary comes when the workers are there, as it does with HTTP.
+    expect(await said).toMatch(/worker connected +worker_name=hello/)
     rmSync(folder, { recursive: true })
   },
   FIRST_START_MS,

@@ -326,3 +326,43 @@ test('ten thousand calls in two messages are answered once each, in both directi
   }
   expect(served.engine.callsInFlight()).toBe(0)
 })
+
+describe('what needs the input as JSON', () => {
+  test('a call through a queue hands it to the provider as such', async () => {
+    await using served = serve()
+    const provider = await connectWorker(served.port, 'queue', ['engine::queue::enqueue'])
+    const asked = new Promise<{ data: { data: unknown } }>(resolve =>
+      provider.listen(({ payload }) => {
+        const message = JSON.parse(payload.toString())
+        if (message.type !== 'invokefunction') return
+        const { invocation_id, function_id } = message
+        provider.text({ type: 'invocationresult', invocation_id, function_id, result: {} })
+        resolve(message)
+      }),
+    )
+    const worker = await connectMsgpack(served.port, 'msgpack')
+    const more = { action: 'enqueue', queue: 'orders' } as const
+    // {"n": 7} in msgpack.
+    const { result } = await ask(worker, 'orders::ship', packed(0x81, 0xa1, 0x6e, 7), more)
+    expect((await asked).data.data).toEqual({ n: 7 })
+    expect(JSON.parse(String(result))).toEqual({ messageReceiptId: expect.any(String) })
+    const { error } = await ask(worker, 'orders::ship', packed(0xcb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0), more)
+    expect(codeOf(error)).toBe('deserialization_error')
+  })
+
+  test('an announce that has no form in JSON is answered, and so is the call behind it', async () => {
+    await using served = serve()
+    const worker = await connectMsgpack(served.port, 'msgpack')
+    const [announce, call] = [ids++, ids++]
+    const notANumber = packed(0xcb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0)
+    worker.says(
+      callFrame('engine::workers::register', notANumber, announce),
+      callFrame('nobody::there', '{}', call),
+    )
+    const answers = [await worker.hears('invocationresult'), await worker.hears('invocationresult')]
+    expect(answers.map(({ invocationId, error }) => [invocationId, codeOf(error)])).toEqual([
+      [announce, 'deserialization_error'],
+      [call, 'function_not_found'],
+    ])
+  })
+})

@@ -117,8 +117,9 @@ describe('the details of workers', () => {
       worker.receiver.problem(decodeJson('{') as Parameters<TestWorker['receiver']['problem']>[0])
       says(worker, { type: 'reattach', previous_worker_id: worker.id, reattach_token: 'x' })
     }
-    const executed = threads.shards.flatMap(({ state }) => [...state.connections.values()])
-    await until('both calls have come', () => executed.every(({ executing }) => executing.size() === 1))
+    await until('both calls have come', () =>
+      threads.shards.every(({ state }) => accountOf(state, parts, []).callsInFlight === 1),
+    )
     return workers
   }
 

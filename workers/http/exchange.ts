@@ -1,7 +1,9 @@
 /** What belongs to one request on its way through the http worker, and where that way leads. */
+
 import type { DeadlineNode } from '../../src/clock/deadlines.ts'
 import type { JsonText } from '../../src/protocol/jsonText.ts'
 import type { Heads } from './cors.ts'
+import type { FailedRoute } from './failures.ts'
 import type { PayloadParts, PayloadSource } from './payload.ts'
 import type { Match } from './routes.ts'
 
@@ -33,4 +35,9 @@ export interface Exchange extends PayloadSource, DeadlineNode {
   /** Hears when the client goes away. */
   watched: boolean
   resolve: (response: Response) => void
+}
+
+/** What log lines say of an exchange. */
+export function aboutOf({ method, match: { route } }: Exchange): FailedRoute {
+  return { method, api_path: route.pattern, function_id: route.target.functionId }
 }

@@ -46,8 +46,8 @@ import {
 } from './body.ts'
 import type { HttpConfig } from './config.ts'
 import { createCors, type Heads } from './cors.ts'
-import type { Destination, Exchange } from './exchange.ts'
-import { createFailures, type FailedRoute, type FailureCode } from './failures.ts'
+import { aboutOf, type Destination, type Exchange } from './exchange.ts'
+import { createFailures, type FailureCode } from './failures.ts'
 import { faultOf } from './fault.ts'
 import { readHeaders } from './headers.ts'
 import { createLargeAnswers } from './largeAnswer.ts'
@@ -332,10 +332,6 @@ export function createHandler(parts: HandlerParts): Handler {
 
   // exits
 
-  function aboutOf({ method, match: { route } }: Exchange): FailedRoute {
-    return { method, api_path: route.pattern, function_id: route.target.functionId }
-  }
-
   function refuse(exchange: Exchange, code: FailureCode, message: string): void {
     end(exchange, failures.refuse(exchange.heads, code, message, aboutOf(exchange)))
   }
@@ -352,11 +348,9 @@ export function createHandler(parts: HandlerParts): Handler {
       refuse(exchange, 'OVERLOADED', `No place became free within ${exchange.timeoutMs} ms; try again later.`)
     } else if (exchange.stage === 'body') {
       const leftMs = exchange.endsAt - clock.now()
-      if (leftMs > 0) {
-        deadlines.set(exchange, leftMs)
-        return
-      }
-      refuse(exchange, 'REQUEST_TIMEOUT', `The request body did not arrive within ${exchange.timeoutMs} ms.`)
+      const why = `The request body did not arrive within ${exchange.timeoutMs} ms.`
+      if (leftMs > 0) deadlines.set(exchange, leftMs)
+      else refuse(exchange, 'REQUEST_TIMEOUT', why)
     } else {
       watch(exchange)
     }

@@ -65,7 +65,8 @@ export type Command =
       readonly reason: string
       readonly error: ErrorBody
     }
-  | { readonly command: 'unregisterTrigger'; readonly id: string }
+  /** Of anybody's trigger, but not any more when the worker has left: then it may be its own successor's. */
+  | { readonly command: 'unregisterTrigger'; readonly workerId: string; readonly id: string }
   | {
       readonly command: 'providerAnswered'
       readonly workerId: string
@@ -108,7 +109,7 @@ export function decide(directory: Directory, command: Command): Change[] {
       return [...directory.refuse(workerId, 'trigger', id, reason), refused]
     }
     case 'unregisterTrigger':
-      return directory.unregisterTrigger(command.id)
+      return directory.workers.has(command.workerId) ? directory.unregisterTrigger(command.id) : []
     case 'providerAnswered':
       return directory.providerAnswered(command.workerId, command.bindingId, command.error, command.remarks)
   }
