@@ -59,14 +59,6 @@ export interface ConnectionCounters {
   problems: Partial<Record<ProblemReason | FaultReason, number>>
 }
 
-export interface Stall {
-  /** Connections of this thread. */
-  readonly held: Set<Connection>
-  /** Workers of other threads, with what lets them go on. */
-  readonly elsewhere: Map<string, () => void>
-  readonly cancel: () => void
-}
-
 export interface Connection {
   /** The worker id. */
   readonly id: string
@@ -112,10 +104,11 @@ export interface Connection {
   readonly callerSuffix: string
   /** The same for workers that take it in the extras of a call; made with the first such call. */
   callerExtras: Uint8Array | undefined
-  /** Who is held back because this one does not drain. */
-  stall: Stall | undefined
+  /** Connections held back because this one does not drain. */
+  stalled: Set<Connection> | undefined
   /** How many connections hold this one back. */
   stalledBy: number
+  cancelStall: () => void
   /** The client drops its connection on messages above `limits.smallClientMessageBytes`. */
   takesSmallMessagesOnly: boolean
   readonly counters: ConnectionCounters
@@ -178,8 +171,9 @@ export function createConnection(link: Link, parts: ConnectionParts): Connection
     messageBytes: parts.messageBytes,
     callerSuffix: callerSuffix(id),
     callerExtras: undefined,
-    stall: undefined,
+    stalled: undefined,
     stalledBy: 0,
+    cancelStall: nothing,
     takesSmallMessagesOnly: false,
     counters: { received: 0, callsMade: 0, callsExecuted: 0, lateResults: 0, lostVoids: 0, problems: {} },
     warnings: new Map(),

@@ -30,7 +30,7 @@ import {
 import { receive, receiveFanOut, receiveProblem } from './router.ts'
 import { createRoutes, type Place } from './routes.ts'
 import { release } from './stall.ts'
-import type { EngineCounters, EngineState, HoldElsewhere } from './state.ts'
+import type { EngineCounters, EngineState } from './state.ts'
 
 export interface EngineOptions {
   clock: Clock
@@ -46,7 +46,6 @@ export interface ThreadEngineOptions extends EngineOptions {
   readonly place: Place
   readonly registry: Registry
   readonly catchUp?: () => void
-  readonly holdElsewhere?: HoldElsewhere | undefined
 }
 
 export interface HostOptions extends EngineOptions {
@@ -117,8 +116,6 @@ function createState(options: ThreadEngineOptions): EngineState {
     registry: options.registry,
     routes,
     catchUp: options.catchUp,
-    holdElsewhere: options.holdElsewhere,
-    holds: new Map(),
     connections: new Map(),
     trunks: new Map(),
     deadlines: createDeadlines<Invocation>(clock, DEADLINE_RESOLUTION_MS, invocation =>
@@ -247,15 +244,12 @@ export function createEngine(options: HostOptions): HostEngine {
   if (options.builtIns !== undefined) directory.triggers.builtIns = options.builtIns
   let carryOut: (changes: readonly Change[], then?: () => void) => void = () => {}
   const registry = createRegistry(directory, (changes, then) => carryOut(changes, then))
-  const state: HostState = Object.assign(
-    createState({ ...options, place: MAIN, registry, holdElsewhere: options.elsewhere?.hold }),
-    {
-      directory,
-      watchers: new Set<(change: Change) => void>(),
-      ownerless: new Map<string, (error: { code: string; message: string } | undefined) => void>(),
-      carryOut: (changes: readonly Change[]) => carryOut(changes),
-    },
-  )
+  const state: HostState = Object.assign(createState({ ...options, place: MAIN, registry }), {
+    directory,
+    watchers: new Set<(change: Change) => void>(),
+    ownerless: new Map<string, (error: { code: string; message: string } | undefined) => void>(),
+    carryOut: (changes: readonly Change[]) => carryOut(changes),
+  })
   carryOut = createCarryOut(state, options.elsewhere)
   watchTargets(state)
   return engineOn(state)

@@ -7,7 +7,7 @@ import { type Command, decide } from './directory/command.ts'
 import type { Directory } from './directory/directory.ts'
 import { effectOf, type PlacedEffect, perform } from './effects.ts'
 import { EVERYWHERE, type Place } from './routes.ts'
-import type { EngineState, HoldElsewhere } from './state.ts'
+import type { EngineState } from './state.ts'
 
 export interface Registry {
   /** Gives a command; `then` runs when what follows from it on this thread has happened. */
@@ -33,8 +33,6 @@ export interface Elsewhere {
   push(placed: PlacedEffect): void
   /** Sends what was pushed. What this thread sends afterwards comes behind it. */
   flush(): void
-  /** A worker there feeds one here that does not drain, or does so no longer. */
-  hold: HoldElsewhere
 }
 
 /**

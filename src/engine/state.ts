@@ -35,15 +35,6 @@ export interface EngineCounters {
   slowReaders: number
 }
 
-export type HoldElsewhere = (place: Place, workerId: string, held: boolean) => void
-
-export interface Hold {
-  readonly connection: Connection
-  readonly cancel: () => void
-  /** How many of that thread's connections do not drain. */
-  count: number
-}
-
 export interface EngineState {
   readonly clock: Clock
   readonly log: Log
@@ -65,10 +56,6 @@ export interface EngineState {
    * was told that a function is there finds it, on whichever thread.
    */
   readonly catchUp: (() => void) | undefined
-  /** Asks another thread to hold one of its workers back, or to let it go on. Absent if there are no others. */
-  readonly holdElsewhere: HoldElsewhere | undefined
-  /** Workers held back for another thread, by that one and the worker. */
-  readonly holds: Map<string, Hold>
   readonly connections: Map<string, Connection>
   /** The ways to other threads. */
   readonly trunks: Map<Place, Connection>

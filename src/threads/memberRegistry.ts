@@ -5,13 +5,12 @@
 import type { Command } from '../engine/directory/command.ts'
 import { perform } from '../engine/effects.ts'
 import type { Registry } from '../engine/registry.ts'
-import { holdFor } from '../engine/stall.ts'
 import type { EngineState } from '../engine/state.ts'
 import type { Turn } from '../server/turn.ts'
 import { type Item, type Order, packNote, readOrder } from './notes.ts'
 
 export interface MemberRegistry extends Registry {
-  /** An order of the main thread has come, or what another thread asks for. */
+  /** An order of the main thread has come. */
   ordered(engine: EngineState, bytes: Uint8Array): void
   /** Commands that were not answered yet. */
   unanswered(): number
@@ -72,10 +71,6 @@ export function createMemberRegistry(send: (note: Uint8Array) => void, turn: Tur
 
     ordered(engine, bytes) {
       const order = readOrder(bytes)
-      if (order.note === 'hold') {
-        holdFor(engine, order.by, order.workerId, order.held)
-        return
-      }
       if (order.note === 'snapshot') {
         heal(engine, order)
         return

@@ -3,7 +3,7 @@
  */
 import type { Directory } from '../engine/directory/directory.ts'
 import { allRoutes, type Effect, type PlacedEffect } from '../engine/effects.ts'
-import { type HostState, MAIN } from '../engine/registry.ts'
+import type { HostState } from '../engine/registry.ts'
 import { EVERYWHERE, type Place } from '../engine/routes.ts'
 import type { Gateways } from './gateways.ts'
 import { type Item, packNote, readReport } from './notes.ts'
@@ -19,8 +19,6 @@ export interface Members {
   push(placed: PlacedEffect): void
   /** Sends what was pushed. */
   flush(): void
-  /** Asks a thread to hold a worker back, or to let it go on. */
-  hold(place: Place, workerId: string, held: boolean): void
 }
 
 export interface Joining {
@@ -108,8 +106,5 @@ export function createMembers(state: () => HostState, gateways: () => Gateways):
     },
 
     flush,
-
-    hold: (place, workerId, held) =>
-      members.get(place)?.send(packNote({ note: 'hold', by: MAIN, workerId, held })),
   }
 }

@@ -5,7 +5,6 @@
 import { Packr } from 'msgpackr'
 import type { Command } from '../engine/directory/command.ts'
 import type { Effect } from '../engine/effects.ts'
-import type { Place } from '../engine/routes.ts'
 
 /** Something for a thread to do, or `'answered'`: the oldest command it has given was carried out. */
 export type Item = Effect | 'answered'
@@ -27,17 +26,9 @@ export type Order =
       readonly answered: number
     }
 
-/** From any thread: hold back a worker of yours, which feeds one of mine that does not drain; or let it go on. */
-export interface HoldNote {
-  readonly note: 'hold'
-  readonly by: Place
-  readonly workerId: string
-  readonly held: boolean
-}
-
 const packr = new Packr({ useRecords: false })
 
-export const packNote = (note: Report | Order | HoldNote): Uint8Array => packr.pack(note)
+export const packNote = (note: Report | Order): Uint8Array => packr.pack(note)
 
 export const readReport = (bytes: Uint8Array): Report => packr.unpack(bytes) as Report
-export const readOrder = (bytes: Uint8Array): Order | HoldNote => packr.unpack(bytes) as Order | HoldNote
+export const readOrder = (bytes: Uint8Array): Order => packr.unpack(bytes) as Order

@@ -15,7 +15,6 @@ import { createSocketHandlers } from '../server/sockets.ts'
 import { createTurn } from '../server/turn.ts'
 import { accountOf, type ThreadAccount } from './account.ts'
 import { createMemberRegistry } from './memberRegistry.ts'
-import { packNote } from './notes.ts'
 import { nameThread } from './osThread.ts'
 import { knownWorkers } from './placement.ts'
 import { createRelay, createStandins, type Relay } from './relay.ts'
@@ -56,8 +55,6 @@ export default async function shard(task: ShardTask): Promise<void> {
     place,
     registry,
     catchUp: () => links.get(MAIN)?.catchUp(),
-    holdElsewhere: (peer, workerId, held) =>
-      links.get(peer)?.note(packNote({ note: 'hold', by: place, workerId, held })),
     clock: systemClock,
     log,
     randomId: () => crypto.randomUUID(),

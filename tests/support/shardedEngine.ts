@@ -21,7 +21,6 @@ import { createTurn, type Turn } from '../../src/server/turn.ts'
 import { createGateways } from '../../src/threads/gateways.ts'
 import { createMemberRegistry } from '../../src/threads/memberRegistry.ts'
 import { createMembers } from '../../src/threads/members.ts'
-import { packNote } from '../../src/threads/notes.ts'
 import { createRingLink, type RingLink } from '../../src/threads/ringLink.ts'
 import { createRingBuffer } from '../../src/threads/ringMemory.ts'
 
@@ -37,8 +36,6 @@ interface Part {
   readonly turn: Turn
   /** Its ends of the rings, by the place of the other end. */
   readonly links: Map<Place, RingLink>
-  /** A note has come that is no report. */
-  ordered(bytes: Uint8Array): void
 }
 
 export interface ShardedEngine extends HostEngine {
@@ -95,7 +92,7 @@ export function createShardedEngine(options: EngineOptions, shards: number): Sha
   )
   const main = createEngine({ ...partOptions, elsewhere: members })
   const gateways = createGateways(main.state.directory, new Set())
-  parts.push({ place: MAIN, engine: main, turn: createTurn(), links: new Map(), ordered() {} })
+  parts.push({ place: MAIN, engine: main, turn: createTurn(), links: new Map() })
 
   function join(one: Part, other: Part): void {
     const [there, back] = [createRingBuffer(RING_BYTES), createRingBuffer(RING_BYTES)]
@@ -127,15 +124,8 @@ export function createShardedEngine(options: EngineOptions, shards: number): Sha
     const links = new Map<Place, RingLink>()
     const registry = createMemberRegistry(note => links.get(MAIN)!.note(note), turn)
     const catchUp = (): void => links.get(MAIN)?.catchUp()
-    const engine = createThreadEngine({
-      ...partOptions,
-      place,
-      registry,
-      catchUp,
-      holdElsewhere: (peer, workerId, held) =>
-        links.get(peer)?.note(packNote({ note: 'hold', by: place, workerId, held })),
-    })
-    const part: Part = { place, engine, turn, links, ordered: bytes => registry.ordered(engine.state, bytes) }
+    const engine = createThreadEngine({ ...partOptions, place, registry, catchUp })
+    const part: Part = { place, engine, turn, links }
     for (const peer of parts) {
       join(part, peer)
       links.get(peer.place)!.listen(counted(engine.connectTrunk(links.get(peer.place)!, peer.place)), {
@@ -147,8 +137,7 @@ export function createShardedEngine(options: EngineOptions, shards: number): Sha
       peer.links.get(place)!.listen(counted(peer.engine.connectTrunk(peer.links.get(place)!, place)), {
         note(bytes) {
           arrivals++
-          if (peer.place === MAIN) members.reported(place, bytes)
-          else peer.ordered(bytes)
+          members.reported(place, bytes)
         },
       })
     }
