@@ -38,6 +38,11 @@ export interface Link {
   send(frame: Frame): void
   /** The same for a payload that many functions get. Only on links within the process. */
   readonly fanOut?: (frame: FanOutFrame) => void
+  /**
+   * Asks the thread at the far side to hold one of its workers back, or (`false`) to let it go on. Only on links between
+   * threads.
+   */
+  readonly holdBack?: (workerId: string, isHeld: boolean) => void
   /** Bytes (approximately) that were sent and have not left yet. */
   backlog(): number
   /** Stops the delivery of frames from the far side; they wait there or in a bounded buffer. */

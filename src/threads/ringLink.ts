@@ -15,7 +15,7 @@ import type { Link, LinkEnd, LinkReceiver } from '../protocol/link.ts'
 import { decodeMsgpack } from '../protocol/msgpack/decode.ts'
 import { encodeMsgpack } from '../protocol/msgpack/encode.ts'
 import { writeFanOut } from '../protocol/msgpack/fanOut.ts'
-import { CODEC_CHECKED, SPEAKER } from '../protocol/msgpack/layout.ts'
+import { CODEC_CHECKED, HOLD_BACK, LET_GO, SPEAKER } from '../protocol/msgpack/layout.ts'
 import { clear, createOutBuffer } from '../protocol/msgpack/outBuffer.ts'
 import { createFrameReader, nextFrame, openMessage } from '../protocol/msgpack/reader.ts'
 import { writeArrayHead, writeInteger, writeNil, writeText } from '../protocol/msgpack/writeValue.ts'
@@ -237,6 +237,14 @@ export function createRingLink(parts: RingLinkParts): RingLink {
     fanOut(frame) {
       if (state !== 'open') return
       writeFanOut(out, frame)
+      appended()
+    },
+
+    holdBack(workerId, isHeld) {
+      if (state !== 'open') return
+      writeArrayHead(out, 2)
+      writeInteger(out, isHeld ? HOLD_BACK : LET_GO)
+      writeText(out, workerId)
       appended()
     },
 
