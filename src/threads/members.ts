@@ -6,7 +6,7 @@ import { allRoutes, type Effect, type PlacedEffect } from '../engine/effects.ts'
 import type { HostState } from '../engine/registry.ts'
 import { EVERYWHERE, type Place } from '../engine/routes.ts'
 import type { Gateways } from './gateways.ts'
-import { type Item, packNote, readReport } from './notes.ts'
+import { cutIntoNotes, type Item, packNote, readReport } from './notes.ts'
 
 export interface Members {
   /** A thread begins. It is given all routes first. */
@@ -40,7 +40,9 @@ export function createMembers(state: () => HostState, gateways: () => Gateways):
     if (member.items.length === 0) return
     const { items } = member
     member.items = []
-    member.send(packNote({ note: 'items', version: ++member.version, items }))
+    for (const part of cutIntoNotes(items)) {
+      member.send(packNote({ note: 'items', version: ++member.version, items: part }))
+    }
   }
 
   function flush(): void {
@@ -58,7 +60,14 @@ export function createMembers(state: () => HostState, gateways: () => Gateways):
     flushOne(member)
     const routes = allRoutes(directory)
     const { answered } = member
-    member.send(packNote({ note: 'snapshot', version: ++member.version, routes, answered }))
+    let sent = 0
+    for (const part of cutIntoNotes(routes)) {
+      const isFirst = sent === 0
+      sent += part.length
+      const isLast = sent === routes.length
+      const version = ++member.version
+      member.send(packNote({ note: 'snapshot', version, isFirst, isLast, routes: part, answered }))
+    }
   }
 
   return {

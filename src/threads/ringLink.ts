@@ -27,6 +27,8 @@ import { createRingSender } from './ringSender.ts'
 const FRAMES = 1
 const END = 2
 const NOTE = 3
+/** A note that is too large for a record begins, or goes on; its last part is a `NOTE`. */
+const NOTE_PART = 4
 
 /** Not empty: what is parked counts by its bytes. */
 const END_CONTENT = new Uint8Array(1)
@@ -91,6 +93,8 @@ export function createRingLink(parts: RingLinkParts): RingLink {
   let receiver: LinkReceiver | undefined
   let others: OtherRecords | undefined
   let toldOfEnd = false
+  /** Parts of a note whose last one has not come. */
+  let noteParts: Uint8Array[] = []
 
   function backlog(): number {
     return state === 'ended' ? 0 : out.length + sender.backlog()
@@ -149,9 +153,16 @@ export function createRingLink(parts: RingLinkParts): RingLink {
 
   function take(tag: number, bytes: Uint8Array, start: number, end: number): void {
     if (tag === FRAMES) takeFrames(bytes, start, end)
-    else if (tag === NOTE) others?.note(bytes.slice(start, end))
+    else if (tag === NOTE) takeNote(bytes.slice(start, end))
+    else if (tag === NOTE_PART) noteParts.push(bytes.slice(start, end))
     else if (tag === END) finish()
     else others?.record?.(tag, bytes, start, end)
+  }
+
+  function takeNote(last: Uint8Array): void {
+    const note = noteParts.length === 0 ? last : Buffer.concat([...noteParts, last])
+    noteParts = []
+    others?.note(note)
   }
 
   function takeFrames(bytes: Uint8Array, start: number, end: number): void {
@@ -241,7 +252,11 @@ export function createRingLink(parts: RingLinkParts): RingLink {
     note(bytes) {
       if (state !== 'open') return
       flushOut()
-      sender.send(NOTE, bytes, 0, bytes.length)
+      let at = 0
+      for (; bytes.length - at > limits.ringRecordBytes; at += limits.ringRecordBytes) {
+        sender.send(NOTE_PART, bytes, at, at + limits.ringRecordBytes)
+      }
+      sender.send(NOTE, bytes, at, bytes.length)
     },
 
     record(tag, bytes) {

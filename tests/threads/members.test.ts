@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import type { Command } from '../../src/engine/directory/command.ts'
 import { createEngine, createThreadEngine, type Engine, type HostEngine } from '../../src/engine/engine.ts'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
+import { type Limits, limits } from '../../src/protocol/limits.ts'
 import { createTurn } from '../../src/server/turn.ts'
 import { createGateways } from '../../src/threads/gateways.ts'
 import { createMemberRegistry, type MemberRegistry } from '../../src/threads/memberRegistry.ts'
@@ -21,19 +22,20 @@ const PLACE = 1
 interface Pair {
   readonly main: HostEngine
   readonly shard: Engine
+  readonly members: Members
   readonly registry: MemberRegistry
   readonly log: RecordingLog
   /** Orders on their way to the shard; a test may take some out. */
   readonly orders: Uint8Array[]
   /** Lets commands of the shard arrive. */
-  reports(): void
+  reports(): readonly Uint8Array[]
   /** Lets orders arrive. */
-  obeys(): void
+  obeys(): readonly Uint8Array[]
   connect(): { id: string; link: RecordingLink }
 }
 
 /** A main thread and a shard, with the ways between them in the hands of the test. */
-function createPair(): Pair {
+function createPair(bounds: Limits = limits): Pair {
   const clock = createVirtualClock()
   const log = createRecordingLog()
   const randomId = createSeededIds()
@@ -44,7 +46,7 @@ function createPair(): Pair {
     () => main.state,
     () => gateways,
   )
-  const main = createEngine({ clock, log, randomId, elsewhere: members })
+  const main = createEngine({ clock, log, randomId, elsewhere: members, limits: bounds })
   const gateways = createGateways(main.state.directory, new Set())
   const registry = createMemberRegistry(note => void reported.push(note), turn)
   const shard = createThreadEngine({ clock, log, randomId, place: PLACE, registry })
@@ -52,6 +54,7 @@ function createPair(): Pair {
   const pair: Pair = {
     main,
     shard,
+    members,
     registry,
     log,
     orders,
@@ -60,9 +63,12 @@ function createPair(): Pair {
       const notes = reported
       reported = []
       for (const note of notes) members.reported(PLACE, note)
+      return notes
     },
     obeys() {
-      for (const order of orders.splice(0)) registry.ordered(shard.state, order)
+      const given = orders.splice(0)
+      for (const order of given) registry.ordered(shard.state, order)
+      return given
     },
     connect() {
       const link = createRecordingLink()
@@ -107,6 +113,56 @@ describe('a thread', () => {
     pair.main.state.registry.submit(registration(workerId, 'early'))
     pair.obeys()
     expect(routesOf(pair)).toEqual(['early'])
+  })
+})
+
+describe('what is too much for one note', () => {
+  const MANY = 40
+  /** 300 kB each when packed. */
+  const large = (id: string, index: number): Command => {
+    const command = registration(id, `f${index}`)
+    if (command.command !== 'registerFunction') throw new Error('not a registration')
+    const namespace = '漢'.repeat(100_000)
+    return { ...command, definition: { ...command.definition, namespace } }
+  }
+  const largest = (notes: readonly Uint8Array[]): number => Math.max(...notes.map(note => note.length))
+
+  test('is cut: commands, what follows from them, and the routes of a thread that begins', () => {
+    const pair = createPair({ ...limits, nameLength: 200_000 })
+    const { id } = pair.connect()
+    const heard: number[] = []
+    for (let index = 0; index < MANY; index++) {
+      pair.registry.submit(large(id, index), () => heard.push(routesOf(pair).length))
+    }
+    expect(largest(pair.reports())).toBeLessThanOrEqual(limits.noteBytes)
+    expect(largest(pair.obeys())).toBeLessThanOrEqual(limits.noteBytes)
+    expect(heard).toHaveLength(MANY)
+    expect(routesOf(pair)).toHaveLength(MANY)
+
+    const snapshot: Uint8Array[] = []
+    pair.members.add(PLACE + 1, { send: note => void snapshot.push(note), hasGateways: false })
+    expect(snapshot.length).toBeGreaterThan(1)
+    expect(largest(snapshot)).toBeLessThanOrEqual(limits.noteBytes)
+  })
+
+  test('counts when all of it has come: a snapshot with a part missing is asked for again', () => {
+    const pair = createPair({ ...limits, nameLength: 200_000 })
+    const { id } = pair.connect()
+    for (let index = 0; index < MANY; index++) pair.registry.submit(large(id, index))
+    pair.reports()
+    pair.orders.splice(0)
+    pair.registry.submit(registration(id, 'shows the gap'))
+    pair.reports()
+    pair.obeys()
+    pair.reports()
+    pair.orders.splice(3, 1)
+    pair.obeys()
+    expect(pair.registry.resyncs()).toBe(2)
+    expect(pair.registry.unanswered()).toBeGreaterThan(0)
+    pair.reports()
+    pair.obeys()
+    expect(routesOf(pair)).toHaveLength(MANY + 1)
+    expect(pair.registry.unanswered()).toBe(0)
   })
 })
 
