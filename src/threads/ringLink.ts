@@ -44,8 +44,11 @@ export interface RingLink extends Link {
   listen(receiver: LinkReceiver, others?: OtherRecords): void
   /** Sends a record of a tag from 2^28 on, which means nothing to the link. */
   record(tag: number, bytes: Uint8Array): void
-  /** Sends a note; what was sent before comes before it. */
-  note(bytes: Uint8Array): void
+  /**
+   * Sends a note; what was sent before comes before it. `entered`: the far side finds it when it looks into its ring; now
+   * or later, never if the link ends before.
+   */
+  note(bytes: Uint8Array, entered?: () => void): void
   /** Wake-ups that the platform lost at this end, of both rings. */
   missedWakeUps(): number
   /** Takes now what has come. */
@@ -249,14 +252,14 @@ export function createRingLink(parts: RingLinkParts): RingLink {
       appended()
     },
 
-    note(bytes) {
+    note(bytes, entered) {
       if (state !== 'open') return
       flushOut()
       let at = 0
       for (; bytes.length - at > limits.ringRecordBytes; at += limits.ringRecordBytes) {
         sender.send(NOTE_PART, bytes, at, at + limits.ringRecordBytes)
       }
-      sender.send(NOTE, bytes, at, bytes.length)
+      sender.send(NOTE, bytes, at, bytes.length, entered)
     },
 
     record(tag, bytes) {

@@ -138,7 +138,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     shards.set(place, shard)
     link.listen(engine.connectTrunk(link, place), { note: bytes => members.reported(place, bytes) })
     members.add(place, {
-      send: note => link.note(note),
+      send: link.note,
       hasGateways: roleOf(place) !== 'shard behind acceptor',
     })
     void handle.over.then(reason => lost(shard, reason, ready.reject))

@@ -8,6 +8,7 @@ import { createTurn } from '../../src/server/turn.ts'
 import { createGateways } from '../../src/threads/gateways.ts'
 import { createMemberRegistry, type MemberRegistry } from '../../src/threads/memberRegistry.ts'
 import { createMembers, type Members } from '../../src/threads/members.ts'
+import { type Order, readOrder } from '../../src/threads/notes.ts'
 import {
   createRecordingLink,
   createRecordingLog,
@@ -50,7 +51,11 @@ function createPair(bounds: Limits = limits): Pair {
   const gateways = createGateways(main.state.directory, new Set())
   const registry = createMemberRegistry(note => void reported.push(note), turn)
   const shard = createThreadEngine({ clock, log, randomId, place: PLACE, registry })
-  members.add(PLACE, { send: note => void orders.push(note), hasGateways: false })
+  const send = (note: Uint8Array, entered: () => void): void => {
+    orders.push(note)
+    entered()
+  }
+  members.add(PLACE, { send, hasGateways: false })
   const pair: Pair = {
     main,
     shard,
@@ -113,6 +118,105 @@ describe('a thread', () => {
     pair.main.state.registry.submit(registration(workerId, 'early'))
     pair.obeys()
     expect(routesOf(pair)).toEqual(['early'])
+  })
+})
+
+describe('commands that come together', () => {
+  const OTHER = PLACE + 1
+
+  /** Another thread, whose ring has room when the test says so. */
+  function createOther({ members }: Pair): { notes: Order[]; enter(): void } {
+    const entering: (() => void)[] = []
+    const notes: Order[] = []
+    const send = (note: Uint8Array, entered: () => void): void => {
+      notes.push(readOrder(note))
+      entering.push(entered)
+    }
+    members.add(OTHER, { send, hasGateways: false })
+    return { notes, enter: () => entering.shift()!() }
+  }
+
+  const heardOf = (pair: Pair, commands: readonly Command[]): string[] => {
+    const heard: string[] = []
+    for (const command of commands) {
+      const name = command.command === 'registerFunction' ? command.definition.id : '?'
+      pair.registry.submit(command, () => heard.push(name))
+    }
+    return heard
+  }
+
+  test('cost each thread one note', () => {
+    const pair = createPair()
+    const { id } = pair.connect()
+    const other = createOther(pair)
+    other.enter()
+    const heard = heardOf(
+      pair,
+      ['a', 'b', 'c'].map(name => registration(id, name)),
+    )
+    pair.reports()
+    other.enter()
+    expect(other.notes.length).toBe(2)
+    expect(pair.obeys().length).toBeLessThanOrEqual(2)
+    expect(heard).toEqual(['a', 'b', 'c'])
+  })
+
+  test('are answered when what follows from them is in every ring, in their order', () => {
+    const pair = createPair()
+    const { id } = pair.connect()
+    const other = createOther(pair)
+    const heard = heardOf(
+      pair,
+      ['a', 'b'].map(name => registration(id, name)),
+    )
+    pair.reports()
+    pair.obeys()
+    // It knows of its functions, and so does nobody else.
+    expect([routesOf(pair), heard]).toEqual([['a', 'b'], []])
+    pair.registry.submit(registration(id, 'c'), () => heard.push('c'))
+    pair.reports()
+    // The snapshot, and then the first of the two notes behind it.
+    other.enter()
+    other.enter()
+    pair.obeys()
+    expect(heard).toEqual(['a', 'b'])
+    other.enter()
+    pair.obeys()
+    expect(heard).toEqual(['a', 'b', 'c'])
+    expect(pair.registry.resyncs()).toBe(0)
+  })
+
+  test('are answered when the thread whose ring is full is no more', () => {
+    const pair = createPair()
+    const { id } = pair.connect()
+    createOther(pair)
+    const heard = heardOf(pair, [registration(id, 'a')])
+    pair.reports()
+    pair.members.remove(OTHER)
+    pair.obeys()
+    expect(heard).toEqual(['a'])
+  })
+
+  test('are answered once when everything had to be asked for again meanwhile', () => {
+    const pair = createPair()
+    const { id } = pair.connect()
+    const other = createOther(pair)
+    const heard = heardOf(
+      pair,
+      ['a', 'b'].map(name => registration(id, name)),
+    )
+    pair.reports()
+    pair.orders.splice(0)
+    pair.registry.submit(registration(id, 'c'), () => heard.push('c'))
+    pair.reports()
+    pair.obeys()
+    expect(pair.registry.resyncs()).toBe(1)
+    pair.reports()
+    pair.obeys()
+    expect([heard, pair.registry.unanswered()]).toEqual([[], 3])
+    for (const _ of [...other.notes]) other.enter()
+    pair.obeys()
+    expect([heard, pair.registry.unanswered()]).toEqual([['a', 'b', 'c'], 0])
   })
 })
 
