@@ -51,8 +51,16 @@ export function createMemberRegistry(send: (note: Uint8Array) => void, turn: Tur
   /** While a snapshot is waited for, answers are left to it: whose they are cannot be told. */
   function apply(engine: EngineState, items: readonly Item[]): void {
     for (const item of items) {
-      if (item !== 'answered') perform(engine, item)
-      else if (!isResyncing) answered()
+      try {
+        if (item !== 'answered') perform(engine, item)
+        else if (!isResyncing) answered()
+      } catch (error) {
+        // A fault of ours in one of them; the others are for other connections.
+        engine.log.error('internal error while following an order of the main thread', {
+          effect: item === 'answered' ? item : item.effect,
+          error: error instanceof Error ? error.stack : error,
+        })
+      }
     }
   }
 

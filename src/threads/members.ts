@@ -145,11 +145,25 @@ export function createMembers(state: () => HostState, gateways: () => Gateways):
   function obey(command: Command, member: Member, place: Place): void {
     const answer = (): void => void member.items.push('answered')
     const verdict = gateways().admit(command, place, primary())
-    if (verdict === 'pass') {
-      state().registry.submit(command, answer)
-    } else {
+    if (verdict !== 'pass') {
       member.items.push(...verdict)
       answer()
+      return
+    }
+    let isAnswered = false
+    try {
+      state().registry.submit(command, () => {
+        isAnswered = true
+        answer()
+      })
+    } catch (error) {
+      // A fault of ours in one command; those behind it are carried out, and each has one answer.
+      if (!isAnswered) answer()
+      const stack = error instanceof Error ? error.stack : error
+      state().log.error('internal error while carrying out a command', {
+        command: command.command,
+        error: stack,
+      })
     }
   }
 

@@ -62,6 +62,8 @@ export interface OtherRecords {
   note(bytes: Uint8Array): void
   /** The bytes are overwritten after this call. */
   record?(tag: number, bytes: Uint8Array, start: number, end: number): void
+  /** A record cannot be read, so nothing behind it can be trusted. Without this, the thread throws. */
+  broken?(error: Error): void
 }
 
 export interface RingLinkParts {
@@ -172,10 +174,23 @@ export function createRingLink(parts: RingLinkParts): RingLink {
     openMessage(reader, bytes, start, end)
     if (receiver?.receiveBatch !== undefined) receiver.receiveBatch(reader)
     else takeOneByOne()
-    if (reader.fault !== undefined)
-      throw new Error(`A record of another thread is broken: ${reader.fault.detail}`)
+    if (reader.fault !== undefined) {
+      breakOff(new Error(`A record of another thread is broken: ${reader.fault.detail}`))
+      return
+    }
     const isOver = (state as string) === 'ended'
     if (reader.end < end && !isOver) held.push({ tag: FRAMES, bytes: bytes.slice(reader.end, end) })
+  }
+
+  /** Reads no further. Thrown by itself: whoever looks into the ring from within a frame is not to blame. */
+  function breakOff(error: Error): void {
+    state = 'ended'
+    held = []
+    listener.stop()
+    later(() => {
+      if (others?.broken === undefined) throw error
+      others.broken(error)
+    })
   }
 
   function takeOneByOne(): void {
@@ -192,7 +207,13 @@ export function createRingLink(parts: RingLinkParts): RingLink {
     held = []
     for (let next = 0; next < waiting.length; next++) {
       const { tag, bytes } = waiting[next]!
-      take(tag, bytes, 0, bytes.length)
+      try {
+        take(tag, bytes, 0, bytes.length)
+      } catch (error) {
+        held.push(...waiting.slice(next + 1))
+        later(deliverHeld)
+        throw error
+      }
       if ((state as string) === 'ended') return
       // Whatever is left of this one is the first to wait again.
       if (paused || held.length > 0) {

@@ -12,7 +12,6 @@ import type { Log, LogFields } from '../log/log.ts'
 import { asJsonText } from '../protocol/jsonText.ts'
 import { limits } from '../protocol/limits.ts'
 import { createSocketHandlers } from '../server/sockets.ts'
-import { createTurn } from '../server/turn.ts'
 import { accountOf, type ThreadAccount } from './account.ts'
 import { createMemberRegistry } from './memberRegistry.ts'
 import { nameThread } from './osThread.ts'
@@ -20,7 +19,7 @@ import { knownWorkers } from './placement.ts'
 import { createRelay, createStandins, type Relay } from './relay.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
 import type { FromShard, RingPair, ShardPorts, ShardTask, ToShard } from './shardTask.ts'
-import { createThread, type Thread } from './thread.ts'
+import { createThread, createThreadTurn, type Thread } from './thread.ts'
 
 /** A log whose lines are written by the main thread. */
 function createRemoteLog(port: MessagePort): Log {
@@ -47,7 +46,7 @@ export default async function shard(task: ShardTask): Promise<void> {
   beat(new Int32Array(task.beats), place)
   const say = (message: FromShard): void => port.postMessage(message)
   const log = createRemoteLog(port)
-  const turn = createTurn()
+  const turn = createThreadTurn(log)
   const links = new Map<Place, RingLink>()
 
   const registry = createMemberRegistry(note => links.get(MAIN)!.note(note), turn)

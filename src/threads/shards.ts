@@ -13,7 +13,6 @@ import { MAIN } from '../engine/registry.ts'
 import { EVERYWHERE, type Place } from '../engine/routes.ts'
 import type { Log } from '../log/log.ts'
 import { limits } from '../protocol/limits.ts'
-import { createTurn } from '../server/turn.ts'
 import { type Peer, type ThreadParts, threadName } from './account.ts'
 import { createGateways } from './gateways.ts'
 import { createMainEngine, placeAlways, type RunningEngine } from './mainThread.ts'
@@ -24,7 +23,7 @@ import { claimPorts, withPorts } from './ports.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
 import { createRingBuffer } from './ringMemory.ts'
 import type { FromShard, RingPair, Role, ShardTask } from './shardTask.ts'
-import { createThread, type Identity } from './thread.ts'
+import { createThread, createThreadTurn, type Identity } from './thread.ts'
 
 interface Shard {
   readonly place: Place
@@ -46,7 +45,7 @@ function pairOf(): { there: RingPair; back: RingPair } {
 
 export async function startShards(settings: Settings, log: Log): Promise<RunningEngine> {
   const threadId = nameThread('iii main')
-  const turn = createTurn()
+  const turn = createThreadTurn(log)
   const gatewayIds = new Map<string, Identity>(
     settings.workers.map(({ instance }) => [
       instance,
@@ -136,7 +135,17 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     const begun = { beats: counted[place]!, silentMs: 0, state: 'starting' as const, startedAtMs }
     const shard: Shard = { place, handle, link, ...begun }
     shards.set(place, shard)
-    link.listen(engine.connectTrunk(link, place), { note: bytes => members.reported(place, bytes) })
+    const broken = (error: Error): void => handle.kill(error)
+    link.listen(engine.connectTrunk(link, place), {
+      note(bytes) {
+        try {
+          members.reported(place, bytes)
+        } catch (error) {
+          broken(new Error('A note of a shard cannot be read', { cause: error }))
+        }
+      },
+      broken,
+    })
     members.add(place, {
       send: link.note,
       hasGateways: roleOf(place) !== 'shard behind acceptor',

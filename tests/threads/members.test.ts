@@ -1,5 +1,6 @@
 /** What a thread knows of the directory, and what it does when an order of the main thread is missing. */
 import { describe, expect, test } from 'bun:test'
+import type { Change } from '../../src/engine/directory/changes.ts'
 import type { Command } from '../../src/engine/directory/command.ts'
 import { createEngine, createThreadEngine, type Engine, type HostEngine } from '../../src/engine/engine.ts'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
@@ -195,6 +196,51 @@ describe('commands that come together', () => {
     pair.members.remove(OTHER)
     pair.obeys()
     expect(heard).toEqual(['a'])
+  })
+
+  test('cost only themselves when one fails: each has its answer', () => {
+    const pair = createPair()
+    const { id } = pair.connect()
+    const watcher = (change: Change): void => {
+      if (change.change === 'functionChanged' && change.functionId === 'b')
+        throw new Error('a test asked for this')
+    }
+    pair.main.state.watchers.add(watcher)
+    const heard = heardOf(
+      pair,
+      ['a', 'b', 'c'].map(name => registration(id, name)),
+    )
+    pair.reports()
+    pair.obeys()
+    expect(heard).toEqual(['a', 'b', 'c'])
+    expect(routesOf(pair)).toEqual(['a', 'b', 'c'])
+    expect(pair.log.warnings()).toEqual(['internal error while carrying out a command'])
+  })
+
+  test('cost only one effect when one cannot be followed', () => {
+    const pair = createPair()
+    const first = pair.connect()
+    const second = pair.connect()
+    const types = [first, second].map(
+      ({ id }): Command => ({
+        command: 'refuseTrigger',
+        workerId: id,
+        id: 'T',
+        triggerType: 't',
+        functionId: 'f',
+        reason: 'a test asked for this',
+        error: { code: 'X', message: 'no' },
+      }),
+    )
+    first.link.send = () => {
+      throw new Error('a test asked for this')
+    }
+    heardOf(pair, types)
+    pair.reports()
+    pair.obeys()
+    expect(second.link.take()).toMatchObject([{ type: 'triggerregistrationresult' }])
+    expect(pair.registry.unanswered()).toBe(0)
+    expect(pair.log.warnings()).toContain('internal error while following an order of the main thread')
   })
 
   test('are answered once when everything had to be asked for again meanwhile', () => {
