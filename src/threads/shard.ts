@@ -13,6 +13,7 @@ import { asJsonText } from '../protocol/jsonText.ts'
 import { limits } from '../protocol/limits.ts'
 import { createSocketHandlers } from '../server/sockets.ts'
 import { accountOf, type ThreadAccount } from './account.ts'
+import { startHeartbeat } from './heartbeat.ts'
 import { createMemberRegistry } from './memberRegistry.ts'
 import { nameThread } from './osThread.ts'
 import { knownWorkers } from './placement.ts'
@@ -43,7 +44,7 @@ function plain(fields: LogFields): LogFields {
 export default async function shard(task: ShardTask): Promise<void> {
   const { port, place } = task
   const threadId = nameThread(task.role === 'acceptor' ? 'iii acceptor' : `iii shard ${place}`)
-  beat(new Int32Array(task.beats), place)
+  const stopHeartbeat = startHeartbeat(new Int32Array(task.beats), place, systemClock)
   const say = (message: FromShard): void => port.postMessage(message)
   const log = createRemoteLog(port)
   const turn = createThreadTurn(log)
@@ -130,10 +131,12 @@ export default async function shard(task: ShardTask): Promise<void> {
     say({ say: 'ready', ports, addresses: thread.addresses() })
   } catch (error) {
     say({ say: 'failed', error: describe(error) })
+    stopHeartbeat()
     await thread.stop()
     return
   }
   await ended.promise
+  stopHeartbeat()
   for (const link of links.values()) link.drop()
   port.close()
 }
@@ -179,10 +182,4 @@ async function placeAll(
 function describe(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   return { ...error, message: error.message, stack: error.stack }
-}
-
-/** A thread that does not count any more is stuck, and is replaced. */
-function beat(beats: Int32Array, place: Place): void {
-  Atomics.add(beats, place, 1)
-  systemClock.after(limits.heartbeatMs, () => beat(beats, place))
 }
