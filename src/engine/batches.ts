@@ -37,12 +37,25 @@ import type { EngineState } from './state.ts'
 
 /**
  * Takes the frames of one message, all unless the connection ends or is held back; then the rest is the link's, from
- * `reader.end` on. A fault in the message itself is left in the reader.
+ * `reader.end` on. A fault in the message itself is left in the reader. A fault of ours costs one frame: it is logged.
  */
 export function receiveBatch(engine: EngineState, connection: Connection, reader: FrameReader): void {
   engine.catchUp?.()
   const now = engine.clock.now()
   connection.speaker = undefined
+  for (let taken = -1; taken < reader.frames; ) {
+    taken = reader.frames
+    try {
+      receiveFrames(engine, connection, reader, now)
+      return
+    } catch (error) {
+      const stack = error instanceof Error ? error.stack : error
+      engine.log.error('internal error while handling a frame', { worker_id: connection.id, error: stack })
+    }
+  }
+}
+
+function receiveFrames(engine: EngineState, connection: Connection, reader: FrameReader, now: number): void {
   while (connection.phase !== 'gone' && connection.stalledBy === 0 && nextFrame(reader)) {
     if (passOn(engine, connection, reader, now)) continue
     endRun()

@@ -142,6 +142,8 @@ export const limits = {
   ringBytes: 4 * MiB,
   /** Largest record of a ring: what a link may have waiting (`outboundBytes`) leaves in one. */
   ringRecordBytes: 128 * MiB,
+  /** Notes of threads to each other are cut at about this: a small part of what a ring takes, some milliseconds of work. */
+  noteBytes: MiB,
   /** Looks at a ring before its reader goes to sleep, 40 ns apart: waking up takes 3 to 15 µs and costs the writer one. */
   ringSpins: 40,
   /** Batches a ring may deliver before the sockets of its thread get a turn. */

@@ -27,6 +27,8 @@ import { createRingSender } from './ringSender.ts'
 const FRAMES = 1
 const END = 2
 const NOTE = 3
+/** A note that is too large for a record begins, or goes on; its last part is a `NOTE`. */
+const NOTE_PART = 4
 
 /** Not empty: what is parked counts by its bytes. */
 const END_CONTENT = new Uint8Array(1)
@@ -42,8 +44,11 @@ export interface RingLink extends Link {
   listen(receiver: LinkReceiver, others?: OtherRecords): void
   /** Sends a record of a tag from 2^28 on, which means nothing to the link. */
   record(tag: number, bytes: Uint8Array): void
-  /** Sends a note; what was sent before comes before it. */
-  note(bytes: Uint8Array): void
+  /**
+   * Sends a note; what was sent before comes before it. `entered`: the far side finds it when it looks into its ring; now
+   * or later, never if the link ends before.
+   */
+  note(bytes: Uint8Array, entered?: () => void): void
   /** Wake-ups that the platform lost at this end, of both rings. */
   missedWakeUps(): number
   /** Takes now what has come. */
@@ -57,6 +62,8 @@ export interface OtherRecords {
   note(bytes: Uint8Array): void
   /** The bytes are overwritten after this call. */
   record?(tag: number, bytes: Uint8Array, start: number, end: number): void
+  /** A record cannot be read, so nothing behind it can be trusted. Without this, the thread throws. */
+  broken?(error: Error): void
 }
 
 export interface RingLinkParts {
@@ -91,6 +98,8 @@ export function createRingLink(parts: RingLinkParts): RingLink {
   let receiver: LinkReceiver | undefined
   let others: OtherRecords | undefined
   let toldOfEnd = false
+  /** Parts of a note whose last one has not come. */
+  let noteParts: Uint8Array[] = []
 
   function backlog(): number {
     return state === 'ended' ? 0 : out.length + sender.backlog()
@@ -151,19 +160,39 @@ export function createRingLink(parts: RingLinkParts): RingLink {
 
   function take(tag: number, bytes: Uint8Array, start: number, end: number): void {
     if (tag === FRAMES) takeFrames(bytes, start, end)
-    else if (tag === NOTE) others?.note(bytes.slice(start, end))
+    else if (tag === NOTE) takeNote(bytes.slice(start, end))
+    else if (tag === NOTE_PART) noteParts.push(bytes.slice(start, end))
     else if (tag === END) finish()
     else others?.record?.(tag, bytes, start, end)
+  }
+
+  function takeNote(last: Uint8Array): void {
+    const note = noteParts.length === 0 ? last : Buffer.concat([...noteParts, last])
+    noteParts = []
+    others?.note(note)
   }
 
   function takeFrames(bytes: Uint8Array, start: number, end: number): void {
     openMessage(reader, bytes, start, end)
     if (receiver?.receiveBatch !== undefined) receiver.receiveBatch(reader)
     else takeOneByOne()
-    if (reader.fault !== undefined)
-      throw new Error(`A record of another thread is broken: ${reader.fault.detail}`)
+    if (reader.fault !== undefined) {
+      breakOff(new Error(`A record of another thread is broken: ${reader.fault.detail}`))
+      return
+    }
     const isOver = (state as string) === 'ended'
     if (reader.end < end && !isOver) held.push({ tag: FRAMES, bytes: bytes.slice(reader.end, end) })
+  }
+
+  /** Reads no further. Thrown by itself: whoever looks into the ring from within a frame is not to blame. */
+  function breakOff(error: Error): void {
+    state = 'ended'
+    held = []
+    listener.stop()
+    later(() => {
+      if (others?.broken === undefined) throw error
+      others.broken(error)
+    })
   }
 
   function takeOneByOne(): void {
@@ -180,7 +209,13 @@ export function createRingLink(parts: RingLinkParts): RingLink {
     held = []
     for (let next = 0; next < waiting.length; next++) {
       const { tag, bytes } = waiting[next]!
-      take(tag, bytes, 0, bytes.length)
+      try {
+        take(tag, bytes, 0, bytes.length)
+      } catch (error) {
+        held.push(...waiting.slice(next + 1))
+        later(deliverHeld)
+        throw error
+      }
       if ((state as string) === 'ended') return
       // Whatever is left of this one is the first to wait again.
       if (paused || held.length > 0) {
@@ -248,10 +283,14 @@ export function createRingLink(parts: RingLinkParts): RingLink {
       appended()
     },
 
-    note(bytes) {
+    note(bytes, entered) {
       if (state !== 'open') return
       flushOut()
-      sender.send(NOTE, bytes, 0, bytes.length)
+      let at = 0
+      for (; bytes.length - at > limits.ringRecordBytes; at += limits.ringRecordBytes) {
+        sender.send(NOTE_PART, bytes, at, at + limits.ringRecordBytes)
+      }
+      sender.send(NOTE, bytes, at, bytes.length, entered)
     },
 
     record(tag, bytes) {

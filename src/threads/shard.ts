@@ -12,15 +12,15 @@ import type { Log, LogFields } from '../log/log.ts'
 import { asJsonText } from '../protocol/jsonText.ts'
 import { limits } from '../protocol/limits.ts'
 import { createSocketHandlers } from '../server/sockets.ts'
-import { createTurn } from '../server/turn.ts'
 import { accountOf, type ThreadAccount } from './account.ts'
+import { startHeartbeat } from './heartbeat.ts'
 import { createMemberRegistry } from './memberRegistry.ts'
 import { nameThread } from './osThread.ts'
 import { knownWorkers } from './placement.ts'
 import { createRelay, createStandins, type Relay } from './relay.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
 import type { FromShard, RingPair, ShardPorts, ShardTask, ToShard } from './shardTask.ts'
-import { createThread, type Thread } from './thread.ts'
+import { createThread, createThreadTurn, type Thread } from './thread.ts'
 
 /** A log whose lines are written by the main thread. */
 function createRemoteLog(port: MessagePort): Log {
@@ -44,10 +44,10 @@ function plain(fields: LogFields): LogFields {
 export default async function shard(task: ShardTask): Promise<void> {
   const { port, place } = task
   const threadId = nameThread(task.role === 'acceptor' ? 'iii acceptor' : `iii shard ${place}`)
-  beat(new Int32Array(task.beats), place)
+  const stopHeartbeat = startHeartbeat(new Int32Array(task.beats), place, systemClock)
   const say = (message: FromShard): void => port.postMessage(message)
   const log = createRemoteLog(port)
-  const turn = createTurn()
+  const turn = createThreadTurn(log)
   const links = new Map<Place, RingLink>()
 
   const registry = createMemberRegistry(note => links.get(MAIN)!.note(note), turn)
@@ -131,10 +131,12 @@ export default async function shard(task: ShardTask): Promise<void> {
     say({ say: 'ready', ports, addresses: thread.addresses() })
   } catch (error) {
     say({ say: 'failed', error: describe(error) })
+    stopHeartbeat()
     await thread.stop()
     return
   }
   await ended.promise
+  stopHeartbeat()
   for (const link of links.values()) link.drop()
   port.close()
 }
@@ -180,10 +182,4 @@ async function placeAll(
 function describe(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   return { ...error, message: error.message, stack: error.stack }
-}
-
-/** A thread that does not count any more is stuck, and is replaced. */
-function beat(beats: Int32Array, place: Place): void {
-  Atomics.add(beats, place, 1)
-  systemClock.after(limits.heartbeatMs, () => beat(beats, place))
 }

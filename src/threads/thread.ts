@@ -14,7 +14,7 @@ import { createInvocationIds } from '../protocol/uuid.ts'
 import type { ListenerSettings } from '../server/config.ts'
 import { type Listener, listen } from '../server/listener.ts'
 import type { SocketHandlers } from '../server/sockets.ts'
-import type { Turn } from '../server/turn.ts'
+import { createTurn, type Turn } from '../server/turn.ts'
 import { createLocalTransport } from './localTransport.ts'
 
 /** Who an instance of a gateway is to the directory. */
@@ -48,6 +48,13 @@ const DRAIN_LOOK_MS = 20
 
 export function addressOf({ host, port }: { host: string; port: number }): string {
   return `ws://${urlHost(host)}:${port}`
+}
+
+/** A fault of ours at the end of a turn costs one burst, not the thread. */
+export function createThreadTurn(log: Log): Turn {
+  return createTurn(error => {
+    log.error('internal error while sending', { error: error instanceof Error ? error.stack : error })
+  })
 }
 
 export function createThread(engine: Engine, turn: Turn, log: Log): Thread {

@@ -102,7 +102,7 @@ export function createThreads(
   for (const [place, link] of links.get(MAIN)!) {
     const receiver = counting(main.connectTrunk(link, place), MAIN, place)
     link.listen(receiver, { note: bytes => members.reported(place, bytes) })
-    members.add(place, { send: note => link.note(note), hasGateways: true })
+    members.add(place, { send: link.note, hasGateways: true })
   }
 
   return {
