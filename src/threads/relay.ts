@@ -1,6 +1,6 @@
 /**
  * Sockets on one thread, links on another: the acceptor thread owns the sockets and passes what comes over them to
- * shards, which treat them as their own. Every event of a socket is one record of the ring between the two.
+ * shards, which treat them as their own. Every event of a socket is one record of the link between the two.
  *
  *     acceptor                                        shard
  *     socket opens, says, drains, closes ──events──▶  a stand-in with the same interface
@@ -43,8 +43,8 @@ const LOST = 0
 
 const isOpen = ({ readyState }: { readonly readyState: number }): boolean => readyState === WebSocket.OPEN
 
-/** Sends bytes as one record. */
-type SendRecord = (tag: number, bytes: Uint8Array) => void
+/** Sends a record. */
+type SendRecord = (tag: number, content: string | Uint8Array) => void
 
 /** The acceptor's side towards all shards. */
 export interface Relay extends SocketHandlers {
@@ -54,18 +54,24 @@ export interface Relay extends SocketHandlers {
   removeShard(link: RingLink): void
   /** A record of a shard. */
   ordered(link: RingLink, tag: number, bytes: Uint8Array, start: number, end: number): void
+  /** The records that came together have been handed over. Messages leave now, those of one socket in one burst. */
+  ordersEnd(): void
 }
 
 interface Relayed {
   readonly socket: Socket<SocketData>
   readonly number: number
   readonly link: RingLink
+  /** Messages to be sent when the records that came together have been read. */
+  messages: (string | Uint8Array)[]
 }
 
 export function createRelay(): Relay {
   const links: RingLink[] = []
   const byNumber = new Map<number, Relayed>()
   const bySocket = new Map<Socket<SocketData>, Relayed>()
+  /** Those with messages to be sent. */
+  let ready: Relayed[] = []
   let lastNumber = 0
   let turn = 0
 
@@ -76,8 +82,19 @@ export function createRelay(): Relay {
     return lastNumber
   }
 
-  function tell({ link, number }: Relayed, kind: number, bytes: Uint8Array = NOTHING): void {
-    link.record(tagOf(kind, number), bytes)
+  function tell({ link, number }: Relayed, kind: number, content: string | Uint8Array = NOTHING): void {
+    link.record(tagOf(kind, number), content)
+  }
+
+  function sendLater(relayed: Relayed, message: string | Uint8Array): void {
+    if (relayed.messages.push(message) === 1) ready.push(relayed)
+  }
+
+  function sendAll(relayed: Relayed): void {
+    const { messages, socket } = relayed
+    relayed.messages = []
+    if (messages.length === 1) send(relayed, messages[0]!)
+    else if (messages.length > 1) socket.cork(() => messages.forEach(message => send(relayed, message)))
   }
 
   function send(relayed: Relayed, message: string | Uint8Array): void {
@@ -103,18 +120,16 @@ export function createRelay(): Relay {
         socket.terminate()
         return
       }
-      const relayed: Relayed = { socket, number: newNumber(), link }
+      const relayed: Relayed = { socket, number: newNumber(), link, messages: [] }
       byNumber.set(relayed.number, relayed)
       bySocket.set(socket, relayed)
       const { kind, ipAddress, framing } = socket.data
-      tell(relayed, OPENED, Buffer.from(JSON.stringify({ kind, ipAddress, framing })))
+      tell(relayed, OPENED, JSON.stringify({ kind, ipAddress, framing }))
     },
 
     received(socket, message) {
       const relayed = bySocket.get(socket)
-      if (relayed === undefined) return
-      if (typeof message === 'string') tell(relayed, TEXT, Buffer.from(message))
-      else tell(relayed, BINARY, message)
+      if (relayed !== undefined) tell(relayed, typeof message === 'string' ? TEXT : BINARY, message)
     },
 
     drained(socket) {
@@ -134,13 +149,18 @@ export function createRelay(): Relay {
       const relayed = byNumber.get(numberOf(tag))
       if (relayed === undefined || relayed.link !== link) return
       const { socket } = relayed
-      switch (kindOf(tag)) {
-        case SEND_TEXT:
-          send(relayed, readText(bytes, start, end) ?? '')
-          return
-        case SEND_BINARY:
-          send(relayed, bytes.slice(start, end))
-          return
+      const kind = kindOf(tag)
+      if (kind === SEND_TEXT) {
+        sendLater(relayed, readText(bytes, start, end) ?? '')
+        return
+      }
+      if (kind === SEND_BINARY) {
+        // No copy: the bytes stay until the orders end.
+        sendLater(relayed, bytes.subarray(start, end))
+        return
+      }
+      sendAll(relayed)
+      switch (kind) {
         case PAUSE:
           socket.pause()
           return
@@ -156,12 +176,16 @@ export function createRelay(): Relay {
           socket.terminate()
       }
     },
+
+    ordersEnd() {
+      const relayeds = ready
+      ready = []
+      for (const relayed of relayeds) sendAll(relayed)
+    },
   }
 }
 
-function amountOf(socket: Socket): Uint8Array {
-  return Buffer.from(String(socket.getBufferedAmount()))
-}
+const amountOf = (socket: Socket): string => String(socket.getBufferedAmount())
 
 /** The shard's side: stand-ins for the acceptor's sockets. */
 export interface Standins {
@@ -181,7 +205,8 @@ export function createStandins(record: SendRecord, handlers: SocketHandlers): St
   const standins = new Map<number, Standin>()
 
   function create(number: number, data: SocketData): Standin {
-    const order = (kind: number, bytes: Uint8Array = NOTHING): void => record(tagOf(kind, number), bytes)
+    const order = (kind: number, content: string | Uint8Array = NOTHING): void =>
+      record(tagOf(kind, number), content)
     const standin: Standin = {
       data,
       readyState: WebSocket.OPEN,
@@ -189,8 +214,7 @@ export function createStandins(record: SendRecord, handlers: SocketHandlers): St
       bufferedAmount: 0,
       send(message) {
         if (!isOpen(standin)) return LOST
-        if (typeof message === 'string') order(SEND_TEXT, Buffer.from(message))
-        else order(SEND_BINARY, message)
+        order(typeof message === 'string' ? SEND_TEXT : SEND_BINARY, message)
         return standin.blocked ? QUEUED : Math.max(1, message.length)
       },
       cork: run => run(),
@@ -199,7 +223,7 @@ export function createStandins(record: SendRecord, handlers: SocketHandlers): St
       resume: () => order(RESUME),
       close(code, reason) {
         standin.readyState = WebSocket.CLOSING
-        order(CLOSE, Buffer.from(JSON.stringify({ code, reason })))
+        order(CLOSE, JSON.stringify({ code, reason }))
       },
       terminate() {
         standin.readyState = WebSocket.CLOSING
@@ -233,7 +257,8 @@ export function createStandins(record: SendRecord, handlers: SocketHandlers): St
           handlers.received(standin, readText(bytes, start, end) ?? '')
           return
         case BINARY:
-          handlers.received(standin, Buffer.from(bytes.slice(start, end)))
+          // A link may keep it: one copy, of which the Buffer is a view.
+          handlers.received(standin, Buffer.from(bytes.slice(start, end).buffer as ArrayBuffer))
           return
         case BLOCKED:
           standin.blocked = true

@@ -20,6 +20,7 @@ import { clear, createOutBuffer } from '../protocol/msgpack/outBuffer.ts'
 import { createFrameReader, nextFrame, openMessage } from '../protocol/msgpack/reader.ts'
 import { writeArrayHead, writeInteger, writeNil, writeText } from '../protocol/msgpack/writeValue.ts'
 import type { Turn } from '../server/turn.ts'
+import { appendRecord, forEachRecord } from './recordBatch.ts'
 import { listenToRing } from './ringListener.ts'
 import { openRingMemory } from './ringMemory.ts'
 import { createRingSender } from './ringSender.ts'
@@ -29,6 +30,7 @@ const END = 2
 const NOTE = 3
 /** A note that is too large for a record begins, or goes on; its last part is a `NOTE`. */
 const NOTE_PART = 4
+const RECORDS = 5
 
 /** Not empty: what is parked counts by its bytes. */
 const END_CONTENT = new Uint8Array(1)
@@ -36,14 +38,20 @@ const END_CONTENT = new Uint8Array(1)
 /** A record leaves before the end of the turn when it has become this large: the far side can begin. */
 const EARLY_BYTES = 256 * 1024
 
+/** A larger record is worth a place of its own in the ring; it is not copied twice then. */
+const ALONE_BYTES = 32 * 1024
+
 /** Frames that may be added without asking whether there is room in the record. */
 const MOST_AT_ONCE = 1024
 
 export interface RingLink extends Link {
   /** Says who gets what comes in; what came earlier is delivered then. */
   listen(receiver: LinkReceiver, others?: OtherRecords): void
-  /** Sends a record of a tag from 2^28 on, which means nothing to the link. */
-  record(tag: number, bytes: Uint8Array): void
+  /**
+   * Sends a record of a tag from 2^28 on, which means nothing to the link; a text goes as UTF-8. It leaves at the end of
+   * the turn at the latest, with others and in order among them, but not among frames and notes.
+   */
+  record(tag: number, content: string | Uint8Array): void
   /**
    * Sends a note; what was sent before comes before it. `entered`: the far side finds it when it looks into its ring; now
    * or later, never if the link ends before.
@@ -64,6 +72,8 @@ export interface OtherRecords {
   record?(tag: number, bytes: Uint8Array, start: number, end: number): void
   /** A record cannot be read, so nothing behind it can be trusted. Without this, the thread throws. */
   broken?(error: Error): void
+  /** Some records have come together; their bytes are there until this returns. */
+  recordsEnd?(): void
 }
 
 export interface RingLinkParts {
@@ -85,6 +95,7 @@ interface Held {
 export function createRingLink(parts: RingLinkParts): RingLink {
   const { clock, turn, limits = defaultLimits, later = task => void setImmediate(task) } = parts
   const out = createOutBuffer()
+  const records = createOutBuffer()
   const reader = createFrameReader(CODEC_CHECKED)
   const sender = createRingSender(openRingMemory(parts.outgoing), clock, progressed)
   let framesInOut = 0
@@ -102,12 +113,13 @@ export function createRingLink(parts: RingLinkParts): RingLink {
   let noteParts: Uint8Array[] = []
 
   function backlog(): number {
-    return state === 'ended' ? 0 : out.length + sender.backlog()
+    return state === 'ended' ? 0 : out.length + records.length + sender.backlog()
   }
 
   function flush(): void {
     flushing = false
     flushOut()
+    flushRecords()
     progressed()
   }
 
@@ -119,13 +131,23 @@ export function createRingLink(parts: RingLinkParts): RingLink {
     clear(out)
   }
 
+  function flushRecords(): void {
+    if (records.length === 0) return
+    sender.send(RECORDS, records.bytes, 0, records.length)
+    clear(records)
+  }
+
+  function flushSoon(): void {
+    if (flushing) return
+    flushing = true
+    turn.atEnd(flush)
+  }
+
   function appended(frames = 1): void {
     framesInOut += frames
     if (backlog() >= limits.outboundHighWaterBytes) wasFull = true
     if (out.length >= EARLY_BYTES || framesInOut >= limits.framesPerMessage - 2 * MOST_AT_ONCE) flushOut()
-    if (flushing) return
-    flushing = true
-    turn.atEnd(flush)
+    flushSoon()
   }
 
   /** Some of what was sent has left. */
@@ -163,7 +185,17 @@ export function createRingLink(parts: RingLinkParts): RingLink {
     else if (tag === NOTE) takeNote(bytes.slice(start, end))
     else if (tag === NOTE_PART) noteParts.push(bytes.slice(start, end))
     else if (tag === END) finish()
-    else others?.record?.(tag, bytes, start, end)
+    else takeRecords(tag, bytes, start, end)
+  }
+
+  function takeRecords(tag: number, bytes: Uint8Array, start: number, end: number): void {
+    if (tag === RECORDS) forEachRecord(bytes, start, end, takeRecord)
+    else takeRecord(tag, bytes, start, end)
+    others?.recordsEnd?.()
+  }
+
+  function takeRecord(tag: number, bytes: Uint8Array, start: number, end: number): void {
+    if (state !== 'ended') others?.record?.(tag, bytes, start, end)
   }
 
   function takeNote(last: Uint8Array): void {
@@ -233,6 +265,7 @@ export function createRingLink(parts: RingLinkParts): RingLink {
     state = 'ended'
     held = []
     clear(out)
+    clear(records)
     listener.stop()
     if (sender.backlog() === 0) sender.stop()
     later(() => {
@@ -293,8 +326,16 @@ export function createRingLink(parts: RingLinkParts): RingLink {
       sender.send(NOTE, bytes, at, bytes.length, entered)
     },
 
-    record(tag, bytes) {
-      if (state === 'open') sender.send(tag, bytes, 0, bytes.length)
+    record(tag, content) {
+      if (state !== 'open') return
+      if (typeof content !== 'string' && content.length >= ALONE_BYTES) {
+        flushRecords()
+        sender.send(tag, content, 0, content.length)
+        return
+      }
+      appendRecord(records, tag, content)
+      if (records.length >= EARLY_BYTES) flushRecords()
+      flushSoon()
     },
 
     backlog,
@@ -320,6 +361,7 @@ export function createRingLink(parts: RingLinkParts): RingLink {
       }
       if (state === 'ending') return
       flushOut()
+      flushRecords()
       sender.send(END, END_CONTENT, 0, END_CONTENT.length)
       state = 'ending'
       later(progressed)

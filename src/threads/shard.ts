@@ -65,7 +65,7 @@ export default async function shard(task: ShardTask): Promise<void> {
   const standins =
     task.role === 'shard behind acceptor'
       ? createStandins(
-          (tag, bytes) => links.get(task.acceptor!)?.record(tag, bytes),
+          (tag, content) => links.get(task.acceptor!)?.record(tag, content),
           createSocketHandlers({ engine, turn, clock: systemClock, log }),
         )
       : undefined
@@ -79,6 +79,7 @@ export default async function shard(task: ShardTask): Promise<void> {
         relay?.ordered(link, tag, bytes, start, end)
         standins?.happened(tag, bytes, start, end)
       },
+      recordsEnd: () => relay?.ordersEnd(),
     })
     if (peer !== MAIN) relay?.addShard(link)
   }

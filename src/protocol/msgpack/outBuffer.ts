@@ -45,6 +45,20 @@ export function appendBytes(out: OutBuffer, source: Uint8Array, from: number, to
 
 const encoder = new TextEncoder()
 
+type WriteUtf8 = (text: string, target: Uint8Array, at: number, bytes: number) => void
+
+// Browsers have no Buffer. Where it exists its write needs no view of the target, and takes less than half the time.
+const nativeWrite =
+  typeof Buffer === 'undefined'
+    ? undefined
+    : (Buffer.prototype as unknown as { utf8Write(text: string, at: number, bytes: number): number })
+        .utf8Write
+
+const writeUtf8: WriteUtf8 =
+  nativeWrite === undefined
+    ? (text, target, at) => void encoder.encodeInto(text, target.subarray(at))
+    : (text, target, at, bytes) => void nativeWrite.call(target as never, text, at, bytes)
+
 /** Texts up to this length are written character by character as long as they are ASCII. */
 const SHORT = 64
 
@@ -56,7 +70,7 @@ export function appendUtf8(out: OutBuffer, text: string, bytes = utf8Length(text
     let at = out.length
     for (let i = 0; i < bytes; i++) target[at++] = text.charCodeAt(i)
   } else {
-    encoder.encodeInto(text, out.bytes.subarray(out.length))
+    writeUtf8(text, out.bytes, out.length, bytes)
   }
   out.length += bytes
 }
