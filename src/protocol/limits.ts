@@ -152,6 +152,8 @@ export const limits = {
   ringCheckMs: 1000,
   /** The second look, which makes sure that a bell that seems lost was not just slow. */
   ringSecondLookMs: 20,
+  /** Log lines of a shard that the main thread has not taken yet; further ones are left out and counted. */
+  shardLogLines: 5000,
   /** How often a shard says that it lives, and the main thread looks. */
   heartbeatMs: 500,
   /** A shard that has been silent for this long is replaced: it serves nobody. */

@@ -2,13 +2,12 @@
  * A shard: a long-lived task of the pool. It has listeners and gateways of its own, and knows by its copy of the routes
  * where each call goes: to a worker of its own, or through a ring to another thread.
  */
-import type { MessagePort } from 'node:worker_threads'
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import { systemClock } from '../clock/clock.ts'
 import { createThreadEngine } from '../engine/engine.ts'
 import { MAIN } from '../engine/registry.ts'
 import type { Place } from '../engine/routes.ts'
-import type { Log, LogFields } from '../log/log.ts'
+import type { Log } from '../log/log.ts'
 import { asJsonText } from '../protocol/jsonText.ts'
 import { limits } from '../protocol/limits.ts'
 import { createSocketHandlers } from '../server/sockets.ts'
@@ -18,27 +17,10 @@ import { createMemberRegistry } from './memberRegistry.ts'
 import { nameThread } from './osThread.ts'
 import { knownWorkers } from './placement.ts'
 import { createRelay, createStandins, type Relay } from './relay.ts'
+import { createRemoteLog } from './remoteLog.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
 import type { FromShard, RingPair, ShardPorts, ShardTask, ToShard } from './shardTask.ts'
 import { createThread, createThreadTurn, type Thread } from './thread.ts'
-
-/** A log whose lines are written by the main thread. */
-function createRemoteLog(port: MessagePort): Log {
-  const at = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
-    const line: FromShard = { say: 'log', level, message, fields: fields && plain(fields) }
-    port.postMessage(line)
-  }
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
-}
-
-/** Errors lose their stack on the way between threads, and functions cannot go at all. */
-function plain(fields: LogFields): LogFields {
-  const entries = Object.entries(fields).map(([name, value]) => [
-    name,
-    value instanceof Error ? (value.stack ?? value.message) : typeof value === 'function' ? '…' : value,
-  ])
-  return Object.fromEntries(entries)
-}
 
 /** Resolves when the shard has been stopped. */
 export default async function shard(task: ShardTask): Promise<void> {
@@ -46,7 +28,11 @@ export default async function shard(task: ShardTask): Promise<void> {
   const threadId = nameThread(task.role === 'acceptor' ? 'iii acceptor' : `iii shard ${place}`)
   const stopHeartbeat = startHeartbeat(new Int32Array(task.beats), place, systemClock)
   const say = (message: FromShard): void => port.postMessage(message)
-  const log = createRemoteLog(port)
+  const log = createRemoteLog({
+    post: say,
+    level: task.logLevel,
+    underWay: new Int32Array(task.linesUnderWay),
+  })
   const turn = createThreadTurn(log)
   const links = new Map<Place, RingLink>()
 

@@ -29,6 +29,7 @@ interface Shard extends Supervised {
   /** The main thread's end of the rings between the two. */
   readonly link: RingLink
   readonly startedAtMs: number
+  readonly linesUnderWay: Int32Array
 }
 
 /** One direction between two threads. */
@@ -111,6 +112,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     rings.set(MAIN, toMain.there)
     const link = createRingLink({ ...toMain.back, clock: systemClock, turn })
     const ready = Promise.withResolvers<void>()
+    const linesUnderWay = new SharedArrayBuffer(4)
     const parts: Omit<ShardTask, 'port'> = {
       place,
       role: roleOf(place),
@@ -119,11 +121,13 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
       rings,
       gateways: gatewayIds,
       beats,
+      logLevel: log.level ?? 'debug',
+      linesUnderWay,
     }
     const handle = pool.run(parts, message => heard(shard, message, ready))
     const startedAtMs = systemClock.now()
     const begun = { beats: counted[place]!, silentMs: 0, state: 'starting' as const, startedAtMs }
-    const shard: Shard = { place, handle, link, ...begun }
+    const shard: Shard = { place, handle, link, linesUnderWay: new Int32Array(linesUnderWay), ...begun }
     shards.set(place, shard)
     const broken = (error: Error): void => handle.kill(error)
     link.listen(engine.connectTrunk(link, place), {
@@ -161,6 +165,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
         ready.reject(Object.assign(new Error('A shard could not start'), message.error))
         return
       case 'log':
+        Atomics.sub(shard.linesUnderWay, 0, 1)
         log[message.level](message.message, { ...message.fields, thread: `shard ${shard.place}` })
         return
       case 'connected':
