@@ -110,9 +110,13 @@ export function createRingLink(parts: RingLinkParts): RingLink {
     clear(out)
   }
 
+  function noteFull(): void {
+    if (backlog() >= limits.outboundHighWaterBytes) wasFull = true
+  }
+
   function appended(frames = 1): void {
     framesInOut += frames
-    if (backlog() >= limits.outboundHighWaterBytes) wasFull = true
+    noteFull()
     if (out.length >= EARLY_BYTES || framesInOut >= limits.framesPerMessage - 2 * MOST_AT_ONCE) flushOut()
     if (flushing) return
     flushing = true
@@ -250,10 +254,13 @@ export function createRingLink(parts: RingLinkParts): RingLink {
       if (state !== 'open') return
       flushOut()
       sender.send(NOTE, bytes, 0, bytes.length)
+      noteFull()
     },
 
     record(tag, bytes) {
-      if (state === 'open') sender.send(tag, bytes, 0, bytes.length)
+      if (state !== 'open') return
+      sender.send(tag, bytes, 0, bytes.length)
+      noteFull()
     },
 
     backlog,
