@@ -137,6 +137,10 @@ export function createRingLink(parts: RingLinkParts): RingLink {
     clear(records)
   }
 
+  function noteFull(): void {
+    if (backlog() >= limits.outboundHighWaterBytes) wasFull = true
+  }
+
   function flushSoon(): void {
     if (flushing) return
     flushing = true
@@ -145,7 +149,7 @@ export function createRingLink(parts: RingLinkParts): RingLink {
 
   function appended(frames = 1): void {
     framesInOut += frames
-    if (backlog() >= limits.outboundHighWaterBytes) wasFull = true
+    noteFull()
     if (out.length >= EARLY_BYTES || framesInOut >= limits.framesPerMessage - 2 * MOST_AT_ONCE) flushOut()
     flushSoon()
   }
@@ -324,6 +328,7 @@ export function createRingLink(parts: RingLinkParts): RingLink {
         sender.send(NOTE_PART, bytes, at, at + limits.ringRecordBytes)
       }
       sender.send(NOTE, bytes, at, bytes.length, entered)
+      noteFull()
     },
 
     record(tag, content) {
@@ -331,10 +336,12 @@ export function createRingLink(parts: RingLinkParts): RingLink {
       if (typeof content !== 'string' && content.length >= ALONE_BYTES) {
         flushRecords()
         sender.send(tag, content, 0, content.length)
+        noteFull()
         return
       }
       appendRecord(records, tag, content)
       if (records.length >= EARLY_BYTES) flushRecords()
+      noteFull()
       flushSoon()
     },
 

@@ -32,7 +32,10 @@ interface Parked {
   readonly entered: (() => void) | undefined
 }
 
-/** Parked records that have left are let go of together, this many at a time. */
+/** In the place of a record that has left: its bytes are let go of at once. */
+const HAS_LEFT: Parked = { tag: 0, bytes: new Uint8Array(0), at: 0, entered: undefined }
+
+/** Places of records that have left are given up together, this many at a time. */
 const LET_GO = 1024
 
 /** `onProgress`: some of what was parked has left. Never called from within `send`. */
@@ -55,6 +58,7 @@ export function createRingSender(memory: RingMemory, clock: Clock, onProgress: (
       record.at = reached
       if (reached < record.bytes.length) break
       if (record.entered !== undefined) toTell.push(record.entered)
+      parked[first] = HAS_LEFT
     }
     const allLeft = first === parked.length
     if (allLeft || first >= LET_GO) {

@@ -51,7 +51,7 @@ export default async function shard(task: ShardTask): Promise<void> {
   const standins =
     task.role === 'shard behind acceptor'
       ? createStandins(
-          (tag, content) => links.get(task.acceptor!)?.record(tag, content),
+          () => links.get(task.acceptor!),
           createSocketHandlers({ engine, turn, clock: systemClock, log }),
         )
       : undefined
@@ -59,14 +59,23 @@ export default async function shard(task: ShardTask): Promise<void> {
   function connectPeer(peer: Place, { incoming, outgoing }: RingPair): void {
     const link = createRingLink({ incoming, outgoing, clock: systemClock, turn })
     links.set(peer, link)
-    link.listen(engine.connectTrunk(link, peer), {
-      note: bytes => registry.ordered(engine.state, bytes),
-      record(tag, bytes, start, end) {
-        relay?.ordered(link, tag, bytes, start, end)
-        standins?.happened(tag, bytes, start, end)
+    const receiver = engine.connectTrunk(link, peer)
+    function drained(): void {
+      receiver.drained()
+      relay?.shardDrained(link)
+      if (peer === task.acceptor) standins?.acceptorDrained()
+    }
+    link.listen(
+      { ...receiver, drained },
+      {
+        note: bytes => registry.ordered(engine.state, bytes),
+        record(tag, bytes, start, end) {
+          relay?.ordered(link, tag, bytes, start, end)
+          standins?.happened(tag, bytes, start, end)
+        },
+        recordsEnd: () => relay?.ordersEnd(),
       },
-      recordsEnd: () => relay?.ordersEnd(),
-    })
+    )
     if (peer !== MAIN) relay?.addShard(link)
   }
 
@@ -87,6 +96,13 @@ export default async function shard(task: ShardTask): Promise<void> {
     return new Promise(resolve => void setImmediate(resolve))
   }
 
+  /** What the shards have sent to sockets of this thread and has not left yet. */
+  function unrelayedBytes(): number {
+    if (relay === undefined) return 0
+    for (const link of links.values()) link.catchUp()
+    return relay.unsentBytes()
+  }
+
   function account(workers: readonly string[]): ThreadAccount {
     return accountOf(engine.state, { threadId, links, resyncs: registry.resyncs() }, workers)
   }
@@ -102,7 +118,7 @@ export default async function shard(task: ShardTask): Promise<void> {
         disconnectPeer(message.place)
         return
       case 'drain':
-        void thread.drain(message.ms).then(() => say({ say: 'drained' }))
+        void thread.drain(message.ms, unrelayedBytes).then(() => say({ say: 'drained' }))
         return
       case 'stop':
         void thread.stop().finally(ended.resolve)

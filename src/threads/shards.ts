@@ -246,6 +246,9 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
       stopping = true
       const until = systemClock.now() + ms
       await Promise.all([...shards.values()].map(({ handle }) => handle.drain(ms)))
+      // What they have sent last may still be on its way to the sockets, which the acceptor has.
+      if (acceptor !== undefined)
+        await shards.get(acceptor)?.handle.drain(Math.max(0, until - systemClock.now()))
       await thread.drain(Math.max(0, until - systemClock.now()))
     },
     stop,

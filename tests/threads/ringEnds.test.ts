@@ -156,6 +156,32 @@ describe('a sender', () => {
     expect(sender.backlog()).toBe(0)
   })
 
+  test('keeps nothing of what has left, while others wait behind it', async () => {
+    const memory = openRingMemory(createRingBuffer(1024))
+    const sender = sendTo(memory)
+    const copies: WeakRef<Uint8Array>[] = []
+    const bytes = new Uint8Array(400)
+    // The sender parks copies.
+    bytes.slice = (from, to) => {
+      const copy = Uint8Array.prototype.slice.call(bytes, from, to)
+      copies.push(new WeakRef(copy))
+      return copy as Uint8Array<ArrayBuffer>
+    }
+    const count = 102
+    for (let tag = 0; tag < count; tag++) sender.send(tag, bytes, 0, bytes.length)
+    const reader = createRingReader(memory)
+    let read = 0
+    await until('half of them', () => {
+      if (read < count / 2) read += reader.drain(() => {})
+      return read >= count / 2
+    })
+    expect(sender.backlog()).toBeGreaterThan(0)
+    await until('their memory is free', () => {
+      Bun.gc(true)
+      return copies.filter(copy => copy.deref() === undefined).length >= count / 4
+    })
+  })
+
   test('sends nothing past what is parked, though it would fit', async () => {
     const memory = openRingMemory(createRingBuffer(64))
     const sender = sendTo(memory)
