@@ -19,7 +19,7 @@ import { nameThread } from './osThread.ts'
 import { createPool, type ShardHandle } from './pool.ts'
 import { claimPorts, withPorts } from './ports.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
-import { createRingBuffer } from './ringMemory.ts'
+import { createRingPair, ringBytesBetween } from './ringPairs.ts'
 import type { FromShard, RingPair, Role, ShardTask } from './shardTask.ts'
 import { createSupervision, type Supervised } from './supervise.ts'
 import { createThread, createThreadTurn, type Identity } from './thread.ts'
@@ -30,12 +30,6 @@ interface Shard extends Supervised {
   readonly link: RingLink
   readonly startedAtMs: number
   readonly linesUnderWay: Int32Array
-}
-
-/** One direction between two threads. */
-function pairOf(): { there: RingPair; back: RingPair } {
-  const [one, other] = [createRingBuffer(limits.ringBytes), createRingBuffer(limits.ringBytes)]
-  return { there: { incoming: one, outgoing: other }, back: { incoming: other, outgoing: one } }
 }
 
 export async function startShards(settings: Settings, log: Log): Promise<RunningEngine> {
@@ -94,8 +88,8 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
   async function connectPeers(place: Place): Promise<Map<Place, RingPair>> {
     const peers = [...shards.values()]
     const rings = await Promise.all(
-      peers.map(async ({ handle }) => {
-        const { there, back } = pairOf()
+      peers.map(async ({ handle, place: peer }) => {
+        const { there, back } = createRingPair(ringBytesBetween(place, peer, acceptor))
         await handle.connect(place, back)
         return there
       }),
@@ -108,7 +102,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
   async function startNext(place: Place): Promise<void> {
     const rings = await connectPeers(place)
     if (stopping) return
-    const toMain = pairOf()
+    const toMain = createRingPair(limits.ringBytes)
     rings.set(MAIN, toMain.there)
     const link = createRingLink({ ...toMain.back, clock: systemClock, turn })
     const ready = Promise.withResolvers<void>()
