@@ -4,6 +4,7 @@
  */
 import { callShapes, hasShards } from './shapes.ts'
 import { routeCounts } from './suites/http.ts'
+import { idleShapes } from './suites/idle.ts'
 
 export interface MeasureInfo {
   readonly name: string
@@ -19,6 +20,10 @@ export interface MeasureInfo {
     | 'requests'
     | 'records'
     | 'records/s'
+    | 'KiB'
+    | 'kills'
+    | '%'
+    | 'workers/s'
   readonly better: 'more' | 'less' | 'neither'
   readonly what: string
   /** Name of the measure it is compared with; the ratio is its value divided by that one's. */
@@ -34,9 +39,25 @@ const GOALS: Readonly<Record<string, string>> = {
   'calls-256-cpu': '≤ 6.5',
   'calls-msgpack-256-rate': '≥ 1000000',
   'calls-msgpack-256-cpu': '≤ 0.6',
+  'calls-same-shard-256-cpu': 'ratio ≤ 1.1',
+  'calls-cross-256-rate': 'ratio ≥ 0.8',
+  'calls-cross-1-p50': '≤ 110',
+  'calls-msgpack-cross-256-rate': 'ratio ≥ 0.8',
+  'calls-msgpack-cross-1-p50': '≤ 90',
+  'calls-acceptor-same-shard-256-rate': 'ratio ≥ 0.5',
+  'calls-acceptor-cross-256-rate': 'ratio ≥ 0.5',
+  'calls-msgpack-acceptor-same-shard-256-rate': 'ratio ≥ 0.5',
+  'calls-msgpack-acceptor-cross-256-rate': 'ratio ≥ 0.5',
+  'idle-workers-memory': '≤ 10',
+  'idle-workers-cpu': '≤ 1',
+  'idle-workers-2-shards-memory': '≤ 10',
+  'idle-workers-2-shards-cpu': '≤ 1',
   'lost-answers': '0',
   'lost-unexpected': '0',
   'lost-wrong': '0',
+  'lost-cross-answers': '0',
+  'lost-cross-unexpected': '0',
+  'lost-cross-wrong': '0',
   'http-post-rate': '≥ 45000',
   'http-post-p99': '≤ 5',
   'ring-rate': '≥ 5000000',
@@ -74,27 +95,52 @@ function callMeasures(levels: readonly number[], shardLevels: readonly number[])
   ]
 }
 
+function lostRows(name: string, calls: string): MeasureInfo[] {
+  return [
+    {
+      name: `${name}-answers`,
+      unit: 'answers',
+      better: 'less',
+      what: `${calls}: never answered, of ${name}-calls`,
+    },
+    {
+      name: `${name}-unexpected`,
+      unit: 'answers',
+      better: 'less',
+      what: `${calls}: answers that belong to no call`,
+    },
+    {
+      name: `${name}-wrong`,
+      unit: 'answers',
+      better: 'less',
+      what: `${calls}: answers that are errors or not what was returned`,
+    },
+    { name: `${name}-calls`, unit: 'calls', better: 'neither', what: `${calls}: made to find that out` },
+    {
+      name: `${name}-rate`,
+      unit: 'calls/s',
+      better: 'more',
+      what: `${calls}: answered meanwhile, 256 in flight on 4 connections`,
+    },
+  ]
+}
+
 const lostMeasures: MeasureInfo[] = [
-  { name: 'lost-answers', unit: 'answers', better: 'less', what: 'calls never answered, of lost-calls' },
+  ...lostRows('lost', 'calls'),
+  ...lostRows('lost-cross', 'calls across 2 shards, the one with the worker is killed'),
   {
-    name: 'lost-unexpected',
-    unit: 'answers',
-    better: 'less',
-    what: 'answers that belong to no call under way',
+    name: 'lost-cross-stopped',
+    unit: 'calls',
+    better: 'neither',
+    what: 'those whose callers were told invocation_stopped',
   },
   {
-    name: 'lost-wrong',
-    unit: 'answers',
-    better: 'less',
-    what: 'answers that are errors or not what was returned',
+    name: 'lost-cross-not-found',
+    unit: 'calls',
+    better: 'neither',
+    what: 'those that came before the worker was back',
   },
-  { name: 'lost-calls', unit: 'calls', better: 'neither', what: 'calls made to find that out' },
-  {
-    name: 'lost-rate',
-    unit: 'calls/s',
-    better: 'more',
-    what: 'calls answered meanwhile, 256 in flight on 4 connections',
-  },
+  { name: 'lost-cross-kills', unit: 'kills', better: 'neither', what: 'how often the shard was killed' },
 ]
 
 function httpRows(name: string, what: string, peer: string | undefined, cpuOf: string): MeasureInfo[] {
@@ -227,6 +273,35 @@ const ringMeasures: MeasureInfo[] = [
   { name: 'ring-records', unit: 'records', better: 'neither', what: 'records sent to find that out' },
 ]
 
+function idleRows({ name, engine }: (typeof idleShapes)[number]): MeasureInfo[] {
+  const what = `idle workers, engine with ${engine.join(' ')}`
+  const peer = (suffix: string) =>
+    name === 'idle-workers' ? {} : { peer: `${idleShapes[0].name}-${suffix}` }
+  return [
+    {
+      name: `${name}-memory`,
+      unit: 'KiB',
+      better: 'less',
+      what: `${what}: memory for each`,
+      ...peer('memory'),
+    },
+    {
+      name: `${name}-cpu`,
+      unit: '%',
+      better: 'less',
+      what: `${what}: share of a core that all of them take`,
+      ...peer('cpu'),
+    },
+    {
+      name: `${name}-connected`,
+      unit: 'workers/s',
+      better: 'more',
+      what: `${what}: how fast they connected and announced themselves`,
+      ...peer('connected'),
+    },
+  ]
+}
+
 /** All measures, in the order of the table, for these levels of calls in flight: without shards, and with them. */
 export function catalogue(levels: readonly number[], shardLevels = levels): MeasureInfo[] {
   const all = [
@@ -237,6 +312,7 @@ export function catalogue(levels: readonly number[], shardLevels = levels): Meas
     ...startRows('start-bun', 'a bare Bun.serve'),
     ...microMeasures,
     ...ringMeasures,
+    ...idleShapes.flatMap(idleRows),
   ]
   return all.map(info => (GOALS[info.name] === undefined ? info : { ...info, goal: GOALS[info.name]! }))
 }

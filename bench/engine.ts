@@ -18,6 +18,8 @@ export interface EngineOptions {
   readonly options?: readonly string[]
   /** Of the runtime. */
   readonly runtime?: readonly string[]
+  /** Added to the environment. */
+  readonly env?: Record<string, string>
 }
 
 export interface RunningEngine extends Running {
@@ -39,12 +41,12 @@ let engines = 0
 /** Starts an engine; `entry` is the file of its command, so that another checkout can be measured with the same bench. */
 export function startEngine(
   entry: string,
-  { ports = { workers: 0, http: 0 }, options = ['--shards', '0'], runtime = [] }: EngineOptions = {},
+  { ports = { workers: 0, http: 0 }, options = ['--shards', '0'], runtime = [], env }: EngineOptions = {},
 ): RunningEngine {
   const file = join(folder, `${engines++}.yaml`)
   writeFileSync(file, configuration(ports))
   const fixed = ['--config', file, '--json', '--log-level', 'error']
-  const engine = start([process.execPath, ...runtime, entry, ...fixed, ...options])
+  const engine = start([process.execPath, ...runtime, entry, ...fixed, ...options], undefined, env)
   const addresses = engine.firstLine.then(line => JSON.parse(line).addresses)
   // Whoever waits for the addresses hears of a failure; nobody has to.
   addresses.catch(() => {})

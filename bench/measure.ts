@@ -4,6 +4,7 @@ import type { BenchContext, BenchOptions, Suite, Values } from './context.ts'
 import { describeMachine, watchOthers } from './machine.ts'
 import { measureCalls } from './suites/calls.ts'
 import { measureHttp } from './suites/http.ts'
+import { measureIdle } from './suites/idle.ts'
 import { measureLost } from './suites/lost.ts'
 import { measureMicro } from './suites/micro.ts'
 import { measureRing } from './suites/ring.ts'
@@ -17,6 +18,7 @@ const suites: readonly { names: readonly string[]; measure: Suite }[] = [
   { names: ['start'], measure: measureStarts },
   { names: ['micro'], measure: measureMicro },
   { names: ['ring'], measure: measureRing },
+  { names: ['idle'], measure: measureIdle },
   { names: ['lost'], measure: measureLost },
 ]
 

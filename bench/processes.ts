@@ -41,8 +41,17 @@ async function forEachLine(
 }
 
 /** Starts a process. Its stdin is empty; lines of stderr go to `onErrorLine`. */
-export function start(command: string[], onErrorLine: (line: string) => void = () => {}): Running {
-  const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
+export function start(
+  command: string[],
+  onErrorLine: (line: string) => void = () => {},
+  env: Record<string, string> = {},
+): Running {
+  const child = Bun.spawn(command, {
+    env: { ...process.env, ...env },
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
   running.add(child)
   void child.exited.then(() => running.delete(child))
   const { promise: firstLine, resolve, reject } = Promise.withResolvers<string>()

@@ -30,9 +30,19 @@ export interface CallerOptions {
   plan: LoopPlan
   /** The thread of the engine it connects to; any if absent. */
   thread?: number
+  /** Codes of errors that are no fault of the engine here. */
+  reckonsWith?: readonly string[]
 }
 
-const { url, functionId, connections, pid, plan, thread } = JSON.parse(process.argv[2]!) as CallerOptions
+const {
+  url,
+  functionId,
+  connections,
+  pid,
+  plan,
+  thread,
+  reckonsWith = [],
+} = JSON.parse(process.argv[2]!) as CallerOptions
 if (plan.inFlight > MOST_PLACES) throw new Error(`at most ${MOST_PLACES} calls in flight`)
 
 const sockets = await Promise.all(
@@ -62,7 +72,10 @@ for (const socket of sockets) {
     const frame = data as string
     if (!frame.includes('"invocationresult"')) return
     const suffix = suffixOf(frame)
-    loop.answered(placeOf(suffix), callOf(suffix), frame.includes(RESULT))
+    const isGood = frame.includes(RESULT)
+    const code = isGood ? undefined : reckonsWith.find(code => frame.includes(`"${code}"`))
+    if (code === undefined) loop.answered(placeOf(suffix), callOf(suffix), isGood)
+    else loop.told(placeOf(suffix), callOf(suffix), code)
   }
 }
 

@@ -36,6 +36,8 @@ export interface LoopResult {
   unexpected: number
   /** Answers that are errors or not what the function returned. */
   wrong: number
+  /** Calls that ended with an error which had to be reckoned with, by its code. */
+  told: Record<string, number>
 }
 
 export interface LoopParts {
@@ -50,11 +52,15 @@ export interface LoopParts {
 
 export interface Loop {
   answered(place: number, call: number, good: boolean): void
+  /** The call ended with an error that had to be reckoned with; the next one begins after a pause. */
+  told(place: number, call: number, code: string): void
   run(): Promise<LoopResult>
 }
 
 const LOOK_MS = 250
 const IDLE = -1
+/** Until the next call after an error: whoever has just left may be on the way back. */
+const TOLD_PAUSE_MS = 20
 
 export function createLoop(plan: LoopPlan, parts: LoopParts): Loop {
   const { inFlight, patienceMs } = plan
@@ -69,6 +75,7 @@ export function createLoop(plan: LoopPlan, parts: LoopParts): Loop {
   let answers = 0
   let unexpected = 0
   let wrong = 0
+  const errors: Record<string, number> = {}
   let ending = false
 
   function fire(place: number): void {
@@ -86,9 +93,23 @@ export function createLoop(plan: LoopPlan, parts: LoopParts): Loop {
     }
     histogram.record(now() - startedAt[place]!)
     callAt[place] = IDLE
-    underWay--
     answers++
     if (!good) wrong++
+    goOn(place)
+  }
+
+  function told(place: number, call: number, code: string): void {
+    if (callAt[place] !== call) {
+      unexpected++
+      return
+    }
+    callAt[place] = IDLE
+    errors[code] = (errors[code] ?? 0) + 1
+    setTimeout(goOn, TOLD_PAUSE_MS, place)
+  }
+
+  function goOn(place: number): void {
+    underWay--
     if (!ending && callsMade < callsToMake) fire(place)
     else if (underWay === 0) finish()
   }
@@ -140,10 +161,11 @@ export function createLoop(plan: LoopPlan, parts: LoopParts): Loop {
       lost: underWay,
       unexpected,
       wrong,
+      told: errors,
     }
   }
 
-  return { answered, run }
+  return { answered, told, run }
 }
 
 function spent(before: Record<string, number>, after: Record<string, number>): Record<string, number> {

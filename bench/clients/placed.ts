@@ -26,6 +26,6 @@ export async function connectOn<Connection extends Unplaced>(
 
 /** What `engine::workers::info` says of a worker. */
 export function threadIn(info: unknown): number | undefined {
-  const { worker } = info as { worker?: { thread?: number | null } }
+  const { worker } = (info ?? {}) as { worker?: { thread?: number | null } }
   return worker?.thread ?? undefined
 }

@@ -32,6 +32,7 @@ export async function connectAnnounced(url: string, name: string, thread?: numbe
 
 function threadOf(socket: WebSocket): Promise<number | undefined> {
   const { promise, resolve } = Promise.withResolvers<number | undefined>()
+  socket.onclose = () => resolve(undefined)
   socket.onmessage = ({ data }) => {
     const frame = JSON.parse(data as string)
     if (frame.type === 'workerregistered') {
@@ -45,7 +46,10 @@ function threadOf(socket: WebSocket): Promise<number | undefined> {
           data,
         }),
       )
-    } else if (frame.type === 'invocationresult') resolve(threadIn(frame.result))
+    } else if (frame.type === 'invocationresult') {
+      socket.onclose = null
+      resolve(threadIn(frame.result))
+    }
   }
   return promise
 }

@@ -143,7 +143,8 @@ export interface ConnectionParts extends Origin {
   readonly newCallId: () => string
 }
 
-const nothing = (): void => {}
+/** In place of a task that is over: what it held on to can go. */
+export const nothing = (): void => {}
 
 export function createConnection(link: Link, parts: ConnectionParts): Connection {
   const { id, reattachToken, builtIn, trunk, ipAddress, capabilities, takes } = parts

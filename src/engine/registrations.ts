@@ -5,7 +5,7 @@
 import { blankNamespace } from '../protocol/errors.ts'
 import type { InvokeFrame, RegisterTriggerFrame } from '../protocol/frames.ts'
 import { invoke } from './calls.ts'
-import type { Connection, ParkedFrame, RegistrationFrame } from './connection.ts'
+import { type Connection, nothing, type ParkedFrame, type RegistrationFrame } from './connection.ts'
 import type { Command } from './directory/command.ts'
 import { DEFAULT_NAMESPACE } from './directory/records.ts'
 import { fanOut } from './fanOut.ts'
@@ -86,6 +86,7 @@ export function fixNamespace(engine: EngineState, connection: Connection, namesp
   connection.phase = 'resolved'
   connection.namespace = namespace
   connection.cancelGrace()
+  connection.cancelGrace = nothing
   const held = connection.held
   connection.held = []
   connection.heldBytes = 0

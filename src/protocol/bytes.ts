@@ -28,6 +28,20 @@ export function readText(bytes: Uint8Array, start: number, end: number): string 
   }
 }
 
+type Slice = (this: Uint8Array, start: number, end: number) => string
+
+const nativeSlice =
+  typeof Buffer === 'undefined'
+    ? undefined
+    : (Buffer.prototype as unknown as { readonly utf8Slice: Slice }).utf8Slice
+
+/** The same for bytes that are known to be UTF-8: needs no view of them, and takes half the time. */
+export function readCheckedText(bytes: Uint8Array, start: number, end: number): string {
+  return nativeSlice === undefined
+    ? decoder.decode(bytes.subarray(start, end))
+    : nativeSlice.call(bytes, start, end)
+}
+
 /** Names longer than this are not remembered. */
 const REMEMBERED_BYTES = 128
 const REMEMBERED_NAMES = 4096

@@ -76,7 +76,7 @@ const DROPPED = 0
 const QUEUE_FRONT = 1024
 
 export function createOutlet(socket: Socket, parts: OutletParts): Outlet {
-  const { turn, clock, limits, cutSlowReader, unfinished } = parts
+  const { turn, clock, limits, cutSlowReader, unfinished, cutting, drained: tellOfDrain } = parts
   let queue: Message[] = []
   let head = 0
   let queuedBytes = 0
@@ -151,7 +151,7 @@ export function createOutlet(socket: Socket, parts: OutletParts): Outlet {
   function tellDrained(): void {
     if (!wasFull || blocked || state !== 'open' || backlog() >= limits.drainedBytes) return
     wasFull = false
-    parts.drained()
+    tellOfDrain()
   }
 
   function forget(): void {
@@ -171,7 +171,7 @@ export function createOutlet(socket: Socket, parts: OutletParts): Outlet {
 
   function cut(): void {
     forget()
-    parts.cutting()
+    cutting()
     socket.terminate()
   }
 

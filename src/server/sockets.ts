@@ -81,13 +81,15 @@ export function createSocketHandlers({ engine, turn, clock, log }: SocketParts):
           unread_bytes: backlog,
         })
       },
-      guard(deliver) {
-        try {
-          deliver()
-        } catch (error) {
-          logFault(error)
-        }
-      },
+      guard,
+    }
+  }
+
+  function guard(deliver: () => void): void {
+    try {
+      deliver()
+    } catch (error) {
+      logFault(error)
     }
   }
 

@@ -12,7 +12,7 @@
  *
  *     tag = kind (8 bits) │ number of the socket (24 bits)
  */
-import { readText } from '../protocol/bytes.ts'
+import { readCheckedText } from '../protocol/bytes.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Socket } from '../server/socket.ts'
 import type { SocketData, SocketHandlers } from '../server/sockets.ts'
@@ -208,7 +208,7 @@ export function createRelay(): Relay {
       const { socket } = relayed
       const kind = kindOf(tag)
       if (kind === SEND_TEXT) {
-        sendLater(relayed, readText(bytes, start, end) ?? '')
+        sendLater(relayed, readCheckedText(bytes, start, end))
         return
       }
       if (kind === SEND_BINARY) {
@@ -225,7 +225,7 @@ export function createRelay(): Relay {
           hold(relayed, false)
           return
         case CLOSE: {
-          const { code, reason } = JSON.parse(readText(bytes, start, end) ?? '{}')
+          const { code, reason } = JSON.parse(readCheckedText(bytes, start, end))
           socket.close(code, reason)
           return
         }
@@ -324,7 +324,7 @@ export function createStandins(link: () => RelayLink | undefined, handlers: Sock
       const number = numberOf(tag)
       const kind = kindOf(tag)
       if (kind === OPENED) {
-        const data = JSON.parse(readText(bytes, start, end) ?? '{}') as SocketData
+        const data = JSON.parse(readCheckedText(bytes, start, end)) as SocketData
         const opened = create(number, { ...data, link: undefined })
         standins.set(number, opened)
         handlers.opened(opened)
@@ -334,7 +334,7 @@ export function createStandins(link: () => RelayLink | undefined, handlers: Sock
       if (standin === undefined) return
       switch (kind) {
         case TEXT:
-          handlers.received(standin, readText(bytes, start, end) ?? '')
+          handlers.received(standin, readCheckedText(bytes, start, end))
           return
         case BINARY:
           // A link may keep it: one copy, of which the Buffer is a view.
@@ -342,11 +342,11 @@ export function createStandins(link: () => RelayLink | undefined, handlers: Sock
           return
         case BLOCKED:
           standin.blocked = true
-          standin.bufferedAmount = Number(readText(bytes, start, end))
+          standin.bufferedAmount = Number(readCheckedText(bytes, start, end))
           handlers.blocked(standin)
           return
         case DRAINED:
-          standin.bufferedAmount = Number(readText(bytes, start, end))
+          standin.bufferedAmount = Number(readCheckedText(bytes, start, end))
           standin.blocked = standin.bufferedAmount > 0
           if (!waiting.has(standin)) handlers.drained(standin)
           return

@@ -1,5 +1,5 @@
 /** Payloads on their way between the msgpack framing, which keeps their codec, and frames, which hold JSON text. */
-import { readText } from '../bytes.ts'
+import { readCheckedText, readText } from '../bytes.ts'
 import { FieldProblem } from '../fieldProblem.ts'
 import type { Payload } from '../frames.ts'
 import { sendableFault } from '../json/scan.ts'
@@ -31,9 +31,9 @@ const FAULTS = {
 export function payloadToJson(codec: Codec, bytes: Uint8Array, start: number, end: number): JsonText {
   if (codec === CODEC_MSGPACK) return msgpackToJson(bytes, start, end)
   if (codec !== CODEC_JSON && codec !== CODEC_CHECKED) return rawToJson(bytes, start, end)
+  if (codec === CODEC_CHECKED) return asJsonText(readCheckedText(bytes, start, end))
   const text = readText(bytes, start, end)
   if (text === undefined) throw new FieldProblem('not_utf8', 'the payload is not UTF-8')
-  if (codec === CODEC_CHECKED) return asJsonText(text)
   const fault = sendableFault(text, 1)
   if (fault !== undefined) throw new FieldProblem(FAULTS[fault].reason, FAULTS[fault].detail)
   return asJsonText(text)
