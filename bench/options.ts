@@ -48,7 +48,7 @@ export function benchCommand(name: string): Command {
     .name(name)
     .argument('[name...]', 'first parts of names of measures, for example: calls http-post micro-scan-small')
     .option('--quick', 'one short run of each: for a first look, not for keeping', false)
-    .option('--seconds <n>', 'length of one timed run', positive, 3)
+    .option('--seconds <n>', 'length of one timed run', positive, 2.25)
     .option('--rounds <n>', 'runs of each contestant, in turn; the median counts', positiveInteger, 3)
     .option(
       '--in-flight <n,n,…>',

@@ -25,6 +25,8 @@ interface Ground {
 const FUNCTION_ID = 'bench::echo'
 const WARM_UP_MS = 1000
 const PATIENCE_MS = 5000
+/** Each thread compiles its own code: those with shards need more calls until it is fast. */
+const WARM_UP_IN_FLIGHT = 256
 
 /** An engine and its worker; each framing has its own, so that neither sees what the other does to it. */
 async function engineGround(entry: string, shapes: CallShape[]): Promise<Ground> {
@@ -125,6 +127,9 @@ export async function measureCalls({ options, say, wanted, infos }: BenchContext
     for (const group of shapes) grounds.push(await engineGround(options.engine, group!))
     if (nats !== undefined) grounds.push(await natsGround(nats))
     const contestants = grounds.flatMap(ground => ground.contestants)
+    for (const contestant of contestants.filter(({ target }) => target.thread !== undefined)) {
+      await runOnce(contestant, WARM_UP_IN_FLIGHT, options.seconds)
+    }
     for (const level of options.inFlight) {
       const results = contestants
         .filter(({ name }) => wantedLevels(name).includes(level))

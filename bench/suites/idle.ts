@@ -16,7 +16,7 @@ const KIB_PER_MIB = 1024
 /** After the last one has come: garbage of connecting is collected, and memory given back. */
 const SETTLE_MS = 8000
 /** CPU time has steps of 10 ms: a share of 0.1 % needs this long. In multiples of one timed run. */
-const RUNS = 7
+const RUNS = 9
 /** Some come before the engine is weighed: what its threads take for the first of them is not for each. */
 const FIRST_SHARE = 0.2
 

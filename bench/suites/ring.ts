@@ -14,7 +14,7 @@ export interface RingPlan {
 /** What a machine of today does in a second, roughly; a plan is a number of records, not a time. */
 const USUAL_RATE = { ring: 5_000_000, message: 300_000 }
 const ROUND_TRIPS_PER_SECOND = 300
-const RECORDS_PER_CALL = 10
+const RECORDS_PER_CALL = 50
 
 const timed = [
   { name: 'ring-rate', measure: 'rate', by: 'ring' },

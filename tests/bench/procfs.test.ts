@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'bun:test'
 import { watchOthers } from '../../bench/machine.ts'
-import { cpuSeconds, familyCpuSeconds, machineCpuSeconds, residentMiB } from '../../bench/procfs.ts'
+import {
+  cpuSeconds,
+  familyCpuSeconds,
+  machineCpuSeconds,
+  residentMiB,
+  threadSeconds,
+} from '../../bench/procfs.ts'
 
 /** A program that uses 0.2 s of CPU time, however long that takes, and says how much it was. */
 const BURN = `
@@ -27,6 +33,14 @@ describe.if(process.platform === 'linux')('what the kernel says', () => {
     const used = process.cpuUsage()
     const difference = cpuSeconds(process.pid)! - before - (used.user + used.system - user - system) / 1e6
     expect(Math.abs(difference)).toBeLessThanOrEqual(STEPS)
+  })
+
+  test('CPU time of threads adds up to that of their process', () => {
+    const threads = Object.values(threadSeconds(process.pid)!)
+    const sum = threads.reduce((total, seconds) => total + seconds, 0)
+    // Those that have ended are missing; each of the others is cut to a step.
+    expect(sum).toBeLessThanOrEqual(cpuSeconds(process.pid)! + STEPS)
+    expect(sum).toBeGreaterThan(0)
   })
 
   test('CPU time of a family holds the children that have ended, that of the machine holds everybody', async () => {

@@ -72,7 +72,7 @@ describe('bun run bench', () => {
   test(
     'measures calls through a real engine and loses none',
     async () => {
-      const { stdout, stderr, exitCode } = await bench(['calls', '--json', '--in-flight', '1', ...SHORT])
+      const { stdout, stderr, exitCode } = await bench(['calls-1', 'calls-msgpack-1', '--json', ...SHORT])
       expect(stderr).not.toContain('error:')
       expect(stderr).toContain('calls 1 in flight, round 1')
       expect(exitCode).toBe(0)
@@ -93,9 +93,48 @@ describe('bun run bench', () => {
   )
 
   test(
+    'measures calls across shards where it says it does',
+    async () => {
+      const { stdout, stderr, exitCode } = await bench(['calls-msgpack-cross-256', '--json', ...SHORT])
+      expect(stderr).not.toContain('error:')
+      expect(exitCode).toBe(0)
+      // Both shards have worked for each call.
+      if (process.platform === 'linux') expect(stderr).toMatch(/iii shard 1 .*iii shard 2 /)
+      expect(rowsOf(stdout)).toContainEqual({
+        name: 'calls-msgpack-cross-256-lost',
+        value: 0,
+        unit: 'answers',
+      })
+    },
+    TIMEOUT_MS,
+  )
+
+  test(
+    'kills shards while calls cross to them, and each call is accounted for',
+    async () => {
+      const { stdout, stderr, exitCode } = await bench(['lost-cross', '--json', '--calls', '200000'])
+      expect(stderr).not.toContain('error:')
+      expect(exitCode).toBe(0)
+      const value = (name: string): number => rowsOf(stdout).find(row => row.name === name)!.value
+      expect(value('lost-cross-kills')).toBeGreaterThan(0)
+      expect(value('lost-cross-stopped')).toBeGreaterThan(0)
+      for (const fault of ['answers', 'unexpected', 'wrong']) expect(value(`lost-cross-${fault}`)).toBe(0)
+    },
+    TIMEOUT_MS,
+  )
+
+  test(
     'looks for lost answers among as many calls as it is told',
     async () => {
-      const { stdout, stderr, exitCode } = await bench(['lost', '--json', '--calls', '2000'])
+      const { stdout, stderr, exitCode } = await bench([
+        'lost-answers',
+        'lost-unexpected',
+        'lost-wrong',
+        'lost-calls',
+        '--json',
+        '--calls',
+        '2000',
+      ])
       expect(stderr).not.toContain('error:')
       expect(exitCode).toBe(0)
       const rows = rowsOf(stdout)
@@ -131,7 +170,7 @@ describe('bun run bench', () => {
     'says why an engine did not start, and ends with an error',
     async () => {
       const notAnEngine = join(import.meta.dir, 'run.test.ts.missing')
-      const { stdout, stderr, exitCode } = await bench(['lost', '--json', '--engine', notAnEngine])
+      const { stdout, stderr, exitCode } = await bench(['lost-answers', '--json', '--engine', notAnEngine])
       expect(exitCode).toBe(1)
       expect(stdout).toBe('')
       expect(stderr).toContain('error: lost: ')

@@ -52,7 +52,7 @@ describe('a selection', () => {
   })
 
   test('brings along what a measure is compared with, in both directions', () => {
-    expect(select(['calls-256-p50'])).toEqual(['calls-256-p50', 'nats-256-p50'])
+    expect(select(['calls-256-p50'])).toEqual(['calls-256-p50', 'calls-same-shard-256-p50', 'nats-256-p50'])
     expect(select(['nats-256-p50'])).toEqual(['calls-256-p50', 'calls-msgpack-256-p50', 'nats-256-p50'])
   })
 
