@@ -13,8 +13,9 @@ export const idleShapes = [
 export const idleMeasures = ['memory', 'cpu', 'connected'] as const
 
 const KIB_PER_MIB = 1024
-/** After the last one has come: garbage of connecting is collected, and memory given back. */
-const SETTLE_MS = 8000
+/** After the last one has come: until garbage of connecting is collected and memory given back. */
+const SETTLE_MS = 15_000
+const FIRST_SETTLE_MS = 5000
 /** CPU time has steps of 10 ms: a share of 0.1 % needs this long. In multiples of one timed run. */
 const RUNS = 9
 /** Some come before the engine is weighed: what its threads take for the first of them is not for each. */
@@ -28,20 +29,20 @@ async function measureOne(
 ): Promise<Values> {
   const engine = startEngine(entry, { options })
   const { workers: url } = await engine.addresses
-  const join = async (count: number) => {
+  const join = async (count: number, settleMs: number) => {
     const client = start([
       process.execPath,
       clientPath('idleWorkers.ts'),
       JSON.stringify({ url, workers: count } satisfies IdleOptions),
     ])
     await client.firstLine
-    await Bun.sleep(SETTLE_MS)
+    await Bun.sleep(settleMs)
     return client
   }
-  const first = await join(Math.ceil(workers * FIRST_SHARE))
+  const first = await join(Math.ceil(workers * FIRST_SHARE), FIRST_SETTLE_MS)
   const before = residentMiB(engine.pid) ?? Number.NaN
   const startedAt = performance.now()
-  const rest = await join(workers)
+  const rest = await join(workers, SETTLE_MS)
   const connectedMs = performance.now() - startedAt - SETTLE_MS
   const after = residentMiB(engine.pid) ?? Number.NaN
   const cpuBefore = cpuSeconds(engine.pid) ?? Number.NaN
