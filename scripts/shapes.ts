@@ -38,4 +38,6 @@ export const shapes: readonly Shape[] = [
   onShards(1, 'kernel', [...inProcess, 'cli', 'compat/npm.test.ts']),
   onShards(4, 'kernel', [...inProcess, 'cli', 'compat/npm.test.ts']),
   onShards(2, 'thread', ['cli', 'compat/npm.test.ts', 'examples', 'threads']),
+  onShards(1, 'thread', ['cli/drain.test.ts', 'compat/npm.test.ts', 'examples']),
+  onShards(4, 'thread', ['cli/drain.test.ts', 'compat/npm.test.ts', 'examples']),
 ]

@@ -1,7 +1,7 @@
 /** Environment variables of the command line. One whose value means nothing is wrong usage, never a default. */
 import { readGrace } from '../config/grace.ts'
 import type { Environment } from '../config/settings.ts'
-import { type LogLevel, logLevels } from '../log/createLog.ts'
+import { type LogLevel, logLevels } from '../log/log.ts'
 import { redactText } from '../log/redact.ts'
 import { CommandError } from './commandError.ts'
 import { exitCodes } from './exitCodes.ts'

@@ -4,7 +4,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { systemClock } from '../clock/clock.ts'
-import { logLevels } from '../log/createLog.ts'
+import { logLevels } from '../log/log.ts'
 import { nearestName } from '../log/nearest.ts'
 import { ENGINE_PORT } from '../protocol/address.ts'
 import type { ErrorCode } from '../protocol/errors.ts'

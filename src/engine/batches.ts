@@ -17,6 +17,8 @@ import {
   CODEC_JSON,
   CREDIT,
   FAN_OUT,
+  HOLD_BACK,
+  LET_GO,
   RESULT,
   SPEAKER,
 } from '../protocol/msgpack/layout.ts'
@@ -30,17 +32,30 @@ import type { Connection } from './connection.ts'
 import { enterPlain, remove } from './invocations.ts'
 import { receive, receiveFanOut, receiveProblem } from './router.ts'
 import type { Route, Routes } from './routes.ts'
-import { stallIfFull } from './stall.ts'
+import { holdBack, letGo, stallIfFull, stallIfUntaken } from './stall.ts'
 import type { EngineState } from './state.ts'
 
 /**
  * Takes the frames of one message, all unless the connection ends or is held back; then the rest is the link's, from
- * `reader.end` on. A fault in the message itself is left in the reader.
+ * `reader.end` on. A fault in the message itself is left in the reader. A fault of ours costs one frame: it is logged.
  */
 export function receiveBatch(engine: EngineState, connection: Connection, reader: FrameReader): void {
   engine.catchUp?.()
   const now = engine.clock.now()
   connection.speaker = undefined
+  for (let taken = -1; taken < reader.frames; ) {
+    taken = reader.frames
+    try {
+      receiveFrames(engine, connection, reader, now)
+      return
+    } catch (error) {
+      const stack = error instanceof Error ? error.stack : error
+      engine.log.error('internal error while handling a frame', { worker_id: connection.id, error: stack })
+    }
+  }
+}
+
+function receiveFrames(engine: EngineState, connection: Connection, reader: FrameReader, now: number): void {
   while (connection.phase !== 'gone' && connection.stalledBy === 0 && nextFrame(reader)) {
     if (passOn(engine, connection, reader, now)) continue
     endRun()
@@ -78,14 +93,7 @@ function receiveOne(engine: EngineState, connection: Connection, reader: FrameRe
     connection.credit += readCredit(reader)
     return
   }
-  if (reader.kind === SPEAKER && connection.trunk) {
-    connection.speaker = speakerOf(reader)
-    return
-  }
-  if (reader.kind === FAN_OUT && connection.trunk) {
-    receiveFanOut(engine, connection, readFanOut(reader))
-    return
-  }
+  if (connection.trunk && receiveOfThread(engine, connection, reader)) return
   const frame = decodeMsgpack(reader, 'kept')
   if (reader.fault !== undefined) return
   if (connection.trunk && frame.type === 'invokefunction') frame.caller = connection.speaker
@@ -93,7 +101,31 @@ function receiveOne(engine: EngineState, connection: Connection, reader: FrameRe
   else receive(engine, connection, frame)
 }
 
-function speakerOf({ bytes, elements, count }: FrameReader): string | undefined {
+/** Frames that only threads send each other. False: it is none of them. */
+function receiveOfThread(engine: EngineState, trunk: Connection, reader: FrameReader): boolean {
+  switch (reader.kind) {
+    case SPEAKER:
+      trunk.speaker = workerIdOf(reader)
+      return true
+    case FAN_OUT: {
+      // It is the engine's own; whose calls come goes on to hold behind it.
+      const { speaker } = trunk
+      trunk.speaker = undefined
+      receiveFanOut(engine, trunk, readFanOut(reader))
+      trunk.speaker = speaker
+      return true
+    }
+    case HOLD_BACK:
+      holdBack(engine, trunk, workerIdOf(reader) ?? '')
+      return true
+    case LET_GO:
+      letGo(trunk, workerIdOf(reader) ?? '')
+      return true
+  }
+  return false
+}
+
+function workerIdOf({ bytes, elements, count }: FrameReader): string | undefined {
   return count > 1 && findText(bytes, elements[1]!) ? readName(bytes, found.start, found.end) : undefined
 }
 
@@ -191,7 +223,7 @@ function passResult(engine: EngineState, callee: Connection, reader: FrameReader
   const callId = invocation.callerInvocationId as number
   remove(invocation)
   copyInto(batch, caller, reader, callId)
-  stallIfFull(engine, caller, caller)
+  stallIfUntaken(engine, caller, callee)
   return true
 }
 

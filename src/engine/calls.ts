@@ -23,7 +23,7 @@ import { enqueueFailure, enqueueRequest, noQueueProvider } from './enqueue.ts'
 import { enter, findMade, type Invocation, remove } from './invocations.ts'
 import * as refusals from './refusals.ts'
 import { EVERYWHERE, type Route } from './routes.ts'
-import { stallIfFull } from './stall.ts'
+import { stallIfFull, stallIfUntaken } from './stall.ts'
 import { type EngineState, warnAbout } from './state.ts'
 
 /** Sends an answer to whoever made a call. */
@@ -64,8 +64,10 @@ function refuse(engine: EngineState, caller: Connection, asked: InvokeFrame, err
   if (!isMilestone(count)) return
   engine.log.warn('a call that wants no answer was dropped', {
     function_id: shortened(asked.functionId),
-    worker_id: caller.id,
-    worker_name: caller.name,
+    // Of another thread: whose call it was, and the way it came, to which the count belongs.
+    ...(caller.trunk
+      ? { worker_id: asked.caller, over: caller.id }
+      : { worker_id: caller.id, worker_name: caller.name }),
     reason: (JSON.parse(error) as ErrorBody).code,
     count,
   })
@@ -286,7 +288,7 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
   frame.baggage = invocation.baggage
   if (caller.takesSmallMessagesOnly) warnOfSize(engine, caller, frame)
   caller.link.send(frame)
-  stallIfFull(engine, caller, caller)
+  stallIfUntaken(engine, caller, callee)
 }
 
 function warnOfSize(engine: EngineState, caller: Connection, frame: ResultFrame): void {

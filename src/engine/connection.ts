@@ -106,6 +106,12 @@ export interface Connection {
   callerExtras: Uint8Array | undefined
   /** Connections held back because this one does not drain. */
   stalled: Set<Connection> | undefined
+  /** Workers of other threads that are held back for the same reason, with the trunks their calls come over. */
+  stalledAfar: Map<string, Connection> | undefined
+  /** Of a trunk: its thread's workers that are held back there, and for how many connections of this thread. */
+  readonly asked: Map<string, number>
+  /** Of a trunk: this thread's workers that it holds back; each entry lets one of them go on. */
+  readonly holds: Map<string, () => void>
   /** How many connections hold this one back. */
   stalledBy: number
   cancelStall: () => void
@@ -173,6 +179,9 @@ export function createConnection(link: Link, parts: ConnectionParts): Connection
     callerSuffix: callerSuffix(id),
     callerExtras: undefined,
     stalled: undefined,
+    stalledAfar: undefined,
+    asked: new Map(),
+    holds: new Map(),
     stalledBy: 0,
     cancelStall: nothing,
     takesSmallMessagesOnly: false,

@@ -29,7 +29,7 @@ import {
 } from './registry.ts'
 import { receive, receiveFanOut, receiveProblem } from './router.ts'
 import { createRoutes, type Place } from './routes.ts'
-import { release } from './stall.ts'
+import { letAllGo, release } from './stall.ts'
 import type { EngineCounters, EngineState } from './state.ts'
 
 export interface EngineOptions {
@@ -141,6 +141,7 @@ function teardown(engine: EngineState, connection: Connection, reason: string): 
   connection.cancelGrace()
   connection.link.end('cut')
   release(connection)
+  letAllGo(connection)
   haltCalls(engine, connection)
   if (connection.trunk) return
   engine.connections.delete(connection.id)

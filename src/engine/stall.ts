@@ -6,6 +6,17 @@
  * The hold ends when the slow one has drained, or after `stallMs`, so that two connections that fill each other cannot
  * hold each other for ever. Built-in workers are never held: they serve everyone; their calls to an overloaded worker
  * are refused instead (`calls.ts`).
+ *
+ * Where the caller is on another thread, that thread is asked to hold it, over the trunk its calls come over:
+ *
+ *     caller's thread                              callee's thread
+ *     call of W ─────────────────────────────────▶ its target is full
+ *     W is not read  ◀───────────── hold W back ──
+ *     W is read again ◀──────────────── let W go ── drained, gone, or after stallMs
+ *
+ * The caller's thread lets W go by itself after `stallMs`, and when the other thread is gone. Who feeds a full trunk is
+ * held until it has drained or is gone, without a time limit: a thread reads its rings whatever its workers do, and one
+ * that does not is replaced.
  */
 import type { Connection } from './connection.ts'
 import type { EngineState } from './state.ts'
@@ -13,21 +24,86 @@ import type { EngineState } from './state.ts'
 /** `source` has fed `target`; for an answer both are the caller that is to read it. */
 export function stallIfFull(engine: EngineState, target: Connection, source: Connection): void {
   if (target.link.backlog() < engine.limits.outboundHighWaterBytes) return
-  if (source.builtIn || source.trunk || source.phase === 'gone' || target.phase === 'gone') return
+  if (source.builtIn || source.phase === 'gone' || target.phase === 'gone') return
+  if (source.trunk && source.speaker === undefined) return
   if (target.stalled === undefined) {
     target.stalled = new Set()
-    target.cancelStall = engine.clock.after(engine.limits.stallMs, () => release(target))
+    releaseLater(engine, target)
+  }
+  if (source.trunk) {
+    stallAfar(target, source, source.speaker!)
+    return
   }
   if (target.stalled.has(source)) return
   target.stalled.add(source)
   if (++source.stalledBy === 1) source.link.pause()
 }
 
+/**
+ * An answer of `callee` was sent to `caller`, who is held back if it does not take it. A thread takes whatever its
+ * workers do, so a trunk that is full holds back who answers, for as long as it is.
+ */
+export function stallIfUntaken(engine: EngineState, caller: Connection, callee: Connection): void {
+  if (!caller.trunk) stallIfFull(engine, caller, caller)
+  else if (!callee.trunk) stallIfFull(engine, caller, callee)
+}
+
+function releaseLater(engine: EngineState, target: Connection): void {
+  target.cancelStall = engine.clock.after(engine.limits.stallMs, () => {
+    if (target.trunk && target.link.backlog() >= engine.limits.drainedBytes) releaseLater(engine, target)
+    else release(target)
+  })
+}
+
+/** `workerId`, of the thread behind the trunk, has fed `target`. */
+function stallAfar(target: Connection, trunk: Connection, workerId: string): void {
+  target.stalledAfar ??= new Map()
+  if (target === trunk || target.stalledAfar.has(workerId)) return
+  target.stalledAfar.set(workerId, trunk)
+  const count = trunk.asked.get(workerId) ?? 0
+  trunk.asked.set(workerId, count + 1)
+  if (count === 0) trunk.link.holdBack?.(workerId, true)
+}
+
 /** Lets everyone go on who was held back for this connection and for no other. */
 export function release(target: Connection): void {
-  const stalled = target.stalled
+  const { stalled, stalledAfar } = target
   if (stalled === undefined) return
   target.stalled = undefined
+  target.stalledAfar = undefined
   target.cancelStall()
   for (const source of stalled) if (--source.stalledBy === 0) source.link.resume()
+  if (stalledAfar === undefined) return
+  for (const [workerId, trunk] of stalledAfar) {
+    const count = trunk.asked.get(workerId) ?? 1
+    if (count > 1) trunk.asked.set(workerId, count - 1)
+    else {
+      trunk.asked.delete(workerId)
+      if (trunk.phase !== 'gone') trunk.link.holdBack?.(workerId, false)
+    }
+  }
+}
+
+/** The thread behind the trunk asks to hold back a worker of this one. */
+export function holdBack(engine: EngineState, trunk: Connection, workerId: string): void {
+  const worker = engine.connections.get(workerId)
+  if (worker === undefined || worker.builtIn || trunk.holds.has(workerId)) return
+  const cancel = engine.clock.after(engine.limits.stallMs, () => letGo(trunk, workerId))
+  trunk.holds.set(workerId, () => {
+    cancel()
+    if (--worker.stalledBy === 0) worker.link.resume()
+  })
+  if (++worker.stalledBy === 1) worker.link.pause()
+}
+
+/** It lets the worker go on, or the time is over. */
+export function letGo(trunk: Connection, workerId: string): void {
+  const go = trunk.holds.get(workerId)
+  trunk.holds.delete(workerId)
+  go?.()
+}
+
+/** The trunk is gone: nobody else would let its workers go on. */
+export function letAllGo(trunk: Connection): void {
+  for (const workerId of [...trunk.holds.keys()]) letGo(trunk, workerId)
 }

@@ -1,11 +1,9 @@
 /** A log that writes one line per message: readable ones for people, JSON for programs. */
 
 import { cleanJson, cleanText } from './clean.ts'
-import type { Log, LogFields } from './log.ts'
+import { type Log, type LogFields, type LogLevel, logLevels } from './log.ts'
 import { redact, redactText } from './redact.ts'
 
-export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
-export type LogLevel = (typeof logLevels)[number]
 export type LogFormat = 'human' | 'json'
 
 export interface LogOptions {
@@ -35,7 +33,7 @@ export function createLog(options: LogOptions): Log {
     if (logLevels.indexOf(spoken) < lowest) return () => {}
     return (message, fields) => write(line(now(), spoken, message, fields))
   }
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+  return { level, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
 function jsonLine(time: number, level: Spoken, message: string, fields: LogFields = {}): string {

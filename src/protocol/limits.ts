@@ -14,7 +14,10 @@ export const limits = {
    * (`docs/protocol/json.md#how-messages-are-read`).
    */
   jsonDepth: 127,
-  /** A connection with this much unsent output slows the connections that feed it. */
+  /**
+   * A connection with this much unsent output slows the connections that feed it. So does the way to another thread
+   * with this much that its ring has no room for, and there who answers counts as feeding it, too.
+   */
   outboundHighWaterBytes: 4 * MiB,
   /** One that had reached that mark counts as drained below this: half, so that it does not flutter around the mark. */
   drainedBytes: 2 * MiB,
@@ -22,13 +25,16 @@ export const limits = {
   overloadedBytes: 64 * MiB,
   /** A connection with this much unsent output is cut. Room for two largest messages. */
   outboundBytes: 128 * MiB,
-  /** A producer is held back for at most this long at a time, so that two slow peers cannot hold each other for ever. */
+  /**
+   * A producer is held back for at most this long at a time, so that two slow peers cannot hold each other for ever. Only
+   * for a thread that does not read its ring it is held as long as that takes; one that never does is replaced.
+   */
   stallMs: 1000,
   /** A connection whose output makes no progress for this long is cut (`docs/guarantees.md#neighbours`). */
   writeDeadlineMs: 10_000,
   /** Silence after which a socket is closed. It is pinged up to 16 s before, so that only a dead peer stays silent. */
   idleTimeoutMs: 120_000,
-  /** Worker connections from one address at once. */
+  /** Worker connections from one address at once, for each thread that accepts and each of its listeners. */
   connectionsPerAddress: 16_384,
   /**
    * Time for complete request headers of an upgrade (`docs/protocol/json.md#the-upgrade`); Bun's own, it looks
@@ -114,7 +120,10 @@ export const limits = {
   statusWatchMs: 2000,
   /** Largest HTTP request body. */
   httpBodyBytes: 16 * MiB,
-  /** HTTP request bodies in memory at once, until they have been handed to their functions. */
+  /**
+   * HTTP request bodies in memory at once, until they have been handed to their functions. This and what bounds all
+   * requests of the HTTP worker together holds for each of its instances: one on each thread that accepts.
+   */
   httpBodiesBytes: 512 * MiB,
   /**
    * Larger HTTP answers (characters) leave in pieces, so that it is known how much of them waits for its client. Smaller
@@ -123,7 +132,7 @@ export const limits = {
   httpWholeAnswer: 256 * 1024,
   /** One piece of such an answer. */
   httpPieceBytes: 64 * 1024,
-  /** Such answers in memory together, as far as their clients have not read them; further ones are refused with 503. */
+  /** Such answers of one instance in memory together, as far as their clients have not read them; further ones are refused with 503. */
   httpUnreadBytes: 512 * MiB,
   /** An HTTP answer of which no piece leaves for this long is cut: 64 KiB in 30 s is slower than any line. */
   httpWriteDeadlineMs: 30_000,
@@ -134,14 +143,18 @@ export const limits = {
   httpHeaderBytes: 16 * 1024,
   /** Characters of an HTTP request target. */
   httpUrlLength: 8192,
-  /** HTTP requests in work at once; further ones wait (`docs/configuration.md#iii-http`). */
+  /** HTTP requests in work at once in one instance; further ones wait (`docs/configuration.md#iii-http`). */
   httpConcurrency: 1024,
-  /** HTTP requests that wait for a place; further ones are refused with 503. */
+  /** HTTP requests that wait for a place there; further ones are refused with 503. */
   httpWaiting: 4096,
-  /** Memory of the ring from one thread to another: room for some turns of traffic. */
+  /** Memory of a ring from or to the main thread or the acceptor: room for some turns of traffic, and for snapshots. */
   ringBytes: 4 * MiB,
+  /** The same between two shards, of which there are as many as the square of them: four records of calls at their largest. */
+  ringBetweenShardsBytes: MiB,
   /** Largest record of a ring: what a link may have waiting (`outboundBytes`) leaves in one. */
   ringRecordBytes: 128 * MiB,
+  /** Notes of threads to each other are cut at about this: a small part of what a ring takes, some milliseconds of work. */
+  noteBytes: MiB,
   /** Looks at a ring before its reader goes to sleep, 40 ns apart: waking up takes 3 to 15 µs and costs the writer one. */
   ringSpins: 40,
   /** Batches a ring may deliver before the sockets of its thread get a turn. */
@@ -150,6 +163,8 @@ export const limits = {
   ringCheckMs: 1000,
   /** The second look, which makes sure that a bell that seems lost was not just slow. */
   ringSecondLookMs: 20,
+  /** Log lines of a shard that the main thread has not taken yet; further ones are left out and counted. */
+  shardLogLines: 5000,
   /** How often a shard says that it lives, and the main thread looks. */
   heartbeatMs: 500,
   /** A shard that has been silent for this long is replaced: it serves nobody. */

@@ -1,8 +1,8 @@
 /**
- * A link is a two-way, ordered pipe of frames between the engine and one worker.
+ * A link is a two-way, ordered pipe of frames between the engine and one worker, or between two threads of it.
  *
- * There are several kinds (a WebSocket, a function call on the same thread, later a ring between threads) and one
- * conformance suite, `tests/conformance/link.test.ts`. Each kind promises:
+ * There are several kinds (a WebSocket, on this thread or relayed by another, a function call on the same thread, a pair of
+ * rings between threads) and one conformance suite, `tests/conformance/link.test.ts`. Each kind promises:
  *  - frames arrive in the order they were sent, none twice, none changed, none lost while the link is open;
  *  - `send` never blocks and never throws; after the end it does nothing;
  *  - nothing is delivered, and no end is told, from within `send` or `end`: a receiver runs in a turn of its own;
@@ -38,6 +38,11 @@ export interface Link {
   send(frame: Frame): void
   /** The same for a payload that many functions get. Only on links within the process. */
   readonly fanOut?: (frame: FanOutFrame) => void
+  /**
+   * Asks the thread at the far side to hold one of its workers back, or (`false`) to let it go on. Only on links between
+   * threads.
+   */
+  readonly holdBack?: (workerId: string, isHeld: boolean) => void
   /** Bytes (approximately) that were sent and have not left yet. */
   backlog(): number
   /** Stops the delivery of frames from the far side; they wait there or in a bounded buffer. */

@@ -37,6 +37,7 @@ export function createJsonLink(socket: Socket, parts: SocketLinkParts): JsonLink
     pause: inlet.pause,
     resume: inlet.resume,
     end: how => end(how),
+    blocked: outlet.blocked,
     drained: outlet.drained,
     closed,
   }

@@ -181,6 +181,7 @@ export function createMsgpackLink(socket: Socket, parts: MsgpackLinkParts): Msgp
       end(how)
     },
 
+    blocked: outlet.blocked,
     drained: outlet.drained,
     closed,
   }

@@ -56,6 +56,8 @@ export interface Outlet {
   /** Closes the socket when everything has left. */
   close(code?: number, reason?: string): void
   cut(): void
+  /** The socket has taken what it was given and keeps some of it; from a socket of another thread that comes late. */
+  blocked(): void
   /** The socket can take more. */
   drained(): void
   /** The socket is closed. */
@@ -222,6 +224,12 @@ export function createOutlet(socket: Socket, parts: OutletParts): Outlet {
     },
 
     cut,
+
+    blocked() {
+      if (state === 'ended') return
+      if (blocked) bufferedBytes = socket.getBufferedAmount()
+      else block()
+    },
 
     drained() {
       if (!blocked) return

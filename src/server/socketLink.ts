@@ -15,6 +15,8 @@ export interface SocketLink<Message> extends Link {
   receiver: LinkReceiver | undefined
   /** A message has come over the socket. */
   received(message: Message): void
+  /** The socket keeps some of what it was given: of sockets on another thread, where `send` could not say so. */
+  blocked(): void
   /** The socket can take more. */
   drained(): void
   /** The socket is closed. */

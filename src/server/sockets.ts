@@ -30,6 +30,8 @@ export interface SocketData {
 export interface SocketHandlers {
   opened(socket: Socket<SocketData>): void
   received(socket: Socket<SocketData>, message: string | Buffer<ArrayBuffer>): void
+  /** Only for sockets of another thread; others say it themselves. */
+  blocked(socket: Socket<SocketData>): void
   drained(socket: Socket<SocketData>): void
   closed(socket: Socket<SocketData>): void
 }
@@ -220,6 +222,7 @@ export function createSocketHandlers({ engine, turn, clock, log }: SocketParts):
   return {
     opened: guarded<void>(opened),
     received: guarded(received),
+    blocked: guarded<void>(({ data }) => data.link?.blocked()),
     drained: guarded<void>(({ data }) => data.link?.drained()),
     closed: guarded<void>(({ data }) => data.link?.closed()),
   }

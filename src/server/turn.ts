@@ -9,7 +9,8 @@ export interface Turn {
   end(): void
 }
 
-export function createTurn(): Turn {
+/** `failed`: a flush has thrown, the others ran. Without it, the turn throws the first such error at its end. */
+export function createTurn(failed?: (error: unknown) => void): Turn {
   let waiting: (() => void)[] = []
   let scheduled = false
 
@@ -17,7 +18,16 @@ export function createTurn(): Turn {
     scheduled = false
     const flushes = waiting
     waiting = []
-    for (let i = 0; i < flushes.length; i++) flushes[i]!()
+    const errors: unknown[] = []
+    for (let i = 0; i < flushes.length; i++) {
+      try {
+        flushes[i]!()
+      } catch (error) {
+        if (failed === undefined) errors.push(error)
+        else failed(error)
+      }
+    }
+    if (errors.length > 0) throw errors[0]
   }
 
   return {

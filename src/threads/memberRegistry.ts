@@ -3,11 +3,11 @@
  * the same order. What this thread knows of the directory (its routes) has a version; a gap is healed by a snapshot.
  */
 import type { Command } from '../engine/directory/command.ts'
-import { perform } from '../engine/effects.ts'
+import { type Effect, perform } from '../engine/effects.ts'
 import type { Registry } from '../engine/registry.ts'
 import type { EngineState } from '../engine/state.ts'
 import type { Turn } from '../server/turn.ts'
-import { type Item, type Order, packNote, readOrder } from './notes.ts'
+import { cutIntoNotes, type Item, type Order, packNote, readOrder } from './notes.ts'
 
 export interface MemberRegistry extends Registry {
   /** An order of the main thread has come. */
@@ -28,11 +28,13 @@ export function createMemberRegistry(send: (note: Uint8Array) => void, turn: Tur
   let version = 0
   let resyncs = 0
   let isResyncing = false
+  /** Of a snapshot whose last part has not come, if there is one. */
+  let parts: Effect[] | undefined
 
   function flush(): void {
     const given = commands
     commands = []
-    send(packNote({ note: 'commands', commands: given }))
+    for (const part of cutIntoNotes(given)) send(packNote({ note: 'commands', commands: part }))
   }
 
   function answered(): void {
@@ -49,16 +51,30 @@ export function createMemberRegistry(send: (note: Uint8Array) => void, turn: Tur
   /** While a snapshot is waited for, answers are left to it: whose they are cannot be told. */
   function apply(engine: EngineState, items: readonly Item[]): void {
     for (const item of items) {
-      if (item !== 'answered') perform(engine, item)
-      else if (!isResyncing) answered()
+      try {
+        if (item !== 'answered') perform(engine, item)
+        else if (!isResyncing) answered()
+      } catch (error) {
+        // A fault of ours in one of them; the others are for other connections.
+        engine.log.error('internal error while following an order of the main thread', {
+          effect: item === 'answered' ? item : item.effect,
+          error: error instanceof Error ? error.stack : error,
+        })
+      }
     }
   }
 
   function heal(engine: EngineState, order: Extract<Order, { note: 'snapshot' }>): void {
+    if (order.isFirst) parts = []
+    // What is left of a snapshot with a part missing: another one is on its way.
+    if (parts === undefined) return
+    parts.push(...order.routes)
+    if (!order.isLast) return
+    const routes = parts
+    parts = undefined
     isResyncing = false
-    version = order.version
     engine.routes.replace([])
-    for (const route of order.routes) perform(engine, route)
+    for (const route of routes) perform(engine, route)
     while (forgotten + first < order.answered) answered()
   }
 
@@ -71,13 +87,11 @@ export function createMemberRegistry(send: (note: Uint8Array) => void, turn: Tur
 
     ordered(engine, bytes) {
       const order = readOrder(bytes)
-      if (order.note === 'snapshot') {
-        heal(engine, order)
-        return
-      }
-      if (order.version !== version + 1) {
+      const beginsAnew = order.note === 'snapshot' && order.isFirst
+      if (order.version !== version + 1 && !beginsAnew) {
         resyncs++
         isResyncing = true
+        parts = undefined
         engine.log.error('an order of the main thread is missing; all routes are asked for again', {
           expected: version + 1,
           came: order.version,
@@ -85,7 +99,8 @@ export function createMemberRegistry(send: (note: Uint8Array) => void, turn: Tur
         send(packNote({ note: 'resync' }))
       }
       version = order.version
-      apply(engine, order.items)
+      if (order.note === 'items') apply(engine, order.items)
+      else heal(engine, order)
     },
 
     unanswered: () => waiting.length - first,

@@ -50,7 +50,7 @@ export function createPool(threads: number): Pool {
     run(task, heard) {
       const { port1: port, port2: theirs } = new MessageChannel()
       const abort = new AbortController()
-      const drained = Promise.withResolvers<void>()
+      let drained = Promise.withResolvers<void>()
       const connecting = new Map<Place, PromiseWithResolvers<void>>()
       const asked = new Map<number, (account: ThreadAccount | undefined) => void>()
       let questions = 0
@@ -102,6 +102,8 @@ export function createPool(threads: number): Pool {
           })
         },
         drain(ms) {
+          if (isOver) return Promise.resolve()
+          drained = Promise.withResolvers<void>()
           say({ say: 'drain', ms })
           return drained.promise
         },

@@ -6,9 +6,14 @@
  *     socket opens, says, drains, closes ──events──▶  a stand-in with the same interface
  *     socket sends, pauses, closes       ◀──orders──  what its link asks for
  *
+ * Nothing waits in a ring without bound: the acceptor stops reading its sockets while their shard does not take what it
+ * has; to a shard, a full ring is a blocked socket. What waits in a socket is told to its link, which so waits and cuts
+ * as it would with a socket of its own.
+ *
  *     tag = kind (8 bits) │ number of the socket (24 bits)
  */
 import { readCheckedText } from '../protocol/bytes.ts'
+import { limits } from '../protocol/limits.ts'
 import type { Socket } from '../server/socket.ts'
 import type { SocketData, SocketHandlers } from '../server/sockets.ts'
 import type { RingLink } from './ringLink.ts'
@@ -43,35 +48,47 @@ const LOST = 0
 
 const isOpen = ({ readyState }: { readonly readyState: number }): boolean => readyState === WebSocket.OPEN
 
-/** Sends a record. */
-type SendRecord = (tag: number, content: string | Uint8Array) => void
+/** As much of a ring link as is needed. */
+export type RelayLink = Pick<RingLink, 'record' | 'backlog'>
+
+const isFull = (link: RelayLink): boolean => link.backlog() >= limits.outboundHighWaterBytes
 
 /** The acceptor's side towards all shards. */
 export interface Relay extends SocketHandlers {
   /** A shard can take sockets. */
-  addShard(link: RingLink): void
+  addShard(link: RelayLink): void
   /** A shard is no more, and so are its connections. */
-  removeShard(link: RingLink): void
+  removeShard(link: RelayLink): void
+  /** A shard has taken most of what waited for it. */
+  shardDrained(link: RelayLink): void
   /** A record of a shard. */
-  ordered(link: RingLink, tag: number, bytes: Uint8Array, start: number, end: number): void
+  ordered(link: RelayLink, tag: number, bytes: Uint8Array, start: number, end: number): void
   /** The records that came together have been handed over. Messages leave now, those of one socket in one burst. */
   ordersEnd(): void
+  /** Bytes that shards have sent and that have not left yet. */
+  unsentBytes(): number
 }
 
 interface Relayed {
   readonly socket: Socket<SocketData>
   readonly number: number
-  readonly link: RingLink
+  readonly link: RelayLink
   /** Messages to be sent when the records that came together have been read. */
   messages: (string | Uint8Array)[]
+  /** Its shard does not want to hear of it now. */
+  isHeld: boolean
+  /** Its shard does not take what there is. */
+  waitsForShard: boolean
 }
 
 export function createRelay(): Relay {
-  const links: RingLink[] = []
+  const links: RelayLink[] = []
   const byNumber = new Map<number, Relayed>()
   const bySocket = new Map<Socket<SocketData>, Relayed>()
   /** Those with messages to be sent. */
   let ready: Relayed[] = []
+  /** Sockets that are not read because of their shard. */
+  const waiting = new Map<RelayLink, Set<Relayed>>()
   let lastNumber = 0
   let turn = 0
 
@@ -101,6 +118,24 @@ export function createRelay(): Relay {
     }
   }
 
+  function waitForShard(relayed: Relayed): void {
+    const { link, socket } = relayed
+    if (relayed.waitsForShard || !isFull(link)) return
+    relayed.waitsForShard = true
+    const others = waiting.get(link)
+    if (others === undefined) waiting.set(link, new Set([relayed]))
+    else others.add(relayed)
+    if (!relayed.isHeld) socket.pause()
+  }
+
+  function hold(relayed: Relayed, isHeld: boolean): void {
+    if (relayed.isHeld === isHeld) return
+    relayed.isHeld = isHeld
+    if (relayed.waitsForShard) return
+    if (isHeld) relayed.socket.pause()
+    else relayed.socket.resume()
+  }
+
   function send(relayed: Relayed, message: string | Uint8Array): void {
     const { socket } = relayed
     const status = socket.send(message)
@@ -115,7 +150,18 @@ export function createRelay(): Relay {
     removeShard(link) {
       const at = links.indexOf(link)
       if (at >= 0) links.splice(at, 1)
+      waiting.delete(link)
       for (const { socket, link: own } of [...byNumber.values()]) if (own === link) socket.terminate()
+    },
+
+    shardDrained(link) {
+      const relayeds = waiting.get(link)
+      if (relayeds === undefined) return
+      waiting.delete(link)
+      for (const relayed of relayeds) {
+        relayed.waitsForShard = false
+        if (!relayed.isHeld) relayed.socket.resume()
+      }
     },
 
     opened(socket) {
@@ -124,7 +170,8 @@ export function createRelay(): Relay {
         socket.terminate()
         return
       }
-      const relayed: Relayed = { socket, number: newNumber(), link, messages: [] }
+      const state = { isHeld: false, waitsForShard: false }
+      const relayed: Relayed = { socket, number: newNumber(), link, messages: [], ...state }
       byNumber.set(relayed.number, relayed)
       bySocket.set(socket, relayed)
       const { kind, ipAddress, framing } = socket.data
@@ -133,8 +180,13 @@ export function createRelay(): Relay {
 
     received(socket, message) {
       const relayed = bySocket.get(socket)
-      if (relayed !== undefined) tell(relayed, typeof message === 'string' ? TEXT : BINARY, message)
+      if (relayed === undefined) return
+      tell(relayed, typeof message === 'string' ? TEXT : BINARY, message)
+      waitForShard(relayed)
     },
+
+    // Its socket says so when something is sent.
+    blocked() {},
 
     drained(socket) {
       const relayed = bySocket.get(socket)
@@ -146,6 +198,7 @@ export function createRelay(): Relay {
       if (relayed === undefined) return
       bySocket.delete(socket)
       byNumber.delete(relayed.number)
+      waiting.get(relayed.link)?.delete(relayed)
       tell(relayed, CLOSED)
     },
 
@@ -166,10 +219,10 @@ export function createRelay(): Relay {
       sendAll(relayed)
       switch (kind) {
         case PAUSE:
-          socket.pause()
+          hold(relayed, true)
           return
         case RESUME:
-          socket.resume()
+          hold(relayed, false)
           return
         case CLOSE: {
           const { code, reason } = JSON.parse(readCheckedText(bytes, start, end))
@@ -186,6 +239,12 @@ export function createRelay(): Relay {
       ready = []
       for (const relayed of relayeds) sendAll(relayed)
     },
+
+    unsentBytes() {
+      let bytes = 0
+      for (const socket of bySocket.keys()) bytes += socket.getBufferedAmount()
+      return bytes
+    },
   }
 }
 
@@ -193,6 +252,8 @@ const amountOf = (socket: Socket): string => String(socket.getBufferedAmount())
 
 /** The shard's side: stand-ins for the acceptor's sockets. */
 export interface Standins {
+  /** The acceptor has taken most of what waited for it. */
+  acceptorDrained(): void
   /** A record of the acceptor. */
   happened(tag: number, bytes: Uint8Array, start: number, end: number): void
   /** The acceptor is no more, and so are its sockets. */
@@ -205,12 +266,15 @@ interface Standin extends Socket<SocketData> {
   bufferedAmount: number
 }
 
-export function createStandins(record: SendRecord, handlers: SocketHandlers): Standins {
+/** `link`: to the acceptor; `undefined` while there is none. */
+export function createStandins(link: () => RelayLink | undefined, handlers: SocketHandlers): Standins {
   const standins = new Map<number, Standin>()
+  /** Those that were told that they are blocked because the ring is full. */
+  const waiting = new Set<Standin>()
 
   function create(number: number, data: SocketData): Standin {
     const order = (kind: number, content: string | Uint8Array = NOTHING): void =>
-      record(tagOf(kind, number), content)
+      link()?.record(tagOf(kind, number), content)
     const standin: Standin = {
       data,
       readyState: WebSocket.OPEN,
@@ -219,6 +283,11 @@ export function createStandins(record: SendRecord, handlers: SocketHandlers): St
       send(message) {
         if (!isOpen(standin)) return LOST
         order(typeof message === 'string' ? SEND_TEXT : SEND_BINARY, message)
+        const ring = link()
+        if (ring !== undefined && isFull(ring)) {
+          waiting.add(standin)
+          return QUEUED
+        }
         return standin.blocked ? QUEUED : Math.max(1, message.length)
       },
       cork: run => run(),
@@ -239,11 +308,18 @@ export function createStandins(record: SendRecord, handlers: SocketHandlers): St
 
   function close(number: number, standin: Standin): void {
     standins.delete(number)
+    waiting.delete(standin)
     standin.readyState = WebSocket.CLOSED
     handlers.closed(standin)
   }
 
   return {
+    acceptorDrained() {
+      const drained = [...waiting]
+      waiting.clear()
+      for (const standin of drained) handlers.drained(standin)
+    },
+
     happened(tag, bytes, start, end) {
       const number = numberOf(tag)
       const kind = kindOf(tag)
@@ -267,11 +343,12 @@ export function createStandins(record: SendRecord, handlers: SocketHandlers): St
         case BLOCKED:
           standin.blocked = true
           standin.bufferedAmount = Number(readCheckedText(bytes, start, end))
+          handlers.blocked(standin)
           return
         case DRAINED:
           standin.bufferedAmount = Number(readCheckedText(bytes, start, end))
           standin.blocked = standin.bufferedAmount > 0
-          handlers.drained(standin)
+          if (!waiting.has(standin)) handlers.drained(standin)
           return
         case CLOSED:
           close(number, standin)

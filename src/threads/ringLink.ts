@@ -15,7 +15,7 @@ import type { Link, LinkEnd, LinkReceiver } from '../protocol/link.ts'
 import { decodeMsgpack } from '../protocol/msgpack/decode.ts'
 import { encodeMsgpack } from '../protocol/msgpack/encode.ts'
 import { writeFanOut } from '../protocol/msgpack/fanOut.ts'
-import { CODEC_CHECKED, SPEAKER } from '../protocol/msgpack/layout.ts'
+import { CODEC_CHECKED, HOLD_BACK, LET_GO, SPEAKER } from '../protocol/msgpack/layout.ts'
 import { clear, createOutBuffer } from '../protocol/msgpack/outBuffer.ts'
 import { createFrameReader, nextFrame, openMessage } from '../protocol/msgpack/reader.ts'
 import { writeArrayHead, writeInteger, writeNil, writeText } from '../protocol/msgpack/writeValue.ts'
@@ -28,7 +28,9 @@ import { createRingSender } from './ringSender.ts'
 const FRAMES = 1
 const END = 2
 const NOTE = 3
-const RECORDS = 4
+/** A note that is too large for a record begins, or goes on; its last part is a `NOTE`. */
+const NOTE_PART = 4
+const RECORDS = 5
 
 /** Not empty: what is parked counts by its bytes. */
 const END_CONTENT = new Uint8Array(1)
@@ -50,8 +52,11 @@ export interface RingLink extends Link {
    * the turn at the latest, with others and in order among them, but not among frames and notes.
    */
   record(tag: number, content: string | Uint8Array): void
-  /** Sends a note; what was sent before comes before it. */
-  note(bytes: Uint8Array): void
+  /**
+   * Sends a note; what was sent before comes before it. `entered`: the far side finds it when it looks into its ring; now
+   * or later, never if the link ends before.
+   */
+  note(bytes: Uint8Array, entered?: () => void): void
   /** Wake-ups that the platform lost at this end, of both rings. */
   missedWakeUps(): number
   /** Takes now what has come. */
@@ -65,6 +70,8 @@ export interface OtherRecords {
   note(bytes: Uint8Array): void
   /** The bytes are overwritten after this call. */
   record?(tag: number, bytes: Uint8Array, start: number, end: number): void
+  /** A record cannot be read, so nothing behind it can be trusted. Without this, the thread throws. */
+  broken?(error: Error): void
   /** Some records have come together; their bytes are there until this returns. */
   recordsEnd?(): void
 }
@@ -102,6 +109,8 @@ export function createRingLink(parts: RingLinkParts): RingLink {
   let receiver: LinkReceiver | undefined
   let others: OtherRecords | undefined
   let toldOfEnd = false
+  /** Parts of a note whose last one has not come. */
+  let noteParts: Uint8Array[] = []
 
   function backlog(): number {
     return state === 'ended' ? 0 : out.length + records.length + sender.backlog()
@@ -128,6 +137,10 @@ export function createRingLink(parts: RingLinkParts): RingLink {
     clear(records)
   }
 
+  function noteFull(): void {
+    if (backlog() >= limits.outboundHighWaterBytes) wasFull = true
+  }
+
   function flushSoon(): void {
     if (flushing) return
     flushing = true
@@ -136,7 +149,7 @@ export function createRingLink(parts: RingLinkParts): RingLink {
 
   function appended(frames = 1): void {
     framesInOut += frames
-    if (backlog() >= limits.outboundHighWaterBytes) wasFull = true
+    noteFull()
     if (out.length >= EARLY_BYTES || framesInOut >= limits.framesPerMessage - 2 * MOST_AT_ONCE) flushOut()
     flushSoon()
   }
@@ -173,7 +186,8 @@ export function createRingLink(parts: RingLinkParts): RingLink {
 
   function take(tag: number, bytes: Uint8Array, start: number, end: number): void {
     if (tag === FRAMES) takeFrames(bytes, start, end)
-    else if (tag === NOTE) others?.note(bytes.slice(start, end))
+    else if (tag === NOTE) takeNote(bytes.slice(start, end))
+    else if (tag === NOTE_PART) noteParts.push(bytes.slice(start, end))
     else if (tag === END) finish()
     else takeRecords(tag, bytes, start, end)
   }
@@ -188,14 +202,33 @@ export function createRingLink(parts: RingLinkParts): RingLink {
     if (state !== 'ended') others?.record?.(tag, bytes, start, end)
   }
 
+  function takeNote(last: Uint8Array): void {
+    const note = noteParts.length === 0 ? last : Buffer.concat([...noteParts, last])
+    noteParts = []
+    others?.note(note)
+  }
+
   function takeFrames(bytes: Uint8Array, start: number, end: number): void {
     openMessage(reader, bytes, start, end)
     if (receiver?.receiveBatch !== undefined) receiver.receiveBatch(reader)
     else takeOneByOne()
-    if (reader.fault !== undefined)
-      throw new Error(`A record of another thread is broken: ${reader.fault.detail}`)
+    if (reader.fault !== undefined) {
+      breakOff(new Error(`A record of another thread is broken: ${reader.fault.detail}`))
+      return
+    }
     const isOver = (state as string) === 'ended'
     if (reader.end < end && !isOver) held.push({ tag: FRAMES, bytes: bytes.slice(reader.end, end) })
+  }
+
+  /** Reads no further. Thrown by itself: whoever looks into the ring from within a frame is not to blame. */
+  function breakOff(error: Error): void {
+    state = 'ended'
+    held = []
+    listener.stop()
+    later(() => {
+      if (others?.broken === undefined) throw error
+      others.broken(error)
+    })
   }
 
   function takeOneByOne(): void {
@@ -212,7 +245,13 @@ export function createRingLink(parts: RingLinkParts): RingLink {
     held = []
     for (let next = 0; next < waiting.length; next++) {
       const { tag, bytes } = waiting[next]!
-      take(tag, bytes, 0, bytes.length)
+      try {
+        take(tag, bytes, 0, bytes.length)
+      } catch (error) {
+        held.push(...waiting.slice(next + 1))
+        later(deliverHeld)
+        throw error
+      }
       if ((state as string) === 'ended') return
       // Whatever is left of this one is the first to wait again.
       if (paused || held.length > 0) {
@@ -273,10 +312,23 @@ export function createRingLink(parts: RingLinkParts): RingLink {
       appended()
     },
 
-    note(bytes) {
+    holdBack(workerId, isHeld) {
+      if (state !== 'open') return
+      writeArrayHead(out, 2)
+      writeInteger(out, isHeld ? HOLD_BACK : LET_GO)
+      writeText(out, workerId)
+      appended()
+    },
+
+    note(bytes, entered) {
       if (state !== 'open') return
       flushOut()
-      sender.send(NOTE, bytes, 0, bytes.length)
+      let at = 0
+      for (; bytes.length - at > limits.ringRecordBytes; at += limits.ringRecordBytes) {
+        sender.send(NOTE_PART, bytes, at, at + limits.ringRecordBytes)
+      }
+      sender.send(NOTE, bytes, at, bytes.length, entered)
+      noteFull()
     },
 
     record(tag, content) {
@@ -284,10 +336,12 @@ export function createRingLink(parts: RingLinkParts): RingLink {
       if (typeof content !== 'string' && content.length >= ALONE_BYTES) {
         flushRecords()
         sender.send(tag, content, 0, content.length)
+        noteFull()
         return
       }
       appendRecord(records, tag, content)
       if (records.length >= EARLY_BYTES) flushRecords()
+      noteFull()
       flushSoon()
     },
 

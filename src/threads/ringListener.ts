@@ -75,7 +75,13 @@ export function listenToRing(memory: RingMemory, options: ListenOptions): RingLi
 
   function run(): void {
     running = true
-    running = readOn()
+    try {
+      running = readOn()
+    } catch (error) {
+      // What came behind is read all the same, if the thread outlives it.
+      later(run)
+      throw error
+    }
   }
 
   const sleeper = createSleeper(

@@ -11,8 +11,11 @@ import { createRingWriter, FULL } from './ring.ts'
 import { type RingMemory, WRITER_BELL } from './ringMemory.ts'
 
 export interface RingSender {
-  /** Sends `source[from..to)` with a tag; it is copied before this returns. Throws above `limits.ringRecordBytes`. */
-  send(tag: number, source: Uint8Array, from: number, to: number): void
+  /**
+   * Sends `source[from..to)` with a tag; it is copied before this returns. `entered`: it is in the ring as a whole, now or
+   * later; never after `stop`. Throws above `limits.ringRecordBytes`.
+   */
+  send(tag: number, source: Uint8Array, from: number, to: number, entered?: () => void): void
   /** Bytes that are parked. */
   backlog(): number
   /** Lets go of everything; what is parked is lost. */
@@ -26,9 +29,13 @@ interface Parked {
   readonly bytes: Uint8Array
   /** How much of it has left. */
   at: number
+  readonly entered: (() => void) | undefined
 }
 
-/** Parked records that have left are let go of together, this many at a time. */
+/** In the place of a record that has left: its bytes are let go of at once. */
+const HAS_LEFT: Parked = { tag: 0, bytes: new Uint8Array(0), at: 0, entered: undefined }
+
+/** Places of records that have left are given up together, this many at a time. */
 const LET_GO = 1024
 
 /** `onProgress`: some of what was parked has left. Never called from within `send`. */
@@ -38,6 +45,8 @@ export function createRingSender(memory: RingMemory, clock: Clock, onProgress: (
   /** Index of the oldest one that has not left. */
   let first = 0
   let backlog = 0
+  /** Whom to tell that what was parked is in the ring. */
+  let toTell: (() => void)[] = []
 
   /** Moves parked records into the ring. True when none is left. */
   function unpark(): boolean {
@@ -48,6 +57,8 @@ export function createRingSender(memory: RingMemory, clock: Clock, onProgress: (
       backlog -= reached - record.at
       record.at = reached
       if (reached < record.bytes.length) break
+      if (record.entered !== undefined) toTell.push(record.entered)
+      parked[first] = HAS_LEFT
     }
     const allLeft = first === parked.length
     if (allLeft || first >= LET_GO) {
@@ -59,6 +70,11 @@ export function createRingSender(memory: RingMemory, clock: Clock, onProgress: (
 
   function unparkOrSleep(): void {
     while (!unpark() && !sleeper.sleep()) {}
+    const told = toTell
+    if (told.length === 0) return
+    toTell = []
+    // They may send again.
+    for (const entered of told) entered()
   }
 
   const sleeper = createSleeper(
@@ -77,14 +93,17 @@ export function createRingSender(memory: RingMemory, clock: Clock, onProgress: (
   )
 
   return {
-    send(tag, source, from, to) {
+    send(tag, source, from, to, entered) {
       let at = from
       if (parked.length === 0) {
         const reached = writer.push(tag, source, from, to)
-        if (reached === to) return
+        if (reached === to) {
+          entered?.()
+          return
+        }
         if (reached !== FULL) at = reached
       }
-      parked.push({ tag, bytes: source.slice(at, to), at: 0 })
+      parked.push({ tag, bytes: source.slice(at, to), at: 0, entered })
       backlog += to - at
       if (parked.length === 1) unparkOrSleep()
     },

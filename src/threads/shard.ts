@@ -2,52 +2,38 @@
  * A shard: a long-lived task of the pool. It has listeners and gateways of its own, and knows by its copy of the routes
  * where each call goes: to a worker of its own, or through a ring to another thread.
  */
-import type { MessagePort } from 'node:worker_threads'
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import { systemClock } from '../clock/clock.ts'
 import { createThreadEngine } from '../engine/engine.ts'
 import { MAIN } from '../engine/registry.ts'
 import type { Place } from '../engine/routes.ts'
-import type { Log, LogFields } from '../log/log.ts'
+import type { Log } from '../log/log.ts'
 import { asJsonText } from '../protocol/jsonText.ts'
 import { limits } from '../protocol/limits.ts'
 import { createSocketHandlers } from '../server/sockets.ts'
-import { createTurn } from '../server/turn.ts'
 import { accountOf, type ThreadAccount } from './account.ts'
+import { startHeartbeat } from './heartbeat.ts'
 import { createMemberRegistry } from './memberRegistry.ts'
 import { nameThread } from './osThread.ts'
 import { knownWorkers } from './placement.ts'
 import { createRelay, createStandins, type Relay } from './relay.ts'
+import { createRemoteLog } from './remoteLog.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
 import type { FromShard, RingPair, ShardPorts, ShardTask, ToShard } from './shardTask.ts'
-import { createThread, type Thread } from './thread.ts'
-
-/** A log whose lines are written by the main thread. */
-function createRemoteLog(port: MessagePort): Log {
-  const at = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
-    const line: FromShard = { say: 'log', level, message, fields: fields && plain(fields) }
-    port.postMessage(line)
-  }
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
-}
-
-/** Errors lose their stack on the way between threads, and functions cannot go at all. */
-function plain(fields: LogFields): LogFields {
-  const entries = Object.entries(fields).map(([name, value]) => [
-    name,
-    value instanceof Error ? (value.stack ?? value.message) : typeof value === 'function' ? '…' : value,
-  ])
-  return Object.fromEntries(entries)
-}
+import { createThread, createThreadTurn, type Thread } from './thread.ts'
 
 /** Resolves when the shard has been stopped. */
 export default async function shard(task: ShardTask): Promise<void> {
   const { port, place } = task
   const threadId = nameThread(task.role === 'acceptor' ? 'iii acceptor' : `iii shard ${place}`)
-  beat(new Int32Array(task.beats), place)
+  const stopHeartbeat = startHeartbeat(new Int32Array(task.beats), place, systemClock)
   const say = (message: FromShard): void => port.postMessage(message)
-  const log = createRemoteLog(port)
-  const turn = createTurn()
+  const log = createRemoteLog({
+    post: say,
+    level: task.logLevel,
+    underWay: new Int32Array(task.linesUnderWay),
+  })
+  const turn = createThreadTurn(log)
   const links = new Map<Place, RingLink>()
 
   const registry = createMemberRegistry(note => links.get(MAIN)!.note(note), turn)
@@ -65,7 +51,7 @@ export default async function shard(task: ShardTask): Promise<void> {
   const standins =
     task.role === 'shard behind acceptor'
       ? createStandins(
-          (tag, content) => links.get(task.acceptor!)?.record(tag, content),
+          () => links.get(task.acceptor!),
           createSocketHandlers({ engine, turn, clock: systemClock, log }),
         )
       : undefined
@@ -73,14 +59,23 @@ export default async function shard(task: ShardTask): Promise<void> {
   function connectPeer(peer: Place, { incoming, outgoing }: RingPair): void {
     const link = createRingLink({ incoming, outgoing, clock: systemClock, turn })
     links.set(peer, link)
-    link.listen(engine.connectTrunk(link, peer), {
-      note: bytes => registry.ordered(engine.state, bytes),
-      record(tag, bytes, start, end) {
-        relay?.ordered(link, tag, bytes, start, end)
-        standins?.happened(tag, bytes, start, end)
+    const receiver = engine.connectTrunk(link, peer)
+    function drained(): void {
+      receiver.drained()
+      relay?.shardDrained(link)
+      if (peer === task.acceptor) standins?.acceptorDrained()
+    }
+    link.listen(
+      { ...receiver, drained },
+      {
+        note: bytes => registry.ordered(engine.state, bytes),
+        record(tag, bytes, start, end) {
+          relay?.ordered(link, tag, bytes, start, end)
+          standins?.happened(tag, bytes, start, end)
+        },
+        recordsEnd: () => relay?.ordersEnd(),
       },
-      recordsEnd: () => relay?.ordersEnd(),
-    })
+    )
     if (peer !== MAIN) relay?.addShard(link)
   }
 
@@ -101,6 +96,13 @@ export default async function shard(task: ShardTask): Promise<void> {
     return new Promise(resolve => void setImmediate(resolve))
   }
 
+  /** What the shards have sent to sockets of this thread and has not left yet. */
+  function unrelayedBytes(): number {
+    if (relay === undefined) return 0
+    for (const link of links.values()) link.catchUp()
+    return relay.unsentBytes()
+  }
+
   function account(workers: readonly string[]): ThreadAccount {
     return accountOf(engine.state, { threadId, links, resyncs: registry.resyncs() }, workers)
   }
@@ -116,7 +118,7 @@ export default async function shard(task: ShardTask): Promise<void> {
         disconnectPeer(message.place)
         return
       case 'drain':
-        void thread.drain(message.ms).then(() => say({ say: 'drained' }))
+        void thread.drain(message.ms, unrelayedBytes).then(() => say({ say: 'drained' }))
         return
       case 'stop':
         void thread.stop().finally(ended.resolve)
@@ -132,10 +134,12 @@ export default async function shard(task: ShardTask): Promise<void> {
     say({ say: 'ready', ports, addresses: thread.addresses() })
   } catch (error) {
     say({ say: 'failed', error: describe(error) })
+    stopHeartbeat()
     await thread.stop()
     return
   }
   await ended.promise
+  stopHeartbeat()
   for (const link of links.values()) link.drop()
   port.close()
 }
@@ -181,10 +185,4 @@ async function placeAll(
 function describe(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   return { ...error, message: error.message, stack: error.stack }
-}
-
-/** A thread that does not count any more is stuck, and is replaced. */
-function beat(beats: Int32Array, place: Place): void {
-  Atomics.add(beats, place, 1)
-  systemClock.after(limits.heartbeatMs, () => beat(beats, place))
 }

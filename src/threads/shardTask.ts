@@ -2,7 +2,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Settings } from '../config/settings.ts'
 import type { Place } from '../engine/routes.ts'
-import type { LogFields } from '../log/log.ts'
+import type { LogFields, LogLevel } from '../log/log.ts'
 import type { ThreadAccount } from './account.ts'
 import type { Identity } from './thread.ts'
 
@@ -32,6 +32,9 @@ export interface ShardTask {
   readonly gateways: ReadonlyMap<string, Identity>
   /** One counter for each thread; a thread that lives counts its own up. */
   readonly beats: SharedArrayBuffer
+  readonly logLevel: LogLevel
+  /** One number: log lines of this thread that the main thread has not taken yet. */
+  readonly linesUnderWay: SharedArrayBuffer
   readonly port: MessagePort
 }
 

@@ -1,8 +1,6 @@
 /**
- * The main thread of an engine with shards: holds the directory, and sees to it that the shards live.
- *
- *     starting ──ready──▶ serving ──throws, exits, or stops counting──▶ lost ──after a pause──▶ starting
- *                                                                        └──too often──▶ the engine fails
+ * The main thread of an engine with shards: holds the directory, starts the shards and joins them by rings
+ * (`supervise.ts` has them replaced).
  *
  * A shard that is lost takes its connections with it: its workers have left, callers of what they executed hear
  * `invocation_stopped`, and its clients connect again to the shards that stand.
@@ -13,7 +11,6 @@ import { MAIN } from '../engine/registry.ts'
 import { EVERYWHERE, type Place } from '../engine/routes.ts'
 import type { Log } from '../log/log.ts'
 import { limits } from '../protocol/limits.ts'
-import { createTurn } from '../server/turn.ts'
 import { type Peer, type ThreadParts, threadName } from './account.ts'
 import { createGateways } from './gateways.ts'
 import { createMainEngine, placeAlways, type RunningEngine } from './mainThread.ts'
@@ -22,31 +19,22 @@ import { nameThread } from './osThread.ts'
 import { createPool, type ShardHandle } from './pool.ts'
 import { claimPorts, withPorts } from './ports.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
-import { createRingBuffer } from './ringMemory.ts'
+import { createRingPair, ringBytesBetween } from './ringPairs.ts'
 import type { FromShard, RingPair, Role, ShardTask } from './shardTask.ts'
-import { createThread, type Identity } from './thread.ts'
+import { createSupervision, type Supervised } from './supervise.ts'
+import { createThread, createThreadTurn, type Identity } from './thread.ts'
 
-interface Shard {
-  readonly place: Place
+interface Shard extends Supervised {
   readonly handle: ShardHandle
   /** The main thread's end of the rings between the two. */
   readonly link: RingLink
   readonly startedAtMs: number
-  /** The beats counted when it was last looked at. */
-  beats: number
-  silentMs: number
-  state: 'starting' | 'serving' | 'lost'
-}
-
-/** One direction between two threads. */
-function pairOf(): { there: RingPair; back: RingPair } {
-  const [one, other] = [createRingBuffer(limits.ringBytes), createRingBuffer(limits.ringBytes)]
-  return { there: { incoming: one, outgoing: other }, back: { incoming: other, outgoing: one } }
+  readonly linesUnderWay: Int32Array
 }
 
 export async function startShards(settings: Settings, log: Log): Promise<RunningEngine> {
   const threadId = nameThread('iii main')
-  const turn = createTurn()
+  const turn = createThreadTurn(log)
   const gatewayIds = new Map<string, Identity>(
     settings.workers.map(({ instance }) => [
       instance,
@@ -78,14 +66,10 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
   const counted = new Int32Array(beats)
   const pool = createPool(threads)
   const shards = new Map<Place, Shard>()
-  /** How often the shard of a place was replaced. */
-  const restarts = new Map<Place, number>()
   const failure = Promise.withResolvers<Error>()
-  let losses: number[] = []
   let stopping = false
   let actual = settings
   let addresses: Record<string, string> = {}
-  let cancelWatch = (): void => {}
 
   function roleOf(place: Place): Role {
     return place === acceptor ? 'acceptor' : behind ? 'shard behind acceptor' : 'shard'
@@ -104,8 +88,8 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
   async function connectPeers(place: Place): Promise<Map<Place, RingPair>> {
     const peers = [...shards.values()]
     const rings = await Promise.all(
-      peers.map(async ({ handle }) => {
-        const { there, back } = pairOf()
+      peers.map(async ({ handle, place: peer }) => {
+        const { there, back } = createRingPair(ringBytesBetween(place, peer, acceptor))
         await handle.connect(place, back)
         return there
       }),
@@ -118,10 +102,11 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
   async function startNext(place: Place): Promise<void> {
     const rings = await connectPeers(place)
     if (stopping) return
-    const toMain = pairOf()
+    const toMain = createRingPair(limits.ringBytes)
     rings.set(MAIN, toMain.there)
     const link = createRingLink({ ...toMain.back, clock: systemClock, turn })
     const ready = Promise.withResolvers<void>()
+    const linesUnderWay = new SharedArrayBuffer(4)
     const parts: Omit<ShardTask, 'port'> = {
       place,
       role: roleOf(place),
@@ -130,15 +115,27 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
       rings,
       gateways: gatewayIds,
       beats,
+      logLevel: log.level ?? 'debug',
+      linesUnderWay,
     }
     const handle = pool.run(parts, message => heard(shard, message, ready))
     const startedAtMs = systemClock.now()
     const begun = { beats: counted[place]!, silentMs: 0, state: 'starting' as const, startedAtMs }
-    const shard: Shard = { place, handle, link, ...begun }
+    const shard: Shard = { place, handle, link, linesUnderWay: new Int32Array(linesUnderWay), ...begun }
     shards.set(place, shard)
-    link.listen(engine.connectTrunk(link, place), { note: bytes => members.reported(place, bytes) })
+    const broken = (error: Error): void => handle.kill(error)
+    link.listen(engine.connectTrunk(link, place), {
+      note(bytes) {
+        try {
+          members.reported(place, bytes)
+        } catch (error) {
+          broken(new Error('A note of a shard cannot be read', { cause: error }))
+        }
+      },
+      broken,
+    })
     members.add(place, {
-      send: note => link.note(note),
+      send: link.note,
       hasGateways: roleOf(place) !== 'shard behind acceptor',
     })
     void handle.over.then(reason => lost(shard, reason, ready.reject))
@@ -162,6 +159,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
         ready.reject(Object.assign(new Error('A shard could not start'), message.error))
         return
       case 'log':
+        Atomics.sub(shard.linesUnderWay, 0, 1)
         log[message.level](message.message, { ...message.fields, thread: `shard ${shard.place}` })
         return
       case 'connected':
@@ -187,30 +185,12 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     refuse(reason ?? new Error('A shard ended while it started'))
     if (stopping || !wasServing) return
     log.error('a shard is lost; another one takes its place', { shard: place, error: reason })
-    replace(place)
-  }
-
-  function replace(place: Place): void {
-    const now = systemClock.now()
-    losses = [...losses.filter(time => time > now - limits.shardLossWindowMs), now]
-    if (losses.length > limits.shardLosses) {
-      const window = limits.shardLossWindowMs / 1000
-      failure.resolve(new Error(`shards were lost ${losses.length} times within ${window} s`))
-      return
-    }
-    systemClock.after(limits.shardPauseMs * 2 ** (losses.length - 1), () => {
-      if (stopping) return
-      restarts.set(place, (restarts.get(place) ?? 0) + 1)
-      start(place).catch((error: Error) => {
-        log.error('a shard could not be replaced', { shard: place, error })
-        if (!stopping) replace(place)
-      })
-    })
+    supervision.replace(place)
   }
 
   async function askOne(place: Place, workers: readonly string[]): Promise<Peer> {
     const shard = shards.get(place)
-    const known = { place, name: threadName(place, settings.shards), restarts: restarts.get(place) ?? 0 }
+    const known = { place, name: threadName(place, settings.shards), restarts: supervision.restarts(place) }
     if (shard === undefined) {
       return { ...known, state: 'lost', startedAtMs: 0, account: undefined }
     }
@@ -223,23 +203,20 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     return Promise.all(asked.map(place => askOne(place, workers)))
   }
 
-  /** Looks whether each shard still counts. */
-  function watch(): void {
-    cancelWatch = systemClock.after(limits.heartbeatMs, watch)
-    for (const shard of shards.values()) {
-      const count = Atomics.load(counted, shard.place)
-      shard.silentMs = count === shard.beats ? shard.silentMs + limits.heartbeatMs : 0
-      shard.beats = count
-      const patience = shard.state === 'serving' ? limits.silentShardMs : limits.shardStartMs
-      if (shard.silentMs >= patience) {
-        shard.handle.kill(new Error(`it did not answer for ${patience / 1000} s`))
-      }
-    }
-  }
+  // From the first one on: one that does not start does not hold up the engine for ever.
+  const supervision = createSupervision({
+    clock: systemClock,
+    log,
+    counted,
+    shards,
+    start,
+    isStopping: () => stopping,
+    failed: failure.resolve,
+  })
 
   async function stop(): Promise<void> {
     stopping = true
-    cancelWatch()
+    supervision.stop()
     engine.state.stopping = true
     await Promise.all([...shards.values()].map(({ handle }) => handle.stop()))
     await thread.stop()
@@ -255,7 +232,6 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     await stop()
     throw error
   }
-  watch()
 
   return {
     addresses,
@@ -264,6 +240,9 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
       stopping = true
       const until = systemClock.now() + ms
       await Promise.all([...shards.values()].map(({ handle }) => handle.drain(ms)))
+      // What they have sent last may still be on its way to the sockets, which the acceptor has.
+      if (acceptor !== undefined)
+        await shards.get(acceptor)?.handle.drain(Math.max(0, until - systemClock.now()))
       await thread.drain(Math.max(0, until - systemClock.now()))
     },
     stop,

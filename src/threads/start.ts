@@ -2,10 +2,9 @@
 import { systemClock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Log } from '../log/log.ts'
-import { createTurn } from '../server/turn.ts'
 import { createMainEngine, placeAlways, type RunningEngine } from './mainThread.ts'
 import { knownWorkers } from './placement.ts'
-import { createThread } from './thread.ts'
+import { createThread, createThreadTurn } from './thread.ts'
 
 export type { RunningEngine }
 
@@ -21,7 +20,7 @@ export async function startEngine(settings: Settings, { log }: StartOptions): Pr
 }
 
 async function startAlone(settings: Settings, log: Log): Promise<RunningEngine> {
-  const turn = createTurn()
+  const turn = createThreadTurn(log)
   const engine = createMainEngine(settings, log)
   const thread = createThread(engine, turn, log)
   try {

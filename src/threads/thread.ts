@@ -14,7 +14,7 @@ import { createInvocationIds } from '../protocol/uuid.ts'
 import type { ListenerSettings } from '../server/config.ts'
 import { type Listener, listen } from '../server/listener.ts'
 import type { SocketHandlers } from '../server/sockets.ts'
-import type { Turn } from '../server/turn.ts'
+import { createTurn, type Turn } from '../server/turn.ts'
 import { createLocalTransport } from './localTransport.ts'
 
 /** Who an instance of a gateway is to the directory. */
@@ -37,8 +37,11 @@ export interface Thread {
   listen(settings: ListenerSettings, options: ListenOptions): Listener
   /** What listens where: `workers`, `workers#1`, `http`, … */
   addresses(): Record<string, string>
-  /** Takes no new work; resolves when calls under way have ended, at the latest after `ms`. */
-  drain(ms: number): Promise<void>
+  /**
+   * Takes no new work; resolves when calls under way have ended, at the latest after `ms`. May be asked again.
+   * `unsentBytes`: what waits to leave beside that of the engine.
+   */
+  drain(ms: number, unsentBytes?: () => number): Promise<void>
   /** Ends at once and frees the ports. */
   stop(): Promise<void>
 }
@@ -48,6 +51,13 @@ const DRAIN_LOOK_MS = 20
 
 export function addressOf({ host, port }: { host: string; port: number }): string {
   return `ws://${urlHost(host)}:${port}`
+}
+
+/** A fault of ours at the end of a turn costs one burst, not the thread. */
+export function createThreadTurn(log: Log): Turn {
+  return createTurn(error => {
+    log.error('internal error while sending', { error: error instanceof Error ? error.stack : error })
+  })
 }
 
 export function createThread(engine: Engine, turn: Turn, log: Log): Thread {
@@ -98,7 +108,7 @@ export function createThread(engine: Engine, turn: Turn, log: Log): Thread {
       return addresses
     },
 
-    async drain(ms) {
+    async drain(ms, unsentBytes = () => 0) {
       const until = systemClock.now() + ms
       for (const listener of listeners) listener.close()
       engine.drain()
@@ -106,7 +116,7 @@ export function createThread(engine: Engine, turn: Turn, log: Log): Thread {
       const timeOver = new Promise<void>(resolve => systemClock.after(ms, resolve))
       await Promise.race([workersDone, timeOver])
       // An answer has arrived when it has left: those of the last turn still wait in the links of their callers.
-      const isBusy = (): boolean => engine.callsInFlight() > 0 || engine.unsentBytes() > 0
+      const isBusy = (): boolean => engine.callsInFlight() > 0 || engine.unsentBytes() + unsentBytes() > 0
       while (isBusy() && systemClock.now() < until) {
         await new Promise<void>(resolve => systemClock.after(DRAIN_LOOK_MS, resolve))
       }

@@ -1,8 +1,10 @@
 /** The engine as a process: start, stop, ports, exit codes. */
+
 import { afterAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import manifest from '../../package.json' with { type: 'json' }
 import { registerWorker } from '../../sdk/typescript/src/mod.ts'
+import { until } from '../support/waiting.ts'
 import {
   LISTENER_ON_ANY_PORT,
   MAIN,
@@ -258,8 +260,14 @@ describe('stopping', () => {
     await using _ = engine
     engine.kill('SIGTERM')
     await engine.stderrHas('stopping')
-    const late = registerWorker(engine.document.addresses.workers, { reconnect: false })
-    await expect(late.ready()).rejects.toThrow()
+    // Threads hear of the signal a moment after the log does.
+    await until('a connection is refused', async () => {
+      const late = registerWorker(engine.document.addresses.workers, { reconnect: false })
+      return await late.ready().then(
+        () => late.shutdown().then(() => false),
+        () => true,
+      )
+    })
     answer.resolve('done')
     expect((await engine.finished).exitCode).toBe(0)
   })

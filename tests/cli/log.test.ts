@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { cleanJson, cleanText } from '../../src/log/clean.ts'
-import { createLog, type LogFormat, type LogLevel } from '../../src/log/createLog.ts'
-import type { Log } from '../../src/log/log.ts'
+import { createLog, type LogFormat } from '../../src/log/createLog.ts'
+import type { Log, LogLevel } from '../../src/log/log.ts'
 import { isSecretName, REDACTED, redact, redactText } from '../../src/log/redact.ts'
 
 const NOON = new Date(2024, 4, 6, 12, 0, 0, 7).getTime()

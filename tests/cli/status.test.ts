@@ -164,7 +164,9 @@ describe('the command', () => {
 describe('of a running engine', () => {
   test.each(['0', '2'])('with --shards %s it shows its threads', async shards => {
     using folder = temporaryFolder()
-    await using engine = await startEngine(folder.path, { words: ['--shards', shards] })
+    await using engine = await startEngine(folder.path, {
+      words: ['--shards', shards, '--acceptor', 'kernel'],
+    })
     const words = ['status', '--port', engine.port]
     const [text, json] = await Promise.all([runIii(words), runIii([...words, '--json'])])
     expect([text.exitCode, json.exitCode, text.stderr, json.stderr]).toEqual([0, 0, '', ''])

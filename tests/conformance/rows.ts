@@ -1,6 +1,6 @@
 /**
- * The kinds of links that the conformance suite runs over. A further kind (a ring between threads) is one more row:
- * a name and a function that gives both ends of a new link.
+ * The kinds of links that the conformance suite runs over. A further kind is one more row: a name and a function that
+ * gives both ends of a new link.
  */
 
 import { systemClock } from '../../src/clock/clock.ts'
@@ -19,7 +19,9 @@ import { HELLO, SUBPROTOCOL } from '../../src/protocol/msgpack/layout.ts'
 import { clear, createOutBuffer, type OutBuffer } from '../../src/protocol/msgpack/outBuffer.ts'
 import { createFrameReader, nextFrame, openMessage } from '../../src/protocol/msgpack/reader.ts'
 import { type Listener, listen } from '../../src/server/listener.ts'
+import { createSocketHandlers, type SocketHandlers, type SocketParts } from '../../src/server/sockets.ts'
 import { createTurn } from '../../src/server/turn.ts'
+import { createRelay, createStandins } from '../../src/threads/relay.ts'
 import { createRingLink, type RingLink } from '../../src/threads/ringLink.ts'
 import { createRingBuffer } from '../../src/threads/ringMemory.ts'
 import {
@@ -188,8 +190,37 @@ function overTcp(socket: RawWebSocket, framing: Framing): LinkSide {
   }
 }
 
-/** The engine's side: what the real listener hands to an engine. */
-function socket(name: string, framing: Framing): LinkKind {
+/** An acceptor and the shard behind it, on one thread: handlers for the sockets of the first, links on the second. */
+interface Relayed {
+  readonly handlers: SocketHandlers
+  drop(): void
+}
+
+function relayed(parts: SocketParts): Relayed {
+  const [there, back] = [createRingBuffer(usualLimits.ringBytes), createRingBuffer(usualLimits.ringBytes)]
+  const common = { clock: systemClock, turn: parts.turn }
+  const acceptor = createRingLink({ ...common, incoming: back, outgoing: there })
+  const shard = createRingLink({ ...common, incoming: there, outgoing: back })
+  const relay = createRelay()
+  const standins = createStandins(() => shard, createSocketHandlers(parts))
+  const deaf = { receive() {}, problem() {}, ended() {} }
+  acceptor.listen(
+    { ...deaf, drained: () => relay.shardDrained(acceptor) },
+    { note() {}, record: (...record) => relay.ordered(acceptor, ...record), recordsEnd: relay.ordersEnd },
+  )
+  shard.listen({ ...deaf, drained: standins.acceptorDrained }, { note() {}, record: standins.happened })
+  relay.addShard(acceptor)
+  return {
+    handlers: relay,
+    drop() {
+      acceptor.drop()
+      shard.drop()
+    },
+  }
+}
+
+/** The engine's side: what the real listener hands to an engine, itself or through an acceptor. */
+function socket(name: string, framing: Framing, accepting: 'itself' | 'relayed' = 'itself'): LinkKind {
   const accepted = createInbox<LinkSide>()
   const limits: Limits = usualLimits
   const engine: Engine = {
@@ -226,17 +257,13 @@ function socket(name: string, framing: Framing): LinkKind {
     },
   }
   const settings = { host: '127.0.0.1', port: 0, handshake_timeout_ms: 10_000 }
+  const parts: SocketParts = { engine, turn: createTurn(), clock: systemClock, log: silentLog }
+  const relay = accepting === 'relayed' ? relayed(parts) : undefined
   let listener: Listener | undefined
   return {
     name,
     async open() {
-      listener ??= listen(settings, {
-        engine,
-        turn: createTurn(),
-        clock: systemClock,
-        log: silentLog,
-        insecure: false,
-      })
+      listener ??= listen(settings, { ...parts, insecure: false, handlers: relay?.handlers })
       const { port } = listener
       const dialled = async (): Promise<RawWebSocket> => {
         if (framing !== msgpack) return openRaw(port)
@@ -251,6 +278,7 @@ function socket(name: string, framing: Framing): LinkKind {
     },
     async close() {
       await listener?.stop()
+      relay?.drop()
     },
   }
 }
@@ -279,5 +307,7 @@ export const kinds: readonly LinkKind[] = [
   local(),
   socket('JsonLink', json),
   socket('MsgpackLink', msgpack),
+  socket('JsonLink of a relayed socket', json, 'relayed'),
+  socket('MsgpackLink of a relayed socket', msgpack, 'relayed'),
   ring(),
 ]

@@ -77,6 +77,10 @@ function createFixture() {
       flushes = []
       for (const flush of now) flush()
     },
+    /** So many bytes are in the socket's own buffer. */
+    holds(bytes: number) {
+      buffered = bytes
+    },
     /** The far side reads so many bytes. */
     read(bytes: number) {
       buffered = Math.max(0, buffered - bytes)
@@ -201,6 +205,30 @@ describe('the backlog', () => {
     expect(link.backlog()).toBeWithin(200, 300)
     read(1000)
     expect(link.backlog()).toBe(0)
+  })
+
+  test('counts what a socket says late that it holds, and waits for it', () => {
+    const { link, clock, events, mood, sent, endTurn, read, holds } = createFixture()
+    link.send(sized(10))
+    endTurn()
+    holds(700)
+    link.blocked()
+    expect(link.backlog()).toBe(700)
+    mood.room = 0
+    link.send(ping)
+    endTurn()
+    expect(sent).toHaveLength(1)
+    // Said again: it is no progress.
+    clock.advance(limits.writeDeadlineMs - 1)
+    holds(800)
+    link.blocked()
+    expect(link.backlog()).toBeWithin(800, 850)
+    read(800)
+    expect([sent.length, link.backlog(), events]).toEqual([2, 0, []])
+    holds(100)
+    link.blocked()
+    clock.advance(limits.writeDeadlineMs)
+    expect(events).toEqual(['slow 100', 'terminate'])
   })
 
   test.each([

@@ -142,7 +142,7 @@ export function createShardedEngine(options: EngineOptions, shards: number): Sha
       })
     }
     parts.push(part)
-    members.add(place, { send: note => parts[0]!.links.get(place)!.note(note), hasGateways: false })
+    members.add(place, { send: parts[0]!.links.get(place)!.note, hasGateways: false })
   }
   pump()
 

@@ -1,11 +1,14 @@
 /** The end of an engine with shards, in two stages: what is under way across threads arrives, then everything is free. */
 import { expect, test } from 'bun:test'
-import type { RawClient, WireFrame } from '../support/rawClient.ts'
+import { startEngine } from '../support/engineProcess.ts'
+import { connectRaw, type RawClient, type WireFrame } from '../support/rawClient.ts'
+import { openRaw } from '../support/rawWebSocket.ts'
 import { until, within } from '../support/waiting.ts'
 import { type AttackedEngine, startAttackedEngine } from './attack/engine.ts'
 
 const PATIENT_MS = 60_000
 const CALLS = 200
+const STILL_THERE_MS = 500
 
 /** Whether somebody listens. */
 async function listens(address: string): Promise<boolean> {
@@ -103,6 +106,41 @@ test(
     expect(await within('the engine ends', engine.stop())).toBe(143)
     await ended
     expect([await listens(engine.url), await listens(engine.http)]).toEqual([false, false])
+  },
+  PATIENT_MS,
+)
+
+test.each([['kernel'], ['thread']])(
+  'an answer that its caller reads slowly arrives whole before the engine ends (acceptor: %s)',
+  async acceptor => {
+    await using engine = await startEngine({ shape: ['--shards', '1', '--acceptor', acceptor] })
+    const callee = await connectRaw(engine.url)
+    const big = 'x'.repeat(24 * 1024 * 1024)
+    let served = 0
+    callee.serve('big::f', () => {
+      served++
+      return { result: big }
+    })
+    await callee.settled()
+    const caller = await openRaw(Number(new URL(engine.url).port))
+    await caller.nextMessage()
+    caller.tcp.pause()
+    caller.text({
+      type: 'invokefunction',
+      invocation_id: crypto.randomUUID(),
+      function_id: 'big::f',
+      data: {},
+    })
+    await until('it is asked', () => served > 0)
+    await callee.settled()
+    const ended = engine.stop()
+    await until('it is told', () => engine.log().includes('stopping: running work may finish'))
+    // An engine that does not wait is gone by then.
+    expect(await Promise.race([ended, Bun.sleep(STILL_THERE_MS)])).toBeUndefined()
+    caller.tcp.resume()
+    const { result } = await caller.nextMessage()
+    expect((result as string).length).toBe(big.length)
+    expect(await ended).toBe(0)
   },
   PATIENT_MS,
 )

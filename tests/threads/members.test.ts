@@ -1,89 +1,12 @@
 /** What a thread knows of the directory, and what it does when an order of the main thread is missing. */
 import { describe, expect, test } from 'bun:test'
+import type { Change } from '../../src/engine/directory/changes.ts'
 import type { Command } from '../../src/engine/directory/command.ts'
-import { createEngine, createThreadEngine, type Engine, type HostEngine } from '../../src/engine/engine.ts'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
-import { createTurn } from '../../src/server/turn.ts'
-import { createGateways } from '../../src/threads/gateways.ts'
-import { createMemberRegistry, type MemberRegistry } from '../../src/threads/memberRegistry.ts'
-import { createMembers, type Members } from '../../src/threads/members.ts'
-import {
-  createRecordingLink,
-  createRecordingLog,
-  createSeededIds,
-  createVirtualClock,
-  type RecordingLink,
-  type RecordingLog,
-} from '../support/fakes.ts'
-
-const PLACE = 1
-
-interface Pair {
-  readonly main: HostEngine
-  readonly shard: Engine
-  readonly registry: MemberRegistry
-  readonly log: RecordingLog
-  /** Orders on their way to the shard; a test may take some out. */
-  readonly orders: Uint8Array[]
-  /** Lets commands of the shard arrive. */
-  reports(): void
-  /** Lets orders arrive. */
-  obeys(): void
-  connect(): { id: string; link: RecordingLink }
-}
-
-/** A main thread and a shard, with the ways between them in the hands of the test. */
-function createPair(): Pair {
-  const clock = createVirtualClock()
-  const log = createRecordingLog()
-  const randomId = createSeededIds()
-  const turn = createTurn()
-  const orders: Uint8Array[] = []
-  let reported: Uint8Array[] = []
-  const members: Members = createMembers(
-    () => main.state,
-    () => gateways,
-  )
-  const main = createEngine({ clock, log, randomId, elsewhere: members })
-  const gateways = createGateways(main.state.directory, new Set())
-  const registry = createMemberRegistry(note => void reported.push(note), turn)
-  const shard = createThreadEngine({ clock, log, randomId, place: PLACE, registry })
-  members.add(PLACE, { send: note => void orders.push(note), hasGateways: false })
-  const pair: Pair = {
-    main,
-    shard,
-    registry,
-    log,
-    orders,
-    reports() {
-      turn.end()
-      const notes = reported
-      reported = []
-      for (const note of notes) members.reported(PLACE, note)
-    },
-    obeys() {
-      for (const order of orders.splice(0)) registry.ordered(shard.state, order)
-    },
-    connect() {
-      const link = createRecordingLink()
-      const { workerId: id } = shard.connect(link, { builtIn: true, ipAddress: undefined })
-      pair.reports()
-      pair.obeys()
-      link.take()
-      return { id, link }
-    },
-  }
-  pair.obeys()
-  return pair
-}
-
-function registration(workerId: string, id: string): Command {
-  const rest = { description: undefined, requestFormat: undefined, responseFormat: undefined }
-  const definition = { id, namespace: 'default', ...rest, metadata: undefined, invocation: undefined }
-  return { command: 'registerFunction', workerId, definition }
-}
-
-const routesOf = ({ shard }: Pair): string[] => shard.state.routes.all().map(({ functionId }) => functionId)
+import { limits } from '../../src/protocol/limits.ts'
+import { type Order, readOrder } from '../../src/threads/notes.ts'
+import { createRecordingLink } from '../support/fakes.ts'
+import { createPair, type Pair, PLACE, registration, routesOf } from './pair.ts'
 
 describe('a thread', () => {
   test('hears of commands in the order in which it gave them, and has what they changed by then', () => {
@@ -107,6 +30,200 @@ describe('a thread', () => {
     pair.main.state.registry.submit(registration(workerId, 'early'))
     pair.obeys()
     expect(routesOf(pair)).toEqual(['early'])
+  })
+})
+
+describe('commands that come together', () => {
+  const OTHER = PLACE + 1
+
+  /** Another thread, whose ring has room when the test says so. */
+  function createOther({ members }: Pair): { notes: Order[]; enter(): void } {
+    const entering: (() => void)[] = []
+    const notes: Order[] = []
+    const send = (note: Uint8Array, entered: () => void): void => {
+      notes.push(readOrder(note))
+      entering.push(entered)
+    }
+    members.add(OTHER, { send, hasGateways: false })
+    return { notes, enter: () => entering.shift()!() }
+  }
+
+  const heardOf = (pair: Pair, commands: readonly Command[]): string[] => {
+    const heard: string[] = []
+    for (const command of commands) {
+      const name = command.command === 'registerFunction' ? command.definition.id : '?'
+      pair.registry.submit(command, () => heard.push(name))
+    }
+    return heard
+  }
+
+  test('cost each thread one note', () => {
+    const pair = createPair()
+    const { id } = pair.connect()
+    const other = createOther(pair)
+    other.enter()
+    const heard = heardOf(
+      pair,
+      ['a', 'b', 'c'].map(name => registration(id, name)),
+    )
+    pair.reports()
+    other.enter()
+    expect(other.notes.length).toBe(2)
+    expect(pair.obeys().length).toBeLessThanOrEqual(2)
+    expect(heard).toEqual(['a', 'b', 'c'])
+  })
+
+  test('are answered when what follows from them is in every ring, in their order', () => {
+    const pair = createPair()
+    const { id } = pair.connect()
+    const other = createOther(pair)
+    const heard = heardOf(
+      pair,
+      ['a', 'b'].map(name => registration(id, name)),
+    )
+    pair.reports()
+    pair.obeys()
+    // It knows of its functions, and so does nobody else.
+    expect([routesOf(pair), heard]).toEqual([['a', 'b'], []])
+    pair.registry.submit(registration(id, 'c'), () => heard.push('c'))
+    pair.reports()
+    // The snapshot, and then the first of the two notes behind it.
+    other.enter()
+    other.enter()
+    pair.obeys()
+    expect(heard).toEqual(['a', 'b'])
+    other.enter()
+    pair.obeys()
+    expect(heard).toEqual(['a', 'b', 'c'])
+    expect(pair.registry.resyncs()).toBe(0)
+  })
+
+  test('are answered when the thread whose ring is full is no more', () => {
+    const pair = createPair()
+    const { id } = pair.connect()
+    createOther(pair)
+    const heard = heardOf(pair, [registration(id, 'a')])
+    pair.reports()
+    pair.members.remove(OTHER)
+    pair.obeys()
+    expect(heard).toEqual(['a'])
+  })
+
+  test('cost only themselves when one fails: each has its answer', () => {
+    const pair = createPair()
+    const { id } = pair.connect()
+    const watcher = (change: Change): void => {
+      if (change.change === 'functionChanged' && change.functionId === 'b')
+        throw new Error('a test asked for this')
+    }
+    pair.main.state.watchers.add(watcher)
+    const heard = heardOf(
+      pair,
+      ['a', 'b', 'c'].map(name => registration(id, name)),
+    )
+    pair.reports()
+    pair.obeys()
+    expect(heard).toEqual(['a', 'b', 'c'])
+    expect(routesOf(pair)).toEqual(['a', 'b', 'c'])
+    expect(pair.log.warnings()).toEqual(['internal error while carrying out a command'])
+  })
+
+  test('cost only one effect when one cannot be followed', () => {
+    const pair = createPair()
+    const first = pair.connect()
+    const second = pair.connect()
+    const types = [first, second].map(
+      ({ id }): Command => ({
+        command: 'refuseTrigger',
+        workerId: id,
+        id: 'T',
+        triggerType: 't',
+        functionId: 'f',
+        reason: 'a test asked for this',
+        error: { code: 'X', message: 'no' },
+      }),
+    )
+    first.link.send = () => {
+      throw new Error('a test asked for this')
+    }
+    heardOf(pair, types)
+    pair.reports()
+    pair.obeys()
+    expect(second.link.take()).toMatchObject([{ type: 'triggerregistrationresult' }])
+    expect(pair.registry.unanswered()).toBe(0)
+    expect(pair.log.warnings()).toContain('internal error while following an order of the main thread')
+  })
+
+  test('are answered once when everything had to be asked for again meanwhile', () => {
+    const pair = createPair()
+    const { id } = pair.connect()
+    const other = createOther(pair)
+    const heard = heardOf(
+      pair,
+      ['a', 'b'].map(name => registration(id, name)),
+    )
+    pair.reports()
+    pair.orders.splice(0)
+    pair.registry.submit(registration(id, 'c'), () => heard.push('c'))
+    pair.reports()
+    pair.obeys()
+    expect(pair.registry.resyncs()).toBe(1)
+    pair.reports()
+    pair.obeys()
+    expect([heard, pair.registry.unanswered()]).toEqual([[], 3])
+    for (const _ of [...other.notes]) other.enter()
+    pair.obeys()
+    expect([heard, pair.registry.unanswered()]).toEqual([['a', 'b', 'c'], 0])
+  })
+})
+
+describe('what is too much for one note', () => {
+  const MANY = 40
+  /** 300 kB each when packed. */
+  const large = (id: string, index: number): Command => {
+    const command = registration(id, `f${index}`)
+    if (command.command !== 'registerFunction') throw new Error('not a registration')
+    const namespace = '漢'.repeat(100_000)
+    return { ...command, definition: { ...command.definition, namespace } }
+  }
+  const largest = (notes: readonly Uint8Array[]): number => Math.max(...notes.map(note => note.length))
+
+  test('is cut: commands, what follows from them, and the routes of a thread that begins', () => {
+    const pair = createPair({ ...limits, nameLength: 200_000 })
+    const { id } = pair.connect()
+    const heard: number[] = []
+    for (let index = 0; index < MANY; index++) {
+      pair.registry.submit(large(id, index), () => heard.push(routesOf(pair).length))
+    }
+    expect(largest(pair.reports())).toBeLessThanOrEqual(limits.noteBytes)
+    expect(largest(pair.obeys())).toBeLessThanOrEqual(limits.noteBytes)
+    expect(heard).toHaveLength(MANY)
+    expect(routesOf(pair)).toHaveLength(MANY)
+
+    const snapshot: Uint8Array[] = []
+    pair.members.add(PLACE + 1, { send: note => void snapshot.push(note), hasGateways: false })
+    expect(snapshot.length).toBeGreaterThan(1)
+    expect(largest(snapshot)).toBeLessThanOrEqual(limits.noteBytes)
+  })
+
+  test('counts when all of it has come: a snapshot with a part missing is asked for again', () => {
+    const pair = createPair({ ...limits, nameLength: 200_000 })
+    const { id } = pair.connect()
+    for (let index = 0; index < MANY; index++) pair.registry.submit(large(id, index))
+    pair.reports()
+    pair.orders.splice(0)
+    pair.registry.submit(registration(id, 'shows the gap'))
+    pair.reports()
+    pair.obeys()
+    pair.reports()
+    pair.orders.splice(3, 1)
+    pair.obeys()
+    expect(pair.registry.resyncs()).toBe(2)
+    expect(pair.registry.unanswered()).toBeGreaterThan(0)
+    pair.reports()
+    pair.obeys()
+    expect(routesOf(pair)).toHaveLength(MANY + 1)
+    expect(pair.registry.unanswered()).toBe(0)
   })
 })
 

@@ -1,146 +1,250 @@
-/** Sockets of one thread with their links on another one, over real rings; both ends live on this thread. */
-import { afterEach, describe, expect, test } from 'bun:test'
-import { systemClock } from '../../src/clock/clock.ts'
+/** The two sides of a relay, with a ring and sockets that are as slow as the test says. */
+import { describe, expect, test } from 'bun:test'
+import { limits } from '../../src/protocol/limits.ts'
 import type { Socket } from '../../src/server/socket.ts'
 import type { SocketData, SocketHandlers } from '../../src/server/sockets.ts'
-import { createTurn } from '../../src/server/turn.ts'
-import { createRelay, createStandins, type Relay } from '../../src/threads/relay.ts'
-import { createRingLink, type RingLink } from '../../src/threads/ringLink.ts'
-import { createRingBuffer, HEAD, openRingMemory } from '../../src/threads/ringMemory.ts'
-import { until } from '../support/waiting.ts'
+import { createRelay, createStandins, type RelayLink } from '../../src/threads/relay.ts'
 
-const RING_BYTES = 1024 * 1024
-const TOLD_NOBODY = { receive() {}, problem() {}, drained() {}, ended() {} }
+const HIGH = limits.outboundHighWaterBytes
 
-const links: RingLink[] = []
-afterEach(() => {
-  for (const link of links.splice(0)) link.drop()
+/** A socket of the acceptor: takes what it is sent until it is told to be slow. */
+interface TestSocket extends Socket<SocketData> {
+  readonly sent: (string | Uint8Array)[]
+  readonly events: string[]
+  buffered: number
+  /** What `send` says next; 0: it drops. */
+  takes: 'all' | 'late' | 'nothing'
+}
+
+function createSocket(framing: 'json' | 'msgpack' = 'json'): TestSocket {
+  const events: string[] = []
+  const sent: (string | Uint8Array)[] = []
+  const socket = {
+    data: { kind: 'worker' as const, ipAddress: '10.0.0.1', framing, link: undefined },
+    readyState: WebSocket.OPEN as number,
+    sent,
+    events,
+    buffered: 0,
+    takes: 'all' as TestSocket['takes'],
+    send(message: string | Uint8Array) {
+      if (socket.takes === 'nothing') return 0
+      sent.push(message)
+      if (socket.takes === 'all') return message.length
+      socket.buffered += message.length
+      return -1
+    },
+    cork: <Result>(run: () => Result) => run(),
+    getBufferedAmount: () => socket.buffered,
+    pause: () => void events.push('pause'),
+    resume: () => void events.push('resume'),
+    close: (code?: number, reason?: string) => void events.push(`close ${code} ${reason}`),
+    terminate: () => void events.push('terminate'),
+  }
+  return socket
+}
+
+/** What a shard hears of its sockets. */
+interface Heard extends SocketHandlers {
+  readonly sockets: Socket<SocketData>[]
+  readonly events: string[]
+}
+
+function createHeard(): Heard {
+  const sockets: Socket<SocketData>[] = []
+  const events: string[] = []
+  return {
+    sockets,
+    events,
+    opened: socket => void sockets.push(socket),
+    received: (_, message) => void events.push(String(message)),
+    blocked: socket => void events.push(`blocked ${socket.getBufferedAmount()}`),
+    drained: socket => void events.push(`drained ${socket.getBufferedAmount()}`),
+    closed: () => void events.push('closed'),
+  }
+}
+
+/** An acceptor and one shard; records pass at once, and what waits in the rings is what the test says. */
+function createPair() {
+  const toShard: RelayLink & { waiting: number } = {
+    waiting: 0,
+    record: (tag, content) => standins.happened(tag, Buffer.from(content), 0, Buffer.byteLength(content)),
+    backlog: () => toShard.waiting,
+  }
+  const toAcceptor: RelayLink & { waiting: number } = {
+    waiting: 0,
+    record(tag, content) {
+      relay.ordered(toShard, tag, Buffer.from(content), 0, Buffer.byteLength(content))
+      relay.ordersEnd()
+    },
+    backlog: () => toAcceptor.waiting,
+  }
+  const heard = createHeard()
+  const relay = createRelay()
+  const standins = createStandins(() => toAcceptor, heard)
+  relay.addShard(toShard)
+
+  function open(framing?: 'json' | 'msgpack'): { socket: TestSocket; standin: Socket<SocketData> } {
+    const socket = createSocket(framing)
+    relay.opened(socket)
+    return { socket, standin: heard.sockets.at(-1)! }
+  }
+
+  return { relay, standins, toShard, toAcceptor, heard, open }
+}
+
+describe('a relayed socket', () => {
+  test('looks on its shard as it does on the acceptor', () => {
+    const { open } = createPair()
+    expect(open('msgpack').standin.data).toEqual({
+      kind: 'worker',
+      ipAddress: '10.0.0.1',
+      framing: 'msgpack',
+      link: undefined,
+    })
+  })
+
+  test('carries text and bytes both ways, each to its own', () => {
+    const { relay, heard, open } = createPair()
+    const [one, other] = [open(), open('msgpack')]
+    relay.received(one.socket, 'grüße')
+    relay.received(other.socket, Buffer.from('bytes'))
+    expect(heard.events).toEqual(['grüße', 'bytes'])
+    one.standin.send('zurück')
+    other.standin.send(new Uint8Array([1, 2]))
+    expect([one.socket.sent, other.socket.sent]).toEqual([['zurück'], [new Uint8Array([1, 2])]])
+  })
+
+  test('is paused, resumed, closed and ended by its shard', () => {
+    const { open } = createPair()
+    const { socket, standin } = open()
+    standin.pause()
+    standin.resume()
+    standin.close(1002, 'because')
+    standin.terminate()
+    expect(socket.events).toEqual(['pause', 'resume', 'close 1002 because', 'terminate'])
+    expect(standin.send('late')).toBe(0)
+    expect(socket.sent).toEqual([])
+  })
+
+  test('that closes is closed on its shard, and hears nothing any more', () => {
+    const { relay, heard, open } = createPair()
+    const { socket, standin } = open()
+    relay.closed(socket)
+    expect([heard.events, standin.readyState]).toEqual([['closed'], WebSocket.CLOSED])
+    relay.received(socket, 'late')
+    expect([heard.events, standin.send('late')]).toEqual([['closed'], 0])
+  })
+
+  test('ends with its shard, and its stand-in with the acceptor', () => {
+    const { relay, standins, toShard, heard, open } = createPair()
+    const { socket } = open()
+    relay.removeShard(toShard)
+    expect(socket.events).toEqual(['terminate'])
+    standins.closeAll()
+    expect(heard.events).toEqual(['closed'])
+    const orphan = createSocket()
+    relay.opened(orphan)
+    expect(orphan.events).toEqual(['terminate'])
+  })
+
+  test('that takes nothing beyond its bound is ended', () => {
+    const { open } = createPair()
+    const { socket, standin } = open()
+    socket.takes = 'nothing'
+    standin.send('x')
+    expect(socket.events).toEqual(['terminate'])
+  })
 })
 
-/** What a socket was asked for, in order; `[` and `]` stand round a burst. */
-interface FakeSocket extends Socket<SocketData> {
-  readonly asked: string[]
-}
-
-function fakeSocket(): FakeSocket {
-  const asked: string[] = []
-  const note = (word: string) => () => void asked.push(word)
-  return {
-    asked,
-    data: { kind: 'worker', ipAddress: '127.0.0.1', framing: 'json', link: undefined },
-    readyState: WebSocket.OPEN,
-    send(message) {
-      asked.push(typeof message === 'string' ? message : `bytes ${[...message]}`)
-      return message.length
-    },
-    cork(run) {
-      asked.push('[')
-      const result = run()
-      asked.push(']')
-      return result
-    },
-    getBufferedAmount: () => 0,
-    pause: note('pause'),
-    resume: note('resume'),
-    close: note('close'),
-    terminate: note('terminate'),
-  }
-}
-
-interface Sides {
-  readonly relay: Relay
-  /** Stand-ins in the order in which they were opened. */
-  readonly opened: Socket<SocketData>[]
-  readonly heard: string[]
-  /** Bytes of ring that events have taken up so far. */
-  eventBytes(): number
-}
-
-function join(): Sides {
-  const [events, orders] = [createRingBuffer(RING_BYTES), createRingBuffer(RING_BYTES)]
-  const parts = { clock: systemClock, turn: createTurn() }
-  const acceptorSide = createRingLink({ ...parts, incoming: orders, outgoing: events })
-  const shardSide = createRingLink({ ...parts, incoming: events, outgoing: orders })
-  links.push(acceptorSide, shardSide)
-  const relay = createRelay()
-  relay.addShard(acceptorSide)
-  acceptorSide.listen(TOLD_NOBODY, {
-    note() {},
-    record: (tag, bytes, start, end) => relay.ordered(acceptorSide, tag, bytes, start, end),
-    recordsEnd: relay.ordersEnd,
+describe('what waits in a socket of the acceptor', () => {
+  test('is told to its link at once, and that it has left', () => {
+    const { relay, heard, open } = createPair()
+    const { socket, standin } = open()
+    socket.takes = 'late'
+    standin.send('x'.repeat(100))
+    expect(heard.events).toEqual(['blocked 100'])
+    expect([standin.send('y'), standin.getBufferedAmount()]).toEqual([-1, 101])
+    expect(relay.unsentBytes()).toBe(101)
+    socket.buffered = 40
+    relay.drained(socket)
+    expect([standin.send('z'), relay.unsentBytes()]).toEqual([-1, 41])
+    socket.buffered = 0
+    socket.takes = 'all'
+    relay.drained(socket)
+    expect(heard.events.slice(-2)).toEqual(['blocked 41', 'drained 0'])
+    expect([standin.send('z'), relay.unsentBytes()]).toEqual([1, 0])
   })
-  const opened: Socket<SocketData>[] = []
-  const heard: string[] = []
-  const handlers: SocketHandlers = {
-    opened: socket => void opened.push(socket),
-    received: (_, message) =>
-      void heard.push(typeof message === 'string' ? message : `bytes ${[...message]}`),
-    drained() {},
-    closed: () => void heard.push('closed'),
-  }
-  const standins = createStandins(shardSide.record, handlers)
-  shardSide.listen(TOLD_NOBODY, { note() {}, record: standins.happened })
-  const memory = openRingMemory(events)
-  return { relay, opened, heard, eventBytes: () => memory.load(HEAD) }
-}
+})
 
-describe('a socket behind an acceptor', () => {
-  test('says to its stand-in what it is told, text and bytes, in order', async () => {
-    const { relay, opened, heard } = join()
-    const socket = fakeSocket()
-    relay.opened(socket)
-    for (const text of ['one', 'zwölf', '', '🎈'.repeat(100)]) relay.received(socket, text)
-    relay.received(socket, Buffer.from([1, 2, 255]))
-    relay.received(socket, Buffer.alloc(40_000, 7))
-    relay.received(socket, 'after a large one')
+describe('a shard that does not take what comes', () => {
+  test('has its sockets paused once each, and all go on when it has', () => {
+    const { relay, toShard, open } = createPair()
+    const [busy, quiet] = [open(), open()]
+    toShard.waiting = HIGH - 1
+    relay.received(busy.socket, 'fits')
+    expect(busy.socket.events).toEqual([])
+    toShard.waiting = HIGH
+    relay.received(busy.socket, 'too much')
+    relay.received(busy.socket, 'had come already')
+    expect([busy.socket.events, quiet.socket.events]).toEqual([['pause'], []])
+    toShard.waiting = 0
+    relay.shardDrained(toShard)
+    expect(busy.socket.events).toEqual(['pause', 'resume'])
+    relay.shardDrained(toShard)
+    expect(busy.socket.events).toHaveLength(2)
+  })
+
+  test('and has paused one of them itself: that one goes on when both reasons are gone', () => {
+    const { relay, toShard, open } = createPair()
+    const { socket, standin } = open()
+    toShard.waiting = HIGH
+    relay.received(socket, 'x')
+    standin.pause()
+    relay.shardDrained(toShard)
+    expect(socket.events).toEqual(['pause'])
+    relay.received(socket, 'x')
+    standin.resume()
+    expect(socket.events).toEqual(['pause'])
+    relay.shardDrained(toShard)
+    expect(socket.events).toEqual(['pause', 'resume'])
+  })
+
+  test('nothing is asked of a socket that has closed meanwhile', () => {
+    const { relay, toShard, open } = createPair()
+    const { socket } = open()
+    toShard.waiting = HIGH
+    relay.received(socket, 'x')
     relay.closed(socket)
-    await until('it is closed', () => heard.at(-1) === 'closed')
-    expect(opened).toHaveLength(1)
-    expect(opened[0]!.data).toMatchObject({ kind: 'worker', ipAddress: '127.0.0.1', framing: 'json' })
-    expect(heard).toEqual([
-      'one',
-      'zwölf',
-      '',
-      '🎈'.repeat(100),
-      'bytes 1,2,255',
-      `bytes ${Array.from({ length: 40_000 }, () => 7)}`,
-      'after a large one',
-      'closed',
-    ])
+    relay.shardDrained(toShard)
+    expect(socket.events).toEqual(['pause'])
+  })
+})
+
+describe('an acceptor that does not take what comes', () => {
+  test('is a blocked socket to those that send, until it has', () => {
+    const { standins, toAcceptor, heard, open } = createPair()
+    const [one, quiet] = [open(), open()]
+    toAcceptor.waiting = HIGH
+    expect(one.standin.send('x')).toBe(-1)
+    toAcceptor.waiting = 0
+    standins.acceptorDrained()
+    expect(heard.events).toEqual(['drained 0'])
+    expect([one.standin.send('x'), quiet.standin.send('x')]).toEqual([1, 1])
+    standins.acceptorDrained()
+    expect(heard.events).toEqual(['drained 0'])
   })
 
-  test('sends what its stand-in sent in a turn in one burst, and does the rest between', async () => {
-    const { relay, opened } = join()
-    const [one, other] = [fakeSocket(), fakeSocket()]
-    relay.opened(one)
-    relay.opened(other)
-    await until('both are there', () => opened.length === 2)
-    const [first, second] = opened as [Socket<SocketData>, Socket<SocketData>]
-    first.send('a')
-    second.send('alone')
-    first.send(new Uint8Array([9]))
-    first.send('b')
-    first.pause()
-    first.send('c')
-    first.send('d')
-    first.terminate()
-    await until('all was done', () => one.asked.includes('terminate') && other.asked.length > 0)
-    expect(one.asked).toEqual(['[', 'a', 'bytes 9', 'b', ']', 'pause', '[', 'c', 'd', ']', 'terminate'])
-    expect(other.asked).toEqual(['alone'])
-  })
-
-  test('shares records of the ring with what comes in the same turn', async () => {
-    const { relay, heard, eventBytes } = join()
-    const socket = fakeSocket()
-    relay.opened(socket)
-    relay.received(socket, 'first')
-    await until('it has come', () => heard.length === 1)
-    const before = eventBytes()
-    for (let i = 0; i < 100; i++) relay.received(socket, 'x')
-    // Nothing has left within the turn.
-    expect(eventBytes()).toBe(before)
-    await until('all have come', () => heard.length === 101)
-    // One header of 8 bytes, and 9 bytes for each: a record each would be 16.
-    expect(eventBytes() - before).toBeLessThan(100 * 10)
+  test('a socket that drains meanwhile does not go on before', () => {
+    const { relay, standins, toAcceptor, heard, open } = createPair()
+    const { socket, standin } = open()
+    socket.takes = 'late'
+    toAcceptor.waiting = HIGH
+    standin.send('xx')
+    socket.buffered = 0
+    relay.drained(socket)
+    expect(heard.events).toEqual(['blocked 2'])
+    toAcceptor.waiting = 0
+    standins.acceptorDrained()
+    expect(heard.events).toEqual(['blocked 2', 'drained 0'])
   })
 })

@@ -2,11 +2,11 @@
  * The threads of an engine with shards, all on the thread of the test: a main engine with the directory and shards with
  * their replicas, joined by real rings.
  */
-import { systemClock } from '../../src/clock/clock.ts'
+import { type Clock, systemClock } from '../../src/clock/clock.ts'
 import { createEngine, createThreadEngine, type Engine, type HostEngine } from '../../src/engine/engine.ts'
 import { MAIN } from '../../src/engine/registry.ts'
 import type { Place } from '../../src/engine/routes.ts'
-import { silentLog } from '../../src/log/log.ts'
+import { type Log, silentLog } from '../../src/log/log.ts'
 import { JSON_EMPTY_OBJECT } from '../../src/protocol/jsonText.ts'
 import type { LinkReceiver } from '../../src/protocol/link.ts'
 import { createTurn } from '../../src/server/turn.ts'
@@ -43,11 +43,14 @@ export interface Threads extends Disposable {
   worker(shard: number, functions: readonly string[]): Promise<TestWorker>
 }
 
-export function createThreads(shardCount: number): Threads {
+export function createThreads(
+  shardCount: number,
+  { clock = systemClock, log = silentLog }: { clock?: Clock; log?: Log } = {},
+): Threads {
   const turn = createTurn()
   const links = new Map<Place, Map<Place, RingLink>>()
   const arrivals = new Map<string, Arrived>()
-  const options = { clock: systemClock, log: silentLog, randomId: () => crypto.randomUUID() }
+  const options = { clock, log, randomId: () => crypto.randomUUID() }
   const places = Array.from({ length: shardCount + 1 }, (_, place) => place)
   for (const place of places) links.set(place, new Map())
   for (const a of places) {
@@ -99,7 +102,7 @@ export function createThreads(shardCount: number): Threads {
   for (const [place, link] of links.get(MAIN)!) {
     const receiver = counting(main.connectTrunk(link, place), MAIN, place)
     link.listen(receiver, { note: bytes => members.reported(place, bytes) })
-    members.add(place, { send: note => link.note(note), hasGateways: true })
+    members.add(place, { send: link.note, hasGateways: true })
   }
 
   return {

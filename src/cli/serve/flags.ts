@@ -1,6 +1,7 @@
 /** Options of `iii` itself. */
 import type { Acceptor } from '../../config/settings.ts'
-import type { LogFormat, LogLevel } from '../../log/createLog.ts'
+import type { LogFormat } from '../../log/createLog.ts'
+import type { LogLevel } from '../../log/log.ts'
 
 export interface ServeFlags {
   readonly config?: string

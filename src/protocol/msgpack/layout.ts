@@ -31,6 +31,13 @@ export const SPEAKER = 40
 /** One payload for many functions (`fanOut.ts`). Only between the threads of a process, too. */
 export const FAN_OUT = 41
 
+/**
+ * `[42, worker id]`: this worker's calls have filled their target; hold it back. `[43, worker id]`: let it go on. Only
+ * between the threads of a process, too.
+ */
+export const HOLD_BACK = 42
+export const LET_GO = 43
+
 /** What a payload is written in: the type of the ext that holds it. */
 export const CODEC_JSON = 1
 export const CODEC_MSGPACK = 2
