@@ -6,7 +6,7 @@
  *     npm test -- tests/http               only the test files below a path (and no checks)
  *     npm test -- --test-name-pattern HEAD options go to `bun test` as they are
  *
- * The last line says `N passed, N failed`, with `, N skipped` when tests were skipped; a check counts like a test.
+ * The last line says `N passed, N failed`; when tests were skipped, the line before says how many. A check counts like a test.
  * Ends with 0 only if nothing failed and something passed. The results are also in `.cache/junit.xml` and, for runs on
  * shards, in files beside it.
  */
@@ -97,5 +97,6 @@ totals.failed += checks.length
 if (checks.length > 0) process.stderr.write(`\nFailed checks: ${checks.join(', ')}\n`)
 if (everything)
   process.stderr.write(`\nAll of it took ${Math.round((performance.now() - startedAt) / 1000)} s\n`)
-console.log(totalsLine(totals))
+if (totals.skipped > 0) console.log(`${totals.skipped} skipped`)
+console.log(totalsLine({ ...totals, skipped: 0 }))
 process.exit(totals.failed === 0 && totals.passed > 0 ? 0 : 1)
