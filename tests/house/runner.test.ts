@@ -41,7 +41,7 @@ describe('npm test', () => {
   })
 
   test('fails when it found no test', async () => {
-    expect(await run('tests/no-such-thing')).toEqual({ code: 1, lastLine: '0 passed, 1 failed' })
+    expect(await run('tests/no-such-thing')).toMatchObject({ code: 1, lastLine: '0 passed, 1 failed' })
   })
 
   test('is green when everything passes', async () => {
