@@ -3,10 +3,11 @@
  *
  *     main → cli → threads → config → server → engine → protocol
  *                     │                                    ↑
- *                     └────→ workers ────→ sdk ────────────┘        clock, log, net: at the bottom
+ *                     └─→ workers ─→ delivery ─→ sdk ──────┘        clock, log, net: at the bottom
+ *                            └────→ storage ───────────────┘
  *
- * A worker knows the SDK's client and what goes over a wire, never the engine: that is what lets it run in a process
- * of its own.
+ * A worker knows the SDK's client, what goes over a wire and its own store, never the engine: that is what lets it run
+ * in a process of its own.
  */
 import type { Import, SourceFile } from './imports.ts'
 
@@ -18,11 +19,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   engine: ['protocol', 'clock', 'log'],
   storage: ['protocol', 'clock', 'log'],
+  // How events reach functions: for every built-in that fires triggers.
+  delivery: ['sdk', 'protocol', 'clock', 'log'],
   server: ['engine', 'protocol', 'net', 'clock', 'log'],
   // The settings of a listener are described where they are used.
   config: ['server', 'protocol', 'log'],
   sdk: ['protocol', 'clock'],
-  workers: ['sdk', 'protocol', 'net', 'clock', 'log'],
+  workers: ['delivery', 'storage', 'sdk', 'protocol', 'net', 'clock', 'log'],
   threads: ['server', 'engine', 'storage', 'config', 'workers', 'sdk', 'protocol', 'net', 'clock', 'log'],
   cli: ['threads', 'config', 'sdk', 'protocol', 'net', 'clock', 'log'],
   main: ['cli', 'log'],

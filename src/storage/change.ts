@@ -1,0 +1,32 @@
+/** What a committed command did, for those who follow it: triggers, streams, feeds. */
+import type { JsonText } from '../protocol/jsonText.ts'
+import type { Space } from './command.ts'
+
+/**
+ * A change of an entry. `revision` grows with every change of the partition; the version of an entry is the revision of
+ * its last write, so that a version never comes twice, not even after a removal.
+ */
+export interface EntryChange {
+  readonly revision: number
+  /** Wall clock, milliseconds. */
+  readonly atMs: number
+  readonly space: Space
+  readonly name: string
+  readonly group: string
+  /** Absent: of `told` without an item. */
+  readonly key: string | undefined
+  readonly event: 'created' | 'updated' | 'deleted' | 'told'
+  /** Why it was deleted, if nobody asked for it. */
+  readonly reason: 'expired' | undefined
+  readonly oldValue: JsonText | undefined
+  /** Of `told`: its data. */
+  readonly newValue: JsonText | undefined
+  /** Of `told`: its type. */
+  readonly type: string | undefined
+}
+
+/** A message that a transaction publishes. */
+export interface Publication {
+  readonly topic: string
+  readonly data: JsonText
+}

@@ -1,0 +1,81 @@
+/**
+ * The durable partition: one writer of everything that must survive.
+ *
+ * One turn of the event loop is one transaction and one fsync. Commands are applied as they come, in the transaction of
+ * this turn; nothing is told of them (no answer, no event) before it is committed. While one commit waits for the disk,
+ * the commands of the next turn gather: the more there is to do, the fewer fsyncs each of it costs.
+ *
+ *   submit ──▶ apply, in the open transaction ──end of turn──▶ commit (fsync) ──▶ answers, changes to followers
+ *                 │ refused: nothing of it stays                 │ failed: all of the turn is refused, nothing stays
+ *                 ▼                                              ▼
+ *               error to its caller                            STORAGE_… to every caller of the turn
+ */
+import type { EntryChange, Publication } from './change.ts'
+import type { Answer, Collection, Command, Space } from './command.ts'
+import type { ReadTables } from './tables.ts'
+
+/**
+ * How far a write has come before it is answered. `memory`: applied. `os`: written, so that it survives the end of the
+ * process. `disk`: synced, so that it survives the end of the power.
+ */
+export type Level = 'memory' | 'os' | 'disk'
+
+export interface Committed {
+  /** One for each command. */
+  readonly answers: readonly Answer[]
+  readonly revision: number
+  /** What was reached; at least what was asked for. */
+  readonly level: Level
+  /** Milliseconds from `submit` to the answer. */
+  readonly ms: number
+}
+
+export interface SubmitOptions {
+  /** Default `disk`. */
+  readonly level?: Level
+}
+
+/** What happened in one transaction, in order. */
+export interface Committal {
+  readonly changes: readonly EntryChange[]
+  readonly publications: readonly Publication[]
+}
+
+/** What is still known of what happened after a revision. */
+export type Feed =
+  | { readonly kind: 'changes'; readonly changes: readonly EntryChange[]; readonly revision: number }
+  /** Older than what is kept: read everything anew. */
+  | { readonly kind: 'gone'; readonly oldest: number; readonly revision: number }
+
+export interface PartitionStatus {
+  readonly adapter: 'sqlite' | 'memory'
+  readonly health: 'ok' | 'degraded'
+  /** Why it is degraded, and what to do. */
+  readonly reason: string | undefined
+  readonly revision: number
+  readonly commits: number
+  readonly commands: number
+  readonly syncs: number
+}
+
+export interface Partition {
+  /**
+   * All of the commands or none. Rejects with a `StorageError` of code `VERSION_CONFLICT`, `VALUE_TOO_LARGE`, … when one
+   * of them is refused, `STORAGE_UNAVAILABLE` when nothing can be written.
+   */
+  submit(commands: readonly Command[], options?: SubmitOptions): Promise<Committed>
+  /**
+   * Asks without changing anything. At once when nothing is open; else after the commit, because an answer never tells of
+   * what may not stay. `nowMs`: entries that expired before it are to be left out.
+   */
+  read<Result>(query: (tables: ReadTables, nowMs: number) => Result): Result | Promise<Result>
+  /** Told of every transaction after it is committed, in order, before its callers hear of it. Returns how to stop it. */
+  follow(follower: (committal: Committal) => void): () => void
+  /** What happened after `revision`, oldest first: of a collection, or of a whole space. */
+  since(of: Collection | Space, revision: number, limit: number): Feed | Promise<Feed>
+  status(): PartitionStatus
+  /** A consistent copy as a file, while it runs. */
+  backup(file: string): Promise<void>
+  /** Commits what is open and frees the folder. */
+  close(): Promise<void>
+}
