@@ -69,7 +69,7 @@ function model(
   before: Json | undefined,
   operations: readonly Operation[],
 ): { after: Json; failed: number[] } {
-  let root: Json = structuredClone(before ?? {})
+  let root: Json = structuredClone(before === undefined ? {} : before)
   let wasMissing = before === undefined
   const failed: number[] = []
   for (const [index, operation] of operations.entries()) {
