@@ -4,7 +4,7 @@ import { MOST_SLOTS } from '../../src/engine/callTable.ts'
 import type { Command } from '../../src/engine/directory/command.ts'
 import { createEngine, createThreadEngine, type Engine } from '../../src/engine/engine.ts'
 import type { Registry } from '../../src/engine/registry.ts'
-import type { InvokeFrame } from '../../src/protocol/frames.ts'
+import { type CallId, type InvokeFrame, newCall } from '../../src/protocol/frames.ts'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { Link, LinkReceiver } from '../../src/protocol/link.ts'
@@ -36,21 +36,8 @@ function trunkLink(): RecordingLink & Link {
   return Object.assign(createRecordingLink(), { framing: 'msgpack' as const })
 }
 
-function callOf(functionId: string, invocationId: InvokeFrame['invocationId'], data = '{}'): InvokeFrame {
-  return {
-    type: 'invokefunction',
-    invocationId,
-    functionId,
-    data: asJsonText(data),
-    namespace: undefined,
-    action: 'plain',
-    queue: undefined,
-    metadata: undefined,
-    traceparent: undefined,
-    baggage: undefined,
-    timeoutMs: undefined,
-    caller: undefined,
-  }
+function callOf(functionId: string, invocationId: CallId | undefined, data = '{}'): InvokeFrame {
+  return newCall(functionId, asJsonText(data), invocationId)
 }
 
 /** A built-in that answers `f`, on this thread. */

@@ -1,5 +1,5 @@
 /** A worker that speaks msgpack over a bare TCP socket: it can say what a well-behaved client would not. */
-import type { Frame, FrameProblem, InvokeFrame } from '../../src/protocol/frames.ts'
+import { type Frame, type FrameProblem, type InvokeFrame, newCall } from '../../src/protocol/frames.ts'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
 import { decodeMsgpack } from '../../src/protocol/msgpack/decode.ts'
 import { encodeMsgpack } from '../../src/protocol/msgpack/encode.ts'
@@ -142,21 +142,7 @@ export function callFrame(
   callId?: number,
   more: Partial<InvokeFrame> = {},
 ): InvokeFrame {
-  return {
-    type: 'invokefunction',
-    invocationId: callId,
-    functionId,
-    data: typeof data === 'string' ? asJsonText(data) : data,
-    namespace: undefined,
-    action: callId === undefined ? 'void' : 'plain',
-    queue: undefined,
-    metadata: undefined,
-    traceparent: undefined,
-    baggage: undefined,
-    timeoutMs: undefined,
-    caller: undefined,
-    ...more,
-  }
+  return { ...newCall(functionId, typeof data === 'string' ? asJsonText(data) : data, callId), ...more }
 }
 
 export function resultFrame(invocationId: number, result: Payload, error?: string): Frame {

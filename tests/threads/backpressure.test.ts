@@ -1,6 +1,6 @@
 /** Holding back across threads: the worker that feeds is on one thread, what does not drain on another. */
 import { describe, expect, test } from 'bun:test'
-import type { CallAction, InvokeFrame } from '../../src/protocol/frames.ts'
+import { type CallAction, type InvokeFrame, newCall } from '../../src/protocol/frames.ts'
 import { toJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { createOutBuffer } from '../../src/protocol/msgpack/outBuffer.ts'
@@ -13,20 +13,8 @@ import { createThreads, type TestWorker, type Threads } from './threads.ts'
 const HIGH = limits.outboundHighWaterBytes
 
 function call(functionId: string, action: CallAction = 'void', data: unknown = {}): InvokeFrame {
-  return {
-    type: 'invokefunction',
-    invocationId: action === 'void' ? undefined : crypto.randomUUID(),
-    functionId,
-    data: toJsonText(data),
-    namespace: undefined,
-    action,
-    queue: undefined,
-    metadata: undefined,
-    traceparent: undefined,
-    baggage: undefined,
-    timeoutMs: undefined,
-    caller: undefined,
-  }
+  const invocationId = action === 'void' ? undefined : crypto.randomUUID()
+  return { ...newCall(functionId, toJsonText(data), invocationId), action }
 }
 
 interface Scene {

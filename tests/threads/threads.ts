@@ -7,6 +7,7 @@ import { createEngine, createThreadEngine, type Engine, type HostEngine } from '
 import { MAIN } from '../../src/engine/registry.ts'
 import type { Place } from '../../src/engine/routes.ts'
 import { type Log, silentLog } from '../../src/log/log.ts'
+import { newCall } from '../../src/protocol/frames.ts'
 import { JSON_EMPTY_OBJECT } from '../../src/protocol/jsonText.ts'
 import type { LinkReceiver } from '../../src/protocol/link.ts'
 import { createTurn } from '../../src/server/turn.ts'
@@ -115,20 +116,7 @@ export function createThreads(
       const origin = { builtIn: false, ipAddress: undefined }
       const { workerId: id, receiver } = shards[shard]!.connect(link, origin)
       const unset = { requestFormat: undefined, responseFormat: undefined, metadata: undefined }
-      receiver.receive({
-        type: 'invokefunction',
-        invocationId: undefined,
-        functionId: 'engine::workers::register',
-        data: JSON_EMPTY_OBJECT,
-        namespace: undefined,
-        action: 'void',
-        queue: undefined,
-        metadata: undefined,
-        traceparent: undefined,
-        baggage: undefined,
-        timeoutMs: undefined,
-        caller: undefined,
-      })
+      receiver.receive(newCall('engine::workers::register', JSON_EMPTY_OBJECT))
       for (const name of functions) {
         const described = { description: undefined, invocation: undefined, ...unset }
         receiver.receive({ type: 'registerfunction', id: name, ...described })
