@@ -118,7 +118,7 @@ export function payloadOf(json: string): BytesPayload {
 }
 
 /** Fixes the connection's namespace at once; otherwise the engine waits for this. */
-export function announceMsgpack(out: OutBuffer, name: string): void {
+function announceMsgpack(out: OutBuffer, name: string): void {
   const data = { name, runtime: 'bench', version: '0', os: process.platform, pid: process.pid }
   encodeMsgpack(out, newCall('engine::workers::register', toJsonText(data)))
 }

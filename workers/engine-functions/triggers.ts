@@ -52,7 +52,7 @@ export function typeSummaryOf(row: TriggerTypeRow): Record<string, unknown> {
   return { id: row.id, namespace: row.namespace, worker_name: row.workerName, description: row.description }
 }
 
-export function typeDetailOf(row: TriggerTypeRow): Record<string, unknown> {
+function typeDetailOf(row: TriggerTypeRow): Record<string, unknown> {
   return {
     ...typeSummaryOf(row),
     configuration_schema: value(row.configurationSchema),
