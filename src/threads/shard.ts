@@ -16,10 +16,11 @@ import { startHeartbeat } from './heartbeat.ts'
 import { createMemberRegistry } from './memberRegistry.ts'
 import { nameThread } from './osThread.ts'
 import { knownWorkers } from './placement.ts'
-import { createRelay, createStandins, type Relay } from './relay.ts'
+import { createRelay, type Relay } from './relay.ts'
 import { createRemoteLog } from './remoteLog.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
 import type { FromShard, RingPair, ShardPorts, ShardTask, ToShard } from './shardTask.ts'
+import { createStandins } from './standins.ts'
 import { createThread, createThreadTurn, type Thread } from './thread.ts'
 
 /** Resolves when the shard has been stopped. */
