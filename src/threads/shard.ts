@@ -8,8 +8,6 @@ import { createThreadEngine } from '../engine/engine.ts'
 import { MAIN } from '../engine/registry.ts'
 import type { Place } from '../engine/routes.ts'
 import type { Log } from '../log/log.ts'
-import { asJsonText } from '../protocol/jsonText.ts'
-import { limits } from '../protocol/limits.ts'
 import { createSocketHandlers } from '../server/sockets.ts'
 import { accountOf, type ThreadAccount } from './account.ts'
 import { startHeartbeat } from './heartbeat.ts'
@@ -147,16 +145,11 @@ export default async function shard(task: ShardTask): Promise<void> {
 
 /**
  * Resolves when what a gateway has registered is carried out, and what is bound to it already has come: calls wait for
- * the registrations before them, whatever their answer.
+ * the registrations before them, whatever their answer. This one asks for what the main thread knows by itself.
  */
-function answered(client: WorkerClient): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const functionId = 'engine::workers::list'
-  const headers = { namespace: undefined, metadata: undefined, traceparent: undefined, baggage: undefined }
-  client.call({ functionId, data: asJsonText('{}'), timeoutMs: limits.callTimeoutMs, ...headers }, () =>
-    resolve(),
-  )
-  return promise
+async function answered(client: WorkerClient): Promise<void> {
+  const functionId = 'engine::functions::info'
+  await client.trigger({ function_id: functionId, payload: { function_id: functionId } }).catch(() => {})
 }
 
 async function placeAll(
