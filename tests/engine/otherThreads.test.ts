@@ -4,7 +4,13 @@ import { MOST_SLOTS } from '../../src/engine/callTable.ts'
 import type { Command } from '../../src/engine/directory/command.ts'
 import { createEngine, createThreadEngine, type Engine } from '../../src/engine/engine.ts'
 import type { Registry } from '../../src/engine/registry.ts'
-import { type CallId, type InvokeFrame, newCall } from '../../src/protocol/frames.ts'
+import {
+  type CallId,
+  type Frame,
+  type InvokeFrame,
+  newCall,
+  type ResultFrame,
+} from '../../src/protocol/frames.ts'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { Link, LinkReceiver } from '../../src/protocol/link.ts'
@@ -89,15 +95,44 @@ describe('calls from another thread', () => {
   })
 })
 
-test('a thread is given no more calls than it can number', () => {
+test('a thread is given no more calls than it can number, and more when it has answered some', () => {
   const engine = createEngine({
     clock: createVirtualClock(),
     log: createRecordingLog(),
     randomId: createSeededIds(),
   })
-  engine.connectTrunk(trunkLink(), 1)
-  const trunk = engine.state.trunks.get(1)!
-  expect(trunk.mostCalls).toBe(MOST_SLOTS)
+  let given = 0
+  let lastId: CallId | undefined
+  const trunk = Object.assign(trunkLink(), {
+    send(frame: Frame) {
+      if (frame.type !== 'invokefunction') return
+      given++
+      lastId = frame.invocationId
+    },
+  })
+  const thread = engine.connectTrunk(trunk, 1)
+  const there = { place: 1, httpInvoked: false, callee: undefined }
+  engine.state.routes.set({ namespace: 'default', functionId: 'f', workerId: 'of thread 1', ...there })
+  const link = createRecordingLink()
+  const caller = engine.connect(link, { builtIn: true, ipAddress: undefined }).receiver
+  link.take()
+
+  for (let id = 0; id < MOST_SLOTS; id++) caller.receive(callOf('f', id))
+  expect(given).toBe(MOST_SLOTS)
+  expect(link.take()).toEqual([])
+
+  caller.receive(callOf('f', 'one more'))
+  expect(given).toBe(MOST_SLOTS)
+  const [refusal] = link.take() as ResultFrame[]
+  expect(refusal).toMatchObject({ type: 'invocationresult', invocationId: 'one more' })
+  expect(JSON.parse(refusal!.error!)).toMatchObject({ code: 'worker_overloaded' })
+
+  const headers = { functionId: 'f', error: undefined, traceparent: undefined, baggage: undefined }
+  thread.receive({ type: 'invocationresult', invocationId: lastId!, result: asJsonText('1'), ...headers })
+  expect(link.take()).toMatchObject([{ invocationId: MOST_SLOTS - 1, result: '1' }])
+  caller.receive(callOf('f', 'again'))
+  expect(given).toBe(MOST_SLOTS + 1)
+  expect(link.take()).toEqual([])
 })
 
 test('a worker that announced a namespace is in it, however long the directory takes', () => {
