@@ -29,6 +29,8 @@ export interface Pair {
   reports(): readonly Uint8Array[]
   /** Lets orders arrive. */
   obeys(): readonly Uint8Array[]
+  /** Lets commands arrive, then the orders that follow. */
+  exchange(): void
   connect(): { id: string; link: RecordingLink }
 }
 
@@ -72,11 +74,14 @@ export function createPair(bounds: Limits = limits): Pair {
       for (const order of given) registry.ordered(shard.state, order)
       return given
     },
+    exchange() {
+      pair.reports()
+      pair.obeys()
+    },
     connect() {
       const link = createRecordingLink()
       const { workerId: id } = shard.connect(link, { builtIn: true, ipAddress: undefined })
-      pair.reports()
-      pair.obeys()
+      pair.exchange()
       link.take()
       return { id, link }
     },
