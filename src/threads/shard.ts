@@ -84,9 +84,7 @@ export default async function shard(task: ShardTask): Promise<void> {
     link?.drop()
     links.delete(peer)
     if (peer === task.acceptor) standins?.closeAll()
-    const trunk = engine.state.trunks.get(peer)
-    engine.state.trunks.delete(peer)
-    if (trunk !== undefined) engine.state.teardown(trunk, 'its thread is gone')
+    engine.disconnectTrunk(peer)
   }
 
   /** What comes for a gateway meanwhile is delivered to it in this turn. */

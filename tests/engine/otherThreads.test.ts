@@ -21,6 +21,7 @@ import {
   createVirtualClock,
   type RecordingLink,
 } from '../support/fakes.ts'
+import { registrationFrame } from '../support/frames.ts'
 
 function createThread(more: { catchUp?: () => void } = {}) {
   const clock = createVirtualClock()
@@ -139,15 +140,7 @@ test('a worker that announced a namespace is in it, however long the directory t
   const { engine, clock, given, thens } = createThread()
   const { receiver } = engine.connect(createRecordingLink(), { builtIn: false, ipAddress: undefined })
   receiver.receive(callOf('engine::workers::register', undefined, '{"name":"w","namespace":"shop"}'))
-  receiver.receive({
-    type: 'registerfunction',
-    id: 'f',
-    description: undefined,
-    requestFormat: undefined,
-    responseFormat: undefined,
-    metadata: undefined,
-    invocation: undefined,
-  })
+  receiver.receive(registrationFrame('f'))
   clock.advance(limits.namespaceGraceMs + limits.quietGraceMs)
   expect(given.map(({ command }) => command)).toEqual(['join', 'announce'])
   for (const then of thens) then?.()

@@ -14,6 +14,7 @@ import {
 import { HELLO, SUBPROTOCOL } from '../../src/protocol/msgpack/layout.ts'
 import { createOutBuffer, type OutBuffer } from '../../src/protocol/msgpack/outBuffer.ts'
 import { createFrameReader, nextFrame, openMessage } from '../../src/protocol/msgpack/reader.ts'
+import { registrationFrame } from './frames.ts'
 import { createInbox, type Inbox, opcodes, openRaw, type RawWebSocket } from './rawWebSocket.ts'
 
 export type Heard = Frame | FrameProblem
@@ -119,18 +120,7 @@ export async function connectMsgpack(
   socket.bytes(written(out => writeHello(out, { ...own, limits: { ...own.limits, ...limits } })))
   const { workerId } = await socket.hears('workerregistered')
   const announce = callFrame('engine::workers::register', JSON.stringify({ name, version: '0.23.0' }), 1)
-  const registrations = functions.map(
-    (id): Frame => ({
-      type: 'registerfunction',
-      id,
-      description: undefined,
-      requestFormat: undefined,
-      responseFormat: undefined,
-      metadata: undefined,
-      invocation: undefined,
-    }),
-  )
-  socket.says(announce, ...registrations)
+  socket.says(announce, ...functions.map(registrationFrame))
   await socket.hears('invocationresult')
   return Object.assign(socket, { workerId })
 }

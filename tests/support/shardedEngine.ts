@@ -150,6 +150,7 @@ export function createShardedEngine(options: EngineOptions, shards: number): Sha
     },
     connect,
     connectTrunk: main.connectTrunk,
+    disconnectTrunk: main.disconnectTrunk,
     callsInFlight: () => sum(parts.map(({ engine }) => engine.callsInFlight())) - crossing(),
     unsentBytes: () => sum(parts.map(({ engine }) => engine.unsentBytes())),
     drain() {

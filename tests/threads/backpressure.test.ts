@@ -94,8 +94,7 @@ describe('a worker that does not read holds back who feeds it from another threa
     const { feeder } = await scene(threads)
     feeder.receiver.receive(call('slow::f'))
     await isHeld(feeder)
-    const { state } = threads.shards[0]!
-    state.teardown(state.trunks.get(2)!, 'its thread is gone')
+    threads.shards[0]!.disconnectTrunk(2)
     expect(feeder.link.isPaused).toBe(false)
   })
 
@@ -181,8 +180,7 @@ describe('a thread that does not read its ring holds back who answers its worker
     const slow = await answering(threads)
     clock.advance(3 * limits.stallMs)
     expect(slow.link.isPaused).toBe(true)
-    const { state } = threads.shards[1]!
-    state.teardown(state.trunks.get(1)!, 'its thread is gone')
+    threads.shards[1]!.disconnectTrunk(1)
     expect(slow.link.isPaused).toBe(false)
   })
 })

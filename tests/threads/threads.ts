@@ -8,6 +8,7 @@ import { JSON_EMPTY_OBJECT } from '../../src/protocol/jsonText.ts'
 import type { LinkReceiver } from '../../src/protocol/link.ts'
 import type { RingLink } from '../../src/threads/ringLink.ts'
 import { createRecordingLink, type RecordingLink } from '../support/fakes.ts'
+import { registrationFrame } from '../support/frames.ts'
 import { joinThreads } from '../support/joinedThreads.ts'
 import { until } from '../support/waiting.ts'
 
@@ -73,12 +74,8 @@ export function createThreads(
       const link = createRecordingLink()
       const origin = { builtIn: false, ipAddress: undefined }
       const { workerId: id, receiver } = shards[shard]!.connect(link, origin)
-      const unset = { requestFormat: undefined, responseFormat: undefined, metadata: undefined }
       receiver.receive(newCall('engine::workers::register', JSON_EMPTY_OBJECT))
-      for (const name of functions) {
-        const described = { description: undefined, invocation: undefined, ...unset }
-        receiver.receive({ type: 'registerfunction', id: name, ...described })
-      }
+      for (const name of functions) receiver.receive(registrationFrame(name))
       await until('its functions are known everywhere', () =>
         [main, ...shards].every(({ state }) => functions.every(name => state.routes.find(undefined, name))),
       )
