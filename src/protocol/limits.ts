@@ -105,6 +105,17 @@ export const limits = {
   /** Of the value of a merge: members, and its nesting. */
   mergeKeys: 1024,
   mergeDepth: 16,
+  /** Characters of a scope or key. Longer ones would make every look for them slow. */
+  storedNameLength: 16_384,
+  /** Operations of one batch or transaction: some milliseconds during which nobody else is served. */
+  batchOperations: 1000,
+  /** Rows of a list that are looked at before it is seen whether they are enough. */
+  listPortion: 1000,
+  /** Changes in one answer of `state::watch`, and the longest it waits for one. */
+  watchEvents: 1000,
+  watchMs: 25_000,
+  /** Calls of `state::watch` that wait at once. */
+  watchers: 10_000,
   /** Largest configuration file. */
   configFileBytes: MiB,
   /** Deepest nesting of a configuration; ours has five levels, and deep ones take the YAML library minutes. */
