@@ -96,6 +96,16 @@ export const errorCatalogue = {
     cause: 'A discovery function was called with arguments that do not go together.',
     fix: 'The message says which ones.',
   },
+  topic_not_set: {
+    where: ['call'],
+    cause: '`publish` was called with an empty topic.',
+    fix: 'Name a topic.',
+  },
+  topic_too_long: {
+    where: ['call'],
+    cause: 'The topic has more than 1024 characters.',
+    fix: 'Use a shorter one; what describes a message belongs into its `data`.',
+  },
   // Registrations
   trigger_registration_failed: {
     where: ['trigger', 'call'],

@@ -108,6 +108,12 @@ export const limits = {
   conditionLength: 4096,
   conditionParts: 500,
   conditionDepth: 50,
+  /** Characters of a topic, and of a pattern. */
+  topicLength: 1024,
+  /** Subscriptions to topics, all together. */
+  subscriptions: 200_000,
+  /** Most rows of one page of `iii-pubsub::subscriptions`. */
+  subscriptionRows: 1000,
   /** Items of one `engine::functions::info` batch. */
   infoBatch: 32,
   /** Largest configuration file. */
