@@ -119,6 +119,16 @@ export const errorCatalogue = {
     cause: 'What is stored is not what was written: its checksum is wrong. The message names the entry.',
     fix: 'Restore a backup (`iii restore`), or set or delete the entry again. Test the disk.',
   },
+  topic_not_set: {
+    where: ['call'],
+    cause: '`publish` was called with an empty topic.',
+    fix: 'Name a topic.',
+  },
+  topic_too_long: {
+    where: ['call'],
+    cause: 'The topic has more than 1024 characters.',
+    fix: 'Use a shorter one; what describes a message belongs into its `data`.',
+  },
   // Registrations
   trigger_registration_failed: {
     where: ['trigger', 'call'],
