@@ -15,7 +15,9 @@ export type Refuse = (why: string) => never
 export interface Field<Value> {
   readonly schema: JsonSchema
   readonly isRequired: boolean
-  /** `given`: absent when there is nothing, or `null`. `name`: as it is called in messages. */
+  /** `null` is a value like any other. */
+  readonly takesNull: boolean
+  /** `given`: absent when there is nothing. `name`: as it is called in messages. */
   read(given: JsonText | undefined, name: string, refuse: Refuse): Value
 }
 
@@ -31,14 +33,16 @@ function optional<Value>(
   return {
     schema,
     isRequired: false,
+    takesNull: false,
     read: (given, name, refuse) => (given === undefined ? undefined : read(given, name, refuse)),
   }
 }
 
-export function required<Value>({ schema, read }: Field<Value | undefined>): Field<Value> {
+export function required<Value>({ schema, takesNull, read }: Field<Value | undefined>): Field<Value> {
   return {
     schema,
     isRequired: true,
+    takesNull,
     read: (given, name, refuse) => read(given, name, refuse) ?? refuse(`missing field \`${name}\``),
   }
 }
@@ -49,9 +53,7 @@ export function text(description: string): Field<string | undefined> {
     if (type !== 'string') refuse(`field \`${name}\`: expected a string, got ${type}`)
     const value = fromJsonText(given) as string
     if (value.length > limits.storedNameLength)
-      refuse(
-        `field \`${name}\` has ${value.length} characters, the most are ${limits.storedNameLength}`,
-      )
+      refuse(`field \`${name}\` has ${value.length} characters, the most are ${limits.storedNameLength}`)
     return value
   })
 }
@@ -60,6 +62,7 @@ export function flag(description: string): Field<boolean> {
   return {
     schema: { type: 'boolean', description },
     isRequired: false,
+    takesNull: false,
     read(given, name, refuse) {
       if (given === undefined) return false
       if (typeOfJson(given) === 'boolean') return given === 'true'
@@ -95,9 +98,9 @@ export function choice<const Choice extends string>(
   })
 }
 
-/** Any value, `null` included: who asks for it sees whether it was there. */
+/** Any value, `null` included. */
 export function value(description: string): Field<JsonText | undefined> {
-  return { schema: { description }, isRequired: false, read: given => given }
+  return { schema: { description }, isRequired: false, takesNull: true, read: given => given }
 }
 
 /** An array, as the texts of its elements. */
@@ -109,15 +112,20 @@ export function list(description: string, items: JsonSchema): Field<JsonText[] |
   })
 }
 
+export type Members = ReadonlyMap<string, JsonText>
+
+/** The members of an input; nothing is as good as no members. */
+export function readMembers(given: JsonText, refuse: Refuse): Map<string, JsonText> {
+  const type = typeOfJson(given)
+  if (type === 'null') return new Map()
+  return type === 'object' ? membersOf(given) : refuse(`expected an object, got ${type}`)
+}
+
 export interface Shape<Of extends Fields> {
   /** JSON Schema. */
   readonly format: JsonSchema
-  /** `place`: where the text stands, in front of messages. Throws `deserialization_error`. */
-  read(text: JsonText, refuse: Refuse): Read<Of>
+  read(members: Members, refuse: Refuse): Read<Of>
 }
-
-/** Fields made by `value` get `null` as what it is. */
-const seesNull = (field: Field<unknown>): boolean => !('type' in field.schema) && !('enum' in field.schema)
 
 export function shape<const Of extends Fields>(fields: Of): Shape<Of> {
   const entries = Object.entries(fields)
@@ -128,14 +136,11 @@ export function shape<const Of extends Fields>(fields: Of): Shape<Of> {
       properties: Object.fromEntries(entries.map(([name, { schema }]) => [name, schema])),
       ...(needed.length === 0 ? {} : { required: needed }),
     },
-    read(given, refuse) {
-      const type = typeOfJson(given)
-      if (type !== 'object' && type !== 'null') refuse(`expected an object, got ${type}`)
-      const members: ReadonlyMap<string, JsonText> = type === 'null' ? new Map() : membersOf(given)
+    read(members, refuse) {
       const read: Record<string, unknown> = {}
       for (const [name, field] of entries) {
         const member = members.get(name)
-        const isNothing = member === JSON_NULL && !seesNull(field)
+        const isNothing = member === JSON_NULL && !field.takesNull
         read[name] = field.read(isNothing ? undefined : member, name, refuse)
       }
       return read as Read<Of>

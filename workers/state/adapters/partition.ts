@@ -1,10 +1,11 @@
 /** Values in the durable partition, on disk or in memory. A scope is a collection; revisions are its own. */
+
+import { asJsonText, quote } from '../../../src/protocol/jsonText.ts'
+import { limits } from '../../../src/protocol/limits.ts'
 import type { EntryChange } from '../../../src/storage/change.ts'
 import type { Collection, Command } from '../../../src/storage/command.ts'
 import type { Partition } from '../../../src/storage/partition.ts'
 import { type Entry, hasExpired, type ReadTables } from '../../../src/storage/tables.ts'
-import { asJsonText, quote } from '../../../src/protocol/jsonText.ts'
-import { limits } from '../../../src/protocol/limits.ts'
 import type { Item, ItemAddress, StateChange, StateStore, Write } from '../store.ts'
 
 const SPACE = 'state'
