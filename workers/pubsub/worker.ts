@@ -56,7 +56,7 @@ export function createPubsubWorker(config: PubsubConfig, { clock, log }: PubsubP
           const subscribers = subscriptions.publish({
             topic,
             data,
-            publishedAtMs: clock.now(),
+            publishedAtMs: Math.floor(clock.now()),
             baggage: depth === 0 ? undefined : withDepth(undefined, depth),
           })
           return withReceipt ? { subscribers } : undefined
