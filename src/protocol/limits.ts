@@ -92,8 +92,52 @@ export const limits = {
   changePauseMs: 5,
   /** Changes of workers that wait to be told; further ones are not told. */
   changesWaiting: 10_000,
+  /**
+   * Events in a chain, each made by the handler of the one before (`docs/delivery.md#loops`): more than any chain that is
+   * meant, and soon reached by one that never ends.
+   */
+  deliveryDepth: 64,
+  /** Events that wait for one trigger whose calls are answered, those in its handler counted; further ones are dropped. */
+  deliveryQueueMessages: 10_000,
+  deliveryQueueBytes: 16 * MiB,
+  /** Events of one such trigger that its handler has at once. */
+  deliveriesInFlight: 1024,
+  /** Kinds of log lines about deliveries that are counted one by one (kind and function); further ones together. */
+  deliveryNotices: 200,
+  /** Characters of an expression, its parts, and how deep they may lie in each other. */
+  conditionLength: 4096,
+  conditionParts: 500,
+  conditionDepth: 50,
+  /** Characters of a topic, and of a pattern. */
+  topicLength: 1024,
+  /** Subscriptions to topics, all together. */
+  subscriptions: 200_000,
+  /** Most rows of one page of `iii-pubsub::subscriptions`. */
+  subscriptionRows: 1000,
   /** Items of one `engine::functions::info` batch. */
   infoBatch: 32,
+  /**
+   * Deepest nesting of a value that is kept: twelve levels are left for the messages that carry it, in lists, batches and
+   * events.
+   */
+  valueDepth: 115,
+  /** Of an update operation: keys of a path, bytes of one of them (`docs/state.md#update-operations`). */
+  updatePathDepth: 32,
+  updateSegmentBytes: 256,
+  /** Of the value of a merge: members, and its nesting. */
+  mergeKeys: 1024,
+  mergeDepth: 16,
+  /** Characters of a scope or key. Longer ones would make every look for them slow. */
+  storedNameLength: 16_384,
+  /** Operations of one batch or transaction: some milliseconds during which nobody else is served. */
+  batchOperations: 1000,
+  /** Rows of a list that are looked at before it is seen whether they are enough. */
+  listPortion: 1000,
+  /** Changes in one answer of `state::watch`, and the longest it waits for one. */
+  watchEvents: 1000,
+  watchMs: 25_000,
+  /** Calls of `state::watch` that wait at once. */
+  watchers: 10_000,
   /** Largest configuration file. */
   configFileBytes: MiB,
   /** Deepest nesting of a configuration; ours has five levels, and deep ones take the YAML library minutes. */
@@ -169,6 +213,8 @@ export const limits = {
   heartbeatMs: 500,
   /** A shard that has been silent for this long is replaced: it serves nobody. */
   silentShardMs: 10_000,
+  /** The same for the durable thread: it stands still while a commit waits for the disk, and a bad disk takes its time. */
+  silentDurableMs: 60_000,
   /** The same for a shard that starts: it loads its code first. */
   shardStartMs: 60_000,
   /** Shards that may be lost within `shardLossWindowMs`; with one more the engine ends: something is wrong with it. */

@@ -229,10 +229,10 @@ export function createPartition(options: PartitionOptions): Partition {
   })
 
   return {
-    submit(commands, { level = 'disk' } = {}) {
+    submit(commands, { level = 'disk', cause } = {}) {
       if (isClosed) return Promise.reject(closed())
       const { promise, resolve, reject } = Promise.withResolvers<Committed>()
-      gather({ commands, expires: 0, level, since: clock.now(), resolve, reject })
+      gather({ commands, expires: 0, cause, level, since: clock.now(), resolve, reject })
       return promise
     },
     read(ask) {

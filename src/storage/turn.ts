@@ -2,7 +2,7 @@
 import { apply } from './apply/apply.ts'
 import type { ApplyContext, ApplyOperations } from './apply/context.ts'
 import { expire } from './apply/expire.ts'
-import type { EntryChange, Publication } from './change.ts'
+import type { Cause, EntryChange, Publication } from './change.ts'
 import type { Answer, Command } from './command.ts'
 import type { Committal } from './partition.ts'
 import { CorruptData, StorageError } from './storageError.ts'
@@ -12,6 +12,7 @@ import { StorageFault, type Store } from './store.ts'
 export interface Work {
   readonly commands: readonly Command[]
   readonly expires: number
+  readonly cause?: Cause | undefined
 }
 
 export type Outcome =
@@ -77,12 +78,14 @@ function attempt(
   const changes: EntryChange[] = []
   const publications: Publication[] = []
   let revision = store.revision()
+  /** Of the work that is being done. */
+  let cause: Cause | undefined
   const context: ApplyContext = {
     nowMs: options.nowMs,
     tables: store.tables,
     applyOperations: options.applyOperations,
     nextRevision: () => ++revision,
-    emit: change => void changes.push(change),
+    emit: change => void changes.push(cause === undefined ? change : { ...change, cause }),
     publish: publication => void publications.push(publication),
   }
 
@@ -109,6 +112,7 @@ function attempt(
 
   function outcomeOf(work: Work, place: number): Outcome {
     if (refused.has(place)) return { refusal: refused.get(place) }
+    cause = work.cause
     const before = { revision, changes: changes.length, publications: publications.length }
     try {
       return { answers: runWhole(work), revision }

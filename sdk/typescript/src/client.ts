@@ -9,13 +9,14 @@
  */
 import type { Clock } from '../../../src/clock/clock.ts'
 import { FieldProblem } from '../../../src/protocol/fieldProblem.ts'
-import type {
-  CallId,
-  Frame,
-  FrameProblem,
-  InvokeFrame,
-  Payload,
-  RegistrationRejectedFrame,
+import {
+  type CallId,
+  type Frame,
+  type FrameProblem,
+  type InvokeFrame,
+  newCall,
+  type Payload,
+  type RegistrationRejectedFrame,
 } from '../../../src/protocol/frames.ts'
 import { toJsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
@@ -116,26 +117,11 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
       const { workerId: previousWorkerId, reattachToken: token } = previous
       transport.send({ type: 'reattach', previousWorkerId, reattachToken: token })
     }
-    if (options.announcement !== undefined) transport.send(announce(options.announcement()))
+    if (options.announcement !== undefined) {
+      transport.send(newCall('engine::workers::register', toJsonText(options.announcement())))
+    }
     registrations.sendAll()
     calls.opened()
-  }
-
-  function announce(data: unknown): InvokeFrame {
-    return {
-      type: 'invokefunction',
-      invocationId: undefined,
-      functionId: 'engine::workers::register',
-      data: toJsonText(data),
-      namespace: undefined,
-      action: 'void',
-      queue: undefined,
-      metadata: undefined,
-      traceparent: undefined,
-      baggage: undefined,
-      timeoutMs: undefined,
-      caller: undefined,
-    }
   }
 
   function received(frame: Frame): void {
@@ -144,7 +130,7 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
         calls.answered(frame)
         return
       case 'invokefunction':
-        runHandler(registrations.handlerOf(frame.functionId), frame, sendIfOpen, runs, framing)
+        invoked(frame)
         return
       case 'cancelinvocation':
         runs.cancel(frame.invocationId)
@@ -180,6 +166,11 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
       default:
         return
     }
+  }
+
+  function invoked(frame: InvokeFrame): void {
+    const called = registrations.functionOf(frame.functionId)
+    runHandler(called?.handler, frame, sendIfOpen, runs, framing, called?.rawInput)
   }
 
   /** A peer that says nothing but what cannot be read is not worth a warning for each. */
@@ -344,8 +335,8 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
   if (transport.fanOut === undefined) return client
   const inside: BuiltInClient = {
     ...client,
-    tellAll(targets, data) {
-      if (open) transport.fanOut?.({ type: 'fanout', targets, data })
+    tellAll(targets, data, { traceparent, baggage, lost } = {}) {
+      if (open) transport.fanOut?.({ type: 'fanout', targets, data, traceparent, baggage, lost })
       return open
     },
   }
