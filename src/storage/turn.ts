@@ -5,7 +5,7 @@ import { expire } from './apply/expire.ts'
 import type { Cause, EntryChange, Publication } from './change.ts'
 import type { Answer, Command } from './command.ts'
 import type { Committal } from './partition.ts'
-import { StorageError } from './storageError.ts'
+import { CorruptData, StorageError } from './storageError.ts'
 import { StorageFault, type Store } from './store.ts'
 
 /** What one caller asked for: commands, all or none, or the partition itself: that entries expire, so many at most. */
@@ -119,7 +119,8 @@ function attempt(
       return { answers: runWhole(work), revision }
     } catch (error) {
       if (error instanceof StorageFault) throw error
-      if (!(error instanceof StorageError)) throw new Unforeseen(place, error)
+      // Damage may have been met after something was written.
+      if (!(error instanceof StorageError) || error instanceof CorruptData) throw new Unforeseen(place, error)
       revision = before.revision
       changes.length = before.changes
       publications.length = before.publications
