@@ -263,8 +263,8 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
       namespace: request.namespace,
       metadata: request.metadata === undefined ? undefined : toJsonText(request.metadata),
       timeoutMs,
-      traceparent: undefined,
-      baggage: undefined,
+      traceparent: request.cause?.traceparent,
+      baggage: request.cause?.baggage,
     })
     if (action?.type === 'void') {
       const isOnItsWay = calls.tell({
