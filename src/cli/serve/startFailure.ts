@@ -5,16 +5,16 @@ import { CommandError } from '../commandError.ts'
 import type { SpokenCommand } from '../spokenCommand.ts'
 import { findPortHolder, holderCommand } from './portHolder.ts'
 
-/** What a start can fail with, if it says so: see `ListenError`. */
+/** What a start can fail with, if it says so: see `ListenError`, `StorageError`. */
 interface KnownFailure extends Error {
-  readonly fix: string
+  /** Absent: that of its code in the catalogue. */
+  readonly fix?: string
   readonly code: ErrorCode
   readonly port?: number
 }
 
 function isKnownFailure(error: unknown): error is KnownFailure {
-  if (!(error instanceof Error) || !('fix' in error) || !('code' in error)) return false
-  return typeof error.fix === 'string' && Object.hasOwn(errorCatalogue, String(error.code))
+  return error instanceof Error && 'code' in error && Object.hasOwn(errorCatalogue, String(error.code))
 }
 
 /** What the command fails with when its start has failed with this. */
@@ -24,14 +24,14 @@ export function startFailure(
   command: SpokenCommand,
 ): unknown {
   if (!isKnownFailure(error)) return error
-  const { code, port } = error
+  const { code, port, fix: advice = errorCatalogue[code].fix } = error
   const [what = '', ...why] = error.message.split(': ')
   if (code !== 'port_in_use' || port === undefined) {
-    return new CommandError(what, { code, causes: why.length === 0 ? [] : [why.join(': ')], fix: error.fix })
+    return new CommandError(what, { code, causes: why.length === 0 ? [] : [why.join(': ')], fix: advice })
   }
   // Who runs without a file has nowhere to set a port.
   const place = file === undefined ? `a file of yours: ${command.serve('--config FILE')}` : file
-  const fix = `${error.fix}; ports are set in ${place}`
+  const fix = `${advice}; ports are set in ${place}`
   const holder = process.platform === 'linux' ? findPortHolder(port, '/proc') : undefined
   if (holder !== undefined) {
     const causes = [`process ${holder.pid} (${holder.name}) holds port ${port}`]

@@ -44,7 +44,8 @@ export interface WorkerRunParts {
 /** `workers/state`, `state`, `iii-state`: the folder, and both spellings of the name. */
 function canonicalName(word: string, { knownWorkers, canRun }: WorkerRunParts): string {
   const spoken = word.replace(/^(\.\/)?workers\//, '').replace(/\/+$/, '')
-  const name = createBuiltInNames(knownWorkers).canonical(spoken)
+  const names = createBuiltInNames(knownWorkers)
+  const name = names.canonical(spoken)
   if (name !== undefined && canRun(name)) return name
   const runnable = [...knownWorkers.keys()].filter(canRun)
   if (name !== undefined && knownWorkers.has(name)) {
@@ -53,7 +54,8 @@ function canonicalName(word: string, { knownWorkers, canRun }: WorkerRunParts): 
       `run one of: ${runnable.join(', ')}`,
     )
   }
-  const nearest = nearestName(spoken, runnable)
+  const spellings = names.spellings().filter(spelling => canRun(names.canonical(spelling) ?? ''))
+  const nearest = nearestName(spoken, spellings)
   const what = name === undefined ? 'is not a built-in worker' : 'is not part of this version yet'
   throw usageError(
     `'${word}' ${what}`,
@@ -125,7 +127,7 @@ export async function runWorker(
   const worker = await parts.startAlone(settings, { log, connect }).catch((error: unknown) => {
     throw startFailure(error, settings, terminal.command)
   })
-  const cancelNote = systemClock.after(limits.commandConnectMs, async () => {
+  const cancelNote = systemClock.after(limits.engineNoteMs, async () => {
     const why = await parts.diagnose(url, limits.commandConnectMs)
     log.warn(`no engine answers at ${redactText(url)} yet: ${why}; trying again until one does`)
   })
