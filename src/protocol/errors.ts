@@ -47,7 +47,8 @@ export const errorCatalogue = {
   },
   invocation_stopped: {
     where: ['call'],
-    cause: 'The worker that executed the call lost its connection or stopped.',
+    cause:
+      'The worker that executed the call lost its connection or stopped, or its thread was lost and is being replaced.',
     fix: 'Call again if that is safe; the call may have run.',
   },
   invocation_timeout: {

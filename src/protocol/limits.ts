@@ -222,6 +222,8 @@ export const limits = {
   shardLossWindowMs: 60_000,
   /** Pause before a lost shard is replaced; doubled with every further loss in the window. */
   shardPauseMs: 50,
+  /** Time after which a worker that runs as a process of its own says that no engine answers yet. */
+  engineNoteMs: 1000,
   /** Time a shard has to end when it is told to, before its thread is ended; within `stopMs`. */
   shardStopMs: 1000,
   /** Time a thread has to say how it is; one that is busy for longer is shown as silent. */
