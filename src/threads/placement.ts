@@ -10,6 +10,9 @@ import { type HttpConfig, httpConfigSchema } from '../../workers/http/config.ts'
 import { createHttpWorker } from '../../workers/http/worker.ts'
 import { type PubsubConfig, pubsubConfigSchema } from '../../workers/pubsub/config.ts'
 import { createPubsubWorker } from '../../workers/pubsub/worker.ts'
+import { createPartitionStore as createStateStore } from '../../workers/state/adapters/partition.ts'
+import { type StateConfig, stateConfigSchema, stateKeeping } from '../../workers/state/config.ts'
+import { createStateWorker } from '../../workers/state/worker.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
@@ -129,6 +132,26 @@ export const knownWorkers: ReadonlyMap<string, Placement> = new Map<string, Plac
         {
           on: 'main',
           create: (config: unknown, parts: CommonParts) => createPubsubWorker(config as PubsubConfig, parts),
+        },
+      ],
+    },
+  ],
+  [
+    'iii-state',
+    {
+      schema: stateConfigSchema,
+      // Its functions and its trigger type have one provider.
+      multiple: false,
+      parts: [
+        {
+          on: 'durable',
+          keeps: (config: unknown) => stateKeeping(config as StateConfig),
+          create: (config: unknown, { partition, ...parts }: DurableParts) =>
+            createStateWorker(config as StateConfig, {
+              ...parts,
+              store: createStateStore(partition),
+              wallClock: Date.now,
+            }),
         },
       ],
     },
