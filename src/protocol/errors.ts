@@ -96,6 +96,12 @@ export const errorCatalogue = {
     cause: 'A discovery function was called with arguments that do not go together.',
     fix: 'The message says which ones.',
   },
+  condition_failed: {
+    where: ['http'],
+    cause: 'The expression of the route makes no sense for this request; the message says why.',
+    fix: 'Correct the `condition` of the trigger: `has(…)` asks whether something is there, `string(…)` makes a text of it.',
+    status: 500,
+  },
   topic_not_set: {
     where: ['call'],
     cause: '`publish` was called with an empty topic.',
@@ -186,8 +192,9 @@ export const errorCatalogue = {
   CONDITION_NOT_MET: {
     where: ['http'],
     status: 422,
-    cause: "The route's condition function returned `false`.",
-    fix: 'Nothing, if that is meant; else look at the condition function.',
+    cause:
+      'A condition of the route says no: its function returned `false`, or its expression does not hold.',
+    fix: 'Nothing, if that is meant; else look at the condition.',
   },
   HEADERS_TOO_LARGE: {
     where: ['http'],
