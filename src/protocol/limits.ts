@@ -116,6 +116,17 @@ export const limits = {
   subscriptionRows: 1000,
   /** Items of one `engine::functions::info` batch. */
   infoBatch: 32,
+  /**
+   * Deepest nesting of a value that is kept: twelve levels are left for the messages that carry it, in lists, batches and
+   * events.
+   */
+  valueDepth: 115,
+  /** Of an update operation: keys of a path, bytes of one of them (`docs/state.md#update-operations`). */
+  updatePathDepth: 32,
+  updateSegmentBytes: 256,
+  /** Of the value of a merge: members, and its nesting. */
+  mergeKeys: 1024,
+  mergeDepth: 16,
   /** Largest configuration file. */
   configFileBytes: MiB,
   /** Deepest nesting of a configuration; ours has five levels, and deep ones take the YAML library minutes. */
@@ -200,6 +211,8 @@ export const limits = {
   shardLossWindowMs: 60_000,
   /** Pause before a lost shard is replaced; doubled with every further loss in the window. */
   shardPauseMs: 50,
+  /** Time after which a worker that runs as a process of its own says that no engine answers yet. */
+  engineNoteMs: 1000,
   /** Time a shard has to end when it is told to, before its thread is ended; within `stopMs`. */
   shardStopMs: 1000,
   /** Time a thread has to say how it is; one that is busy for longer is shown as silent. */
@@ -217,6 +230,21 @@ export const limits = {
   helloMs: 5000,
   /** A worker that takes only smaller messages is refused: names and ids alone may need as much. */
   leastMessageBytes: 128 * 1024,
+  /** Changes of a partition that are kept for those who resume: their number, bytes and age. */
+  feedChanges: 1_000_000,
+  feedBytes: 256 * MiB,
+  feedAgeMs: 24 * 3_600_000,
+  /** Of these, what is kept in memory: resuming from there reads nothing. */
+  recentChanges: 20_000,
+  recentBytes: 16 * MiB,
+  /** Changes of a partition looked through before others have their turn: some milliseconds. */
+  feedPortion: 2000,
+  /** Entries that expire in one transaction. */
+  expiriesPerTurn: 1000,
+  /** Longest wait before it is looked for expired entries again: the clock of the machine may be set. */
+  expiryLookMs: 60_000,
+  /** How often a partition that could not write tries whether it can again. */
+  storageRetryMs: 1000,
   /** Memory an out-buffer keeps after a large burst. */
   outBufferKeptBytes: MiB,
 } as const

@@ -164,3 +164,8 @@ export function partsOn<On extends Part['on']>(on: On, { workers }: Settings): P
       })),
   )
 }
+
+/** A worker of parts needs nothing of the engine but a client. */
+export function runsAlone(name: string): boolean {
+  return (knownWorkers.get(name)?.parts.length ?? 0) > 0
+}
