@@ -97,13 +97,6 @@ export const errorCatalogue = {
     cause: 'A discovery function was called with arguments that do not go together.',
     fix: 'The message says which ones.',
   },
-<<<<<<< HEAD
-  condition_failed: {
-    where: ['http'],
-    cause: 'The expression of the route makes no sense for this request; the message says why.',
-    fix: 'Correct the `condition` of the trigger: `has(…)` asks whether something is there, `string(…)` makes a text of it.',
-    status: 500,
-  },
   topic_not_set: {
     where: ['call'],
     cause: '`publish` was called with an empty topic.',
@@ -113,7 +106,7 @@ export const errorCatalogue = {
     where: ['call'],
     cause: 'The topic has more than 1024 characters.',
     fix: 'Use a shorter one; what describes a message belongs into its `data`.',
-=======
+  },
   // Values that last
   VERSION_CONFLICT: {
     where: ['call'],
@@ -136,7 +129,6 @@ export const errorCatalogue = {
     where: ['call'],
     cause: 'What is stored is not what was written: its checksum is wrong. The message names the entry.',
     fix: 'Restore a backup (`iii restore`), or set or delete the entry again. Test the disk.',
->>>>>>> s3-durable
   },
   // Registrations
   trigger_registration_failed: {
@@ -161,6 +153,12 @@ export const errorCatalogue = {
     fix: 'Use another id or namespace. The claim waits: when the owner leaves, it takes over. Clients before 0.23 ignore this message; look for `refused` in `engine::workers::info`.',
   },
   // HTTP
+  condition_failed: {
+    where: ['http'],
+    cause: 'The expression of the route makes no sense for this request; the message says why.',
+    fix: 'Correct the `condition` of the trigger: `has(…)` asks whether something is there, `string(…)` makes a text of it.',
+    status: 500,
+  },
   BAD_REQUEST: {
     where: ['http'],
     status: 400,
