@@ -309,9 +309,12 @@ export function createClient(
 
   transport.open({ opened, received, problem, closed })
 
-  function tellAll(targets: readonly Target[], data: JsonText, more: TellOptions = {}): boolean {
+  function tellAll(
+    targets: readonly Target[],
+    data: JsonText,
+    { traceparent, baggage, lost }: TellOptions = {},
+  ): boolean {
     if (!open) return false
-    const { traceparent, baggage, lost } = more
     if (transport.fanOut !== undefined) {
       transport.fanOut({ type: 'fanout', targets, data, traceparent, baggage, lost })
       return true
