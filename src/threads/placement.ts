@@ -8,6 +8,8 @@ import type { EngineStatus } from '../../workers/engine-functions/catalogue.ts'
 import { createEngineFunctionsWorker } from '../../workers/engine-functions/worker.ts'
 import { type HttpConfig, httpConfigSchema } from '../../workers/http/config.ts'
 import { createHttpWorker } from '../../workers/http/worker.ts'
+import { type PubsubConfig, pubsubConfigSchema } from '../../workers/pubsub/config.ts'
+import { createPubsubWorker } from '../../workers/pubsub/worker.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
@@ -113,6 +115,20 @@ export const knownWorkers: ReadonlyMap<string, Placement> = new Map<string, Plac
           on: 'shards',
           as: 'one',
           create: (config: unknown, parts: PlacementParts) => createHttpWorker(config as HttpConfig, parts),
+        },
+      ],
+    },
+  ],
+  [
+    'iii-pubsub',
+    {
+      schema: pubsubConfigSchema,
+      multiple: false,
+      // Beside the directory: who subscribes is known there first, and a message leaves once for each thread.
+      parts: [
+        {
+          on: 'main',
+          create: (config: unknown, parts: CommonParts) => createPubsubWorker(config as PubsubConfig, parts),
         },
       ],
     },

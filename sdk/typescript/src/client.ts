@@ -36,6 +36,7 @@ import type {
   CallRequest,
   ConnectionState,
   Handler,
+  TellOptions,
   TextCall,
   TriggerDefinition,
 } from './worker.ts'
@@ -308,17 +309,20 @@ export function createClient(
 
   transport.open({ opened, received, problem, closed })
 
-  function tellAll(targets: readonly Target[], data: JsonText): boolean {
+  /** Over a socket nothing is heard of what is lost: a call that wants no answer gets none. */
+  function tellAll(
+    targets: readonly Target[],
+    data: JsonText,
+    { traceparent, baggage, lost }: TellOptions = {},
+  ): boolean {
     if (!open) return false
     if (transport.fanOut !== undefined) {
-      transport.fanOut({ type: 'fanout', targets, data })
+      transport.fanOut({ type: 'fanout', targets, data, traceparent, baggage, lost })
       return true
     }
     for (const { functionId, namespace, metadata } of targets) {
       const call = newCall(functionId, data)
-      call.namespace = namespace
-      call.metadata = metadata
-      transport.send(call)
+      transport.send(Object.assign(call, { namespace, metadata, traceparent, baggage }))
     }
     return true
   }
