@@ -86,7 +86,8 @@ function attempt(
     applyOperations: options.applyOperations,
     nextRevision: () => ++revision,
     emit: change => void changes.push(cause === undefined ? change : { ...change, cause }),
-    publish: publication => void publications.push(publication),
+    publish: publication =>
+      void publications.push(cause === undefined ? publication : { ...publication, cause }),
   }
 
   function run({ commands, expires }: Work): readonly Answer[] {

@@ -265,8 +265,8 @@ export function createClient(
       namespace: request.namespace,
       metadata: request.metadata === undefined ? undefined : toJsonText(request.metadata),
       timeoutMs,
-      traceparent: undefined,
-      baggage: undefined,
+      traceparent: request.cause?.traceparent,
+      baggage: request.cause?.baggage,
     })
     if (action?.type === 'void') {
       const isOnItsWay = calls.tell({
@@ -322,7 +322,11 @@ export function createClient(
     }
     for (const { functionId, namespace, metadata } of targets) {
       const call = newCall(functionId, data)
-      transport.send(Object.assign(call, { namespace, metadata, traceparent, baggage }))
+      call.namespace = namespace
+      call.metadata = metadata
+      call.traceparent = traceparent
+      call.baggage = baggage
+      transport.send(call)
     }
     return true
   }
