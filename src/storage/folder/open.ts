@@ -29,7 +29,15 @@ export function openFolder(folder: string, options: OpenFolderOptions = {}): Sql
   const paths = pathsOf(folder)
   const witness = prepare(paths)
   const log = keepLog(paths)
-  const store = openStore(paths, witness, options)
+  let store: SqliteStore
+  try {
+    store = openStore(paths, witness, options)
+  } catch (error) {
+    // It is that of the process which works with the folder.
+    if (error instanceof StorageError && error.code === 'data_folder_in_use') log.release()
+    else log.putBack()
+    throw error
+  }
   try {
     nameHolder(paths)
     checkWitness(paths, store, witness)
