@@ -55,7 +55,7 @@ async function settled(): Promise<void> {
   for (let turn = 0; turn < 6; turn++) await new Promise(resolve => setImmediate(resolve))
 }
 
-export function openMemory(clock: Clock, log: RecordingLog): Partition {
+function openMemory(clock: Clock, log: RecordingLog): Partition {
   return createPartition({
     store: createMemoryStore(),
     clock,
