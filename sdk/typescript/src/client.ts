@@ -130,7 +130,7 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
         calls.answered(frame)
         return
       case 'invokefunction':
-        runHandler(registrations.handlerOf(frame.functionId), frame, sendIfOpen, runs, framing)
+        invoked(frame)
         return
       case 'cancelinvocation':
         runs.cancel(frame.invocationId)
@@ -166,6 +166,11 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
       default:
         return
     }
+  }
+
+  function invoked(frame: InvokeFrame): void {
+    const called = registrations.functionOf(frame.functionId)
+    runHandler(called?.handler, frame, sendIfOpen, runs, framing, called?.rawInput)
   }
 
   /** A peer that says nothing but what cannot be read is not worth a warning for each. */

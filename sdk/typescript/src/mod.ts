@@ -29,6 +29,7 @@ export type {
   TriggerTypeDefinition,
   WorkerClient,
 } from './worker.ts'
+export { RawJson } from './worker.ts'
 
 export const TriggerAction = {
   /** No answer is wanted. */

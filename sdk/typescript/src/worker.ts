@@ -22,7 +22,10 @@ export interface CallContext {
  */
 export type Handler<Input = unknown> = (input: Input, context: CallContext) => unknown
 
-/** A value that is already JSON text; a handler returns it to have the text sent as it is. */
+/**
+ * A value that is already JSON text; a handler returns it to have the text sent as it is, and is given one if it was
+ * registered with `rawInput`.
+ */
 export class RawJson {
   readonly text: JsonText
 
@@ -36,6 +39,11 @@ export interface FunctionOptions {
   request_format?: unknown
   response_format?: unknown
   metadata?: unknown
+  /**
+   * The handler's input is a `RawJson` with the text of the payload, not its value. For functions that pass values on:
+   * nothing is parsed, and 64-bit integers, key order and escapes stay as the caller wrote them. Default false.
+   */
+  rawInput?: boolean
 }
 
 export interface Registration {
