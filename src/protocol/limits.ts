@@ -94,6 +94,17 @@ export const limits = {
   changesWaiting: 10_000,
   /** Items of one `engine::functions::info` batch. */
   infoBatch: 32,
+  /**
+   * Deepest nesting of a value that is kept: twelve levels are left for the messages that carry it, in lists, batches and
+   * events.
+   */
+  valueDepth: 115,
+  /** Of an update operation: keys of a path, bytes of one of them (`docs/state.md#update-operations`). */
+  updatePathDepth: 32,
+  updateSegmentBytes: 256,
+  /** Of the value of a merge: members, and its nesting. */
+  mergeKeys: 1024,
+  mergeDepth: 16,
   /** Largest configuration file. */
   configFileBytes: MiB,
   /** Deepest nesting of a configuration; ours has five levels, and deep ones take the YAML library minutes. */
