@@ -92,6 +92,22 @@ export const limits = {
   changePauseMs: 5,
   /** Changes of workers that wait to be told; further ones are not told. */
   changesWaiting: 10_000,
+  /**
+   * Events in a chain, each made by the handler of the one before (`docs/delivery.md#loops`): more than any chain that is
+   * meant, and soon reached by one that never ends.
+   */
+  deliveryDepth: 64,
+  /** Events that wait for one trigger whose calls are answered, those in its handler counted; further ones are dropped. */
+  deliveryQueueMessages: 10_000,
+  deliveryQueueBytes: 16 * MiB,
+  /** Events of one such trigger that its handler has at once. */
+  deliveriesInFlight: 1024,
+  /** Kinds of log lines about deliveries that are counted one by one (kind and function); further ones together. */
+  deliveryNotices: 200,
+  /** Characters of an expression, its parts, and how deep they may lie in each other. */
+  conditionLength: 4096,
+  conditionParts: 500,
+  conditionDepth: 50,
   /** Items of one `engine::functions::info` batch. */
   infoBatch: 32,
   /**

@@ -335,8 +335,8 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
   if (transport.fanOut === undefined) return client
   const inside: BuiltInClient = {
     ...client,
-    tellAll(targets, data) {
-      if (open) transport.fanOut?.({ type: 'fanout', targets, data })
+    tellAll(targets, data, { traceparent, baggage, lost } = {}) {
+      if (open) transport.fanOut?.({ type: 'fanout', targets, data, traceparent, baggage, lost })
       return open
     },
   }

@@ -147,5 +147,15 @@ export interface BuiltInClient extends WorkerClient {
    * client sends it; one that cannot be called is counted by the engine as a lost void call. False: nobody was told,
    * because there is no connection.
    */
-  tellAll(targets: readonly Target[], data: JsonText): boolean
+  tellAll(targets: readonly Target[], data: JsonText, more?: TellOptions): boolean
+}
+
+export interface TellOptions {
+  readonly traceparent?: string | undefined
+  readonly baggage?: string | undefined
+  /**
+   * Told of each target that is not called, by its index in the list, with a code. What is lost on another thread, behind the
+   * way there, is only counted.
+   */
+  readonly lost?: (index: number, code: string) => void
 }
