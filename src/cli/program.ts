@@ -117,6 +117,10 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
     .addOption(
       new Option('--acceptor <who>', 'who accepts connections for shards').choices(['kernel', 'thread']),
     )
+    .option(
+      '--data <folder>',
+      'where what must survive is kept (default: data, beside the configuration file)',
+    )
     .addOption(
       new Option('--log-level <level>', 'lowest level that is logged (default: info)').choices(logLevels),
     )

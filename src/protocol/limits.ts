@@ -196,6 +196,8 @@ export const limits = {
   heartbeatMs: 500,
   /** A shard that has been silent for this long is replaced: it serves nobody. */
   silentShardMs: 10_000,
+  /** The same for the durable thread: it stands still while a commit waits for the disk, and a bad disk takes its time. */
+  silentDurableMs: 60_000,
   /** The same for a shard that starts: it loads its code first. */
   shardStartMs: 60_000,
   /** Shards that may be lost within `shardLossWindowMs`; with one more the engine ends: something is wrong with it. */
