@@ -4,10 +4,10 @@
  */
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { BuiltInClient } from '../../sdk/typescript/src/worker.ts'
+import type { ErrorBody } from '../../src/protocol/frames.ts'
 import { membersOf, typeOfJson } from '../../src/protocol/json/split.ts'
 import { asJsonText, JSON_NULL, type JsonText, quote } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
-import type { ErrorBody } from '../../src/protocol/frames.ts'
 
 export type Operation = 'set' | 'get' | 'delete' | 'list' | 'list_groups' | 'update'
 

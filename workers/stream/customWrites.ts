@@ -3,7 +3,7 @@ import { RawJson } from '../../sdk/typescript/src/worker.ts'
 import { asJsonText, JSON_NULL, type JsonText, quote, toJsonText } from '../../src/protocol/jsonText.ts'
 import { applyOperations } from '../../src/storage/update/apply.ts'
 import type { UpdateOperation } from '../../src/storage/update/operation.ts'
-import { CODES } from './functions.ts'
+import { CODES } from './codes.ts'
 import { type Custom, type CustomWritten, customInput } from './custom.ts'
 import type { Address, Group, StreamStore } from './store.ts'
 
@@ -46,11 +46,7 @@ function inTurn<Result>(custom: Custom, { stream, group, item }: Address, task: 
 export function set({ store, custom }: Parts, address: Address, data: JsonText): Promise<RawJson> {
   return inTurn(custom, address, async () => {
     const input = customInput([...addressMembers(address), ['data', data]])
-    return toldOfWrite(
-      store,
-      address,
-      await custom.write('set', address.stream, input, CODES['stream::set']),
-    )
+    return toldOfWrite(store, address, await custom.write('set', address.stream, input, CODES['stream::set']))
   })
 }
 

@@ -5,6 +5,7 @@ import type { Clock } from '../../src/clock/clock.ts'
 import { asJsonText, JSON_NULL, type JsonText, quote, toJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { StorageError } from '../../src/storage/storageError.ts'
+import { CODES } from './codes.ts'
 import type { StreamConfig } from './config.ts'
 import type { Custom } from './custom.ts'
 import * as customWrites from './customWrites.ts'
@@ -19,19 +20,6 @@ export interface FunctionParts {
   readonly clock: Clock
   readonly config: StreamConfig
 }
-
-/** The code of whatever goes wrong in a function and has none of its own. */
-export const CODES = {
-  'stream::set': 'STREAM_SET_ERROR',
-  'stream::get': 'STREAM_GET_ERROR',
-  'stream::delete': 'STREAM_DELETE_ERROR',
-  'stream::list': 'STREAM_GET_GROUP_ERROR',
-  'stream::list_groups': 'STREAM_LIST_GROUPS_ERROR',
-  'stream::list_all': 'STREAM_LIST_ALL_ERROR',
-  'stream::send': 'STREAM_SEND_ERROR',
-  'stream::update': 'STREAM_UPDATE_ERROR',
-  'stream::delete_group': 'STREAM_DELETE_GROUP_ERROR',
-} as const
 
 type FunctionId = keyof typeof CODES
 
@@ -156,7 +144,7 @@ export function registerFunctions(
     const cursor = input.optionalText('cursor')
     const withIds = input.flag('with_ids')
     const query = { prefix: input.optionalText('prefix'), cursor, limit }
-    const page = await store.list(group, query).catch(error => {
+    const page = await store.list(group, query).catch((error: unknown) => {
       throw error instanceof SyntaxError
         ? input.refuse('field `cursor` is none that this function has returned')
         : error
@@ -186,9 +174,7 @@ export function registerFunctions(
       limit: input.optionalNumber('limit', 1),
     })
     const all = { prefix: undefined, after: undefined, limit: undefined }
-    const rows = await Promise.all(
-      streams.map(async id => ({ id, groups: await store.groups(id, all) })),
-    )
+    const rows = await Promise.all(streams.map(async id => ({ id, groups: await store.groups(id, all) })))
     return { stream: rows, count: rows.length }
   })
 

@@ -45,7 +45,9 @@ export function readInput(functionId: string, { text }: RawJson): Input {
     flag(name) {
       const value = given(name)
       if (value === undefined) return false
-      return typeOfJson(value) === 'boolean' ? value === 'true' : refuse(`field \`${name}\` must be a boolean`)
+      return typeOfJson(value) === 'boolean'
+        ? value === 'true'
+        : refuse(`field \`${name}\` must be a boolean`)
     },
     optionalNumber(name, least) {
       const value = given(name)

@@ -14,6 +14,9 @@ export const RESYNC = 'iii-stream::resync'
 /** The function of a gateway is this and an id. */
 export const GATEWAY = 'iii-stream::gateway::'
 
+/** Said to a gateway's function, it answers with what it has counted. */
+export const GATEWAY_COUNTERS = '"counters"'
+
 export interface AttachRequest {
   /** The function of the gateway. */
   readonly gateway: string

@@ -4,7 +4,6 @@
  * What `tell` records is a change of kind `told` whose `type` is the kind of the event, so that a custom stream, whose
  * items are somewhere else, has events with numbers and in an order like any other.
  */
-import type { JsonText } from '../../../src/protocol/jsonText.ts'
 import { JSON_NULL } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
 import type { EntryChange } from '../../../src/storage/change.ts'
@@ -171,4 +170,3 @@ export function createPartitionStore(partition: Partition): StreamStore {
 function namesQuery({ prefix, after, limit }: NameQuery) {
   return { prefix, after, limit: limit ?? Number.MAX_SAFE_INTEGER }
 }
-
