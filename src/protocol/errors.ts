@@ -96,6 +96,29 @@ export const errorCatalogue = {
     cause: 'A discovery function was called with arguments that do not go together.',
     fix: 'The message says which ones.',
   },
+  // Values that last
+  VERSION_CONFLICT: {
+    where: ['call'],
+    cause:
+      'The entry does not have the version that the write asked for; the message and `version` say which one it has.',
+    fix: 'Read the entry again and decide anew. `0` asks for an entry that does not exist.',
+  },
+  VALUE_TOO_LARGE: {
+    where: ['call'],
+    cause: 'The value has more bytes than the setting of its worker allows.',
+    fix: 'Store less under one key, or raise `max_value_bytes`.',
+  },
+  STORAGE_UNAVAILABLE: {
+    where: ['call'],
+    cause:
+      'The data folder cannot be written: it is full, or its disk reports errors; the message says which. Reading goes on.',
+    fix: 'Free space, or look after the disk. The engine goes on by itself; write again then.',
+  },
+  CORRUPT_DATA: {
+    where: ['call'],
+    cause: 'What is stored is not what was written: its checksum is wrong. The message names the entry.',
+    fix: 'Restore a backup (`iii restore`), or set or delete the entry again. Test the disk.',
+  },
   // Registrations
   trigger_registration_failed: {
     where: ['trigger', 'call'],
@@ -231,6 +254,26 @@ export const errorCatalogue = {
     cause:
       'Threads of the engine came to grief again and again; the log has an error of each. It ends with code 1.',
     fix: 'Look at these errors. What one thread does with `--shards 0` may tell more; a supervisor should start the engine again.',
+  },
+  data_folder_in_use: {
+    where: ['start'],
+    cause: 'Another process works with the data folder; the message names it where it can.',
+    fix: 'Stop that process, or choose another folder.',
+  },
+  data_folder_unusable: {
+    where: ['start'],
+    cause: 'The data folder cannot be read or written, or it belongs to something else.',
+    fix: 'The message says what to change.',
+  },
+  data_folder_newer: {
+    where: ['start'],
+    cause: 'A newer version has written the data folder. An older one could damage it.',
+    fix: 'Start that version again, or restore a backup that this version has made.',
+  },
+  data_folder_corrupt: {
+    where: ['start'],
+    cause: 'The data folder is not as it was written: it was cut, changed or is partly unreadable.',
+    fix: 'Restore a backup, and test the disk. `iii doctor --data FOLDER` lists what is wrong.',
   },
   config_missing: {
     where: ['start'],

@@ -262,6 +262,21 @@ export const limits = {
   helloMs: 5000,
   /** A worker that takes only smaller messages is refused: names and ids alone may need as much. */
   leastMessageBytes: 128 * 1024,
+  /** Changes of a partition that are kept for those who resume: their number, bytes and age. */
+  feedChanges: 1_000_000,
+  feedBytes: 256 * MiB,
+  feedAgeMs: 24 * 3_600_000,
+  /** Of these, what is kept in memory: resuming from there reads nothing. */
+  recentChanges: 20_000,
+  recentBytes: 16 * MiB,
+  /** Changes of a partition looked through before others have their turn: some milliseconds. */
+  feedPortion: 2000,
+  /** Entries that expire in one transaction. */
+  expiriesPerTurn: 1000,
+  /** Longest wait before it is looked for expired entries again: the clock of the machine may be set. */
+  expiryLookMs: 60_000,
+  /** How often a partition that could not write tries whether it can again. */
+  storageRetryMs: 1000,
   /** Memory an out-buffer keeps after a large burst. */
   outBufferKeptBytes: MiB,
 } as const
