@@ -8,6 +8,10 @@ import type { EngineStatus } from '../../workers/engine-functions/catalogue.ts'
 import { createEngineFunctionsWorker } from '../../workers/engine-functions/worker.ts'
 import { type HttpConfig, httpConfigSchema } from '../../workers/http/config.ts'
 import { createHttpWorker } from '../../workers/http/worker.ts'
+import { createPartitionStore } from '../../workers/stream/adapters/partition.ts'
+import { keepingOf, type StreamConfig, streamConfigSchema } from '../../workers/stream/config.ts'
+import { createStreamGateway } from '../../workers/stream/gateway/worker.ts'
+import { createStreamWorker } from '../../workers/stream/worker.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
@@ -25,6 +29,8 @@ export interface CommonParts {
 
 /** What a part on the threads with sockets can be made from. */
 export interface PlacementParts extends CommonParts {
+  /** It may listen beyond this machine without authentication. */
+  readonly insecure: boolean
   /** Its listener shares its port with those of other shards. */
   readonly reusePort: boolean
   /**
@@ -40,6 +46,8 @@ export interface PlacementParts extends CommonParts {
 export interface DurableParts extends CommonParts {
   /** The one of the folder that the part's `keeps` names: parts that name the same one share it. */
   readonly partition: Partition
+  /** Whether somebody answers a function of the default namespace now. */
+  readonly hasFunction: (id: string) => boolean
 }
 
 /** Where a part keeps its things: in memory, or on disk. */
@@ -113,6 +121,33 @@ export const knownWorkers: ReadonlyMap<string, Placement> = new Map<string, Plac
           on: 'shards',
           as: 'one',
           create: (config: unknown, parts: PlacementParts) => createHttpWorker(config as HttpConfig, parts),
+        },
+      ],
+    },
+  ],
+  [
+    'iii-stream',
+    {
+      schema: streamConfigSchema,
+      // Its functions and trigger types have one provider.
+      multiple: false,
+      parts: [
+        {
+          on: 'durable',
+          keeps: (config: unknown) => keepingOf(config as StreamConfig),
+          create: (config: unknown, { partition, ...parts }: DurableParts) =>
+            createStreamWorker(config as StreamConfig, {
+              ...parts,
+              store: createPartitionStore(partition),
+              wallClock: Date.now,
+            }),
+        },
+        {
+          on: 'shards',
+          as: 'each',
+          suffix: 'clients',
+          create: (config: unknown, parts: PlacementParts) =>
+            createStreamGateway(config as StreamConfig, { ...parts, newId: () => crypto.randomUUID() }),
         },
       ],
     },

@@ -50,5 +50,12 @@ export const streamConfigSchema = z.strictObject({
   adapter,
 })
 
+/** Where its items are kept. `folder` absent: the data folder of the engine. */
+export function keepingOf({ adapter: { config } }: StreamConfig) {
+  return config.store_method === 'in_memory'
+    ? ({ adapter: 'memory' } as const)
+    : ({ adapter: 'sqlite', folder: config.file_path } as const)
+}
+
 /** Parsed and with every default filled in. */
 export type StreamConfig = z.output<typeof streamConfigSchema>

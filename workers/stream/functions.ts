@@ -1,7 +1,6 @@
 /** The `stream::*` functions (`docs/streams.md#functions`). */
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import { type BuiltInClient, type CallContext, RawJson } from '../../sdk/typescript/src/worker.ts'
-import type { Clock } from '../../src/clock/clock.ts'
 import { asJsonText, JSON_NULL, type JsonText, quote, toJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { StorageError } from '../../src/storage/storageError.ts'
@@ -17,7 +16,7 @@ import type { Address, Group, StreamStore, WriteOptions, Written } from './store
 export interface FunctionParts {
   readonly store: StreamStore
   readonly custom: Custom
-  readonly clock: Clock
+  readonly wallClock: () => number
   readonly config: StreamConfig
 }
 
@@ -31,14 +30,14 @@ export function groupOf(input: Input): Group {
   return { stream: input.text('stream_name'), group: input.text('group_id') }
 }
 
-function writeOptionsOf(input: Input, clock: Clock): WriteOptions {
+function writeOptionsOf(input: Input, wallClock: () => number): WriteOptions {
   const ttlMs = input.optionalNumber('ttl_ms', 1)
   const expiresAtMs = input.optionalNumber('expires_at', 0)
   if (ttlMs !== undefined && expiresAtMs !== undefined)
     input.refuse('`ttl_ms` and `expires_at` say the same thing; give one of them')
   return {
     ifVersion: input.optionalNumber('if_version', 0),
-    expiresAtMs: expiresAtMs ?? (ttlMs === undefined ? undefined : clock.now() + ttlMs),
+    expiresAtMs: expiresAtMs ?? (ttlMs === undefined ? undefined : wallClock() + ttlMs),
   }
 }
 
@@ -71,7 +70,7 @@ function refuseOptions(input: Input, stream: string): void {
 
 export function registerFunctions(
   client: BuiltInClient,
-  { store, custom, clock, config }: FunctionParts,
+  { store, custom, wallClock, config }: FunctionParts,
 ): void {
   function add(
     id: FunctionId,
@@ -99,7 +98,7 @@ export function registerFunctions(
       refuseOptions(input, address.stream)
       return await customWrites.set({ store, custom }, address, data)
     }
-    return writtenText(await store.set(address, data, writeOptionsOf(input, clock)))
+    return writtenText(await store.set(address, data, writeOptionsOf(input, wallClock)))
   })
 
   add('stream::get', 'Reads an item of a stream', async input => {
@@ -132,7 +131,7 @@ export function registerFunctions(
       refuseOptions(input, address.stream)
       return await customWrites.update({ store, custom }, address, text, operations)
     }
-    const options = { ...writeOptionsOf(input, clock), maxValueBytes: config.max_value_bytes }
+    const options = { ...writeOptionsOf(input, wallClock), maxValueBytes: config.max_value_bytes }
     return writtenText(await store.update(address, operations, options))
   })
 

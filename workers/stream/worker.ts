@@ -26,13 +26,15 @@ import { createTriggers, definitions, type TypeName } from './triggers.ts'
 export interface StreamWorkerParts {
   readonly store: StreamStore
   readonly clock: Clock
+  /** The clock on the wall, milliseconds: items expire by it. */
+  readonly wallClock: () => number
   readonly log: Log
   /** Whether a function is there now, in the default namespace. */
   readonly hasFunction: (id: string) => boolean
 }
 
 export function createStreamWorker(config: StreamConfig, parts: StreamWorkerParts): BuiltInWorker {
-  const { store, clock, log, hasFunction } = parts
+  const { store, clock, wallClock, log, hasFunction } = parts
   return {
     name: 'iii-stream',
     description: 'Keeps items of streams and tells clients and triggers of their changes',
@@ -66,7 +68,7 @@ export function createStreamWorker(config: StreamConfig, parts: StreamWorkerPart
         clock,
       })
       const fanOut = createFanOut(client, subscriptions)
-      registerFunctions(client, { store, custom, clock, config })
+      registerFunctions(client, { store, custom, wallClock, config })
       client.registerFunction<RawJson>(PRESENCE, given => presence(subscriptions, given), {
         description: 'Lists who is subscribed to streams',
         rawInput: true,

@@ -47,6 +47,8 @@ export interface Hub {
   /** Those that are lost get everything anew. */
   resync(subscriptions: Iterable<Subscription>): void
   start(): void
+  /** Lets go of the store half: nobody here is subscribed any more. */
+  drain(): void
   stop(): void
 }
 
@@ -62,6 +64,7 @@ export function createHub(parts: HubParts): Hub {
   /** Which life of the store half this is. */
   let life = 0
   let holds = 0
+  let letGo = (): void => {}
   let cancelTimers: (() => void)[] = []
 
   function ask(
@@ -69,9 +72,9 @@ export function createHub(parts: HubParts): Hub {
     data: JsonText,
     ms: number,
     answer: (error: ErrorBody | undefined, result: JsonText | undefined) => void,
-  ): void {
+  ): () => void {
     const rest = { namespace: undefined, metadata: undefined, traceparent: undefined, baggage: undefined }
-    client.call({ functionId, data, timeoutMs: ms, ...rest }, answer)
+    return client.call({ functionId, data, timeoutMs: ms, ...rest }, answer)
   }
 
   function later(ms: number, task: () => void): void {
@@ -148,7 +151,7 @@ export function createHub(parts: HubParts): Hub {
   /** The store half answers when it goes; it holds the place of this instance as long as it does not. */
   function hold(): void {
     const held = ++holds
-    ask(ATTACH, toJsonText({ gateway }), limits.callAgeMs, () => {
+    letGo = ask(ATTACH, toJsonText({ gateway }), limits.callAgeMs, () => {
       // One that came later holds the place now.
       if (isStopped || held !== holds) return
       life++
@@ -309,6 +312,11 @@ export function createHub(parts: HubParts): Hub {
     start() {
       attach()
       holdAgain()
+    },
+    drain() {
+      isStopped = true
+      life++
+      letGo()
     },
     stop() {
       isStopped = true

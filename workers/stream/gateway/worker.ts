@@ -174,6 +174,7 @@ export function createStreamGateway(config: StreamConfig, parts: StreamGatewayPa
         addresses: { stream: opened.address },
         async drain() {
           opened.close()
+          hub.drain()
         },
         async stop() {
           hub.stop()
