@@ -95,6 +95,8 @@ export interface Streams extends AsyncDisposable {
   // biome-ignore lint/suspicious/noExplicitAny: whatever it returns
   call(name: string, input: object): Promise<any>
   connect(query?: string, gateway?: number): Promise<Client>
+  /** Why a trigger was not bound. */
+  parkedReason(triggerId: string): string | undefined
   /** Ends the store half and starts it again. */
   restartStore(): Promise<void>
 }
@@ -176,6 +178,7 @@ async function startStreams({
       clients.push(client)
       return client
     },
+    parkedReason: id => engine.state.directory.triggers.bindings.get(id)?.parkedReason,
     async restartStore() {
       const route = engine.state.routes.find(undefined, 'stream::set')!
       engine.state.teardown(engine.state.connections.get(route.workerId)!, 'the test ends it')
