@@ -95,8 +95,8 @@ export interface Streams extends AsyncDisposable {
   // biome-ignore lint/suspicious/noExplicitAny: whatever it returns
   call(name: string, input: object): Promise<any>
   connect(query?: string, gateway?: number): Promise<Client>
-  /** Why a trigger was not bound. */
-  parkedReason(triggerId: string): string | undefined
+  /** Whether the provider of its type did not take a trigger. */
+  wasRefused(triggerId: string): boolean
   /** Ends the store half and starts it again. */
   restartStore(): Promise<void>
 }
@@ -178,7 +178,7 @@ async function startStreams({
       clients.push(client)
       return client
     },
-    parkedReason: id => engine.state.directory.triggers.bindings.get(id)?.parkedReason,
+    wasRefused: id => !engine.state.directory.triggers.bindings.has(id),
     async restartStore() {
       const route = engine.state.routes.find(undefined, 'stream::set')!
       engine.state.teardown(engine.state.connections.get(route.workerId)!, 'the test ends it')

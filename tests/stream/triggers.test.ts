@@ -56,10 +56,10 @@ describe('triggers of streams', () => {
     }))
 
   test('without a stream are refused, and everything else goes on', () =>
-    withStreams({}, async ({ worker, call, parkedReason }) => {
+    withStreams({}, async ({ worker, call, wasRefused }) => {
       worker.registerFunction('f', () => {})
       const { id } = worker.registerTrigger({ type: 'stream', function_id: 'f', config: {} })
-      await until('it is refused', () => parkedReason(id)?.includes('stream_name is required'))
+      await until('it is refused', () => wasRefused(id))
       expect(await call('set', item('a', { data: 1 }))).toMatchObject({ new_value: 1 })
     }))
 })

@@ -6,6 +6,7 @@ import { type Admission, subscriptionText } from './admission.ts'
 import {
   ATTACH,
   type AttachRequest,
+  COUNTERS,
   JOIN,
   type JoinAnswer,
   LEAVE,
@@ -31,8 +32,8 @@ export interface ClientsParts {
 export interface Clients {
   /** Lets the gateways go: they will ask again. */
   drain(): void
-  /** Everybody wants everything anew. */
-  resyncAll(): void
+  /** What every gateway has counted. One that does not answer is left out. */
+  counters(): Promise<Record<string, number>[]>
 }
 
 const INTERNAL = { metadata: { internal: true } } as const
@@ -106,9 +107,14 @@ export function createClients(parts: ClientsParts): Clients {
       attached.clear()
       for (const hold of all) hold.resolve({ again: true })
     },
-    resyncAll() {
-      for (const subscription of subscriptions.all())
-        if (subscription.state === 'live') void open(subscription, undefined)
+    async counters() {
+      const asked = [...attached.keys()].map(gateway =>
+        client
+          .trigger<Record<string, number>>({ function_id: gateway, payload: COUNTERS })
+          .catch(() => undefined),
+      )
+      const answers = await Promise.all(asked)
+      return answers.filter(answer => answer !== undefined)
     },
   }
 }

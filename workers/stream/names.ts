@@ -15,7 +15,7 @@ export const RESYNC = 'iii-stream::resync'
 export const GATEWAY = 'iii-stream::gateway::'
 
 /** Said to a gateway's function, it answers with what it has counted. */
-export const GATEWAY_COUNTERS = '"counters"'
+export const COUNTERS = 'counters'
 
 export interface AttachRequest {
   /** The function of the gateway. */

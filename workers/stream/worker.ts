@@ -23,6 +23,8 @@ import type { StreamStore } from './store.ts'
 import { createSubscriptions } from './subscriptions.ts'
 import { createTriggers, definitions, type TypeName } from './triggers.ts'
 
+const STATS = 'stream::stats'
+
 export interface StreamWorkerParts {
   readonly store: StreamStore
   readonly clock: Clock
@@ -73,6 +75,11 @@ export function createStreamWorker(config: StreamConfig, parts: StreamWorkerPart
         description: 'Lists who is subscribed to streams',
         rawInput: true,
       })
+      client.registerFunction(
+        STATS,
+        async () => ({ subscriptions: subscriptions.count(), gateways: await clients.counters() }),
+        { description: 'Tells how many clients streams have, and what became of their messages' },
+      )
       const stopFollowing = store.follow(events => {
         fanOut(events)
         if (changes.size() === 0) return

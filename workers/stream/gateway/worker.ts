@@ -15,7 +15,7 @@ import { limits } from '../../../src/protocol/limits.ts'
 import type { BuiltInWorker } from '../../worker.ts'
 import type { StreamConfig } from '../config.ts'
 import { unauthorizedMessage } from '../messages.ts'
-import { GATEWAY, GATEWAY_COUNTERS } from '../names.ts'
+import { COUNTERS, GATEWAY } from '../names.ts'
 import type { Connection } from './connection.ts'
 import { createCounters } from './counters.ts'
 import { createHub } from './hub.ts'
@@ -121,7 +121,7 @@ export function createStreamGateway(config: StreamConfig, parts: StreamGatewayPa
       client.registerFunction<RawJson>(
         gateway,
         ({ text }) => {
-          if (text === GATEWAY_COUNTERS) {
+          if (text === `"${COUNTERS}"`) {
             return { ...counters, connections: connections.size, slow_now: slow.count() }
           }
           guarded(() => hub.received(text))
