@@ -55,7 +55,9 @@ export interface Subscription {
 export interface DeliveredEvent {
   readonly data: JsonText
   /** Metadata of a delivery; absent: that of the trigger. */
-  readonly metadataOf?: (binding: Binding) => JsonText | undefined
+  readonly metadataOf?: (subscription: Subscription) => JsonText | undefined
+  /** Told of a subscription that the event could not be handed to after all; never from within `deliver`. */
+  readonly lost?: (subscription: Subscription) => void
   /** Of the call that made the event; a handler's `CallContext` is one. */
   readonly cause?: Cause | undefined
 }
@@ -66,7 +68,7 @@ export interface Deliveries {
   remove(id: string): void
   get(id: string): Subscription | undefined
   all(): IterableIterator<Subscription>
-  /** Hands an event to subscriptions, in their order. Returns how many expressions allowed it. */
+  /** Hands an event to subscriptions, in their order. Returns how many of them took it. */
   deliver(subscriptions: Iterable<Subscription>, event: DeliveredEvent): number
   /** Resolves when nothing waits and all answers that are waited for have come. */
   idle(): Promise<void>
@@ -204,15 +206,26 @@ export function createDeliveries(
     return false
   }
 
-  function tellAll(told: readonly Entry[], targets: readonly Target[], data: JsonText, cause: Cause): void {
+  function tellAll(
+    told: readonly Entry[],
+    targets: readonly Target[],
+    data: JsonText,
+    cause: Cause,
+    tellLost: DeliveredEvent['lost'],
+  ): void {
     for (const { counters } of told) counters.delivered++
     const lost = (index: number, code: string): void => {
       const entry = told[index]!
       entry.counters.delivered--
       dropped(entry, code)
+      tellLost?.(entry)
     }
     if (client.tellAll(targets, data, { ...cause, lost })) return
-    for (const index of told.keys()) lost(index, 'the engine stops')
+    for (const { counters } of told) {
+      counters.delivered--
+      counters.dropped++
+      counters.lastError = 'the engine stops'
+    }
   }
 
   return {
@@ -244,7 +257,7 @@ export function createDeliveries(
     get: id => entries.get(id),
     all: () => entries.values(),
 
-    deliver(subscriptions, { data, metadataOf, cause }) {
+    deliver(subscriptions, { data, metadataOf, cause, lost }) {
       const depth = depthOf(cause?.baggage) + 1
       const isTooDeep = depth > limits.deliveryDepth
       const goesOn: Cause = { traceparent: cause?.traceparent, baggage: withDepth(cause?.baggage, depth) }
@@ -270,19 +283,20 @@ export function createDeliveries(
           continue
         }
         if (!allows(entry, event)) continue
-        count++
         counters.lastFiredMs = now
-        const metadata = metadataOf === undefined ? binding.metadata : metadataOf(binding)
+        const metadata = metadataOf === undefined ? binding.metadata : metadataOf(entry)
         if (queue === undefined) {
+          count++
           told.push(entry)
           targets.push({ functionId: binding.function_id, namespace: binding.namespace, metadata })
         } else if (queue.push(data, metadata, goesOn)) {
+          count++
           busy.add(queue)
         } else {
           dropped(entry, `${queue.size()} events wait for it already`)
         }
       }
-      if (targets.length > 0) tellAll(told, targets, data, goesOn)
+      if (targets.length > 0) tellAll(told, targets, data, goesOn, lost)
       return count
     },
 

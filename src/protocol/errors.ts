@@ -47,7 +47,8 @@ export const errorCatalogue = {
   },
   invocation_stopped: {
     where: ['call'],
-    cause: 'The worker that executed the call lost its connection or stopped.',
+    cause:
+      'The worker that executed the call lost its connection or stopped, or its thread was lost and is being replaced.',
     fix: 'Call again if that is safe; the call may have run.',
   },
   invocation_timeout: {
@@ -118,6 +119,77 @@ export const errorCatalogue = {
     where: ['call'],
     cause: 'What is stored is not what was written: its checksum is wrong. The message names the entry.',
     fix: 'Restore a backup (`iii restore`), or set or delete the entry again. Test the disk.',
+  },
+  VALUE_TOO_DEEP: {
+    where: ['call'],
+    cause: 'The value is nested so deeply that no message could carry it in a list or an event.',
+    fix: 'Nest it less deeply; the message says how many levels there may be.',
+  },
+  REVISION_GONE: {
+    where: ['call'],
+    cause:
+      'Changes were asked for from a revision on of which some are not kept any more; `oldest` and `revision` say from where on they are.',
+    fix: 'Read the values anew, and go on from `revision`.',
+  },
+  NOT_SUPPORTED: {
+    where: ['call'],
+    cause: 'Part of the call needs something that this version does not have; the message names it.',
+    fix: 'Do without that part.',
+  },
+  SET_ERROR: {
+    where: ['call'],
+    cause: '`state::set` failed for a reason of the store; the message says which.',
+    fix: 'Look at the log of the engine.',
+  },
+  GET_ERROR: {
+    where: ['call'],
+    cause: '`state::get` failed for a reason of the store; the message says which.',
+    fix: 'Look at the log of the engine.',
+  },
+  DELETE_ERROR: {
+    where: ['call'],
+    cause: '`state::delete` failed for a reason of the store; the message says which.',
+    fix: 'Look at the log of the engine.',
+  },
+  UPDATE_ERROR: {
+    where: ['call'],
+    cause: '`state::update` failed for a reason of the store; the message says which.',
+    fix: 'Look at the log of the engine.',
+  },
+  LIST_ERROR: {
+    where: ['call'],
+    cause: '`state::list` failed for a reason of the store; the message says which.',
+    fix: 'Look at the log of the engine.',
+  },
+  LIST_GROUPS_ERROR: {
+    where: ['call'],
+    cause: '`state::list_groups` failed for a reason of the store; the message says which.',
+    fix: 'Look at the log of the engine.',
+  },
+  BATCH_ERROR: {
+    where: ['call'],
+    cause: '`state::batch` failed for a reason of the store; the message says which. Nothing was written.',
+    fix: 'Look at the log of the engine.',
+  },
+  TRANSACT_ERROR: {
+    where: ['call'],
+    cause: '`state::transact` failed for a reason of the store; the message says which. Nothing was written.',
+    fix: 'Look at the log of the engine.',
+  },
+  WATCH_ERROR: {
+    where: ['call'],
+    cause: '`state::watch` failed for a reason of the store; the message says which.',
+    fix: 'Look at the log of the engine.',
+  },
+  topic_not_set: {
+    where: ['call'],
+    cause: '`publish` was called with an empty topic.',
+    fix: 'Name a topic.',
+  },
+  topic_too_long: {
+    where: ['call'],
+    cause: 'The topic has more than 1024 characters.',
+    fix: 'Use a shorter one; what describes a message belongs into its `data`.',
   },
   // Registrations
   trigger_registration_failed: {

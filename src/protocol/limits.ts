@@ -108,6 +108,12 @@ export const limits = {
   conditionLength: 4096,
   conditionParts: 500,
   conditionDepth: 50,
+  /** Characters of a topic, and of a pattern. */
+  topicLength: 1024,
+  /** Subscriptions to topics, all together. */
+  subscriptions: 200_000,
+  /** Most rows of one page of `iii-pubsub::subscriptions`. */
+  subscriptionRows: 1000,
   /** Items of one `engine::functions::info` batch. */
   infoBatch: 32,
   /**
@@ -121,6 +127,17 @@ export const limits = {
   /** Of the value of a merge: members, and its nesting. */
   mergeKeys: 1024,
   mergeDepth: 16,
+  /** Characters of a scope or key. Longer ones would make every look for them slow. */
+  storedNameLength: 16_384,
+  /** Operations of one batch or transaction: some milliseconds during which nobody else is served. */
+  batchOperations: 1000,
+  /** Rows of a list that are looked at before it is seen whether they are enough. */
+  listPortion: 1000,
+  /** Changes in one answer of `state::watch`, and the longest it waits for one. */
+  watchEvents: 1000,
+  watchMs: 25_000,
+  /** Calls of `state::watch` that wait at once. */
+  watchers: 10_000,
   /** Largest configuration file. */
   configFileBytes: MiB,
   /** Deepest nesting of a configuration; ours has five levels, and deep ones take the YAML library minutes. */
@@ -207,8 +224,7 @@ export const limits = {
   streamOpenings: 5,
   /** Events that are replayed to a client that has been away; with more it gets everything anew. */
   streamReplayEvents: 10_000,
-  /** Items of a group read from the tables at once, and deleted in one transaction. */
-  streamListPortion: 1000,
+  /** Items of a group that are deleted in one transaction. */
   streamDeletePortion: 1000,
   /** Pause before a gateway asks again for the store half of the stream worker. */
   streamAttachMs: 100,
@@ -245,6 +261,8 @@ export const limits = {
   shardLossWindowMs: 60_000,
   /** Pause before a lost shard is replaced; doubled with every further loss in the window. */
   shardPauseMs: 50,
+  /** Time after which a worker that runs as a process of its own says that no engine answers yet. */
+  engineNoteMs: 1000,
   /** Time a shard has to end when it is told to, before its thread is ended; within `stopMs`. */
   shardStopMs: 1000,
   /** Time a thread has to say how it is; one that is busy for longer is shown as silent. */
@@ -264,13 +282,28 @@ export const limits = {
   leastMessageBytes: 128 * 1024,
   /** Changes of a partition that are kept for those who resume: their number, bytes and age. */
   feedChanges: 1_000_000,
-  feedBytes: 256 * MiB,
+  feedBytes: 64 * MiB,
   feedAgeMs: 24 * 3_600_000,
   /** Of these, what is kept in memory: resuming from there reads nothing. */
   recentChanges: 20_000,
   recentBytes: 16 * MiB,
   /** Changes of a partition looked through before others have their turn: some milliseconds. */
   feedPortion: 2000,
+  /** Forgotten transactions at most with each new one, so that no write pays for many. */
+  feedForgotten: 16,
+  /** Collections whose numbers a partition remembers. */
+  collectionsRemembered: 10_000,
+  /** Memory for pages of a database. */
+  pageCacheBytes: 64 * MiB,
+  /** Pages of 4 KiB written to the log of a database before they are moved to their places. */
+  walPages: 4000,
+  /** Revisions left out when some that were told may have been lost with the power. */
+  revisionGap: 1_000_000,
+  /** Entries that are all looked at when a data folder is opened: some 0.3 s. With more it is done in the background. */
+  entriesCheckedAtStart: 100_000,
+  /** Entries looked at in one step of that, and the pause between steps. */
+  scrubPortion: 200,
+  scrubPauseMs: 20,
   /** Entries that expire in one transaction. */
   expiriesPerTurn: 1000,
   /** Longest wait before it is looked for expired entries again: the clock of the machine may be set. */

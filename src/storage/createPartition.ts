@@ -18,7 +18,7 @@ import { createExpiry } from './expiry.ts'
 import { createFeed } from './feed.ts'
 import type { Committal, Committed, Level, Partition, PartitionStatus } from './partition.ts'
 import { createRecentChanges, type RecentLimits } from './recent.ts'
-import { StorageError } from './storageError.ts'
+import { CorruptData, StorageError } from './storageError.ts'
 import { StorageFault, type Store } from './store.ts'
 import type { ReadTables } from './tables.ts'
 import { type Outcome, runTurn, type Work } from './turn.ts'
@@ -70,9 +70,14 @@ export function createPartition(options: PartitionOptions): Partition {
   let isClosed = false
   let trouble: Trouble | undefined
   let cancelRetry: (() => void) | undefined
+  /** What was found damaged, and is told until the engine is started anew. */
+  let damage: string | undefined
+  let cancelScrub: (() => void) | undefined
   let commits = 0
   let commandCount = 0
   expiry.look(store.tables.nextExpiryMs())
+
+  if (!store.isChecked) scrub()
 
   const wallNow = (): number => Math.floor(wallClock())
 
@@ -123,6 +128,7 @@ export function createPartition(options: PartitionOptions): Partition {
 
   function answer({ commands, since, resolve, reject }: Waiting, outcome: Outcome, level: Level): void {
     if ('refusal' in outcome) {
+      noticeDamage(outcome.refusal)
       reject(refusal(outcome.refusal))
       return
     }
@@ -172,6 +178,10 @@ export function createPartition(options: PartitionOptions): Partition {
   }
 
   function tellFrom(known: number): void {
+    if (known < store.oldest()) {
+      recent.restart(store.revision())
+      return
+    }
     for (let revision = known; revision < store.revision(); ) {
       const portion = store.portion(revision)
       tell({ changes: portion.changes, publications: [] })
@@ -183,15 +193,35 @@ export function createPartition(options: PartitionOptions): Partition {
     try {
       return ask(store.tables, wallNow())
     } catch (error) {
+      noticeDamage(error)
       if (error instanceof StorageFault && error.kind === 'broken') fail(error)
       throw refusal(error)
     }
   }
 
+  /** Portion by portion, with pauses for everybody else. */
+  function scrub(): void {
+    cancelScrub = clock.after(limits.scrubPauseMs, () => {
+      try {
+        if (!store.scrub()) scrub()
+      } catch (error) {
+        noticeDamage(error)
+        if (!(error instanceof CorruptData)) scrub()
+      }
+    })
+  }
+
+  /** Loud the first time; afterwards whoever asks for what is damaged hears of it. */
+  function noticeDamage(error: unknown): void {
+    if (!(error instanceof CorruptData)) return
+    if (damage === undefined) log.error(error.message)
+    damage ??= error.message
+  }
+
   const status = (): PartitionStatus => ({
     adapter,
-    health: trouble === undefined ? 'ok' : 'degraded',
-    reason: trouble?.reason,
+    health: (trouble ?? damage) === undefined ? 'ok' : 'degraded',
+    reason: trouble?.reason ?? damage,
     revision: store.revision(),
     commits,
     commands: commandCount,
@@ -199,10 +229,10 @@ export function createPartition(options: PartitionOptions): Partition {
   })
 
   return {
-    submit(commands, { level = 'disk' } = {}) {
+    submit(commands, { level = 'disk', cause } = {}) {
       if (isClosed) return Promise.reject(closed())
       const { promise, resolve, reject } = Promise.withResolvers<Committed>()
-      gather({ commands, expires: 0, level, since: clock.now(), resolve, reject })
+      gather({ commands, expires: 0, cause, level, since: clock.now(), resolve, reject })
       return promise
     },
     read(ask) {
@@ -234,6 +264,7 @@ export function createPartition(options: PartitionOptions): Partition {
       isClosed = true
       endTurn()
       expiry.stop()
+      cancelScrub?.()
       cancelRetry?.()
       await store.close()
     },

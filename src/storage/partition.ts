@@ -10,7 +10,7 @@
  *                             ▼                                ▼
  *                           error to its caller              STORAGE_UNAVAILABLE to every caller of the turn
  */
-import type { EntryChange, Publication } from './change.ts'
+import type { Cause, EntryChange, Publication } from './change.ts'
 import type { Answer, Collection, Command, Space } from './command.ts'
 import type { ReadTables } from './tables.ts'
 
@@ -33,6 +33,8 @@ export interface Committed {
 export interface SubmitOptions {
   /** Default `disk`. */
   readonly level?: Level
+  /** Stands in the changes that followers are told of. */
+  readonly cause?: Cause | undefined
 }
 
 /** What happened in one transaction, in order. */

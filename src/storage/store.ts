@@ -48,6 +48,10 @@ export interface Store {
   portion(revision: number): Portion
   /** After a fault: makes sure that it can write and sync. Throws a `StorageFault` while it cannot. */
   recover(): void
+  /** Everything was looked at when it was opened; else `scrub` has to. */
+  readonly isChecked: boolean
+  /** Looks at some of the entries. True: it has seen all of them. Throws `CorruptData`. Not within a transaction. */
+  scrub(): boolean
   /** Throws a `StorageError`. */
   backup(file: string): void | Promise<void>
   close(): void | Promise<void>

@@ -2,6 +2,7 @@
  * Names are any strings, and both tables keep and order them alike: by code points, as their UTF-8 bytes are ordered.
  * UTF-8 has no lone surrogates; they are written as a mark and four hex digits.
  */
+import { asJsonText, type JsonText } from '../protocol/jsonText.ts'
 
 const MARK = '\u{10fffe}'
 const NEEDS_ESCAPE = /\u{10fffe}|\p{Surrogate}/gu
@@ -20,6 +21,12 @@ export function unstorable(text: string): string {
   return text.replace(ESCAPED, (_, code: string) =>
     code === '.' ? MARK : String.fromCharCode(Number.parseInt(code, 16)),
   )
+}
+
+/** JSON that UTF-8 can hold: a lone surrogate stands in it as an escape. */
+export function storableJson(json: JsonText): JsonText {
+  if (json.isWellFormed()) return json
+  return asJsonText(json.replace(/\p{Surrogate}/gu, unit => `\\u${unit.charCodeAt(0).toString(16)}`))
 }
 
 /** Surrogates stand for code points above all others. */

@@ -2,16 +2,17 @@
 import { apply } from './apply/apply.ts'
 import type { ApplyContext, ApplyOperations } from './apply/context.ts'
 import { expire } from './apply/expire.ts'
-import type { EntryChange, Publication } from './change.ts'
+import type { Cause, EntryChange, Publication } from './change.ts'
 import type { Answer, Command } from './command.ts'
 import type { Committal } from './partition.ts'
-import { StorageError } from './storageError.ts'
+import { CorruptData, StorageError } from './storageError.ts'
 import { StorageFault, type Store } from './store.ts'
 
 /** What one caller asked for: commands, all or none, or the partition itself: that entries expire, so many at most. */
 export interface Work {
   readonly commands: readonly Command[]
   readonly expires: number
+  readonly cause?: Cause | undefined
 }
 
 export type Outcome =
@@ -77,13 +78,16 @@ function attempt(
   const changes: EntryChange[] = []
   const publications: Publication[] = []
   let revision = store.revision()
+  /** Of the work that is being done. */
+  let cause: Cause | undefined
   const context: ApplyContext = {
     nowMs: options.nowMs,
     tables: store.tables,
     applyOperations: options.applyOperations,
     nextRevision: () => ++revision,
-    emit: change => void changes.push(change),
-    publish: publication => void publications.push(publication),
+    emit: change => void changes.push(cause === undefined ? change : { ...change, cause }),
+    publish: publication =>
+      void publications.push(cause === undefined ? publication : { ...publication, cause }),
   }
 
   function run({ commands, expires }: Work): readonly Answer[] {
@@ -109,12 +113,14 @@ function attempt(
 
   function outcomeOf(work: Work, place: number): Outcome {
     if (refused.has(place)) return { refusal: refused.get(place) }
+    cause = work.cause
     const before = { revision, changes: changes.length, publications: publications.length }
     try {
       return { answers: runWhole(work), revision }
     } catch (error) {
       if (error instanceof StorageFault) throw error
-      if (!(error instanceof StorageError)) throw new Unforeseen(place, error)
+      // Damage may have been met after something was written.
+      if (!(error instanceof StorageError) || error instanceof CorruptData) throw new Unforeseen(place, error)
       revision = before.revision
       changes.length = before.changes
       publications.length = before.publications

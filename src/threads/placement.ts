@@ -8,6 +8,8 @@ import type { EngineStatus } from '../../workers/engine-functions/catalogue.ts'
 import { createEngineFunctionsWorker } from '../../workers/engine-functions/worker.ts'
 import { type HttpConfig, httpConfigSchema } from '../../workers/http/config.ts'
 import { createHttpWorker } from '../../workers/http/worker.ts'
+import { type PubsubConfig, pubsubConfigSchema } from '../../workers/pubsub/config.ts'
+import { createPubsubWorker } from '../../workers/pubsub/worker.ts'
 import { createPartitionStore } from '../../workers/stream/adapters/partition.ts'
 import { keepingOf, type StreamConfig, streamConfigSchema } from '../../workers/stream/config.ts'
 import { createStreamGateway } from '../../workers/stream/gateway/worker.ts'
@@ -46,8 +48,8 @@ export interface PlacementParts extends CommonParts {
 export interface DurableParts extends CommonParts {
   /** The one of the folder that the part's `keeps` names: parts that name the same one share it. */
   readonly partition: Partition
-  /** Whether somebody answers a function of the default namespace now. */
-  readonly hasFunction: (id: string) => boolean
+  /** Whether somebody answers a function of the default namespace now. Absent outside the process of the engine. */
+  readonly hasFunction?: (id: string) => boolean
 }
 
 /** Where a part keeps its things: in memory, or on disk. */
@@ -126,6 +128,20 @@ export const knownWorkers: ReadonlyMap<string, Placement> = new Map<string, Plac
     },
   ],
   [
+    'iii-pubsub',
+    {
+      schema: pubsubConfigSchema,
+      multiple: false,
+      // Beside the directory: who subscribes is known there first, and a message leaves once for each thread.
+      parts: [
+        {
+          on: 'main',
+          create: (config: unknown, parts: CommonParts) => createPubsubWorker(config as PubsubConfig, parts),
+        },
+      ],
+    },
+  ],
+  [
     'iii-stream',
     {
       schema: streamConfigSchema,
@@ -182,4 +198,9 @@ export function partsOn<On extends Part['on']>(on: On, { workers }: Settings): P
         config,
       })),
   )
+}
+
+/** A worker of parts needs nothing of the engine but a client. */
+export function runsAlone(name: string): boolean {
+  return (knownWorkers.get(name)?.parts.length ?? 0) > 0
 }

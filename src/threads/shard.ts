@@ -40,6 +40,7 @@ export default async function shard(task: ShardTask): Promise<void> {
   const registry = createMemberRegistry(note => links.get(MAIN)!.note(note), turn)
   const engine = createThreadEngine({
     place,
+    lasting: task.durable,
     registry,
     catchUp: () => links.get(MAIN)?.catchUp(),
     clock: systemClock,

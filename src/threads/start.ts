@@ -31,7 +31,10 @@ export async function startEngine(settings: Settings, { log }: StartOptions): Pr
     const { createShards } = await import('./shards.ts')
     others = createShards({ settings, layout, log, turn })
   }
-  const engine = createMainEngine(settings, log, others?.elsewhere)
+  const engine = createMainEngine(settings, log, {
+    lasting: layout.durable,
+    ...(others === undefined ? {} : { elsewhere: others.elsewhere }),
+  })
   const thread = createThread(engine, turn, log)
 
   async function stop(): Promise<void> {

@@ -125,7 +125,7 @@ describe('an expression is refused', () => {
     [`${'('.repeat(100)}true${')'.repeat(100)}`, 'maxDepth'],
     [Array.from({ length: 1000 }, () => '1').join('+'), 'Exceeded max'],
     ['x'.repeat(limits.conditionLength + 1), 'are the most'],
-  ])('%p', (expression, why) => {
+  ])('case %#', (expression, why) => {
     const compile = (): unknown => compileCondition(expression)
     expect(compile).toThrow(HandlerError)
     expect(compile).toThrow(why)

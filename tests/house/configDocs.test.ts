@@ -6,6 +6,7 @@ import { createBuiltInNames, LISTENER, TELEMETRY } from '../../src/config/names.
 import { listenerSchema } from '../../src/server/config.ts'
 import { knownWorkers } from '../../src/threads/placement.ts'
 import { httpConfigSchema } from '../../workers/http/config.ts'
+import { pubsubConfigSchema } from '../../workers/pubsub/config.ts'
 import { runIii, temporaryFolder } from '../cli/support.ts'
 import { fencedBlocks, tableBelow } from './pageParts.ts'
 
@@ -49,6 +50,7 @@ describe('the keys on the configuration page', () => {
   test.each([
     ['### `iii-worker-manager`', listenerSchema],
     ['### `iii-http`', httpConfigSchema],
+    ['### `iii-pubsub`', pubsubConfigSchema],
   ] as [string, z.ZodType][])(
     'below %s are those of its schema, with values and defaults',
     (heading, schema) => {

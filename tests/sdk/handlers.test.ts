@@ -101,6 +101,20 @@ describe('what a handler throws is the error', () => {
   })
 })
 
+test('with what else a program should know', async () => {
+  const thrown = new HandlerError('VERSION_CONFLICT', 'it has version 7', { version: 7, code: 'ANOTHER' })
+  const body = await errorOf(() => {
+    throw thrown
+  })
+  expect(body as object).toEqual({ code: 'VERSION_CONFLICT', message: 'it has version 7', version: 7 })
+  const received = InvocationError.from(body as never, 'f')
+  expect(received).toMatchObject({
+    code: 'VERSION_CONFLICT',
+    detail: 'it has version 7',
+    body: { version: 7 },
+  })
+})
+
 test('a function that is not there is answered, too', async () => {
   expect(await errorOf(undefined)).toEqual({ code: 'function_not_found', message: 'Function not found' })
 })

@@ -2,6 +2,8 @@
 import { z } from 'zod'
 import { limits } from '../../src/protocol/limits.ts'
 
+export const LEVELS = ['memory', 'os', 'disk'] as const
+
 const LATER = 'comes with a later version; use the adapter kv, which keeps its items on disk'
 
 const kvSettings = z
@@ -46,7 +48,12 @@ export const streamConfigSchema = z.strictObject({
   subscription_limit: z.int().min(1).default(limits.streamSubscriptions),
   message_limit_bytes: z.int().min(64).max(limits.messageBytes).default(limits.streamMessageBytes),
   messages_per_second: z.int().min(1).default(limits.streamMessagesPerSecond),
-  max_value_bytes: z.int().min(1).optional(),
+  /** Of one item; absent: what a message can hold. */
+  max_value_bytes: z.int().min(0).optional(),
+  /** How far a write comes before it is answered, where the call does not say. */
+  durability: z.enum(LEVELS).default('disk'),
+  /** The same for single streams. */
+  stream_durability: z.record(z.string(), z.enum(LEVELS)).default({}),
   adapter,
 })
 

@@ -2,7 +2,7 @@
  * Streams whose items a worker keeps: it has functions named `stream::set(<name>)` and so on, which are called in place
  * of the store. One that is missing is done by the store. The events are made here, of what these functions return.
  */
-import { HandlerError } from '../../sdk/typescript/src/errors.ts'
+import { HandlerError, InvocationError } from '../../sdk/typescript/src/errors.ts'
 import type { BuiltInClient } from '../../sdk/typescript/src/worker.ts'
 import type { ErrorBody } from '../../src/protocol/frames.ts'
 import { membersOf, typeOfJson } from '../../src/protocol/json/split.ts'
@@ -12,7 +12,7 @@ import { limits } from '../../src/protocol/limits.ts'
 export type Operation = 'set' | 'get' | 'delete' | 'list' | 'list_groups' | 'update'
 
 export interface Custom {
-  has(operation: Operation, stream: string): boolean
+  has(operation: Operation, stream: string): boolean | Promise<boolean>
   /** Calls it as it is: rejects with its own error; `undefined`: it returned nothing. */
   ask(operation: Operation, stream: string, input: JsonText): Promise<JsonText | undefined>
   /** Calls one that writes, and reads its answer. Rejects with `code` or `JSON_ERROR`. */
@@ -42,7 +42,21 @@ function failure(error: ErrorBody): HandlerError {
   return new HandlerError(error.code, error.message)
 }
 
-export function createCustom(client: BuiltInClient, hasFunction: (id: string) => boolean): Custom {
+/** For a worker in a process of its own, which does not see what the engine knows. */
+async function isKnown(client: BuiltInClient, function_id: string): Promise<boolean> {
+  try {
+    await client.trigger({ function_id: 'engine::functions::info', payload: { function_id } })
+    return true
+  } catch (error) {
+    if (error instanceof InvocationError && error.code === 'NOT_FOUND') return false
+    throw error
+  }
+}
+
+export function createCustom(
+  client: BuiltInClient,
+  hasFunction: ((id: string) => boolean) | undefined,
+): Custom {
   const turns = new Map<string, Promise<unknown>>()
 
   function ask(operation: Operation, stream: string, data: JsonText): Promise<JsonText | undefined> {
@@ -63,7 +77,10 @@ export function createCustom(client: BuiltInClient, hasFunction: (id: string) =>
   }
 
   return {
-    has: (operation, stream) => hasFunction(nameOf(operation, stream)),
+    has(operation, stream) {
+      const name = nameOf(operation, stream)
+      return hasFunction === undefined ? isKnown(client, name) : hasFunction(name)
+    },
     ask,
 
     async write(operation, stream, input, code) {

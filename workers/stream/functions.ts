@@ -1,11 +1,14 @@
 /** The `stream::*` functions (`docs/streams.md#functions`). */
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import { type BuiltInClient, type CallContext, RawJson } from '../../sdk/typescript/src/worker.ts'
+import { depthOf } from '../../src/protocol/json/split.ts'
 import { asJsonText, JSON_NULL, type JsonText, quote, toJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
+import type { Cause } from '../../src/storage/change.ts'
+import type { Level } from '../../src/storage/partition.ts'
 import { StorageError } from '../../src/storage/storageError.ts'
 import { CODES } from './codes.ts'
-import type { StreamConfig } from './config.ts'
+import { LEVELS, type StreamConfig } from './config.ts'
 import type { Custom } from './custom.ts'
 import * as customWrites from './customWrites.ts'
 import { type Input, readInput } from './input.ts'
@@ -30,17 +33,6 @@ export function groupOf(input: Input): Group {
   return { stream: input.text('stream_name'), group: input.text('group_id') }
 }
 
-function writeOptionsOf(input: Input, wallClock: () => number): WriteOptions {
-  const ttlMs = input.optionalNumber('ttl_ms', 1)
-  const expiresAtMs = input.optionalNumber('expires_at', 0)
-  if (ttlMs !== undefined && expiresAtMs !== undefined)
-    input.refuse('`ttl_ms` and `expires_at` say the same thing; give one of them')
-  return {
-    ifVersion: input.optionalNumber('if_version', 0),
-    expiresAtMs: expiresAtMs ?? (ttlMs === undefined ? undefined : wallClock() + ttlMs),
-  }
-}
-
 export function writtenText({ oldValue, newValue, version, errors }: Written): RawJson {
   const failed = errors.length === 0 ? '' : `,"errors":${toJsonText(errors)}`
   return new RawJson(
@@ -50,14 +42,23 @@ export function writtenText({ oldValue, newValue, version, errors }: Written): R
   )
 }
 
-function refuseTooLarge(data: JsonText, most: number | undefined): void {
-  if (most === undefined || data.length * 3 <= most) return
-  const bytes = Buffer.byteLength(data)
-  if (bytes > most)
+/** Refuses a value that is larger, or nested more deeply, than what is kept. */
+function checked(data: JsonText, most: number | undefined): JsonText {
+  if (most !== undefined && data.length * 3 > most) {
+    const bytes = Buffer.byteLength(data)
+    if (bytes > most)
+      throw new HandlerError(
+        'VALUE_TOO_LARGE',
+        `value of ${bytes} bytes exceeds the configured max_value_bytes limit of ${most}`,
+      )
+  }
+  if (data.length > 2 * limits.valueDepth && depthOf(data) > limits.valueDepth) {
     throw new HandlerError(
-      'VALUE_TOO_LARGE',
-      `value of ${bytes} bytes exceeds the configured max_value_bytes limit of ${most}`,
+      'VALUE_TOO_DEEP',
+      `the value is nested ${depthOf(data)} levels deep, the maximum is ${limits.valueDepth}`,
     )
+  }
+  return data
 }
 
 /** Options that only the store knows. */
@@ -72,6 +73,31 @@ export function registerFunctions(
   client: BuiltInClient,
   { store, custom, wallClock, config }: FunctionParts,
 ): void {
+  const levels = new Map(Object.entries(config.stream_durability))
+
+  const causeOf = ({ traceparent, baggage }: CallContext): Cause => ({ traceparent, baggage })
+
+  function levelOf(input: Input, stream: string): Level {
+    const asked = input.optionalText('durability')
+    if (asked === undefined) return levels.get(stream) ?? config.durability
+    return (
+      LEVELS.find(level => level === asked) ?? input.refuse('field `durability` must be memory, os or disk')
+    )
+  }
+
+  function writeOptionsOf(input: Input, { stream }: Group, context: CallContext): WriteOptions {
+    const ttlMs = input.optionalNumber('ttl_ms', 1)
+    const expiresAtMs = input.optionalNumber('expires_at', 0)
+    if (ttlMs !== undefined && expiresAtMs !== undefined)
+      input.refuse('give either `ttl_ms` or `expires_at`, not both')
+    return {
+      ifVersion: input.optionalNumber('if_version', 0),
+      expiresAtMs: expiresAtMs ?? (ttlMs === undefined ? undefined : Math.floor(wallClock()) + ttlMs),
+      level: levelOf(input, stream),
+      cause: causeOf(context),
+    }
+  }
+
   function add(
     id: FunctionId,
     description: string,
@@ -90,54 +116,50 @@ export function registerFunctions(
     )
   }
 
-  add('stream::set', 'Sets an item of a stream and tells its clients', async input => {
+  add('stream::set', 'Sets an item of a stream and tells its clients', async (input, context) => {
     const address = addressOf(input)
-    const data = input.value('data')
-    refuseTooLarge(data, config.max_value_bytes)
-    if (custom.has('set', address.stream)) {
+    const data = checked(input.value('data'), config.max_value_bytes)
+    if (await custom.has('set', address.stream)) {
       refuseOptions(input, address.stream)
-      return await customWrites.set({ store, custom }, address, data)
+      return await customWrites.set({ store, custom, cause: causeOf(context) }, address, data)
     }
-    return writtenText(await store.set(address, data, writeOptionsOf(input, wallClock)))
+    return writtenText(await store.set(address, data, writeOptionsOf(input, address, context)))
   })
 
   add('stream::get', 'Reads an item of a stream', async input => {
     const address = addressOf(input)
-    if (custom.has('get', address.stream))
+    if (await custom.has('get', address.stream))
       return raw(await custom.ask('get', address.stream, customWrites.addressText(address)))
     const item = await store.get(address)
     if (item === undefined) return undefined
     return new RawJson(input.flag('with_ids') ? asJsonText(itemText(item)) : item.data)
   })
 
-  add('stream::delete', 'Deletes an item of a stream and tells its clients', async input => {
+  add('stream::delete', 'Deletes an item of a stream and tells its clients', async (input, context) => {
     const address = addressOf(input)
-    if (custom.has('delete', address.stream)) {
+    if (await custom.has('delete', address.stream)) {
       refuseOptions(input, address.stream)
-      return await customWrites.remove({ store, custom }, address)
+      return await customWrites.remove({ store, custom, cause: causeOf(context) }, address)
     }
-    const { oldValue } = await store.remove(address, {
-      ifVersion: input.optionalNumber('if_version', 0),
-      expiresAtMs: undefined,
-    })
+    const { oldValue } = await store.remove(address, writeOptionsOf(input, address, context))
     return new RawJson(asJsonText(`{"old_value":${oldValue ?? JSON_NULL}}`))
   })
 
-  add('stream::update', 'Changes an item of a stream by operations', async input => {
+  add('stream::update', 'Changes an item of a stream by operations', async (input, context) => {
     const address = addressOf(input)
     const text = input.value('ops')
     const operations = readOps('stream::update', text)
-    if (custom.has('update', address.stream) || custom.has('set', address.stream)) {
+    if ((await custom.has('update', address.stream)) || (await custom.has('set', address.stream))) {
       refuseOptions(input, address.stream)
-      return await customWrites.update({ store, custom }, address, text, operations)
+      return await customWrites.update({ store, custom, cause: causeOf(context) }, address, text, operations)
     }
-    const options = { ...writeOptionsOf(input, wallClock), maxValueBytes: config.max_value_bytes }
+    const options = { ...writeOptionsOf(input, address, context), maxValueBytes: config.max_value_bytes }
     return writtenText(await store.update(address, operations, options))
   })
 
   add('stream::list', 'Lists the items of a group', async input => {
     const group = groupOf(input)
-    if (custom.has('list', group.stream))
+    if (await custom.has('list', group.stream))
       return raw(await custom.ask('list', group.stream, customWrites.groupText(group)))
     const limit = input.optionalNumber('limit', 1)
     const cursor = input.optionalText('cursor')
@@ -156,7 +178,7 @@ export function registerFunctions(
 
   add('stream::list_groups', 'Lists the groups of a stream', async input => {
     const stream = input.text('stream_name')
-    if (custom.has('list_groups', stream)) {
+    if (await custom.has('list_groups', stream)) {
       return raw(await custom.ask('list_groups', stream, asJsonText(`{"stream_name":${quote(stream)}}`)))
     }
     return await store.groups(stream, {
@@ -177,16 +199,22 @@ export function registerFunctions(
     return { stream: rows, count: rows.length }
   })
 
-  add('stream::send', 'Tells the clients of a group something that is not stored', async input => {
+  add('stream::send', 'Tells the clients of a group something that is not stored', async (input, context) => {
     const group = groupOf(input)
     const item = input.optionalText('id')
-    await store.tell(group, item, 'event', toldData(input.text('type'), input.value('data')))
+    await store.tell(
+      group,
+      item,
+      'event',
+      toldData(input.text('type'), checked(input.value('data'), config.max_value_bytes)),
+      causeOf(context),
+    )
     return undefined
   })
 
-  add('stream::delete_group', 'Deletes all items of a group', async input => {
+  add('stream::delete_group', 'Deletes all items of a group', async (input, context) => {
     const group = groupOf(input)
-    if (custom.has('set', group.stream))
+    if (await custom.has('set', group.stream))
       input.refuse(`stream '${group.stream}' has storage of its own; delete its items one by one`)
     let deleted = 0
     let cursor: string | undefined
@@ -200,6 +228,7 @@ export function registerFunctions(
         await store.removeAll(
           group,
           page.items.map(({ id }) => id),
+          causeOf(context),
         )
       }
       deleted += page.items.length
@@ -216,6 +245,6 @@ function raw(result: JsonText | undefined): RawJson | undefined {
 /** An error with a code: its own, if it is meant for the caller. */
 function meant(error: unknown, code: string): unknown {
   if (error instanceof HandlerError) return error
-  if (error instanceof StorageError) return new HandlerError(error.code, error.message)
+  if (error instanceof StorageError) return new HandlerError(error.code, error.message, error.details)
   return new HandlerError(code, error instanceof Error ? error.message : String(error))
 }

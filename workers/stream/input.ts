@@ -3,6 +3,7 @@ import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { RawJson } from '../../sdk/typescript/src/worker.ts'
 import { membersOf, typeOfJson } from '../../src/protocol/json/split.ts'
 import { fromJsonText, JSON_NULL, type JsonText } from '../../src/protocol/jsonText.ts'
+import { limits } from '../../src/protocol/limits.ts'
 
 export interface Input {
   /** A text that has to be there. */
@@ -33,7 +34,10 @@ export function readInput(functionId: string, { text }: RawJson): Input {
     const value = given(name)
     if (value === undefined) return undefined
     if (typeOfJson(value) !== 'string') refuse(`field \`${name}\` must be a string, not ${typeOfJson(value)}`)
-    return fromJsonText(value) as string
+    const text = fromJsonText(value) as string
+    if (text.length > limits.storedNameLength)
+      refuse(`field \`${name}\` has ${text.length} characters, the most are ${limits.storedNameLength}`)
+    return text
   }
 
   return {

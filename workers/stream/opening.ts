@@ -53,7 +53,7 @@ export function createOpening(parts: OpeningParts): Open {
 
   async function read(subscription: Subscription): Promise<{ data: JsonText; seq: number }> {
     const { stream, item } = subscription
-    if (custom.has(item === undefined ? 'list' : 'get', stream)) {
+    if (await custom.has(item === undefined ? 'list' : 'get', stream)) {
       const seq = store.seq()
       const data = await (item === undefined
         ? custom.ask('list', stream, groupText(subscription))

@@ -3,7 +3,9 @@
  * (`adapters/partition.ts`); a database elsewhere would be another, which is why everything here may take time.
  */
 import type { JsonText } from '../../src/protocol/jsonText.ts'
+import type { Cause } from '../../src/storage/change.ts'
 import type { OperationError } from '../../src/storage/command.ts'
+import type { Level } from '../../src/storage/partition.ts'
 import type { UpdateOperation } from '../../src/storage/update/operation.ts'
 
 /** A group of a stream. Names are any strings. */
@@ -28,6 +30,9 @@ export interface WriteOptions {
   readonly ifVersion: number | undefined
   /** Wall clock, milliseconds. Absent: it stays. */
   readonly expiresAtMs: number | undefined
+  /** How far it comes before it is answered. */
+  readonly level: Level
+  readonly cause: Cause | undefined
 }
 
 export interface Written {
@@ -48,6 +53,8 @@ export interface StreamEvent extends Group {
   /** Of `event`: `{"type": …, "data": …}`, as it was sent. */
   readonly data: JsonText
   readonly reason: 'expired' | undefined
+  /** Of the call that made it; replays do not know it. */
+  readonly cause: Cause | undefined
 }
 
 /** `event`: nothing was stored (`stream::send`). */
@@ -92,9 +99,15 @@ export interface StreamStore {
     options: WriteOptions & { readonly maxValueBytes: number | undefined },
   ): Promise<Written>
   /** All of these are removed together. */
-  removeAll(group: Group, items: readonly string[]): Promise<void>
+  removeAll(group: Group, items: readonly string[], cause: Cause | undefined): Promise<void>
   /** An event that changes nothing here. */
-  tell(group: Group, item: string | undefined, kind: EventKind, data: JsonText): Promise<void>
+  tell(
+    group: Group,
+    item: string | undefined,
+    kind: EventKind,
+    data: JsonText,
+    cause: Cause | undefined,
+  ): Promise<void>
   get(address: Address): Promise<Item | undefined>
   list(group: Group, query: ItemQuery): Promise<ItemPage>
   /** Sorted. Groups that have ever held something. */

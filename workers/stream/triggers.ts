@@ -45,8 +45,8 @@ function nameIn(config: Config, key: string): string | undefined {
   const value = config[key] ?? undefined
   if (value === undefined) return undefined
   if (typeof value !== 'string') return refuse(`${key} must be a string`)
-  return value.length > limits.nameLength
-    ? refuse(`${key} is longer than ${limits.nameLength} characters`)
+  return value.length > limits.storedNameLength
+    ? refuse(`${key} is longer than ${limits.storedNameLength} characters`)
     : value
 }
 

@@ -31,8 +31,8 @@ export interface StreamWorkerParts {
   /** The clock on the wall, milliseconds: items expire by it. */
   readonly wallClock: () => number
   readonly log: Log
-  /** Whether a function is there now, in the default namespace. */
-  readonly hasFunction: (id: string) => boolean
+  /** Whether a function is there now, in the default namespace. Absent: the engine is asked. */
+  readonly hasFunction?: ((id: string) => boolean) | undefined
 }
 
 export function createStreamWorker(config: StreamConfig, parts: StreamWorkerParts): BuiltInWorker {
@@ -85,7 +85,8 @@ export function createStreamWorker(config: StreamConfig, parts: StreamWorkerPart
         if (changes.size() === 0) return
         for (const event of events) {
           const concerned = changes.about(event).map(({ delivery }) => delivery)
-          if (concerned.length > 0) deliveries.deliver(concerned, { data: messageOf(event) })
+          if (concerned.length > 0)
+            deliveries.deliver(concerned, { data: messageOf(event), cause: event.cause })
         }
       })
       await client.ready()

@@ -1,4 +1,5 @@
 import type { Answer, TellCommand } from '../command.ts'
+import { storableJson } from '../text.ts'
 import type { ApplyContext } from './context.ts'
 
 export function tell({ collection, key, type, data }: TellCommand, context: ApplyContext): Answer {
@@ -12,7 +13,7 @@ export function tell({ collection, key, type, data }: TellCommand, context: Appl
     event: 'told',
     reason: undefined,
     oldValue: undefined,
-    newValue: data,
+    newValue: storableJson(data),
     type,
   })
   return { oldValue: undefined, newValue: undefined, version: 0, errors: [] }

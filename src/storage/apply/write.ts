@@ -1,6 +1,7 @@
 /** The end of `put` and `update`: a value is stored, and told. */
 import type { JsonText } from '../../protocol/jsonText.ts'
 import type { Answer, Collection, OperationError } from '../command.ts'
+import { storableJson } from '../text.ts'
 import type { ApplyContext } from './context.ts'
 import { type Current, clearExpired } from './current.ts'
 
@@ -17,8 +18,9 @@ export function writeValue(
   collection: Collection,
   key: string,
   { entry, expired }: Current,
-  { value, expiresAtMs, errors = NO_ERRORS }: NewValue,
+  { value: given, expiresAtMs, errors = NO_ERRORS }: NewValue,
 ): Answer {
+  const value = storableJson(given)
   if (expired !== undefined) clearExpired(context, collection, expired)
   const revision = context.nextRevision()
   context.tables.put(collection, {
@@ -27,7 +29,7 @@ export function writeValue(
     version: revision,
     createdAt: entry?.createdAt ?? revision,
     updatedAtMs: context.nowMs,
-    expiresAtMs,
+    expiresAtMs: expiresAtMs === undefined ? undefined : Math.ceil(expiresAtMs),
   })
   context.emit({
     revision,

@@ -27,6 +27,8 @@ export function createMemoryStore(): Store {
     rollback: () => tables.undoTo(0),
     portion: () => ({ changes: [], revision: committed }),
     recover() {},
+    isChecked: true,
+    scrub: () => true,
     backup() {
       throw new StorageError(
         'STORAGE_UNAVAILABLE',

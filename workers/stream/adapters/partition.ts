@@ -8,9 +8,18 @@ import { JSON_NULL } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
 import type { EntryChange } from '../../../src/storage/change.ts'
 import type { Collection, Command } from '../../../src/storage/command.ts'
-import type { Level, Partition } from '../../../src/storage/partition.ts'
-import type { Entry, ReadTables } from '../../../src/storage/tables.ts'
-import type { EventKind, Group, Item, NameQuery, StreamEvent, StreamStore, Written } from '../store.ts'
+import type { Level, Partition, SubmitOptions } from '../../../src/storage/partition.ts'
+import { type Entry, hasExpired, type ReadTables } from '../../../src/storage/tables.ts'
+import type {
+  Address,
+  EventKind,
+  Group,
+  Item,
+  NameQuery,
+  StreamEvent,
+  StreamStore,
+  Written,
+} from '../store.ts'
 
 const SPACE = 'stream'
 /** Events that store nothing wait for no disk. */
@@ -24,15 +33,15 @@ const KINDS: Record<EntryChange['event'], EventKind> = {
 }
 
 const collectionOf = ({ stream, group }: Group): Collection => ({ space: SPACE, name: stream, group })
+const placeIn = (address: Address) => ({ collection: collectionOf(address), key: address.item })
 const itemOf = ({ key, value, version }: Entry): Item => ({ id: key, data: value, version })
-const isLive = ({ expiresAtMs }: Entry, nowMs: number): boolean =>
-  expiresAtMs === undefined || expiresAtMs > nowMs
+const isLive = (entry: Entry, nowMs: number): boolean => !hasExpired(entry, nowMs)
 
 function eventOf(change: EntryChange): StreamEvent {
-  const { revision, atMs, name, group, key, event, reason, oldValue, newValue, type } = change
+  const { revision, atMs, name, group, key, event, reason, oldValue, newValue, type, cause } = change
   const kind = event === 'told' ? ((type ?? 'event') as EventKind) : KINDS[event]
   const data = (event === 'deleted' ? oldValue : newValue) ?? JSON_NULL
-  return { seq: revision, atMs, stream: name, group, item: key, kind, data, reason }
+  return { seq: revision, atMs, stream: name, group, item: key, kind, data, reason, cause }
 }
 
 /** The place in a list where a page ended. */
@@ -49,8 +58,8 @@ function placeOf(cursor: string): Place {
 }
 
 export function createPartitionStore(partition: Partition): StreamStore {
-  async function write(command: Command, level?: Level): Promise<Written> {
-    const { answers } = await partition.submit([command], level === undefined ? {} : { level })
+  async function write(command: Command, options: SubmitOptions): Promise<Written> {
+    const { answers } = await partition.submit([command], options)
     return answers[0]!
   }
 
@@ -65,7 +74,7 @@ export function createPartitionStore(partition: Partition): StreamStore {
     const found: Entry[] = []
     let after = from.after
     for (;;) {
-      const limit = Math.min(most - found.length, limits.streamListPortion)
+      const limit = Math.min(most - found.length, limits.listPortion)
       const portion = tables.list(collection, { prefix: from.prefix, after, limit })
       for (const entry of portion) if (isLive(entry, nowMs)) found.push(entry)
       if (portion.length < limit || found.length >= most) return found
@@ -74,43 +83,34 @@ export function createPartitionStore(partition: Partition): StreamStore {
   }
 
   return {
-    set: (address, value, { ifVersion, expiresAtMs }) =>
-      write({
-        command: 'put',
-        collection: collectionOf(address),
-        key: address.item,
-        value,
-        ifVersion,
-        expiresAtMs,
-      }),
-    remove: (address, { ifVersion }) =>
-      write({
-        command: 'remove',
-        collection: collectionOf(address),
-        key: address.item,
-        ifVersion,
-        tellsMissing: false,
-      }),
-    update: (address, operations, { ifVersion, expiresAtMs, maxValueBytes }) =>
-      write({
-        command: 'update',
-        collection: collectionOf(address),
-        key: address.item,
-        operations,
-        ifVersion,
-        expiresAtMs,
-        maxValueBytes,
-      }),
-    async removeAll(group, items) {
+    set: (address, value, { ifVersion, expiresAtMs, ...options }) =>
+      write({ command: 'put', ...placeIn(address), value, ifVersion, expiresAtMs }, options),
+    remove: (address, { ifVersion, expiresAtMs: _, ...options }) =>
+      write({ command: 'remove', ...placeIn(address), ifVersion, tellsMissing: false }, options),
+    update: (address, operations, { ifVersion, expiresAtMs, maxValueBytes, ...options }) =>
+      write(
+        {
+          command: 'update',
+          ...placeIn(address),
+          operations,
+          ifVersion,
+          expiresAtMs,
+          maxValueBytes,
+        },
+        options,
+      ),
+    async removeAll(group, items, cause) {
       const collection = collectionOf(group)
       const common = { command: 'remove', collection, ifVersion: undefined, tellsMissing: false } as const
-      await partition.submit(items.map(key => ({ ...common, key })))
-    },
-    async tell(group, item, kind, data) {
-      await write(
-        { command: 'tell', collection: collectionOf(group), key: item, type: kind, data },
-        kind === 'event' ? TOLD : undefined,
+      await partition.submit(
+        items.map(key => ({ ...common, key })),
+        { cause },
       )
+    },
+    async tell(group, item, kind, data, cause) {
+      const collection = collectionOf(group)
+      const level = kind === 'event' ? TOLD : 'disk'
+      await write({ command: 'tell', collection, key: item, type: kind, data }, { level, cause })
     },
     async get(address) {
       return await partition.read((tables, nowMs) => {

@@ -30,7 +30,7 @@ function isFields(value: unknown): value is Fields {
 }
 
 const isName = (value: unknown): value is string =>
-  typeof value === 'string' && value.length <= limits.nameLength
+  typeof value === 'string' && value.length <= limits.storedNameLength
 
 /** What a client has said; otherwise why it cannot be read, as a few words. */
 export function readMessage(message: string | Uint8Array): ClientMessage | { readonly problem: string } {
