@@ -2,8 +2,10 @@
 import type { Clock } from '../clock/clock.ts'
 import type { Log } from '../log/log.ts'
 import { createPartition } from '../storage/createPartition.ts'
+import { openFolder } from '../storage/folder/open.ts'
 import { createMemoryStore } from '../storage/memory/store.ts'
 import type { Partition } from '../storage/partition.ts'
+import type { Store } from '../storage/store.ts'
 import { applyOperations } from '../storage/update/apply.ts'
 
 interface Common {
@@ -11,13 +13,9 @@ interface Common {
   readonly log: Log
 }
 
-export function openOnDisk(_folder: string, _common: Common): Promise<Partition> {
-  return Promise.reject(new Error('no storage on disk yet'))
-}
-
-export function openInMemory({ clock, log }: Common): Partition {
+function over(store: Store, { clock, log }: Common): Partition {
   return createPartition({
-    store: createMemoryStore(),
+    store,
     applyOperations,
     clock,
     wallClock: Date.now,
@@ -25,3 +23,8 @@ export function openInMemory({ clock, log }: Common): Partition {
     log,
   })
 }
+
+/** Throws a `StorageError` of a code `data_folder_…`. */
+export const openOnDisk = (folder: string, common: Common): Partition => over(openFolder(folder), common)
+
+export const openInMemory = (common: Common): Partition => over(createMemoryStore(), common)

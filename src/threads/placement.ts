@@ -10,8 +10,11 @@ import { type HttpConfig, httpConfigSchema } from '../../workers/http/config.ts'
 import { createHttpWorker } from '../../workers/http/worker.ts'
 import { type PubsubConfig, pubsubConfigSchema } from '../../workers/pubsub/config.ts'
 import { createPubsubWorker } from '../../workers/pubsub/worker.ts'
-import { createPartitionStore } from '../../workers/stream/adapters/partition.ts'
-import { keepingOf, type StreamConfig, streamConfigSchema } from '../../workers/stream/config.ts'
+import { createPartitionStore as createStateStore } from '../../workers/state/adapters/partition.ts'
+import { type StateConfig, stateConfigSchema, stateKeeping } from '../../workers/state/config.ts'
+import { createStateWorker } from '../../workers/state/worker.ts'
+import { createPartitionStore as createStreamStore } from '../../workers/stream/adapters/partition.ts'
+import { type StreamConfig, streamConfigSchema, streamKeeping } from '../../workers/stream/config.ts'
 import { createStreamGateway } from '../../workers/stream/gateway/worker.ts'
 import { createStreamWorker } from '../../workers/stream/worker.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
@@ -142,6 +145,26 @@ export const knownWorkers: ReadonlyMap<string, Placement> = new Map<string, Plac
     },
   ],
   [
+    'iii-state',
+    {
+      schema: stateConfigSchema,
+      // Its functions and its trigger type have one provider.
+      multiple: false,
+      parts: [
+        {
+          on: 'durable',
+          keeps: (config: unknown) => stateKeeping(config as StateConfig),
+          create: (config: unknown, { partition, ...parts }: DurableParts) =>
+            createStateWorker(config as StateConfig, {
+              ...parts,
+              store: createStateStore(partition),
+              wallClock: Date.now,
+            }),
+        },
+      ],
+    },
+  ],
+  [
     'iii-stream',
     {
       schema: streamConfigSchema,
@@ -150,11 +173,11 @@ export const knownWorkers: ReadonlyMap<string, Placement> = new Map<string, Plac
       parts: [
         {
           on: 'durable',
-          keeps: (config: unknown) => keepingOf(config as StreamConfig),
+          keeps: (config: unknown) => streamKeeping(config as StreamConfig),
           create: (config: unknown, { partition, ...parts }: DurableParts) =>
             createStreamWorker(config as StreamConfig, {
               ...parts,
-              store: createPartitionStore(partition),
+              store: createStreamStore(partition),
               wallClock: Date.now,
             }),
         },

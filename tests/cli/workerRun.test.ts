@@ -19,12 +19,12 @@ beforeEach(() => {
 afterEach(() => folder[Symbol.dispose]())
 
 const rowOf = (file: string): string =>
-  `  - name: ${LEDGER}\n    config: { file: ${join(folder.path, file)} }\n`
+  `  - name: ${LEDGER}\n    config: { folder: ${join(folder.path, file)} }\n`
 
 /** Starts the worker of the tests as a process of its own. */
-async function startLedger(url: string, words: readonly string[] = []): Promise<Running> {
-  const file = join(folder.path, 'config.yaml')
-  await Bun.write(file, `workers:\n${rowOf('external')}`)
+async function startLedger(url: string, words: readonly string[] = [], kept = 'external'): Promise<Running> {
+  const file = join(folder.path, `${kept}.yaml`)
+  await Bun.write(file, `workers:\n${rowOf(kept)}`)
   return startIii(['worker', 'run', LEDGER, '--url', url, '--config', file, '--json', ...words], {
     cwd: folder.path,
     preload,
@@ -147,11 +147,14 @@ describe('a built-in as a process of its own', () => {
       await using engine = await startEngine()
       await using first = await startLedger(engine.url)
       await first.stdoutHas('\n')
-      await using second = await startLedger(engine.url)
+      await using second = await startLedger(engine.url, [], 'other')
       const { exitCode, stdout, stderr } = await second.finished
       expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
       expect(stderr).toContain(`error: the engine refuses ${LEDGER} [WORKER_NAMESPACE_CONFLICT]`)
       expect(stderr).toContain('fix: ')
+      // Nor may two keep their things in one place.
+      await using third = await startLedger(engine.url)
+      expect((await third.finished).stderr).toContain('[data_folder_in_use]')
     },
     PATIENT_MS,
   )

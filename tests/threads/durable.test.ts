@@ -29,7 +29,7 @@ async function startLedger(
   changed: Partial<Record<keyof typeof limits, number>> = {},
 ): Promise<LedgerEngine> {
   const folder = mkdtempSync(join(tmpdir(), 'iii-ledger-'))
-  const workers = `  - name: ${LEDGER}\n    config: { file: ${join(folder, 'sum')} }`
+  const workers = `  - name: ${LEDGER}\n    config: { folder: ${join(folder, 'sum')} }`
   const engine = await startAttackedEngine(shards, changed, { workers, accepting })
   return {
     ...engine,

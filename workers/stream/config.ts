@@ -58,7 +58,7 @@ export const streamConfigSchema = z.strictObject({
 })
 
 /** Where its items are kept. `folder` absent: the data folder of the engine. */
-export function keepingOf({ adapter: { config } }: StreamConfig) {
+export function streamKeeping({ adapter: { config } }: StreamConfig) {
   return config.store_method === 'in_memory'
     ? ({ adapter: 'memory' } as const)
     : ({ adapter: 'sqlite', folder: config.file_path } as const)

@@ -309,6 +309,7 @@ export function createClient(
 
   transport.open({ opened, received, problem, closed })
 
+  /** Over a socket nothing is heard of what is lost: a call that wants no answer gets none. */
   function tellAll(
     targets: readonly Target[],
     data: JsonText,

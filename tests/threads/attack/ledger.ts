@@ -1,26 +1,29 @@
 /**
- * A built-in that stands on the durable thread and does no more than tests need: a sum that is kept in a file, a trigger
+ * A built-in that stands on the durable thread and does no more than tests need: a sum that is kept, a trigger
  * type that is told of every change, and calls that take their time. `addLedger` puts its row beside those of the product, on
  * every thread of an attacked engine.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { Target } from '../../../src/protocol/frames.ts'
-import { toJsonText } from '../../../src/protocol/jsonText.ts'
+import { asJsonText, toJsonText } from '../../../src/protocol/jsonText.ts'
+import type { Collection } from '../../../src/storage/command.ts'
 import { type DurableParts, knownWorkers, type Placement } from '../../../src/threads/placement.ts'
 import type { BuiltInWorker } from '../../../workers/worker.ts'
 
 export const LEDGER = 'test-ledger'
 
-const schema = z.strictObject({ file: z.string() })
+const SUM: Collection = { space: 'state', name: 'ledger', group: '' }
 
-function createLedger({ file }: z.infer<typeof schema>, { log }: DurableParts): BuiltInWorker {
+const schema = z.strictObject({ folder: z.string().optional() })
+
+function createLedger({ log, partition }: DurableParts): BuiltInWorker {
   return {
     name: LEDGER,
     description: 'Sums up, for tests.',
     async start(client) {
       const targets = new Map<string, Target>()
-      const total = (): number => (existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0)
+      const total = async (): Promise<number> =>
+        Number((await partition.read(({ get }) => get(SUM, 'sum')))?.value ?? 0)
       const tell = (event: object): void => {
         client.tellAll([...targets.values()], toJsonText(event))
       }
@@ -33,9 +36,11 @@ function createLedger({ file }: z.infer<typeof schema>, { log }: DurableParts): 
           unbind: ({ id }) => void targets.delete(id),
         },
       )
-      client.registerFunction<{ n: number }>('ledger::add', ({ n }) => {
-        const sum = total() + n
-        writeFileSync(file, String(sum))
+      client.registerFunction<{ n: number }>('ledger::add', async ({ n }) => {
+        const sum = (await total()) + n
+        const value = asJsonText(String(sum))
+        const put = { command: 'put', collection: SUM, key: 'sum', value } as const
+        await partition.submit([{ ...put, ifVersion: undefined, expiresAtMs: undefined }])
         tell({ sum })
         return { sum }
       })
@@ -47,7 +52,7 @@ function createLedger({ file }: z.infer<typeof schema>, { log }: DurableParts): 
       return {
         addresses: {},
         async drain() {
-          tell({ drained: total() })
+          tell({ drained: await total() })
           log.info('the ledger has drained')
         },
         async stop() {
@@ -65,8 +70,8 @@ export function addLedger(): void {
     parts: [
       {
         on: 'durable',
-        keeps: () => ({ adapter: 'memory' }),
-        create: (config, parts) => createLedger(config as z.infer<typeof schema>, parts),
+        keeps: config => ({ adapter: 'sqlite', folder: (config as z.infer<typeof schema>).folder }),
+        create: (_, parts) => createLedger(parts),
       },
     ],
   }
