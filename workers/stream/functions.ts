@@ -11,6 +11,7 @@ import { CODES } from './codes.ts'
 import { LEVELS, type StreamConfig } from './config.ts'
 import type { Custom } from './custom.ts'
 import * as customWrites from './customWrites.ts'
+import { formats } from './formats.ts'
 import { type Input, readInput } from './input.ts'
 import { itemsText, itemText, toldData } from './messages.ts'
 import { readOps } from './ops.ts'
@@ -112,7 +113,7 @@ export function registerFunctions(
           throw meant(error, CODES[id])
         }
       },
-      { description, rawInput: true },
+      { description, request_format: formats[id], rawInput: true },
     )
   }
 

@@ -8,18 +8,21 @@
 import type { RawJson } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import { createDeliveries } from '../../src/delivery/deliveries.ts'
+import { depthOf, withDepth } from '../../src/delivery/depth.ts'
 import type { Log } from '../../src/log/log.ts'
+import type { Cause } from '../../src/storage/change.ts'
 import type { BuiltInWorker } from '../worker.ts'
 import { createAdmission } from './admission.ts'
 import { createClients } from './clients.ts'
 import type { StreamConfig } from './config.ts'
 import { createCustom } from './custom.ts'
 import { createFanOut } from './fanOut.ts'
+import { formats } from './formats.ts'
 import { registerFunctions } from './functions.ts'
 import { messageOf } from './messages.ts'
 import { createOpening } from './opening.ts'
 import { PRESENCE, presence } from './presence.ts'
-import type { StreamStore } from './store.ts'
+import type { StreamEvent, StreamStore } from './store.ts'
 import { createSubscriptions } from './subscriptions.ts'
 import { createTriggers, definitions, type TypeName } from './triggers.ts'
 
@@ -33,6 +36,14 @@ export interface StreamWorkerParts {
   readonly log: Log
   /** Whether a function is there now, in the default namespace. Absent: the engine is asked. */
   readonly hasFunction?: ((id: string) => boolean) | undefined
+}
+
+/** Streams of developers' tools watch traces; they are no part of them. How deep they lie in a chain stays known. */
+const UNTRACED = 'iii:devtools:'
+
+function causeOf({ stream, cause }: StreamEvent): Cause | undefined {
+  if (cause === undefined || !stream.startsWith(UNTRACED)) return cause
+  return { traceparent: undefined, baggage: withDepth(undefined, depthOf(cause.baggage)) }
 }
 
 export function createStreamWorker(config: StreamConfig, parts: StreamWorkerParts): BuiltInWorker {
@@ -73,6 +84,7 @@ export function createStreamWorker(config: StreamConfig, parts: StreamWorkerPart
       registerFunctions(client, { store, custom, wallClock, config })
       client.registerFunction<RawJson>(PRESENCE, given => presence(subscriptions, given), {
         description: 'Lists who is subscribed to streams',
+        request_format: formats[PRESENCE],
         rawInput: true,
       })
       client.registerFunction(
@@ -86,7 +98,7 @@ export function createStreamWorker(config: StreamConfig, parts: StreamWorkerPart
         for (const event of events) {
           const concerned = changes.about(event).map(({ delivery }) => delivery)
           if (concerned.length > 0)
-            deliveries.deliver(concerned, { data: messageOf(event), cause: event.cause })
+            deliveries.deliver(concerned, { data: messageOf(event), cause: causeOf(event) })
         }
       })
       await client.ready()
