@@ -25,7 +25,7 @@ function refuse(status: number, text: string, headers: Record<string, string> = 
 }
 
 /** Every value of every key, as they are written: nothing is decoded. */
-export function queryOf(url: string): Record<string, string[]> {
+function queryOf(url: string): Record<string, string[]> {
   const start = url.indexOf('?')
   const found: Record<string, string[]> = Object.create(null)
   if (start < 0) return found
