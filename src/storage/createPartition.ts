@@ -13,7 +13,6 @@
 import type { Clock } from '../clock/clock.ts'
 import type { Log } from '../log/log.ts'
 import { limits } from '../protocol/limits.ts'
-import type { ApplyOperations } from './apply/context.ts'
 import { createExpiry } from './expiry.ts'
 import { createFeed } from './feed.ts'
 import type { Committal, Committed, Level, Partition, PartitionStatus } from './partition.ts'
@@ -25,7 +24,6 @@ import { type Outcome, runTurn, type Work } from './turn.ts'
 
 export interface PartitionOptions {
   readonly store: Store
-  readonly applyOperations: ApplyOperations
   readonly clock: Clock
   /** The clock on the wall, milliseconds: `Date.now`. Entries expire by it. */
   readonly wallClock: () => number
@@ -73,6 +71,8 @@ export function createPartition(options: PartitionOptions): Partition {
   /** What was found damaged, and is told until the engine is started anew. */
   let damage: string | undefined
   let cancelScrub: (() => void) | undefined
+  /** Followers have heard of everything up to this revision. */
+  let told = store.revision()
   let commits = 0
   let commandCount = 0
   expiry.look(store.tables.nextExpiryMs())
@@ -104,11 +104,10 @@ export function createPartition(options: PartitionOptions): Partition {
 
   function commit(turn: readonly Waiting[]): void {
     const isSynced = turn.some(({ level }) => level === 'disk')
-    const { applyOperations } = options
     try {
       // Not before the disk has recovered: `retry` sees to that.
       if (trouble?.kind === 'broken') throw new StorageFault('broken', trouble.reason)
-      const result = runTurn(turn, { store, nowMs: wallNow(), isSynced, applyOperations })
+      const result = runTurn(turn, { store, nowMs: wallNow(), isSynced })
       if (result.changes.length > 0) {
         commits++
         if (trouble !== undefined) recovered()
@@ -137,6 +136,7 @@ export function createPartition(options: PartitionOptions): Partition {
   }
 
   function tell({ changes, publications }: Committal): void {
+    told = changes.at(-1)?.revision ?? told
     recent.add(changes)
     if (changes.length === 0 && publications.length === 0) return
     for (const follower of followers) {
@@ -157,11 +157,10 @@ export function createPartition(options: PartitionOptions): Partition {
   function retry(): void {
     cancelRetry = undefined
     if (trouble === undefined || isClosed) return
-    const known = store.revision()
     try {
       store.recover()
       // The commit that failed may have reached the disk after all.
-      tellFrom(known)
+      tellMissed()
       recovered()
     } catch (error) {
       if (!(error instanceof StorageFault)) throw error
@@ -177,16 +176,12 @@ export function createPartition(options: PartitionOptions): Partition {
     expiry.look(store.tables.nextExpiryMs())
   }
 
-  function tellFrom(known: number): void {
-    if (known < store.oldest()) {
-      recent.restart(store.revision())
-      return
+  function tellMissed(): void {
+    if (told < store.oldest()) {
+      told = store.revision()
+      recent.restart(told)
     }
-    for (let revision = known; revision < store.revision(); ) {
-      const portion = store.portion(revision)
-      tell({ changes: portion.changes, publications: [] })
-      revision = portion.revision
-    }
+    while (told < store.revision()) tell({ changes: store.portion(told).changes, publications: [] })
   }
 
   function query<Result>(ask: (tables: ReadTables, nowMs: number) => Result): Result {

@@ -1,8 +1,7 @@
 /** Settings of the stream worker: the `config:` block of `iii-stream`. Times in milliseconds, sizes in bytes. */
 import { z } from 'zod'
 import { limits } from '../../src/protocol/limits.ts'
-
-export const LEVELS = ['memory', 'os', 'disk'] as const
+import { LEVELS } from './keeping.ts'
 
 const LATER = 'comes with a later version; use the adapter kv, which keeps its items on disk'
 
@@ -56,13 +55,6 @@ export const streamConfigSchema = z.strictObject({
   stream_durability: z.record(z.string(), z.enum(LEVELS)).default({}),
   adapter,
 })
-
-/** Where its items are kept. `folder` absent: the data folder of the engine. */
-export function streamKeeping({ adapter: { config } }: StreamConfig) {
-  return config.store_method === 'in_memory'
-    ? ({ adapter: 'memory' } as const)
-    : ({ adapter: 'sqlite', folder: config.file_path } as const)
-}
 
 /** Parsed and with every default filled in. */
 export type StreamConfig = z.output<typeof streamConfigSchema>
