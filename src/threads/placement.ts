@@ -3,11 +3,14 @@
  * `parts.ts`.
  */
 import { z } from 'zod'
+// Loaded with the rest, because nearly every engine has it: by itself it takes 20 ms.
+import '../../workers/http/worker.ts'
 import type { EngineStatus } from '../../workers/engine-functions/catalogue.ts'
 import { createEngineFunctionsWorker } from '../../workers/engine-functions/worker.ts'
 import { httpConfigSchema } from '../../workers/http/config.ts'
 import { pubsubConfigSchema } from '../../workers/pubsub/config.ts'
 import { stateConfigSchema } from '../../workers/state/config.ts'
+import { streamConfigSchema } from '../../workers/stream/config.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { KnownWorker } from '../config/settings.ts'
@@ -36,6 +39,7 @@ export const knownWorkers: ReadonlyMap<string, KnownWorker> = new Map<string, Kn
   ['iii-http', { schema: httpConfigSchema, multiple: false }],
   ['iii-pubsub', { schema: pubsubConfigSchema, multiple: false }],
   ['iii-state', { schema: stateConfigSchema, multiple: false }],
+  ['iii-stream', { schema: streamConfigSchema, multiple: false }],
 ])
 
 /** Workers that always run and have no configuration. */
