@@ -5,6 +5,7 @@
 import { callShapes, hasShards } from './shapes.ts'
 import { routeCounts } from './suites/http.ts'
 import { idleShapes } from './suites/idle.ts'
+import { stateShapes } from './suites/state.ts'
 
 export interface MeasureInfo {
   readonly name: string
@@ -16,6 +17,7 @@ export interface MeasureInfo {
     | 'ns'
     | 'MiB'
     | 'calls'
+    | 'syncs/s'
     | 'answers'
     | 'requests'
     | 'records'
@@ -52,6 +54,9 @@ const GOALS: Readonly<Record<string, string>> = {
   'idle-workers-cpu': '≤ 1',
   'idle-workers-2-shards-memory': '≤ 10',
   'idle-workers-2-shards-cpu': '≤ 1',
+  'state-set-1-p50': '≤ 250',
+  'state-set-64-rate': '≥ 75000, ratio ≥ 1.0',
+  'state-get-64-rate': '≥ 100000',
   'lost-answers': '0',
   'lost-unexpected': '0',
   'lost-wrong': '0',
@@ -237,6 +242,37 @@ const microMeasures: MeasureInfo[] = (['small', 'large'] as const)
     ),
   ])
 
+function stateMeasures(levels: readonly number[]): MeasureInfo[] {
+  const rows = stateShapes.flatMap(({ name, what, peer, via }) =>
+    levels.flatMap(level => {
+      const isRedis = via === 'always' || via === 'everysec'
+      const all = callRows(name, level, what, isRedis ? 'Redis server' : 'engine', peer)
+      const perSync: MeasureInfo = {
+        name: `${name}-${level}-per-sync`,
+        unit: 'calls',
+        better: 'neither',
+        what: `${what}: calls for each fsync, ${level} in flight`,
+      }
+      return isRedis || /get|list|-os/.test(name) ? all : [...all, perSync]
+    }),
+  )
+  return rows.concat(
+    {
+      name: 'disk-sync-rate',
+      unit: 'syncs/s',
+      better: 'more',
+      what: 'blocks of 8 KiB written and synced, one after the other, without anything else',
+    },
+    { name: 'disk-sync-p50', unit: 'µs', better: 'less', what: 'one of them: fdatasync alone, median' },
+    {
+      name: 'disk-sync-p99',
+      unit: 'µs',
+      better: 'less',
+      what: 'one of them: fdatasync alone, 99th percentile',
+    },
+  )
+}
+
 const ringMeasures: MeasureInfo[] = [
   {
     name: 'ring-rate',
@@ -302,11 +338,16 @@ function idleRows({ name, engine }: (typeof idleShapes)[number]): MeasureInfo[] 
   ]
 }
 
-/** All measures, in the order of the table, for these levels of calls in flight: without shards, and with them. */
-export function catalogue(levels: readonly number[], shardLevels = levels): MeasureInfo[] {
+/** All measures, in the order of the table, for these levels of calls in flight: without shards, with them, of the state. */
+export function catalogue(
+  levels: readonly number[],
+  shardLevels = levels,
+  stateLevels = levels,
+): MeasureInfo[] {
   const all = [
     ...callMeasures(levels, shardLevels),
     ...lostMeasures,
+    ...stateMeasures(stateLevels),
     ...httpMeasures,
     ...startRows('start', 'the engine', 'start-bun'),
     ...startRows('start-bun', 'a bare Bun.serve'),

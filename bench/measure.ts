@@ -9,11 +9,13 @@ import { measureLost } from './suites/lost.ts'
 import { measureMicro } from './suites/micro.ts'
 import { measureRing } from './suites/ring.ts'
 import { measureStarts } from './suites/start.ts'
+import { measureState } from './suites/state.ts'
 import { type Measure, toMeasures } from './table.ts'
 
 /** What measures each part of the catalogue, by the first part of the names. */
 const suites: readonly { names: readonly string[]; measure: Suite }[] = [
   { names: ['calls', 'nats'], measure: measureCalls },
+  { names: ['state', 'redis', 'disk'], measure: measureState },
   { names: ['http'], measure: measureHttp },
   { names: ['start'], measure: measureStarts },
   { names: ['micro'], measure: measureMicro },

@@ -6,6 +6,7 @@ import { MOST_PLACES } from './clients/wire.ts'
 import type { BenchOptions } from './context.ts'
 import { mainFile } from './engine.ts'
 import { SHARD_LEVELS } from './shapes.ts'
+import { STATE_LEVELS } from './suites/state.ts'
 
 export const WRONG_USAGE = 2
 
@@ -80,7 +81,8 @@ export function readFlags(command: Command): { options: BenchOptions; peers: boo
 export function selectionOf(command: Command): { infos: MeasureInfo[]; selected: Set<string> } | undefined {
   const { options, peers } = readFlags(command)
   const areLevelsGiven = command.getOptionValueSource('inFlight') !== 'default'
-  const infos = catalogue(options.inFlight, areLevelsGiven ? options.inFlight : SHARD_LEVELS)
+  const ownLevels = (usual: readonly number[]) => (areLevelsGiven ? options.inFlight : usual)
+  const infos = catalogue(options.inFlight, ownLevels(SHARD_LEVELS), ownLevels(STATE_LEVELS))
   const words = command.args
   const strange = words.find(word => !infos.some(({ name }) => isNamedBy(name, word)))
   if (strange === undefined) return { infos, selected: selectMeasures(infos, words, peers) }

@@ -7,6 +7,7 @@ interface Tool {
 
 const tools = {
   wrk: { package: 'wrk', homepage: 'https://github.com/wg/wrk' },
+  'redis-server': { package: 'redis-server', homepage: 'https://redis.io' },
   'nats-server': { package: 'nats-server', homepage: 'https://nats.io/download' },
 } satisfies Record<string, Tool>
 

@@ -8,17 +8,8 @@
  */
 import { cpuSeconds, threadSeconds } from '../procfs.ts'
 import { createLoop, type LoopPlan } from './closedLoop.ts'
-import {
-  callOf,
-  connectAnnounced,
-  idPrefix,
-  idSuffix,
-  MOST_PLACES,
-  placeOf,
-  REQUEST,
-  RESULT,
-  suffixOf,
-} from './wire.ts'
+import { callOf, connectAnnounced, idPrefix, idSuffix, MOST_PLACES, placeOf, suffixOf } from './wire.ts'
+import { type WorkName, workOf } from './works.ts'
 
 export interface CallerOptions {
   url: string
@@ -28,6 +19,8 @@ export interface CallerOptions {
   /** Process whose CPU time is read. */
   pid: number
   plan: LoopPlan
+  /** What is asked for; `functionId` with a small order if absent. */
+  work?: WorkName
   /** The thread of the engine it connects to; any if absent. */
   thread?: number
   /** Codes of errors that are no fault of the engine here. */
@@ -40,6 +33,7 @@ const {
   connections,
   pid,
   plan,
+  work,
   thread,
   reckonsWith = [],
 } = JSON.parse(process.argv[2]!) as CallerOptions
@@ -51,12 +45,13 @@ const sockets = await Promise.all(
   ),
 )
 const heads = sockets.map((_, at) => `{"type":"invokefunction","invocation_id":"${idPrefix(at)}`)
-const tail = `","function_id":"${functionId}","data":${REQUEST}}`
+const asked = workOf(work, functionId)
+const tails = asked.inputs.map(input => `","function_id":"${asked.functionId}","data":${input}}`)
 
 const loop = createLoop(plan, {
   send(place, call) {
     const at = place % connections
-    sockets[at]!.send(heads[at]! + idSuffix(call, place) + tail)
+    sockets[at]!.send(heads[at]! + idSuffix(call, place) + tails[call % tails.length]!)
   },
   cpuSeconds: () => cpuSeconds(pid),
   threadSeconds: () => threadSeconds(pid),
@@ -72,7 +67,7 @@ for (const socket of sockets) {
     const frame = data as string
     if (!frame.includes('"invocationresult"')) return
     const suffix = suffixOf(frame)
-    const isGood = frame.includes(RESULT)
+    const isGood = frame.includes(asked.expects)
     const code = isGood ? undefined : reckonsWith.find(code => frame.includes(`"${code}"`))
     if (code === undefined) loop.answered(placeOf(suffix), callOf(suffix), isGood)
     else loop.told(placeOf(suffix), callOf(suffix), code)

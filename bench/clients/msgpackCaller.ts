@@ -10,13 +10,19 @@ import { cpuSeconds, threadSeconds } from '../procfs.ts'
 import type { CallerOptions } from './caller.ts'
 import { createLoop } from './closedLoop.ts'
 import { appendFrame, connectAnnouncedMsgpack, frameOf, payloadOf } from './msgpackWire.ts'
-import { MOST_PLACES, REQUEST, RESULT } from './wire.ts'
+import { MOST_PLACES } from './wire.ts'
+import { workOf } from './works.ts'
 
-const { url, functionId, connections, pid, plan, thread } = JSON.parse(process.argv[2]!) as CallerOptions
+const { url, functionId, connections, pid, plan, thread, work } = JSON.parse(
+  process.argv[2]!,
+) as CallerOptions
 if (plan.inFlight > MOST_PLACES) throw new Error(`at most ${MOST_PLACES} calls in flight`)
 
-const call = frameOf(out => writeCall(out, 0, functionId, undefined, payloadOf(REQUEST)))
-const expected = Buffer.from(RESULT)
+const asked = workOf(work, functionId)
+const frames = asked.inputs.map(input =>
+  frameOf(out => writeCall(out, 0, asked.functionId, undefined, payloadOf(input))),
+)
+const expected = Buffer.from(asked.expects)
 
 /** A call id is the lower 20 bits of the call's number and its place, 12 bits. */
 const NUMBERS = 2 ** 20
@@ -26,9 +32,9 @@ let now = performance.now()
 let isReading = false
 
 function isGood({ kind, codec, bytes, payloadStart, payloadEnd }: FrameReader): boolean {
-  return (
-    kind === RESULT_KIND && codec === CODEC_JSON && expected.compare(bytes, payloadStart, payloadEnd) === 0
-  )
+  if (kind !== RESULT_KIND || codec !== CODEC_JSON) return false
+  const at = (bytes as Buffer).indexOf(expected, payloadStart)
+  return at >= 0 && at + expected.length <= payloadEnd
 }
 
 function answered(reader: FrameReader): void {
@@ -61,7 +67,7 @@ const loop = createLoop(plan, {
   send(place, number) {
     underWay[place] = number
     const socket = sockets[place % connections]!
-    appendFrame(socket.out, call, (number % NUMBERS) * MOST_PLACES + place)
+    appendFrame(socket.out, frames[number % frames.length]!, (number % NUMBERS) * MOST_PLACES + place)
     if (!isReading) queueMicrotask(socket.flush)
   },
   cpuSeconds: () => cpuSeconds(pid),

@@ -1,9 +1,9 @@
 /** `calls`, `calls-msgpack` and `nats`: closed-loop calls through the engine in both framings, on one thread and on several, and request-reply through NATS, in turn. */
 import type { CallerOptions } from '../clients/caller.ts'
-import type { LoopPlan, LoopResult } from '../clients/closedLoop.ts'
+import type { LoopResult } from '../clients/closedLoop.ts'
 import type { BenchContext, Values } from '../context.ts'
 import { startEngine } from '../engine.ts'
-import { createHistogram, median } from '../histogram.ts'
+import { loopValues, perThread, planOf } from '../loopValues.ts'
 import { clientPath, freePort, runClient, start } from '../processes.ts'
 import { type CallShape, callShapes } from '../shapes.ts'
 import { findTool } from '../tools.ts'
@@ -23,8 +23,6 @@ interface Ground {
 }
 
 const FUNCTION_ID = 'bench::echo'
-const WARM_UP_MS = 1000
-const PATIENCE_MS = 5000
 /** Each thread compiles its own code: those with shards need more calls until it is fast. */
 const WARM_UP_IN_FLIGHT = 256
 
@@ -72,43 +70,13 @@ async function natsGround(program: string): Promise<Ground> {
   }
 }
 
-function valuesOf(name: string, level: number, results: LoopResult[]): Values {
-  const quantile = (q: number): number =>
-    median(results.map(({ latencies }) => createHistogram(latencies).quantile(q))) * 1000
-  const cpu = results.map(({ cpuSeconds, answers }) => ((cpuSeconds ?? Number.NaN) / answers) * 1e6)
-  const sum = (of: (result: LoopResult) => number): number =>
-    results.reduce((total, result) => total + of(result), 0)
-  return {
-    [`${name}-${level}-rate`]: median(results.map(({ answers, seconds }) => answers / seconds)),
-    [`${name}-${level}-p50`]: quantile(0.5),
-    [`${name}-${level}-p99`]: quantile(0.99),
-    [`${name}-${level}-cpu`]: median(cpu),
-    [`${name}-${level}-lost`]: sum(({ lost, unexpected, wrong }) => lost + unexpected + wrong),
-  }
-}
-
 function runOnce({ client, target }: Contestant, inFlight: number, seconds: number): Promise<LoopResult> {
-  const plan: LoopPlan = {
-    inFlight,
-    warmUpMs: Math.min(WARM_UP_MS, seconds * 1000),
-    measureMs: seconds * 1000,
-    patienceMs: PATIENCE_MS,
-  }
-  const options: CallerOptions = { ...target, connections: 1, plan }
+  const options: CallerOptions = { ...target, connections: 1, plan: planOf(inFlight, seconds) }
   return runClient<LoopResult>(client, options)
 }
 
 /** Shapes that can share an engine and its worker. */
 const groundOf = ({ framing, engine }: CallShape): string => [framing, ...engine].join(' ')
-
-/** CPU time of each thread that had any to speak of, in microseconds per call. */
-function perThread({ threadSeconds = {}, answers }: LoopResult): string {
-  const parts = Object.entries(threadSeconds)
-    .map(([name, seconds]) => ({ name, micros: (seconds / answers) * 1e6 }))
-    .filter(({ micros }) => micros >= 0.01)
-    .map(({ name, micros }) => `${name} ${micros.toPrecision(3)}`)
-  return parts.length === 0 ? '' : `; µs of CPU per call: ${parts.join(', ')}`
-}
 
 export async function measureCalls({ options, say, wanted, infos }: BenchContext): Promise<Values> {
   const wantedLevels = (name: string): number[] =>
@@ -143,7 +111,7 @@ export async function measureCalls({ options, say, wanted, infos }: BenchContext
         }
       }
       for (const { contestant, taken } of results) {
-        Object.assign(values, valuesOf(contestant.name, level, taken))
+        Object.assign(values, loopValues(contestant.name, level, taken))
       }
     }
   } finally {
