@@ -4,14 +4,7 @@ import { limits } from '../protocol/limits.ts'
 import { type ConditionOptions, compileCondition } from './condition.ts'
 import type { DeliveryOptions } from './deliveries.ts'
 
-export const DELIVERY_KEYS: readonly string[] = [
-  'condition_function_id',
-  'condition',
-  'concurrency',
-  'timeout_ms',
-]
-
-/** The same as properties of a JSON schema, for discovery. */
+/** As properties of a JSON schema, for discovery. */
 export const deliveryProperties = {
   condition_function_id: {
     type: 'string',
@@ -69,7 +62,9 @@ function readNumber(config: Config, key: string, most: number): number | undefin
 
 /** Keys of a config that nobody knows, as sentences for discovery and the log. */
 export function unknownKeys(config: Config, known: readonly string[]): string[] {
-  const unknown = Object.keys(config).filter(key => !known.includes(key) && !DELIVERY_KEYS.includes(key))
+  const unknown = Object.keys(config).filter(
+    key => !known.includes(key) && !Object.hasOwn(deliveryProperties, key),
+  )
   const told = unknown.slice(0, 5).map(key => `unknown config key '${key.slice(0, 80)}' has no effect`)
   return unknown.length > told.length ? [...told, `${unknown.length - told.length} more unknown keys`] : told
 }

@@ -38,6 +38,7 @@ export interface EngineOptions {
   randomId: () => string
   limits?: Limits
   namespaceGraceMs?: number
+  lasting?: Place | undefined
   /** Names of the built-in workers that a configuration can start, for advice. */
   builtIns?: ReadonlySet<string>
 }
@@ -111,6 +112,7 @@ function createState(options: ThreadEngineOptions): EngineState {
     limits,
     namespaceGraceMs: options.namespaceGraceMs ?? limits.namespaceGraceMs,
     place: options.place,
+    lasting: options.lasting,
     randomId,
     invocationId: createInvocationIds(randomId),
     voidInvocationId: voidIds,

@@ -47,7 +47,8 @@ export const errorCatalogue = {
   },
   invocation_stopped: {
     where: ['call'],
-    cause: 'The worker that executed the call lost its connection or stopped.',
+    cause:
+      'The worker that executed the call lost its connection or stopped, or its thread was lost and is being replaced.',
     fix: 'Call again if that is safe; the call may have run.',
   },
   invocation_timeout: {
@@ -270,8 +271,15 @@ export const errorCatalogue = {
   CONDITION_NOT_MET: {
     where: ['http'],
     status: 422,
-    cause: "The route's condition function returned `false`.",
-    fix: 'Nothing, if that is meant; else look at the condition function.',
+    cause:
+      'A condition of the route says no: its function returned `false`, or its expression does not hold.',
+    fix: 'Nothing, if that is meant; else look at the condition.',
+  },
+  CONDITION_FAILED: {
+    where: ['http'],
+    cause: 'The expression of the route makes no sense for this request; the message says why.',
+    fix: 'Correct the `condition` of the trigger: `has(…)` asks whether something is there, `string(…)` makes a text of it.',
+    status: 500,
   },
   HEADERS_TOO_LARGE: {
     where: ['http'],

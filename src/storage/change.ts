@@ -37,4 +37,5 @@ export interface EntryChange {
 export interface Publication {
   readonly topic: string
   readonly data: JsonText
+  readonly cause?: Cause | undefined
 }

@@ -84,7 +84,8 @@ function attempt(
     tables: store.tables,
     nextRevision: () => ++revision,
     emit: change => void changes.push(cause === undefined ? change : { ...change, cause }),
-    publish: publication => void publications.push(publication),
+    publish: publication =>
+      void publications.push(cause === undefined ? publication : { ...publication, cause }),
   }
 
   function run({ commands, expires }: Work): readonly Answer[] {

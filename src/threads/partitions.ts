@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path'
 import type { Partition } from '../storage/partition.ts'
-import type { Keeping } from './placement.ts'
+import type { Keeping } from './parts.ts'
 
 export interface PartitionsParts {
   /** The data folder of the engine, absolute. */
@@ -12,8 +12,8 @@ export interface PartitionsParts {
   /** What relative folders are relative to, absolute. */
   readonly base: string
   /** Opens the partition of a folder, which it makes if it is not there. */
-  readonly onDisk: (folder: string) => Promise<Partition>
-  readonly inMemory: () => Partition | Promise<Partition>
+  readonly onDisk: (folder: string) => Partition
+  readonly inMemory: () => Partition
 }
 
 export interface Partitions {
@@ -29,7 +29,7 @@ export function createPartitions({ dataFolder, base, onDisk, inMemory }: Partiti
   const opening = new Map<string, Promise<Partition>>()
   const folders = new Map<string, Partition>()
 
-  function openOnce(name: string, open: () => Partition | Promise<Partition>): Promise<Partition> {
+  function openOnce(name: string, open: () => Partition): Promise<Partition> {
     const known = opening.get(name)
     if (known !== undefined) return known
     const opened = Promise.resolve().then(open)
@@ -41,8 +41,8 @@ export function createPartitions({ dataFolder, base, onDisk, inMemory }: Partiti
     open(keeping) {
       if (keeping.adapter === 'memory') return openOnce('', inMemory)
       const folder = keeping.folder === undefined ? dataFolder : resolve(base, keeping.folder)
-      return openOnce(folder, async () => {
-        const partition = await onDisk(folder)
+      return openOnce(folder, () => {
+        const partition = onDisk(folder)
         folders.set(folder, partition)
         return partition
       })

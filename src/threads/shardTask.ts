@@ -20,6 +20,8 @@ export interface ShardTask {
   readonly name: string
   /** Place of the acceptor, if there is one. */
   readonly acceptor: Place | undefined
+  /** Place of the durable thread, if there is one. */
+  readonly durable: Place | undefined
   readonly settings: Settings
   /** The rings to each other thread, the main one included. */
   readonly rings: ReadonlyMap<Place, RingPair>

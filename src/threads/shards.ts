@@ -20,7 +20,7 @@ import { createGateways, type Gateways } from './gateways.ts'
 import { hasGateways, type Layout, nounOf, type Post, patienceOf } from './layout.ts'
 import { createMembers } from './members.ts'
 import { nameThread } from './osThread.ts'
-import { partsOn } from './placement.ts'
+import { partsOn } from './parts.ts'
 import { createPool, type ShardHandle } from './pool.ts'
 import { withPorts } from './ports.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
@@ -90,6 +90,8 @@ export function createShards({ settings, layout, log, turn }: ShardsParts): Shar
   const pool = createPool(posts.length)
   const shards = new Map<Place, Shard>()
   const failure = Promise.withResolvers<Error>()
+  /** Workers of a durable thread that was lost. */
+  const orphans: string[] = []
   let retired = false
   let actual = settings
   let addresses: Record<string, string> = {}
@@ -133,6 +135,7 @@ export function createShards({ settings, layout, log, turn }: ShardsParts): Shar
       role,
       name,
       acceptor,
+      durable: layout.durable,
       settings: actual,
       rings,
       gateways: gatewayIds,
@@ -173,6 +176,7 @@ export function createShards({ settings, layout, log, turn }: ShardsParts): Shar
       throw error
     }
     shard.state = 'serving'
+    if (place === layout.durable) members.dismiss(orphans.splice(0))
   }
 
   async function replace(place: Place): Promise<void> {
@@ -213,7 +217,12 @@ export function createShards({ settings, layout, log, turn }: ShardsParts): Shar
     shard.link.drop()
     engine.disconnectTrunk(place)
     for (const peer of shards.values()) peer.handle.say({ say: 'peer gone', place })
-    members.remove(place)
+    const left = members.remove(place)
+    // Nobody is to believe that what is kept there has gone: its functions stay until another one has them.
+    if (place === layout.durable && wasServing && !retired) {
+      orphans.push(...left)
+      members.park(left)
+    } else members.dismiss(left)
     shard.ready.reject(reason ?? new Error('A shard ended while it started'))
     if (retired || !wasServing) return
     log.error(`${nounOf(shard)} is lost; another one takes its place`, { shard: place, error: reason })

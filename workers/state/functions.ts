@@ -103,7 +103,7 @@ export function registerFunctions(client: BuiltInClient, parts: FunctionParts): 
   }
 
   const writeContext = (): WriteContext => ({
-    nowMs: wallClock(),
+    nowMs: Math.floor(wallClock()),
     maxValueBytes: config.max_value_bytes,
   })
 

@@ -102,6 +102,13 @@ export interface StateChange extends Address {
   readonly cause: Cause | undefined
 }
 
+/** A message that a write has published. */
+export interface Publication {
+  readonly topic: string
+  readonly data: JsonText
+  readonly cause: Cause | undefined
+}
+
 export interface ItemQuery {
   readonly scope: string
   /** Only such keys; they come in their order then, else in that of their creation. */
@@ -142,6 +149,8 @@ export interface StateStore {
   since(scope: string | undefined, revision: number, limit: number): Feed | Promise<Feed>
   /** Of the last change. */
   revision(): number
-  /** Told of all changes, in order, before whoever made them hears that it is done. */
-  follow(follower: (changes: readonly StateChange[]) => void): () => void
+  /** Told of what was done together, in order, before whoever did it hears of it. */
+  follow(
+    follower: (changes: readonly StateChange[], publications: readonly Publication[]) => void,
+  ): () => void
 }

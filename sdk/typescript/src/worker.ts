@@ -100,6 +100,8 @@ export interface CallRequest {
   metadata?: unknown
   namespace?: string
   signal?: AbortSignal
+  /** The call whose handler makes this one, usually the handler's context: its trace and its baggage go along. */
+  cause?: Pick<CallContext, 'traceparent' | 'baggage'>
 }
 
 /** A call whose payload is JSON text already. For gateways, where parsing would be waste. */

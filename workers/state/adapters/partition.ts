@@ -142,9 +142,10 @@ export function createPartitionStore(partition: Partition): StateStore {
     },
     revision: () => partition.status().revision,
     follow: follower =>
-      partition.follow(({ changes }) => {
-        const ours = changes.filter(isOurs)
-        if (ours.length > 0) follower(ours.map(changeOf))
+      partition.follow(({ changes, publications }) => {
+        const ours = changes.filter(isOurs).map(changeOf)
+        const published = publications.map(({ topic, data, cause }) => ({ topic, data, cause }))
+        if (ours.length > 0 || published.length > 0) follower(ours, published)
       }),
   }
 }
