@@ -5,7 +5,9 @@
 import { callShapes, hasShards } from './shapes.ts'
 import { routeCounts } from './suites/http.ts'
 import { idleShapes } from './suites/idle.ts'
+import { pubsubShapes, SUBSCRIBERS } from './suites/pubsub.ts'
 import { stateShapes } from './suites/state.ts'
+import { streamShapes } from './suites/stream.ts'
 
 export interface MeasureInfo {
   readonly name: string
@@ -17,6 +19,8 @@ export interface MeasureInfo {
     | 'ns'
     | 'MiB'
     | 'calls'
+    | 'deliveries'
+    | 'deliveries/s'
     | 'syncs/s'
     | 'answers'
     | 'requests'
@@ -57,6 +61,10 @@ const GOALS: Readonly<Record<string, string>> = {
   'state-set-1-p50': '≤ 250',
   'state-set-64-rate': '≥ 75000, ratio ≥ 1.0',
   'state-get-64-rate': '≥ 100000',
+  'pubsub-32-rate': '≥ 200000',
+  'stream-200-rate': '≥ 900000',
+  'stream-200-lost': '0',
+  'stream-200-stuck-p99': 'ratio ≤ 2',
   'lost-answers': '0',
   'lost-unexpected': '0',
   'lost-wrong': '0',
@@ -273,6 +281,32 @@ function stateMeasures(levels: readonly number[]): MeasureInfo[] {
   )
 }
 
+function deliveryRows(name: string, what: string, peer?: string): MeasureInfo[] {
+  const row = (suffix: string, unit: MeasureInfo['unit'], better: MeasureInfo['better'], text: string) => ({
+    name: `${name}-${suffix}`,
+    unit,
+    better,
+    what: `${what}: ${text}`,
+    ...(peer === undefined || suffix === 'lost' ? {} : { peer: `${peer}-${suffix}` }),
+  })
+  return [
+    row('rate', 'deliveries/s', 'more', 'deliveries per second'),
+    row('p50', 'µs', 'less', 'time until the last one has it, median'),
+    row('p99', 'µs', 'less', 'time until the last one has it, 99th percentile'),
+    row('cpu', 'µs', 'less', 'CPU time of the engine per delivery, all threads'),
+    row('lost', 'deliveries', 'less', 'messages that did not reach everybody once, and notices of loss'),
+  ]
+}
+
+const deliveryMeasures: MeasureInfo[] = [
+  ...pubsubShapes.flatMap(({ name, what }) =>
+    SUBSCRIBERS.flatMap(count => deliveryRows(`${name}-${count}`, `${count} × ${what}`)),
+  ),
+  ...streamShapes.flatMap(shape =>
+    deliveryRows(shape.name, shape.what, 'peer' in shape ? shape.peer : undefined),
+  ),
+]
+
 const ringMeasures: MeasureInfo[] = [
   {
     name: 'ring-rate',
@@ -348,6 +382,7 @@ export function catalogue(
     ...callMeasures(levels, shardLevels),
     ...lostMeasures,
     ...stateMeasures(stateLevels),
+    ...deliveryMeasures,
     ...httpMeasures,
     ...startRows('start', 'the engine', 'start-bun'),
     ...startRows('start-bun', 'a bare Bun.serve'),

@@ -28,7 +28,7 @@ export interface EngineOptions {
 
 export interface RunningEngine extends Running {
   /** Resolves when it says that it listens. */
-  readonly addresses: Promise<{ workers: string; http: string }>
+  readonly addresses: Promise<{ workers: string; http: string; stream?: string }>
 }
 
 const configuration = ({ workers, http }: EnginePorts, more: readonly string[]): string =>

@@ -15,29 +15,38 @@ export function planOf(inFlight: number, seconds: number): LoopPlan {
   }
 }
 
-export function loopValues(name: string, level: number, results: readonly LoopResult[]): Values {
+function valuesOf(name: string, results: readonly LoopResult[], copies: number): Values {
   const quantile = (q: number): number =>
     median(results.map(({ latencies }) => createHistogram(latencies).quantile(q))) * 1000
-  const cpu = results.map(({ cpuSeconds, answers }) => ((cpuSeconds ?? Number.NaN) / answers) * 1e6)
+  const cpu = results.map(({ cpuSeconds, answers }) => ((cpuSeconds ?? Number.NaN) / answers / copies) * 1e6)
   const sum = (of: (result: LoopResult) => number): number =>
     results.reduce((total, result) => total + of(result), 0)
   return {
-    [`${name}-${level}-rate`]: median(results.map(({ answers, seconds }) => answers / seconds)),
-    [`${name}-${level}-p50`]: quantile(0.5),
-    [`${name}-${level}-p99`]: quantile(0.99),
-    [`${name}-${level}-cpu`]: median(cpu),
-    [`${name}-${level}-lost`]: sum(({ lost, unexpected, wrong }) => lost + unexpected + wrong),
+    [`${name}-rate`]: median(results.map(({ answers, seconds }) => (answers * copies) / seconds)),
+    [`${name}-p50`]: quantile(0.5),
+    [`${name}-p99`]: quantile(0.99),
+    [`${name}-cpu`]: median(cpu),
+    [`${name}-lost`]: sum(({ lost, unexpected, wrong }) => lost + unexpected + wrong),
   }
 }
 
-/** CPU time of each thread that had any to speak of, in microseconds per call. */
-export function perThread({
-  threadSeconds = {},
-  answers,
-}: Pick<LoopResult, 'threadSeconds' | 'answers'>): string {
+/** Of calls. */
+export const loopValues = (name: string, level: number, results: readonly LoopResult[]): Values =>
+  valuesOf(`${name}-${level}`, results, 1)
+
+/** Of messages that each reach so many: rate and CPU are those of one delivery. */
+export const deliveryValues = (name: string, copies: number, results: readonly LoopResult[]): Values =>
+  valuesOf(name, results, copies)
+
+/** CPU time of each thread that had any to speak of, in microseconds per call or delivery. */
+export function perThread(
+  { threadSeconds = {}, answers }: Pick<LoopResult, 'threadSeconds' | 'answers'>,
+  copies = 1,
+): string {
   const parts = Object.entries(threadSeconds)
-    .map(([name, seconds]) => ({ name, micros: (seconds / answers) * 1e6 }))
+    .map(([name, seconds]) => ({ name, micros: (seconds / answers / copies) * 1e6 }))
     .filter(({ micros }) => micros >= 0.01)
     .map(({ name, micros }) => `${name} ${micros.toPrecision(3)}`)
-  return parts.length === 0 ? '' : `; µs of CPU per call: ${parts.join(', ')}`
+  if (parts.length === 0) return ''
+  return `; µs of CPU per ${copies === 1 ? 'call' : 'delivery'}: ${parts.join(', ')}`
 }

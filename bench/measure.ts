@@ -7,15 +7,19 @@ import { measureHttp } from './suites/http.ts'
 import { measureIdle } from './suites/idle.ts'
 import { measureLost } from './suites/lost.ts'
 import { measureMicro } from './suites/micro.ts'
+import { measurePubsub } from './suites/pubsub.ts'
 import { measureRing } from './suites/ring.ts'
 import { measureStarts } from './suites/start.ts'
 import { measureState } from './suites/state.ts'
+import { measureStream } from './suites/stream.ts'
 import { type Measure, toMeasures } from './table.ts'
 
 /** What measures each part of the catalogue, by the first part of the names. */
 const suites: readonly { names: readonly string[]; measure: Suite }[] = [
   { names: ['calls', 'nats'], measure: measureCalls },
   { names: ['state', 'redis', 'disk'], measure: measureState },
+  { names: ['pubsub'], measure: measurePubsub },
+  { names: ['stream'], measure: measureStream },
   { names: ['http'], measure: measureHttp },
   { names: ['start'], measure: measureStarts },
   { names: ['micro'], measure: measureMicro },
