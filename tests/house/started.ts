@@ -15,8 +15,9 @@ workers:
   - name: iii-http
     config: { port: ${httpPort} }
   - name: iii-pubsub
+  - name: iii-state
   - name: iii-stream
-    config: { port: 0, adapter: { config: { store_method: in_memory } } }
+    config: { port: 0 }
 `
 
 export interface Started {

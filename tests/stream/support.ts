@@ -5,7 +5,6 @@ import { createEngine } from '../../src/engine/engine.ts'
 import { createPartition } from '../../src/storage/createPartition.ts'
 import { createMemoryStore } from '../../src/storage/memory/store.ts'
 import type { Partition } from '../../src/storage/partition.ts'
-import { applyOperations } from '../../src/storage/update/apply.ts'
 import { createThread, createThreadTurn } from '../../src/threads/thread.ts'
 import { createPartitionStore } from '../../workers/stream/adapters/partition.ts'
 import { streamConfigSchema } from '../../workers/stream/config.ts'
@@ -120,7 +119,6 @@ async function startStreams({
   const wallClock = (): number => Date.now()
   const partition = createPartition({
     store,
-    applyOperations,
     clock: systemClock,
     wallClock,
     atTurnEnd: task => void setImmediate(task),
