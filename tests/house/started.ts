@@ -17,7 +17,7 @@ workers:
   - name: iii-pubsub
   - name: iii-state
   - name: iii-stream
-    config: { port: 0, adapter: { config: { store_method: in_memory } } }
+    config: { port: 0 }
 `
 
 export interface Started {
