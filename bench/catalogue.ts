@@ -19,6 +19,8 @@ export interface MeasureInfo {
     | 'ns'
     | 'MiB'
     | 'calls'
+    | 'keys'
+    | 'keys/s'
     | 'deliveries'
     | 'deliveries/s'
     | 'syncs/s'
@@ -65,6 +67,8 @@ const GOALS: Readonly<Record<string, string>> = {
   'stream-200-rate': '≥ 900000',
   'stream-200-lost': '0',
   'stream-200-stuck-p99': 'ratio ≤ 2',
+  'keys-start': '≤ 1000',
+  'keys-page-last-p50': 'ratio ≤ 1.5',
   'lost-answers': '0',
   'lost-unexpected': '0',
   'lost-wrong': '0',
@@ -281,6 +285,47 @@ function stateMeasures(levels: readonly number[]): MeasureInfo[] {
   )
 }
 
+const keysMeasures: MeasureInfo[] = [
+  {
+    name: 'keys-start',
+    unit: 'ms',
+    better: 'less',
+    what: 'from spawn of the engine until it listens, --keys keys in its data folder',
+    peer: 'keys-none-start',
+  },
+  { name: 'keys-none-start', unit: 'ms', better: 'less', what: 'the same without any' },
+  {
+    name: 'keys-memory',
+    unit: 'MiB',
+    better: 'less',
+    what: 'resident memory of the engine 2 s later',
+    peer: 'keys-none-memory',
+  },
+  { name: 'keys-none-memory', unit: 'MiB', better: 'less', what: 'the same without any' },
+  {
+    name: 'keys-walked-memory',
+    unit: 'MiB',
+    better: 'less',
+    what: 'the same when all keys have been listed by cursor',
+    peer: 'keys-none-memory',
+  },
+  {
+    name: 'keys-page-last-p50',
+    unit: 'µs',
+    better: 'less',
+    what: 'a page of 100 keys at the end of the list, asked for by its cursor, median',
+    peer: 'keys-page-first-p50',
+  },
+  { name: 'keys-page-first-p50', unit: 'µs', better: 'less', what: 'the same at its beginning' },
+  {
+    name: 'keys-fill-rate',
+    unit: 'keys/s',
+    better: 'more',
+    what: 'keys written, a thousand in a transaction, without waiting for the disk',
+  },
+  { name: 'keys-count', unit: 'keys', better: 'neither', what: 'keys that the list had' },
+]
+
 function deliveryRows(name: string, what: string, peer?: string): MeasureInfo[] {
   const row = (suffix: string, unit: MeasureInfo['unit'], better: MeasureInfo['better'], text: string) => ({
     name: `${name}-${suffix}`,
@@ -382,6 +427,7 @@ export function catalogue(
     ...callMeasures(levels, shardLevels),
     ...lostMeasures,
     ...stateMeasures(stateLevels),
+    ...keysMeasures,
     ...deliveryMeasures,
     ...httpMeasures,
     ...startRows('start', 'the engine', 'start-bun'),

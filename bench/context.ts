@@ -12,6 +12,8 @@ export interface BenchOptions {
   readonly calls: number
   /** Connections of the \`idle\` suite. */
   readonly workers: number
+  /** Keys of the `keys` suite. */
+  readonly keys: number
   /** How often a start is measured. */
   readonly starts: number
   /** Entry file of the engine. */

@@ -5,6 +5,7 @@ import { describeMachine, watchOthers } from './machine.ts'
 import { measureCalls } from './suites/calls.ts'
 import { measureHttp } from './suites/http.ts'
 import { measureIdle } from './suites/idle.ts'
+import { measureKeys } from './suites/keys.ts'
 import { measureLost } from './suites/lost.ts'
 import { measureMicro } from './suites/micro.ts'
 import { measurePubsub } from './suites/pubsub.ts'
@@ -18,6 +19,7 @@ import { type Measure, toMeasures } from './table.ts'
 const suites: readonly { names: readonly string[]; measure: Suite }[] = [
   { names: ['calls', 'nats'], measure: measureCalls },
   { names: ['state', 'redis', 'disk'], measure: measureState },
+  { names: ['keys'], measure: measureKeys },
   { names: ['pubsub'], measure: measurePubsub },
   { names: ['stream'], measure: measureStream },
   { names: ['http'], measure: measureHttp },

@@ -8,7 +8,7 @@ const KEPT_CHARACTERS = 2000
 
 export interface Running {
   readonly pid: number
-  /** The first line on stdout; an error with the process's last words if it ends before, or says nothing for 20 s. */
+  /** The first line on stdout; an error with the process's last words if it ends before, or says nothing for too long. */
   readonly firstLine: Promise<string>
   stop(): Promise<void>
 }
@@ -40,11 +40,15 @@ async function forEachLine(
   if (rest !== '') onLine(rest)
 }
 
-/** Starts a process. Its stdin is empty; lines of stderr go to `onErrorLine`. */
+/**
+ * Starts a process. Its stdin is empty; lines of stderr go to `onErrorLine`. `startMs`: for its first line; 0: as long as it
+ * takes.
+ */
 export function start(
   command: string[],
   onErrorLine: (line: string) => void = () => {},
   env: Record<string, string> = {},
+  startMs = START_MS,
 ): Running {
   const child = Bun.spawn(command, {
     env: { ...process.env, ...env },
@@ -58,7 +62,7 @@ export function start(
   let lastWords = ''
   const failed = (what: string): void =>
     reject(new Error(`${command.join(' ').slice(0, 200)}: ${what}\n${lastWords}`))
-  const timer = setTimeout(() => failed('no output'), START_MS)
+  const timer = startMs === 0 ? undefined : setTimeout(() => failed('no output'), startMs)
   const errors = forEachLine(child.stderr, line => {
     lastWords = `${lastWords}${line}\n`.slice(-KEPT_CHARACTERS)
     onErrorLine(line)
