@@ -303,7 +303,7 @@ function warnOfSize(engine: EngineState, caller: Connection, frame: ResultFrame)
   warnAbout(engine, caller, 'large result', said, { function_id: frame.functionId, bytes, fix })
 }
 
-export function countLateResult(engine: EngineState, callee: Connection, invocationId: CallId): void {
+function countLateResult(engine: EngineState, callee: Connection, invocationId: CallId): void {
   if (engine.isVoidInvocationId(invocationId)) {
     engine.counters.voidResults++
     return

@@ -64,6 +64,8 @@ export interface Engine<State extends EngineState = EngineState> {
   connect(link: Link, origin: Origin): Connected
   /** Takes in the link to another thread. */
   connectTrunk(link: Link, place: Place): LinkReceiver
+  /** Another thread is no more: what it executed for this one fails, what it waited for is forgotten. */
+  disconnectTrunk(place: Place): void
   /** Calls that workers of this thread execute, and calls of this thread that others have not answered. */
   callsInFlight(): number
   /** Bytes that were sent to workers and have not left yet. */
@@ -202,6 +204,12 @@ function engineOn<State extends EngineState>(state: State): Engine<State> {
       const connection = create(link, { ...origin, id: `thread ${place}`, reattachToken: '', trunk: true })
       state.trunks.set(place, connection)
       return receiverOf(connection)
+    },
+
+    disconnectTrunk(place) {
+      const trunk = state.trunks.get(place)
+      state.trunks.delete(place)
+      if (trunk !== undefined) teardown(state, trunk, 'its thread is gone')
     },
 
     callsInFlight() {

@@ -8,7 +8,7 @@
  * For each target it is a call that wants no answer: at most once, in the order of what its caller sends to it, and
  * counted as lost where it cannot be delivered.
  */
-import type { FanOutFrame, InvokeFrame, Target } from '../protocol/frames.ts'
+import { type FanOutFrame, type InvokeFrame, newCall, type Target } from '../protocol/frames.ts'
 import type { JsonText } from '../protocol/jsonText.ts'
 import { adaptInput } from './adapt.ts'
 import { calleeOf, findRoute, invoke, obstacleTo } from './calls.ts'
@@ -23,20 +23,10 @@ interface Bundle {
 }
 
 function callOf({ functionId, namespace, metadata }: Target, data: JsonText): InvokeFrame {
-  return {
-    type: 'invokefunction',
-    invocationId: undefined,
-    functionId,
-    data,
-    namespace,
-    action: 'void',
-    queue: undefined,
-    metadata,
-    traceparent: undefined,
-    baggage: undefined,
-    timeoutMs: undefined,
-    caller: undefined,
-  }
+  const call = newCall(functionId, data)
+  call.namespace = namespace
+  call.metadata = metadata
+  return call
 }
 
 /** The trunk that a call leaves on; `undefined` if it stays here, or cannot leave. */

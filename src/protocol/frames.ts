@@ -51,6 +51,27 @@ export interface InvokeFrame {
   caller: string | undefined
 }
 
+/**
+ * A call in which nothing is set that can be left out; whoever makes it sets what it needs. Without an id it wants no
+ * answer.
+ */
+export function newCall(functionId: string, data: Payload, invocationId?: CallId): InvokeFrame {
+  return {
+    type: 'invokefunction',
+    invocationId,
+    functionId,
+    data,
+    namespace: undefined,
+    action: invocationId === undefined ? 'void' : 'plain',
+    queue: undefined,
+    metadata: undefined,
+    traceparent: undefined,
+    baggage: undefined,
+    timeoutMs: undefined,
+    caller: undefined,
+  }
+}
+
 export interface ResultFrame {
   type: 'invocationresult'
   invocationId: CallId

@@ -97,7 +97,7 @@ export function createStatus(parts: StatusParts): () => Promise<EngineStatus> {
       callsInFlight: sum(each => each.callsInFlight),
       restarts: known.reduce((total, { restarts }) => total + restarts, 0),
       dropped: Object.fromEntries(DROPPED.map(name => [name, counters[name]])),
-      counters: { ...counters },
+      counters,
       threads: known.map(peer => rowOf(peer, nowMs)),
     }
   }

@@ -8,18 +8,17 @@ import { createThreadEngine } from '../engine/engine.ts'
 import { MAIN } from '../engine/registry.ts'
 import type { Place } from '../engine/routes.ts'
 import type { Log } from '../log/log.ts'
-import { asJsonText } from '../protocol/jsonText.ts'
-import { limits } from '../protocol/limits.ts'
 import { createSocketHandlers } from '../server/sockets.ts'
 import { accountOf, type ThreadAccount } from './account.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { createMemberRegistry } from './memberRegistry.ts'
 import { nameThread } from './osThread.ts'
 import { knownWorkers } from './placement.ts'
-import { createRelay, createStandins, type Relay } from './relay.ts'
+import { createRelay, type Relay } from './relay.ts'
 import { createRemoteLog } from './remoteLog.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
 import type { FromShard, RingPair, ShardPorts, ShardTask, ToShard } from './shardTask.ts'
+import { createStandins } from './standins.ts'
 import { createThread, createThreadTurn, type Thread } from './thread.ts'
 
 /** Resolves when the shard has been stopped. */
@@ -85,9 +84,7 @@ export default async function shard(task: ShardTask): Promise<void> {
     link?.drop()
     links.delete(peer)
     if (peer === task.acceptor) standins?.closeAll()
-    const trunk = engine.state.trunks.get(peer)
-    engine.state.trunks.delete(peer)
-    if (trunk !== undefined) engine.state.teardown(trunk, 'its thread is gone')
+    engine.disconnectTrunk(peer)
   }
 
   /** What comes for a gateway meanwhile is delivered to it in this turn. */
@@ -146,16 +143,11 @@ export default async function shard(task: ShardTask): Promise<void> {
 
 /**
  * Resolves when what a gateway has registered is carried out, and what is bound to it already has come: calls wait for
- * the registrations before them, whatever their answer.
+ * the registrations before them, whatever their answer. This one asks for what the main thread knows by itself.
  */
-function answered(client: WorkerClient): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const functionId = 'engine::workers::list'
-  const headers = { namespace: undefined, metadata: undefined, traceparent: undefined, baggage: undefined }
-  client.call({ functionId, data: asJsonText('{}'), timeoutMs: limits.callTimeoutMs, ...headers }, () =>
-    resolve(),
-  )
-  return promise
+async function answered(client: WorkerClient): Promise<void> {
+  const functionId = 'engine::functions::info'
+  await client.trigger({ function_id: functionId, payload: { function_id: functionId } }).catch(() => {})
 }
 
 async function placeAll(

@@ -177,9 +177,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     const { place } = shard
     shards.delete(place)
     shard.link.drop()
-    const trunk = engine.state.trunks.get(place)
-    engine.state.trunks.delete(place)
-    if (trunk !== undefined) engine.state.teardown(trunk, 'its thread is gone')
+    engine.disconnectTrunk(place)
     for (const peer of shards.values()) peer.handle.say({ say: 'peer gone', place })
     members.remove(place)
     refuse(reason ?? new Error('A shard ended while it started'))

@@ -9,13 +9,14 @@
  */
 import type { Clock } from '../../../src/clock/clock.ts'
 import { FieldProblem } from '../../../src/protocol/fieldProblem.ts'
-import type {
-  CallId,
-  Frame,
-  FrameProblem,
-  InvokeFrame,
-  Payload,
-  RegistrationRejectedFrame,
+import {
+  type CallId,
+  type Frame,
+  type FrameProblem,
+  type InvokeFrame,
+  newCall,
+  type Payload,
+  type RegistrationRejectedFrame,
 } from '../../../src/protocol/frames.ts'
 import { toJsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
@@ -116,26 +117,11 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
       const { workerId: previousWorkerId, reattachToken: token } = previous
       transport.send({ type: 'reattach', previousWorkerId, reattachToken: token })
     }
-    if (options.announcement !== undefined) transport.send(announce(options.announcement()))
+    if (options.announcement !== undefined) {
+      transport.send(newCall('engine::workers::register', toJsonText(options.announcement())))
+    }
     registrations.sendAll()
     calls.opened()
-  }
-
-  function announce(data: unknown): InvokeFrame {
-    return {
-      type: 'invokefunction',
-      invocationId: undefined,
-      functionId: 'engine::workers::register',
-      data: toJsonText(data),
-      namespace: undefined,
-      action: 'void',
-      queue: undefined,
-      metadata: undefined,
-      traceparent: undefined,
-      baggage: undefined,
-      timeoutMs: undefined,
-      caller: undefined,
-    }
   }
 
   function received(frame: Frame): void {
