@@ -13,6 +13,7 @@ import { limits } from '../protocol/limits.ts'
 import { createSocketHandlers } from '../server/sockets.ts'
 import { accountOf, type ThreadAccount } from './account.ts'
 import { startHeartbeat } from './heartbeat.ts'
+import { asLastAct } from './lastAct.ts'
 import { createMemberRegistry } from './memberRegistry.ts'
 import { nameThread } from './osThread.ts'
 import { knownWorkers } from './placement.ts'
@@ -107,6 +108,8 @@ export default async function shard(task: ShardTask): Promise<void> {
     return accountOf(engine.state, { threadId, links, resyncs: registry.resyncs() }, workers)
   }
 
+  // The runtime would close its sockets with a code that keeps old clients away (`docs/protocol/json.md#closing`).
+  const forgetLastAct = asLastAct(thread.cut)
   const ended = Promise.withResolvers<void>()
   port.on('message', (message: ToShard) => {
     switch (message.say) {
@@ -136,9 +139,11 @@ export default async function shard(task: ShardTask): Promise<void> {
     say({ say: 'failed', error: describe(error) })
     stopHeartbeat()
     await thread.stop()
+    forgetLastAct()
     return
   }
   await ended.promise
+  forgetLastAct()
   stopHeartbeat()
   for (const link of links.values()) link.drop()
   port.close()
