@@ -17,13 +17,17 @@
  * The caller's thread lets W go by itself after `stallMs`, and when the other thread is gone. Who feeds a full trunk is
  * held until it has drained or is gone, without a time limit: a thread reads its rings whatever its workers do, and one
  * that does not is replaced.
+ *
+ * Built-ins of the main thread answer whatever becomes of their answers. So that these do not pile up there before the
+ * caller's thread can see that its worker does not read them, who calls when many calls are on their way there is held too.
  */
 import type { Connection } from './connection.ts'
+import { MAIN } from './registry.ts'
 import type { EngineState } from './state.ts'
 
 /** `source` has fed `target`; for an answer both are the caller that is to read it. */
 export function stallIfFull(engine: EngineState, target: Connection, source: Connection): void {
-  if (target.link.backlog() < engine.limits.outboundHighWaterBytes) return
+  if (target.link.backlog() < engine.limits.outboundHighWaterBytes && !isAskedMuch(engine, target)) return
   if (source.builtIn || source.phase === 'gone' || target.phase === 'gone') return
   if (source.trunk && source.speaker === undefined) return
   if (target.stalled === undefined) {
@@ -46,6 +50,18 @@ export function stallIfFull(engine: EngineState, target: Connection, source: Con
 export function stallIfUntaken(engine: EngineState, caller: Connection, callee: Connection): void {
   if (!caller.trunk) stallIfFull(engine, caller, caller)
   else if (!callee.trunk) stallIfFull(engine, caller, callee)
+  if (callee.trunk && callee.stalled !== undefined) releaseIfTaken(engine, callee)
+}
+
+/** Whether this is the way to the main thread, and many calls have taken it that are not answered. */
+function isAskedMuch(engine: EngineState, target: Connection): boolean {
+  if (!target.trunk || target.executing.size() < engine.limits.callsToMain) return false
+  return target === engine.trunks.get(MAIN)
+}
+
+function releaseIfTaken({ limits }: EngineState, trunk: Connection): void {
+  if (trunk.executing.size() * 2 > limits.callsToMain || trunk.link.backlog() >= limits.drainedBytes) return
+  release(trunk)
 }
 
 function releaseLater(engine: EngineState, target: Connection): void {

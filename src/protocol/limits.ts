@@ -30,6 +30,11 @@ export const limits = {
    * for a thread that does not read its ring it is held as long as that takes; one that never does is replaced.
    */
   stallMs: 1000,
+  /**
+   * Calls of one shard's workers to built-ins of the main thread; with so many unanswered, who makes more is held back, for
+   * `stallMs` at most: the answers wait in memory until the shard has taken them.
+   */
+  callsToMain: 1024,
   /** A connection whose output makes no progress for this long is cut (`docs/guarantees.md#neighbours`). */
   writeDeadlineMs: 10_000,
   /** Silence after which a socket is closed. It is pinged up to 16 s before, so that only a dead peer stays silent. */

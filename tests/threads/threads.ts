@@ -8,6 +8,7 @@ import { MAIN } from '../../src/engine/registry.ts'
 import type { Place } from '../../src/engine/routes.ts'
 import { type Log, silentLog } from '../../src/log/log.ts'
 import { JSON_EMPTY_OBJECT } from '../../src/protocol/jsonText.ts'
+import { type Limits, limits as usual } from '../../src/protocol/limits.ts'
 import type { LinkReceiver } from '../../src/protocol/link.ts'
 import { createTurn } from '../../src/server/turn.ts'
 import { createGateways } from '../../src/threads/gateways.ts'
@@ -45,20 +46,25 @@ export interface Threads extends Disposable {
 
 export function createThreads(
   shardCount: number,
-  { clock = systemClock, log = silentLog }: { clock?: Clock; log?: Log } = {},
+  {
+    clock = systemClock,
+    log = silentLog,
+    limits = usual,
+  }: { clock?: Clock; log?: Log; limits?: Limits } = {},
 ): Threads {
   const turn = createTurn()
   const links = new Map<Place, Map<Place, RingLink>>()
   const arrivals = new Map<string, Arrived>()
-  const options = { clock, log, randomId: () => crypto.randomUUID() }
+  const options = { clock, log, limits, randomId: () => crypto.randomUUID() }
   const places = Array.from({ length: shardCount + 1 }, (_, place) => place)
   for (const place of places) links.set(place, new Map())
   for (const a of places) {
     for (const b of places) {
       if (a >= b) continue
       const [there, back] = [createRingBuffer(RING_BYTES), createRingBuffer(RING_BYTES)]
-      links.get(a)!.set(b, createRingLink({ incoming: back, outgoing: there, clock: systemClock, turn }))
-      links.get(b)!.set(a, createRingLink({ incoming: there, outgoing: back, clock: systemClock, turn }))
+      const parts = { clock: systemClock, turn, limits }
+      links.get(a)!.set(b, createRingLink({ ...parts, incoming: back, outgoing: there }))
+      links.get(b)!.set(a, createRingLink({ ...parts, incoming: there, outgoing: back }))
     }
   }
 
