@@ -112,6 +112,7 @@ export function announce(engine: EngineState, connection: Connection, frame: Inv
   const { id: workerId } = connection
   // From here on the namespace is decided; what comes meanwhile is held as before.
   connection.cancelGrace()
+  connection.announcing = true
   submit(engine, connection, { command: 'announce', workerId, namespace, announcement }, () => {
     const accepted = isLive(connection)
     if (accepted) {

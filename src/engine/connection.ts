@@ -79,6 +79,8 @@ export interface Connection {
   heldFunctions: Set<string>
   lastFrameAtMs: number
   cancelGrace: () => void
+  /** An announce is under way, which will decide about the namespace. */
+  announcing: boolean
   /** Commands of this connection that the directory has not answered yet. */
   unanswered: number
   /** Frames that wait until it has, in order. */
@@ -163,6 +165,7 @@ export function createConnection(link: Link, parts: ConnectionParts): Connection
     heldFunctions: new Set(),
     lastFrameAtMs: 0,
     cancelGrace: nothing,
+    announcing: false,
     unanswered: 0,
     parked: [],
     executing: link.framing === 'msgpack' ? createSlotTable() : createUuidTable(parts.newCallId),

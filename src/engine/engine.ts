@@ -18,6 +18,7 @@ import { createDirectory } from './directory/directory.ts'
 import type { Invocation } from './invocations.ts'
 import { watchTargets } from './missingTargets.ts'
 import { createNearestFunction } from './nearestFunction.ts'
+import { submit } from './order.ts'
 import { proceed, startGrace } from './registrations.ts'
 import {
   createCarryOut,
@@ -191,8 +192,9 @@ function engineOn<State extends EngineState>(state: State): Engine<State> {
       state.connections.set(id, connection)
       link.send({ type: 'workerregistered', workerId: id, reattachToken: token })
       const { place } = state
+      // Whoever it calls can ask who it is.
       if (identity === undefined)
-        state.registry.submit({ command: 'join', id, token, builtIn, ipAddress, place })
+        submit(state, connection, { command: 'join', id, token, builtIn, ipAddress, place })
       if (!builtIn) startGrace(state, connection)
       return { workerId: id, receiver: receiverOf(connection) }
     },
