@@ -81,6 +81,10 @@ export interface Connection {
   cancelGrace: () => void
   /** An announce is under way, which will decide about the namespace. */
   announcing: boolean
+  /** Its announce was not decided about: the name is held on another thread, which looks whether that is still so. */
+  nameIsDoubted: boolean
+  /** What makes such announces again. */
+  doubted: (() => void)[]
   /** Commands of this connection that the directory has not answered yet. */
   unanswered: number
   /** Frames that wait until it has, in order. */
@@ -166,6 +170,8 @@ export function createConnection(link: Link, parts: ConnectionParts): Connection
     lastFrameAtMs: 0,
     cancelGrace: nothing,
     announcing: false,
+    nameIsDoubted: false,
+    doubted: [],
     unanswered: 0,
     parked: [],
     executing: link.framing === 'msgpack' ? createSlotTable() : createUuidTable(parts.newCallId),

@@ -39,6 +39,8 @@ export interface EngineOptions {
   randomId: () => string
   limits?: Limits
   namespaceGraceMs?: number
+  /** Runs a task after the event loop had its turn. */
+  later?: (task: () => void) => void
   /** Names of the built-in workers that a configuration can start, for advice. */
   builtIns?: ReadonlySet<string>
 }
@@ -117,6 +119,7 @@ function createState(options: ThreadEngineOptions): EngineState {
     registry: options.registry,
     routes,
     catchUp: options.catchUp,
+    later: options.later ?? (task => void setImmediate(task)),
     connections: new Map(),
     trunks: new Map(),
     deadlines: createDeadlines<Invocation>(clock, DEADLINE_RESOLUTION_MS, invocation =>

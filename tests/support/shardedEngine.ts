@@ -83,7 +83,7 @@ export function createShardedEngine(options: EngineOptions, shards: number): Sha
         pump()
       }),
   }
-  const partOptions = { ...options, clock }
+  const partOptions = { ...options, clock, later }
   const parts: Part[] = []
 
   const members = createMembers(
