@@ -18,8 +18,8 @@
  * held until it has drained or is gone, without a time limit: a thread reads its rings whatever its workers do, and one
  * that does not is replaced.
  *
- * Built-ins of the main thread answer whatever becomes of their answers. So that these do not pile up there before the
- * caller's thread can see that its worker does not read them, who calls when many calls are on their way there is held too.
+ * Built-ins of the main thread answer whatever becomes of their answers. So that these do not pile up before the caller's
+ * link, maybe on another thread, shows that they are not read, who calls when many of these calls are open is held too.
  */
 import type { Connection } from './connection.ts'
 import { MAIN } from './registry.ts'
@@ -50,18 +50,20 @@ export function stallIfFull(engine: EngineState, target: Connection, source: Con
 export function stallIfUntaken(engine: EngineState, caller: Connection, callee: Connection): void {
   if (!caller.trunk) stallIfFull(engine, caller, caller)
   else if (!callee.trunk) stallIfFull(engine, caller, callee)
-  if (callee.trunk && callee.stalled !== undefined) releaseIfTaken(engine, callee)
+  if (callee.stalled !== undefined && (callee.trunk || callee.builtIn)) releaseIfTaken(engine, callee)
 }
 
-/** Whether this is the way to the main thread, and many calls have taken it that are not answered. */
+/** Whether this is a built-in, or the way to those of the main thread, and many calls there are not answered. */
 function isAskedMuch(engine: EngineState, target: Connection): boolean {
-  if (!target.trunk || target.executing.size() < engine.limits.callsToMain) return false
-  return target === engine.trunks.get(MAIN)
+  if (!target.trunk && !target.builtIn) return false
+  if (target.executing.size() < engine.limits.callsToBuiltIns) return false
+  return target.builtIn || target === engine.trunks.get(MAIN)
 }
 
-function releaseIfTaken({ limits }: EngineState, trunk: Connection): void {
-  if (trunk.executing.size() * 2 > limits.callsToMain || trunk.link.backlog() >= limits.drainedBytes) return
-  release(trunk)
+function releaseIfTaken({ limits }: EngineState, callee: Connection): void {
+  if (callee.executing.size() * 2 > limits.callsToBuiltIns || callee.link.backlog() >= limits.drainedBytes)
+    return
+  release(callee)
 }
 
 function releaseLater(engine: EngineState, target: Connection): void {

@@ -235,7 +235,7 @@ describe('a built-in of the main thread, which answers whatever becomes of its a
 
   test('has only so many calls of a shard at once: who makes more is held back until it has answered most', async () => {
     const clock = createVirtualClock()
-    using threads = createThreads(1, { clock, limits: { ...limits, callsToMain: 8 } })
+    using threads = createThreads(1, { clock, limits: { ...limits, callsToBuiltIns: 8 } })
     const { feeder, calls, come, answer } = await scene(threads)
     for (let count = 0; count < 7; count++) feeder.receiver.receive(call('built::f', 'plain'))
     expect(feeder.link.isPaused).toBe(false)
@@ -249,7 +249,7 @@ describe('a built-in of the main thread, which answers whatever becomes of its a
 
   test('may need its caller for the answer: after a second that one goes on', async () => {
     const clock = createVirtualClock()
-    using threads = createThreads(1, { clock, limits: { ...limits, callsToMain: 1 } })
+    using threads = createThreads(1, { clock, limits: { ...limits, callsToBuiltIns: 1 } })
     const { feeder } = await scene(threads)
     feeder.receiver.receive(call('built::f', 'plain'))
     expect(feeder.link.isPaused).toBe(true)
