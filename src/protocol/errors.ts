@@ -58,7 +58,7 @@ export const errorCatalogue = {
   worker_overloaded: {
     where: ['call'],
     cause:
-      'The worker does not read its messages fast enough and too many bytes wait for it, or it executes as many calls as it takes. An HTTP request is answered with 503.',
+      'The worker does not read its messages fast enough, it executes as many calls as it takes, or too many bytes wait for the thread of a caller that asks too much of a built-in. An HTTP request is answered with 503.',
     fix: 'Try again later, send less at a time, or run the function on more workers.',
   },
   engine_stopping: {

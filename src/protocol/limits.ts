@@ -30,6 +30,11 @@ export const limits = {
    * for a thread that does not read its ring it is held as long as that takes; one that never does is replaced.
    */
   stallMs: 1000,
+  /**
+   * Calls to a built-in, or of one shard's workers to those of the main thread; with so many unanswered, who makes more is
+   * held back, for `stallMs` at most: the answers wait in memory until they are taken, and take the time of everybody.
+   */
+  callsToBuiltIns: 1024,
   /** A connection whose output makes no progress for this long is cut (`docs/guarantees.md#neighbours`). */
   writeDeadlineMs: 10_000,
   /** Silence after which a socket is closed. It is pinged up to 16 s before, so that only a dead peer stays silent. */

@@ -13,6 +13,7 @@ import type { Log } from '../log/log.ts'
 import { limits } from '../protocol/limits.ts'
 import { type Peer, type ThreadParts, threadName } from './account.ts'
 import { createGateways } from './gateways.ts'
+import { createLedger } from './ledger.ts'
 import { createMainEngine, placeAlways, type RunningEngine } from './mainThread.ts'
 import { createMembers } from './members.ts'
 import { nameThread } from './osThread.ts'
@@ -64,6 +65,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
   const places = Array.from({ length: threads }, (_, index) => index + 1)
   const beats = new SharedArrayBuffer(4 * (threads + 1))
   const counted = new Int32Array(beats)
+  const ledger = createLedger()
   const pool = createPool(threads)
   const shards = new Map<Place, Shard>()
   const failure = Promise.withResolvers<Error>()
@@ -115,6 +117,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
       rings,
       gateways: gatewayIds,
       beats,
+      ledger: ledger.begins(place),
       logLevel: log.level ?? 'debug',
       linesUnderWay,
     }
@@ -176,6 +179,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     shard.state = 'lost'
     const { place } = shard
     shards.delete(place)
+    ledger.lost(place)
     shard.link.drop()
     engine.disconnectTrunk(place)
     for (const peer of shards.values()) peer.handle.say({ say: 'peer gone', place })
@@ -186,19 +190,22 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     supervision.replace(place)
   }
 
-  async function askOne(place: Place, workers: readonly string[]): Promise<Peer> {
+  async function askOne(place: Place, workers: readonly string[]): Promise<Omit<Peer, 'counters'>> {
     const shard = shards.get(place)
     const known = { place, name: threadName(place, settings.shards), restarts: supervision.restarts(place) }
     if (shard === undefined) {
       return { ...known, state: 'lost', startedAtMs: 0, account: undefined }
     }
     const account = await shard.handle.ask(workers)
+    if (account !== undefined && shards.get(place) === shard) ledger.said(place, account.counters)
     return { ...known, state: shard.state, startedAtMs: shard.startedAtMs, account }
   }
 
-  function ask(workers: readonly string[], wanted?: ReadonlySet<Place>): Promise<Peer[]> {
+  async function ask(workers: readonly string[], wanted?: ReadonlySet<Place>): Promise<Peer[]> {
     const asked = wanted === undefined ? places : places.filter(place => wanted.has(place))
-    return Promise.all(asked.map(place => askOne(place, workers)))
+    const answers = await Promise.all(asked.map(place => askOne(place, workers)))
+    // Looked up together: nothing of a shard that is lost meanwhile is counted twice, or left out.
+    return answers.map(answer => ({ ...answer, counters: ledger.total(answer.place) }))
   }
 
   // From the first one on: one that does not start does not hold up the engine for ever.
