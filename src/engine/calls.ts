@@ -114,6 +114,8 @@ function notFound(
   frame: InvokeFrame,
   engineMade: boolean,
 ): JsonText {
+  const route = findRoute(engine, frame)
+  if (route !== undefined && route.place === engine.lasting) return refusals.beingReplaced(frame.functionId)
   const elsewhere = engine.routes.namespacesOf(frame.functionId)
   const namespace = frame.namespace ?? DEFAULT_NAMESPACE
   const nearest = caller.builtIn ? engine.nearestFunction(namespace, frame.functionId) : undefined

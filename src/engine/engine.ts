@@ -41,6 +41,7 @@ export interface EngineOptions {
   namespaceGraceMs?: number
   /** Runs a task after the event loop had its turn. */
   later?: (task: () => void) => void
+  lasting?: Place | undefined
   /** Names of the built-in workers that a configuration can start, for advice. */
   builtIns?: ReadonlySet<string>
 }
@@ -114,6 +115,7 @@ function createState(options: ThreadEngineOptions): EngineState {
     limits,
     namespaceGraceMs: options.namespaceGraceMs ?? limits.namespaceGraceMs,
     place: options.place,
+    lasting: options.lasting,
     randomId,
     invocationId: createInvocationIds(randomId),
     voidInvocationId: voidIds,

@@ -200,6 +200,13 @@ export interface FanOutFrame {
   /** Told in this order. */
   readonly targets: readonly Target[]
   readonly data: JsonText
+  readonly traceparent: string | undefined
+  readonly baggage: string | undefined
+  /**
+   * Told of each target that is not called: its index and a code. Only by the thread on which the frame was made, and not of
+   * what is lost on others.
+   */
+  readonly lost?: ((index: number, code: string) => void) | undefined
 }
 
 export interface PingFrame {

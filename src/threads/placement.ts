@@ -1,34 +1,20 @@
 /**
- * Which built-in workers there are and how each is made. One row per worker: this table is the only place that
- * knows them all.
+ * Which built-in workers a configuration may name and what it may say to them. One row per worker; where its parts stand is in
+ * `parts.ts`.
  */
 import { z } from 'zod'
-import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import type { EngineStatus } from '../../workers/engine-functions/catalogue.ts'
 import { createEngineFunctionsWorker } from '../../workers/engine-functions/worker.ts'
-import { type HttpConfig, httpConfigSchema } from '../../workers/http/config.ts'
-import { createHttpWorker } from '../../workers/http/worker.ts'
+import { httpConfigSchema } from '../../workers/http/config.ts'
+import { pubsubConfigSchema } from '../../workers/pubsub/config.ts'
+import { stateConfigSchema } from '../../workers/state/config.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
 import type { Clock } from '../clock/clock.ts'
+import type { KnownWorker } from '../config/settings.ts'
 import type { HostState } from '../engine/registry.ts'
 import type { Log } from '../log/log.ts'
 import type { Peers } from './account.ts'
 import { createCatalogue } from './catalogue.ts'
-
-/** What a worker can be made from. */
-export interface PlacementParts {
-  readonly clock: Clock
-  readonly log: Log
-  /** Its listener shares its port with those of other shards. */
-  readonly reusePort: boolean
-  /**
-   * Resolves when everything the worker has registered is in effect. Absent where nobody can be connected before it
-   * listens.
-   */
-  readonly hasRegistered?: (client: WorkerClient) => Promise<void>
-  /** Resolves when everything has come that the thread with the directory has sent. Absent on that thread. */
-  readonly upToDate?: () => Promise<void>
-}
 
 /** What workers of the main thread can be made from. */
 export interface MainParts {
@@ -40,29 +26,16 @@ export interface MainParts {
   readonly log: Log
 }
 
-interface Placement {
-  readonly schema: z.ZodType
-  /** May be listed more than once. */
-  readonly multiple: boolean
-  /** Absent for workers that always run. */
-  readonly create?: (config: unknown, parts: PlacementParts) => BuiltInWorker
-}
-
 /**
  * Configurable workers by their name in a configuration file; other spellings stand in `config/names.ts`. The worker
- * listener is no worker to place: `config/place.ts` makes its settings by the schema of `server/config.ts`.
+ * listener is no worker to place: `config/place.ts` makes its settings by the schema of `server/config.ts`. None may be
+ * listed twice: its functions and trigger types have one provider, and a second listener would never get a route.
  */
-export const knownWorkers: ReadonlyMap<string, Placement> = new Map([
+export const knownWorkers: ReadonlyMap<string, KnownWorker> = new Map<string, KnownWorker>([
   ['iii-engine-functions', { schema: z.strictObject({}), multiple: false }],
-  [
-    'iii-http',
-    {
-      schema: httpConfigSchema,
-      // A trigger type has one provider; a second listener would never get a route.
-      multiple: false,
-      create: (config: unknown, parts: PlacementParts) => createHttpWorker(config as HttpConfig, parts),
-    },
-  ],
+  ['iii-http', { schema: httpConfigSchema, multiple: false }],
+  ['iii-pubsub', { schema: pubsubConfigSchema, multiple: false }],
+  ['iii-state', { schema: stateConfigSchema, multiple: false }],
 ])
 
 /** Workers that always run and have no configuration. */

@@ -1,9 +1,11 @@
 /**
- * A shard: a long-lived task of the pool. It has listeners and gateways of its own, and knows by its copy of the routes
- * where each call goes: to a worker of its own, or through a ring to another thread.
+ * A thread of the pool, for as long as the engine runs: a shard with listeners and gateways of its own, the acceptor, or the
+ * durable thread. It knows by its copy of the routes where each call goes: to a worker of its own, or through a ring to
+ * another thread.
  */
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import { systemClock } from '../clock/clock.ts'
+import type { Settings } from '../config/settings.ts'
 import { createThreadEngine } from '../engine/engine.ts'
 import { MAIN } from '../engine/registry.ts'
 import type { Place } from '../engine/routes.ts'
@@ -15,7 +17,7 @@ import { asLastAct } from './lastAct.ts'
 import { ledgerWriter } from './ledger.ts'
 import { createMemberRegistry } from './memberRegistry.ts'
 import { nameThread } from './osThread.ts'
-import { knownWorkers } from './placement.ts'
+import { partsOn } from './parts.ts'
 import { createRelay, type Relay } from './relay.ts'
 import { createRemoteLog } from './remoteLog.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
@@ -26,7 +28,7 @@ import { createThread, createThreadTurn, type Thread } from './thread.ts'
 /** Resolves when the shard has been stopped. */
 export default async function shard(task: ShardTask): Promise<void> {
   const { port, place } = task
-  const threadId = nameThread(task.role === 'acceptor' ? 'iii acceptor' : `iii shard ${place}`)
+  const threadId = nameThread(`iii ${task.name}`)
   let writeDown = (): void => {}
   const beats = new Int32Array(task.beats)
   const stopHeartbeat = startHeartbeat(beats, place, systemClock, () => writeDown())
@@ -42,6 +44,7 @@ export default async function shard(task: ShardTask): Promise<void> {
   const registry = createMemberRegistry(note => links.get(MAIN)!.note(note), turn)
   const engine = createThreadEngine({
     place,
+    lasting: task.durable,
     registry,
     catchUp: () => links.get(MAIN)?.catchUp(),
     clock: systemClock,
@@ -114,9 +117,15 @@ export default async function shard(task: ShardTask): Promise<void> {
     writeDown()
     thread.cut()
   })
-  const ended = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<undefined>()
+  const serving = Promise.withResolvers<Settings>()
+  /** What is left to do when the workers have stopped. */
+  let close = async (): Promise<void> => {}
   port.on('message', (message: ToShard) => {
     switch (message.say) {
+      case 'serve':
+        serving.resolve(message.settings)
+        return
       case 'peer':
         connectPeer(message.place, message.rings)
         say({ say: 'connected', place: message.place })
@@ -128,7 +137,10 @@ export default async function shard(task: ShardTask): Promise<void> {
         void thread.drain(message.ms, unrelayedBytes).then(() => say({ say: 'drained' }))
         return
       case 'stop':
-        void thread.stop().finally(ended.resolve)
+        void thread
+          .stop()
+          .finally(close)
+          .finally(() => ended.resolve(undefined))
         return
       case 'status':
         say({ say: 'status', id: message.id, account: account(message.workers) })
@@ -136,9 +148,17 @@ export default async function shard(task: ShardTask): Promise<void> {
   })
 
   for (const [peer, rings] of task.rings) connectPeer(peer, rings)
+  const settings = await Promise.race([serving.promise, ended.promise])
   try {
-    const ports = await placeAll(thread, task, relay, log, upToDate)
-    say({ say: 'ready', ports, addresses: thread.addresses() })
+    if (settings !== undefined && task.role === 'durable') {
+      const { placeDurable } = await import('./durable.ts')
+      const durable = await placeDurable(thread, settings, log, answered)
+      close = durable.close
+      say({ say: 'ready', ports: { listeners: [], gateways: {} }, addresses: {} })
+    } else if (settings !== undefined) {
+      const ports = await placeAll(thread, { ...task, settings }, relay, log, upToDate)
+      say({ say: 'ready', ports, addresses: thread.addresses() })
+    }
   } catch (error) {
     say({ say: 'failed', error: describe(error) })
     stopHeartbeat()
@@ -172,12 +192,11 @@ async function placeAll(
   if (role === 'shard behind acceptor') return { listeners: [], gateways: {} }
   const reusePort = role === 'shard'
   const gateways: Record<string, Readonly<Record<string, string>>> = {}
-  for (const { name, instance, config } of settings.workers) {
+  for (const { part, worker: name, instance, config } of partsOn('shards', settings)) {
     const parts = { clock: systemClock, log, reusePort, hasRegistered: answered, upToDate }
-    const worker = knownWorkers.get(name)?.create?.(config, parts)
-    if (worker === undefined) continue
+    const worker = await part.create(config, parts)
     const running = await thread.place(worker, instance, identities.get(instance))
-    gateways[instance] = running.addresses
+    gateways[name] = running.addresses
   }
   const listeners = settings.listeners.map(
     listener => thread.listen(listener, { insecure: settings.insecure, reusePort, handlers: relay }).port,

@@ -14,6 +14,8 @@ workers:
     config: { port: 0 }
   - name: iii-http
     config: { port: ${httpPort} }
+  - name: iii-pubsub
+  - name: iii-state
 `
 
 export interface Started {

@@ -159,7 +159,7 @@ export function createShardedEngine(options: EngineOptions, shards: number): Sha
     stop() {
       for (const { place, engine } of parts) {
         engine.stop()
-        if (place !== MAIN) members.remove(place)
+        if (place !== MAIN) members.dismiss(members.remove(place))
       }
       pump()
     },

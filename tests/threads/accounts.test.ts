@@ -207,6 +207,7 @@ describe('the status of an engine', () => {
       peers: {
         ask: async () => peers.map(peer => ({ ...known, account: undefined, counters: none, ...peer })),
       },
+      nameOf: place => ['main', 'shard 1', 'shard 2', 'acceptor'][place]!,
       shards: 2,
       acceptor: 'thread',
       cpuSeconds: id => cpu.get(id),

@@ -17,8 +17,9 @@ import {
   newCall,
   type Payload,
   type RegistrationRejectedFrame,
+  type Target,
 } from '../../../src/protocol/frames.ts'
-import { toJsonText } from '../../../src/protocol/jsonText.ts'
+import { type JsonText, toJsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
 import { jsonOf } from '../../../src/protocol/msgpack/payload.ts'
 import { FIRST_CALL_ID } from '../../../src/protocol/msgpack/writeCall.ts'
@@ -35,9 +36,9 @@ import type {
   CallRequest,
   ConnectionState,
   Handler,
+  TellOptions,
   TextCall,
   TriggerDefinition,
-  WorkerClient,
 } from './worker.ts'
 
 export interface ClientOptions {
@@ -84,9 +85,10 @@ function answerInJson(result: Exclude<Payload, string>, answer: AnswerReceiver):
   }
 }
 
-export function createClient(options: ClientOptions & { transport: InsideTransport }): BuiltInClient
-export function createClient(options: ClientOptions): WorkerClient
-export function createClient(options: ClientOptions & { transport: Partial<InsideTransport> }): WorkerClient {
+/** Over a transport that has no fan-out, `tellAll` makes the calls itself. */
+export function createClient(
+  options: ClientOptions & { transport: Transport & Partial<InsideTransport> },
+): BuiltInClient {
   const { transport, clock, newId } = options
   const { framing = 'json' } = transport
   const newCallId = framing === 'json' ? newId : createCallNumbers()
@@ -130,7 +132,7 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
         calls.answered(frame)
         return
       case 'invokefunction':
-        runHandler(registrations.handlerOf(frame.functionId), frame, sendIfOpen, runs, framing)
+        invoked(frame)
         return
       case 'cancelinvocation':
         runs.cancel(frame.invocationId)
@@ -166,6 +168,11 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
       default:
         return
     }
+  }
+
+  function invoked(frame: InvokeFrame): void {
+    const called = registrations.functionOf(frame.functionId)
+    runHandler(called?.handler, frame, sendIfOpen, runs, framing, called?.rawInput)
   }
 
   /** A peer that says nothing but what cannot be read is not worth a warning for each. */
@@ -258,8 +265,8 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
       namespace: request.namespace,
       metadata: request.metadata === undefined ? undefined : toJsonText(request.metadata),
       timeoutMs,
-      traceparent: undefined,
-      baggage: undefined,
+      traceparent: request.cause?.traceparent,
+      baggage: request.cause?.baggage,
     })
     if (action?.type === 'void') {
       const isOnItsWay = calls.tell({
@@ -302,7 +309,29 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
 
   transport.open({ opened, received, problem, closed })
 
-  const client: WorkerClient = {
+  /** Over a socket nothing is heard of what is lost: a call that wants no answer gets none. */
+  function tellAll(
+    targets: readonly Target[],
+    data: JsonText,
+    { traceparent, baggage, lost }: TellOptions = {},
+  ): boolean {
+    if (!open) return false
+    if (transport.fanOut !== undefined) {
+      transport.fanOut({ type: 'fanout', targets, data, traceparent, baggage, lost })
+      return true
+    }
+    for (const { functionId, namespace, metadata } of targets) {
+      const call = newCall(functionId, data)
+      call.namespace = namespace
+      call.metadata = metadata
+      call.traceparent = traceparent
+      call.baggage = baggage
+      transport.send(call)
+    }
+    return true
+  }
+
+  return {
     registerFunction: (id, handler, functionOptions) =>
       registrations.addFunction(id, handler as Handler, functionOptions ?? {}),
     registerTriggerType: (definition, provider) => registrations.addTriggerType(definition, provider),
@@ -326,14 +355,6 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
       transport.close()
       closed(true)
     },
+    tellAll,
   }
-  if (transport.fanOut === undefined) return client
-  const inside: BuiltInClient = {
-    ...client,
-    tellAll(targets, data) {
-      if (open) transport.fanOut?.({ type: 'fanout', targets, data })
-      return open
-    },
-  }
-  return inside
 }

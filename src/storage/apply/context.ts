@@ -1,0 +1,12 @@
+/** What a command may look at and do while it is applied. It sends nothing and knows no time but `nowMs`. */
+import type { EntryChange, Publication } from '../change.ts'
+import type { Tables } from '../tables.ts'
+
+export interface ApplyContext {
+  /** Wall clock, whole milliseconds. */
+  readonly nowMs: number
+  readonly tables: Tables
+  nextRevision(): number
+  emit(change: EntryChange): void
+  publish(publication: Publication): void
+}
