@@ -2,17 +2,23 @@
  * Which built-in workers there are and how each is made. One row per worker: this table is the only place that
  * knows them all.
  */
+import { dirname } from 'node:path'
 import { z } from 'zod'
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import { type ConfigurationConfig, configurationConfigSchema } from '../../workers/configuration/config.ts'
+import { systemFiles } from '../../workers/configuration/files.ts'
+import { createConfigurationWorker } from '../../workers/configuration/worker.ts'
 import type { EngineStatus } from '../../workers/engine-functions/catalogue.ts'
 import { createEngineFunctionsWorker } from '../../workers/engine-functions/worker.ts'
 import { type HttpConfig, httpConfigSchema } from '../../workers/http/config.ts'
 import { createHttpWorker } from '../../workers/http/worker.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
 import type { Clock } from '../clock/clock.ts'
+import type { Settings } from '../config/settings.ts'
 import type { HostState } from '../engine/registry.ts'
 import type { Log } from '../log/log.ts'
 import type { Peers } from './account.ts'
+import { createFindCaller } from './callers.ts'
 import { createCatalogue } from './catalogue.ts'
 
 /** What a worker can be made from. */
@@ -36,6 +42,7 @@ export interface MainParts {
   /** The other threads, if there are any. */
   readonly peers: Peers | undefined
   readonly status: () => Promise<EngineStatus>
+  readonly settings: Pick<Settings, 'file' | 'workers'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -44,7 +51,7 @@ interface Placement {
   readonly schema: z.ZodType
   /** May be listed more than once. */
   readonly multiple: boolean
-  /** Absent for workers that always run. */
+  /** Absent for workers of the main thread. */
   readonly create?: (config: unknown, parts: PlacementParts) => BuiltInWorker
 }
 
@@ -54,6 +61,7 @@ interface Placement {
  */
 export const knownWorkers: ReadonlyMap<string, Placement> = new Map([
   ['iii-engine-functions', { schema: z.strictObject({}), multiple: false }],
+  ['configuration', { schema: configurationConfigSchema, multiple: false }],
   [
     'iii-http',
     {
@@ -65,8 +73,23 @@ export const knownWorkers: ReadonlyMap<string, Placement> = new Map([
   ],
 ])
 
-/** Workers that always run and have no configuration. */
-export function alwaysPlaced({ engine, clock, log, peers, status }: MainParts): BuiltInWorker[] {
+/** Workers that always run, on the main thread. */
+export function alwaysPlaced({ engine, clock, log, peers, status, settings }: MainParts): BuiltInWorker[] {
   const catalogue = createCatalogue(engine, { peers, status })
-  return [createEngineFunctionsWorker({ catalogue, clock, log, newId: engine.randomId })]
+  const configuration = settings.workers.find(({ name }) => name === 'configuration')
+  return [
+    createEngineFunctionsWorker({ catalogue, clock, log, newId: engine.randomId }),
+    createConfigurationWorker(
+      (configuration?.config ?? configurationConfigSchema.parse({})) as ConfigurationConfig,
+      {
+        files: systemFiles,
+        folder: settings.file === undefined ? process.cwd() : dirname(settings.file),
+        env: process.env,
+        findCaller: createFindCaller(engine),
+        loadReader: async () => (await import('../config/document.ts')).readDocument,
+        clock,
+        log,
+      },
+    ),
+  ]
 }
