@@ -86,10 +86,11 @@ function readInput<Shape extends z.ZodRawShape>(
 
 /** The input as JSON Schema, without what the engine adds and what every field may also be: `null`. */
 function requestFormat(input: z.ZodObject): unknown {
-  const { $schema: _, ...format } = z.toJSONSchema(input.omit({ _caller_worker_id: true } as never), {
+  const { $schema: _, ...format } = z.toJSONSchema(input, {
     io: 'input',
     unrepresentable: 'any',
     override({ jsonSchema }) {
+      delete jsonSchema.properties?._caller_worker_id
       const [meant, other] = jsonSchema.anyOf ?? []
       if (meant === undefined || other?.type !== 'null') return
       delete jsonSchema.anyOf

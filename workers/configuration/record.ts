@@ -69,20 +69,24 @@ export function readRecord(id: string, text: string): Record | undefined {
   return { kept: { ...rest, schema: rest.schema, metadata: rest.metadata }, file }
 }
 
+/** The two places where records of an entry are written in turn; the one in force is never written over. */
+export type Place = 'a' | 'b'
+
 /**
- * Which of two records is in force, after an end at any moment of a write: `next` is written first, then the file changes,
- * then `next` takes the place of `current`. So the file decides.
+ * Which of two records is in force, after an end at any moment of a write: first the other place gets the new record, then
+ * the file changes. So the file decides.
  *
- *     file belongs to next           next        the write was complete but for its last step
- *     file belongs to current        current     the write had not come to the file, and nobody was told that it had
- *     file belongs to neither        next        it has been edited since; the write may have been complete before
+ *     it belongs to one of them    that one; the other is older, or of a write that did not come to the file
+ *     it belongs to both           the newer one: the write did not change the file
+ *     it belongs to neither        the newer one: the file has been edited since
  */
-export function recordInForce(
-  current: Record | undefined,
-  next: Record | undefined,
+export function placeInForce(
+  records: Readonly<{ [place in Place]: Record | undefined }>,
   file: Fingerprint,
-): Record | undefined {
-  if (next === undefined) return current
-  if (next.file === file) return next
-  return (current?.file ?? null) === file ? current : next
+): Place | undefined {
+  const { a, b } = records
+  if (a === undefined || b === undefined) return a !== undefined ? 'a' : b !== undefined ? 'b' : undefined
+  const newer = b.kept.revision > a.kept.revision ? 'b' : 'a'
+  if ((a.file === file) === (b.file === file)) return newer
+  return a.file === file ? 'a' : 'b'
 }

@@ -1,10 +1,11 @@
 /**
- * Entries in a folder: `<id>.yaml` for people, and beside it, in `.history`, `<id>.json` with what they need not see.
+ * Entries in a folder: `<id>.yaml` for people, and beside it, in `.history`, a record of what they need not see.
  *
- *     .history/<id>.next  ──▶  <id>.yaml  ──▶  .history/<id>.next becomes <id>.json
- *        written, synced         renamed, synced: from here on it is done        not waited for
+ *     .history/<id>.b.json ──▶ <id>.yaml
+ *        written, synced         renamed, synced: from here on it is done
  *
- * An end at any moment leaves either everything old or everything new (`recordInForce`).
+ * Records are written to two places in turn, so that the one in force is never touched. An end at any moment leaves either
+ * everything old or everything new (`placeInForce`).
  */
 import { join } from 'node:path'
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
@@ -16,9 +17,10 @@ import type { Files, ReadFile } from './files.ts'
 import {
   type Fingerprint,
   fingerprint,
+  type Place,
+  placeInForce,
   type Record,
   readRecord,
-  recordInForce,
   writeRecord,
 } from './record.ts'
 
@@ -64,7 +66,7 @@ export interface Store {
 
 const RECORDS = '.history'
 const FILE = /^(.*)\.yaml$/
-const RECORD = /^(.*)\.(json|next)$/
+const RECORD = /^(.*)\.[ab]\.json$/
 /** For the engine's user only: values may be secrets. */
 const MODE = 0o600
 
@@ -76,10 +78,12 @@ export function adapterError(what: string, error: unknown): HandlerError {
 export function createStore({ files, directory, log }: StoreParts): Store {
   const records = join(directory, RECORDS)
   const pathOf = (id: string): string => join(directory, `${id}.yaml`)
-  const recordOf = (id: string): string => join(records, `${id}.json`)
-  const nextOf = (id: string): string => join(records, `${id}.next`)
+  const recordOf = (id: string, place: Place): string => join(records, `${id}.${place}.json`)
+  const replacedOf = (id: string): string => join(records, `${id}.replaced.yaml`)
   const draftOf = (id: string): string => join(records, `${id}.draft`)
   let hasFolder = false
+  /** Where the records in force are. */
+  const inForce = new Map<string, Place>()
 
   async function makeFolders(): Promise<void> {
     if (hasFolder) return
@@ -102,36 +106,44 @@ export function createStore({ files, directory, log }: StoreParts): Store {
 
   async function load(id: string): Promise<OnDisk> {
     const file = await readFile(id)
-    const [current, next] = [await readOne(id, recordOf(id)), await readOne(id, nextOf(id))]
-    return { record: recordInForce(current, next, fingerprint(file?.text)), file }
+    const found = { a: await readOne(id, recordOf(id, 'a')), b: await readOne(id, recordOf(id, 'b')) }
+    const place = placeInForce(found, fingerprint(file?.text))
+    if (place === undefined) return { record: undefined, file }
+    inForce.set(id, place)
+    return { record: found[place], file }
   }
 
-  async function writeNext(kept: Kept, file: Fingerprint): Promise<void> {
-    await files.write(nextOf(kept.id), writeRecord({ kept, file }), MODE)
+  function otherPlace(id: string): Place {
+    return inForce.get(id) === 'a' ? 'b' : 'a'
+  }
+
+  async function writeRecordOf(kept: Kept, file: Fingerprint): Promise<void> {
+    await files.write(recordOf(kept.id, otherPlace(kept.id)), writeRecord({ kept, file }), MODE)
     await files.syncFolder(records)
   }
 
-  /** After the change itself: if it fails, the next start does it. */
-  async function settle(id: string): Promise<void> {
-    try {
-      await files.rename(nextOf(id), recordOf(id))
-    } catch (error) {
-      log.warn('the record of a configuration could not be put in its place', { id, error })
-    }
+  /** The record that was written last is the one in force. */
+  function turn(id: string): void {
+    inForce.set(id, otherPlace(id))
   }
 
-  /** Takes back what was prepared. If it fails, the next start does it. */
+  /** Takes back what was prepared. If that fails, the file does not belong to it anyway. */
   async function giveUp(id: string): Promise<void> {
-    for (const path of [nextOf(id), draftOf(id)]) await files.remove(path).catch(() => {})
+    for (const path of [recordOf(id, otherPlace(id)), draftOf(id)]) await files.remove(path).catch(() => {})
+  }
+
+  /** Of what is deleted no values stay behind. */
+  async function forget(id: string): Promise<void> {
+    for (const path of [recordOf(id, otherPlace(id)), replacedOf(id)]) await files.remove(path).catch(() => {})
   }
 
   async function put({ kept, text, from, isForeign }: Change): Promise<'written' | 'changed'> {
     const { id } = kept
     const path = pathOf(id)
     await makeFolders()
-    await writeNext(kept, fingerprint(text))
+    await writeRecordOf(kept, fingerprint(text))
     if (isForeign && from !== undefined) {
-      await files.write(join(records, `${id}.replaced.yaml`), from.text, MODE)
+      await files.write(replacedOf(id), from.text, MODE)
     }
     if (text !== undefined) await files.write(draftOf(id), text, from?.mode ?? MODE)
     // As late as possible: who writes between this look and the next line loses.
@@ -174,7 +186,8 @@ export function createStore({ files, directory, log }: StoreParts): Store {
           log.error('the disk has not confirmed a write of a configuration', { id, error })
           outcome = 'unconfirmed'
         }
-        await settle(id)
+        turn(id)
+        if (change.text === undefined && !change.isForeign && outcome === 'written') await forget(id)
       }
       return outcome
     },
@@ -182,8 +195,8 @@ export function createStore({ files, directory, log }: StoreParts): Store {
     async adopt(kept, file) {
       try {
         await makeFolders()
-        await writeNext(kept, fingerprint(file?.text))
-        await files.rename(nextOf(kept.id), recordOf(kept.id))
+        await writeRecordOf(kept, fingerprint(file?.text))
+        turn(kept.id)
       } catch (error) {
         throw adapterError(`what belongs to configuration '${kept.id}' could not be written`, error)
       }
