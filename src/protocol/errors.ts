@@ -120,7 +120,7 @@ export const errorCatalogue = {
   EXPAND_FAILED: {
     where: ['call'],
     cause: 'A configuration refers to environment variables that are not set and have no default.',
-    fix: 'Set them for the engine and start it again, or write `${NAME:default}`.',
+    fix: 'Set them for the engine and start it again, or give each a default after a colon.',
   },
   ADAPTER_ERROR: {
     where: ['call'],

@@ -20,7 +20,11 @@ describe('an edit by hand', () => {
     expect(run.events).toMatchObject([
       { type: 'configuration:updated', oldValue: { n: 1 }, newValue: { n: 2 }, entry: { revision: 2 } },
     ])
-    expect(run.registry.find('shop')!.history.at(-1)).toMatchObject({ author: 'file', how: 'edit', revision: 2 })
+    expect(run.registry.find('shop')!.history.at(-1)).toMatchObject({
+      author: 'file',
+      how: 'edit',
+      revision: 2,
+    })
     expect((await openRegistry(run.files)).registry.find('shop')).toEqual(run.registry.find('shop'))
   })
 
@@ -49,7 +53,11 @@ describe('an edit by hand', () => {
     ])
   })
 
-  const laughs = Array.from({ length: 12 }, (_, n) => `${n === 0 ? 'a0: &a0 [x]' : `a${n}: &a${n} [*a${n - 1}, *a${n - 1}, *a${n - 1}, *a${n - 1}, *a${n - 1}, *a${n - 1}, *a${n - 1}, *a${n - 1}]`}`)
+  const laughs = Array.from(
+    { length: 12 },
+    (_, n) =>
+      `${n === 0 ? 'a0: &a0 [x]' : `a${n}: &a${n} [*a${n - 1}, *a${n - 1}, *a${n - 1}, *a${n - 1}, *a${n - 1}, *a${n - 1}, *a${n - 1}, *a${n - 1}]`}`,
+  )
   test.each([
     ['no YAML', 'id: shop\nvalue: [1\n', 3],
     ['a key twice', 'id: shop\nvalue: 1\nvalue: 2\n', 3],
@@ -74,7 +82,10 @@ describe('an edit by hand', () => {
     await run.registry.lookAgain('shop')
     expect(JSON.stringify(run.value('shop'))).toBe('{"__proto__":{"admin":true},"constructor":1}')
     expect((run.value('shop') as { admin?: boolean }).admin).toBeUndefined()
-    await run.registry.patch({ id: 'shop', value: JSON.parse('{"__proto__":{"b":1}}'), ifRevision: undefined }, 'owner')
+    await run.registry.patch(
+      { id: 'shop', value: JSON.parse('{"__proto__":{"b":1}}'), ifRevision: undefined },
+      'owner',
+    )
     expect(JSON.stringify(run.value('shop'))).toBe('{"__proto__":{"admin":true,"b":1},"constructor":1}')
   })
 
@@ -129,7 +140,11 @@ describe('an edit that races with a write', () => {
     run.files.before('syncFolder', () => run.files.edit(fileOf('shop'), shop('{ n: 60 }')))
     await run.set('shop', { n: 2 })
     expect(run.value('shop')).toEqual({ n: 2 })
-    expect(run.registry.find('shop')!.history.map(({ value }) => value)).toEqual([{ n: 1 }, { n: 60 }, { n: 2 }])
+    expect(run.registry.find('shop')!.history.map(({ value }) => value)).toEqual([
+      { n: 1 },
+      { n: 60 },
+      { n: 2 },
+    ])
     expect(run.revision('shop')).toBe(3)
   })
 

@@ -73,7 +73,8 @@ export function createMemoryFiles(): MemoryFiles {
     },
     async write(path, text, mode) {
       // A write that is cut short leaves a part.
-      if (count + 1 === killedAt) live.get(dirname(path))?.set(basename(path), { text: text.slice(0, text.length / 2), mode })
+      if (count + 1 === killedAt)
+        live.get(dirname(path))?.set(basename(path), { text: text.slice(0, text.length / 2), mode })
       step('write', path)
       folderOf(path).set(basename(path), { text, mode })
       tell(path)

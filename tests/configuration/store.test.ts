@@ -64,9 +64,10 @@ describe('an end at any step of a write', () => {
         const done = await runUntilKilled(files, at)
         files.restart(power)
         const after = await openRegistry(files)
-        expect([states[done], states[done + 1]], `killed at step ${at}, power lost: ${power !== undefined}`).toContain(
-          stateOf(after),
-        )
+        expect(
+          [states[done], states[done + 1]],
+          `killed at step ${at}, power lost: ${power !== undefined}`,
+        ).toContain(stateOf(after))
         const text = files.text(fileOf('shop'))
         const value = text === undefined ? undefined : (yaml.parse(text) as { value: unknown }).value
         expect(value as never).toEqual(after.value('shop') as never)

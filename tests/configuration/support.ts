@@ -1,8 +1,10 @@
 /** A registry over files in memory, and the whole worker with a client that is in the test itself. */
-import { fromJsonText, type JsonText, toJsonText } from '../../src/protocol/jsonText.ts'
+
+import * as yaml from 'yaml'
 import type { BuiltInClient, TextCall, TriggerProvider } from '../../sdk/typescript/src/worker.ts'
 import { readDocument } from '../../src/config/document.ts'
 import type { ErrorBody, Target } from '../../src/protocol/frames.ts'
+import { fromJsonText, type JsonText, toJsonText } from '../../src/protocol/jsonText.ts'
 import { configurationConfigSchema } from '../../workers/configuration/config.ts'
 import { createDocuments } from '../../workers/configuration/document.ts'
 import type { ConfigurationEvent } from '../../workers/configuration/entry.ts'
@@ -15,8 +17,12 @@ import { createStore } from '../../workers/configuration/store.ts'
 import { createCheck } from '../../workers/configuration/validate.ts'
 import { createConfigurationWorker } from '../../workers/configuration/worker.ts'
 import type { RunningWorker } from '../../workers/worker.ts'
-import * as yaml from 'yaml'
-import { createRecordingLog, createVirtualClock, type RecordingLog, type VirtualClock } from '../support/fakes.ts'
+import {
+  createRecordingLog,
+  createVirtualClock,
+  type RecordingLog,
+  type VirtualClock,
+} from '../support/fakes.ts'
 import { createMemoryFiles, DIRECTORY, type MemoryFiles } from './memoryFiles.ts'
 
 export const BOUNDS = { values: 5, bytes: 1024 * 1024 }
@@ -34,7 +40,10 @@ export interface TestRegistry {
   revision(id: string): number | undefined
 }
 
-export async function openRegistry(files = createMemoryFiles(), env: Environment = {}): Promise<TestRegistry> {
+export async function openRegistry(
+  files = createMemoryFiles(),
+  env: Environment = {},
+): Promise<TestRegistry> {
   const log = createRecordingLog()
   const clock = createVirtualClock()
   const events: ConfigurationEvent[] = []
@@ -55,7 +64,11 @@ export async function openRegistry(files = createMemoryFiles(), env: Environment
     log,
     clock,
     async register(id, value, schema = {}) {
-      await registry.register({ id, name: id, description: '', schema, value, metadata: undefined }, undefined, 'owner')
+      await registry.register(
+        { id, name: id, description: '', schema, value, metadata: undefined },
+        undefined,
+        'owner',
+      )
     },
     async set(id, value, ifRevision) {
       await registry.set({ id, value, ifRevision }, 'owner')
@@ -93,10 +106,15 @@ export interface TestWorker {
   /** Calls `configuration::<name>` as somebody. */
   call<Result = Record<string, unknown>>(name: string, input: object, caller?: string): Promise<Result>
   /** Binds a trigger and returns what the provider remarks; throws what it throws. */
-  bind(config: unknown, more?: { id?: string; functionId?: string; metadata?: unknown; namespace?: string }): unknown
+  bind(
+    config: unknown,
+    more?: { id?: string; functionId?: string; metadata?: unknown; namespace?: string },
+  ): unknown
   unbind(id: string): void
   /** Answers conditions. */
-  condition: (call: TextCall) => { result?: unknown; error?: ErrorBody } | Promise<{ result?: unknown; error?: ErrorBody }>
+  condition: (
+    call: TextCall,
+  ) => { result?: unknown; error?: ErrorBody } | Promise<{ result?: unknown; error?: ErrorBody }>
   formats: ReadonlyMap<string, unknown>
 }
 

@@ -134,7 +134,8 @@ export function createStore({ files, directory, log }: StoreParts): Store {
 
   /** Of what is deleted no values stay behind. */
   async function forget(id: string): Promise<void> {
-    for (const path of [recordOf(id, otherPlace(id)), replacedOf(id)]) await files.remove(path).catch(() => {})
+    for (const path of [recordOf(id, otherPlace(id)), replacedOf(id)])
+      await files.remove(path).catch(() => {})
   }
 
   async function put({ kept, text, from, isForeign }: Change): Promise<'written' | 'changed'> {
