@@ -14,8 +14,11 @@ export interface ReadingParts {
 }
 
 export interface Reading {
-  /** What is wrong with a value that is to be stored. What an unset variable may hold is not judged before it is read. */
-  problems(schema: Json | undefined, value: Json): Promise<readonly string[]>
+  /**
+   * Refuses a value that is to be stored with `SCHEMA_INVALID`. What an unset variable may hold is not judged before it is
+   * read.
+   */
+  requireValid(schema: Json | undefined, value: Json): Promise<void>
   /** The value as its owner gets it. Rejects with `EXPAND_FAILED` or `SCHEMA_INVALID`. */
   read(entry: Entry): Promise<Json>
   /** As `read`, for everybody: without secrets, and with placeholders of unset variables left as they are. */
@@ -44,12 +47,16 @@ export function createReading({ env, check }: ReadingParts): Reading {
   }
 
   return {
-    async problems(schema, value) {
-      if (schema === undefined) return []
+    async requireValid(schema, value) {
+      if (schema === undefined) return
       const { value: expanded, missing, isTooLarge } = expand(value, false)
-      if (isTooLarge)
-        return [`/: expected at most ${limits.configurationValueBytes} characters from placeholders`]
-      return missing.length > 0 ? [] : check(schema, expanded)
+      if (isTooLarge) {
+        throw schemaInvalid([
+          `/: expected at most ${limits.configurationValueBytes} characters from placeholders`,
+        ])
+      }
+      const problems = missing.length > 0 ? [] : await check(schema, expanded)
+      if (problems.length > 0) throw schemaInvalid(problems)
     },
 
     read(entry) {

@@ -23,14 +23,14 @@ import {
   requireRegistered,
   requireRevision,
   requireSchema,
-  schemaInvalid,
   valueAt,
   withLostEdit,
 } from './decide.ts'
-import type { Documents, EditResult } from './document.ts'
+import type { Documents } from './document.ts'
 import { type ConfigurationEvent, type Deed, type Entry, isEntry, type Kept } from './entry.ts'
 import type { ReadFile } from './files.ts'
 import type { Json } from './json.ts'
+import { createJudge } from './judge.ts'
 import type { Reading } from './reading.ts'
 import { type Fingerprint, fingerprint } from './record.ts'
 import { adapterError, type Store } from './store.ts'
@@ -82,8 +82,7 @@ export function createRegistry(parts: RegistryParts): Registry {
   const { store, documents, reading, history, clock, log, tell } = parts
   const slots = new Map<string, Slot>()
   const queues = new Map<string, Promise<unknown>>()
-  /** Files that were complained about, so that it is done once. */
-  const refused = new Map<string, Fingerprint>()
+  const judge = createJudge({ documents, reading, pathOf: store.pathOf, log })
   const atMs = (): number => Math.floor(clock.now())
 
   function inOrder<Result>(id: string, task: () => Promise<Result>): Promise<Result> {
@@ -102,11 +101,6 @@ export function createRegistry(parts: RegistryParts): Registry {
   function find(id: string): Entry | undefined {
     const kept = slots.get(id)?.kept
     return isEntry(kept) ? kept : undefined
-  }
-
-  async function requireValid(schema: Json | undefined, value: Json): Promise<void> {
-    const problems = await reading.problems(schema, value)
-    if (problems.length > 0) throw schemaInvalid(problems)
   }
 
   async function readFile(id: string): Promise<ReadFile | undefined> {
@@ -197,7 +191,7 @@ export function createRegistry(parts: RegistryParts): Registry {
           const before = requireRegistered(id, kept)
           const value = valueFrom(before)
           requireFit('value', value, limits.configurationValueBytes)
-          await requireValid(requireSchema(before), value)
+          await reading.requireValid(requireSchema(before), value)
           return decideValue(before, value, how, deed(author), history)
         },
       }),
@@ -247,26 +241,14 @@ export function createRegistry(parts: RegistryParts): Registry {
       if (isEntry(slot?.kept)) await lookAtNothing(slot.kept)
       return
     }
-    const path = store.pathOf(id)
-    const result = (await documents()).read(id, file.text)
-    const complaint = await complaintAbout(slot?.kept, result)
-    if (complaint !== undefined) {
-      const isStrange = !result.ok && result.isForeign && !isEntry(slot?.kept)
-      if (refused.get(id) === found) return
-      refused.set(id, found)
-      const fields = { id, file: path, line: complaint.line, reason: complaint.message }
-      if (isStrange) log.debug('a file in the folder of configurations is none', fields)
-      else log.warn('the file of a configuration cannot be used; the value before it stays', fields)
-      return
-    }
-    if (!result.ok) return
-    refused.delete(id)
-    const { entry, event } = decideEdit(id, slot?.kept, result.edit, atMs(), history)
+    const edit = await judge(id, slot?.kept, file)
+    if (edit === undefined) return
+    const { entry, event } = decideEdit(id, slot?.kept, edit, atMs(), history)
     await adopt(entry, file)
     slots.set(id, { kept: entry, file: found })
     log.info('a configuration was changed by an edit of its file', {
       id,
-      file: path,
+      file: store.pathOf(id),
       revision: entry.revision,
     })
     tell(event)
@@ -290,24 +272,6 @@ export function createRegistry(parts: RegistryParts): Registry {
         id: kept.id,
         error,
       })
-    }
-  }
-
-  async function complaintAbout(
-    kept: Kept | undefined,
-    result: EditResult,
-  ): Promise<{ line: number; message: string } | undefined> {
-    if (!result.ok) return result
-    const { value, metadata } = result.edit
-    try {
-      requireFit('value', value, limits.configurationValueBytes)
-      requireFit('metadata', metadata, limits.configurationTextBytes)
-      if (isEntry(kept)) await requireValid(kept.schema, value)
-      return undefined
-    } catch (error) {
-      if (!(error instanceof HandlerError)) throw error
-      const [, pointer = ''] = /: (\/[^:]*):/.exec(error.message) ?? []
-      return { line: result.lineOf(pointer), message: error.message }
     }
   }
 
@@ -362,7 +326,7 @@ export function createRegistry(parts: RegistryParts): Registry {
           keepsEdit: wanted.value === undefined,
           check,
           async decide(before) {
-            if (wanted.value !== undefined) await requireValid(wanted.schema, wanted.value)
+            if (wanted.value !== undefined) await reading.requireValid(wanted.schema, wanted.value)
             return decideRegister(before, wanted, deed(author), history)
           },
         }),
