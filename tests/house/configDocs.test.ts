@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { createBuiltInNames, LISTENER, TELEMETRY } from '../../src/config/names.ts'
 import { listenerSchema } from '../../src/server/config.ts'
 import { knownWorkers } from '../../src/threads/placement.ts'
+import { configurationConfigSchema } from '../../workers/configuration/config.ts'
 import { httpConfigSchema } from '../../workers/http/config.ts'
 import { runIii, temporaryFolder } from '../cli/support.ts'
 import { fencedBlocks, tableBelow } from './pageParts.ts'
@@ -49,6 +50,7 @@ describe('the keys on the configuration page', () => {
   test.each([
     ['### `iii-worker-manager`', listenerSchema],
     ['### `iii-http`', httpConfigSchema],
+    ['### `configuration`', configurationConfigSchema],
   ] as [string, z.ZodType][])(
     'below %s are those of its schema, with values and defaults',
     (heading, schema) => {

@@ -3,8 +3,14 @@ import { z } from 'zod'
 
 const MOST_SECONDS = 2_147_483
 
-const fsAdapter = z.strictObject({
-  name: z.literal('fs').default('fs'),
+const adapter = z.strictObject({
+  name: z
+    .string()
+    .refine(name => name === 'fs', {
+      error: issue =>
+        issue.input === 'bridge' ? 'bridge comes with a later version; use fs' : 'the only adapter is fs',
+    })
+    .default('fs'),
   config: z
     .strictObject({
       /** Relative to the folder of the configuration file. */
@@ -14,17 +20,7 @@ const fsAdapter = z.strictObject({
 })
 
 export const configurationConfigSchema = z.strictObject({
-  adapter: z
-    .looseObject({
-      name: z
-        .string()
-        .refine(name => name !== 'bridge', {
-          error: 'the adapter bridge comes with a later version; use fs',
-        })
-        .optional(),
-    })
-    .pipe(fsAdapter)
-    .prefault({}),
+  adapter: adapter.prefault({}),
   /** Seconds after its last use; 0: never. */
   ttl_seconds: z.int().min(0).max(MOST_SECONDS).default(0),
   /** Values kept of each entry, the one in force included. */
