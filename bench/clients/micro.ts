@@ -8,7 +8,7 @@ import { systemClock } from '../../src/clock/clock.ts'
 import { createEngine } from '../../src/engine/engine.ts'
 import { createLocalLink } from '../../src/engine/links/local.ts'
 import type { Log } from '../../src/log/log.ts'
-import type { Frame } from '../../src/protocol/frames.ts'
+import { type Frame, newCall } from '../../src/protocol/frames.ts'
 import { decodeJson } from '../../src/protocol/json/decode.ts'
 import { encodeJson } from '../../src/protocol/json/encode.ts'
 import { createObjectScanner } from '../../src/protocol/json/scan.ts'
@@ -98,20 +98,7 @@ function routeCall(): Step {
   )
   return checked(
     () => {
-      caller.receive({
-        type: 'invokefunction',
-        invocationId: idPrefix(0) + idSuffix(number++, 0),
-        functionId: FUNCTION_ID,
-        data: asJsonText(REQUEST),
-        namespace: undefined,
-        action: 'plain',
-        queue: undefined,
-        metadata: undefined,
-        traceparent: undefined,
-        baggage: undefined,
-        timeoutMs: undefined,
-        caller: undefined,
-      })
+      caller.receive(newCall(FUNCTION_ID, asJsonText(REQUEST), idPrefix(0) + idSuffix(number++, 0)))
     },
     () => done,
   )

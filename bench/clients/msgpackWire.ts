@@ -3,6 +3,8 @@
  * differ only in their call id are copied from one that was written before.
  */
 import { copyBytes } from '../../src/protocol/bytes.ts'
+import { newCall } from '../../src/protocol/frames.ts'
+import { toJsonText } from '../../src/protocol/jsonText.ts'
 import { decodeMsgpack } from '../../src/protocol/msgpack/decode.ts'
 import { encodeMsgpack } from '../../src/protocol/msgpack/encode.ts'
 import { ownHello, writeHello } from '../../src/protocol/msgpack/hello.ts'
@@ -116,22 +118,9 @@ export function payloadOf(json: string): BytesPayload {
 }
 
 /** Fixes the connection's namespace at once; otherwise the engine waits for this. */
-export function announceMsgpack(out: OutBuffer, name: string): void {
+function announceMsgpack(out: OutBuffer, name: string): void {
   const data = { name, runtime: 'bench', version: '0', os: process.platform, pid: process.pid }
-  encodeMsgpack(out, {
-    type: 'invokefunction',
-    invocationId: undefined,
-    functionId: 'engine::workers::register',
-    data: JSON.stringify(data) as never,
-    namespace: undefined,
-    action: 'void',
-    queue: undefined,
-    metadata: undefined,
-    traceparent: undefined,
-    baggage: undefined,
-    timeoutMs: undefined,
-    caller: undefined,
-  })
+  encodeMsgpack(out, newCall('engine::workers::register', toJsonText(data)))
 }
 
 /** Where the call id lies in a call or an answer: behind the head, the kind and its own lead byte. */

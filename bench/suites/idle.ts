@@ -10,7 +10,7 @@ export const idleShapes = [
   { name: 'idle-workers-2-shards', engine: ['--shards', '2', '--acceptor', 'kernel'] },
 ] as const
 
-export const idleMeasures = ['memory', 'cpu', 'connected'] as const
+const idleMeasures = ['memory', 'cpu', 'connected'] as const
 
 const KIB_PER_MIB = 1024
 /** After the last one has come: until garbage of connecting is collected and memory given back. */

@@ -18,12 +18,12 @@ import type { Terminal } from './terminal.ts'
 import type { Dialler } from './trigger/connection.ts'
 import type { TriggerFlags } from './trigger/request.ts'
 import { version } from './version.ts'
+import type { WorkerRunFlags } from './worker/run.ts'
 
 const WRONG_USAGE: ErrorCode = 'wrong_usage'
 
 /** Commands of the format that later versions bring, and what there is instead. */
 const laterCommands = ({ iii }: SpokenCommand): Readonly<Record<string, string>> => ({
-  worker: 'list built-in workers below `workers:` in config.yaml; start other workers by their own command',
   project: 'write config.yaml yourself: docs/configuration.md has all of it',
   compose: 'list built-in workers below `workers:` in config.yaml; start other workers by their own command',
   console: `ask the engine by the functions of docs/discovery.md: ${iii('trigger engine::workers::list')}`,
@@ -67,6 +67,21 @@ Environment:
   III_LOG_LEVEL   debug: what happens to the connection is told on stderr (default: info)
 
 Exit codes: 0 it has answered, 1 it has not, 2 wrong usage, 124 no answer in time, 130 interrupted.${spoken(command)}`
+
+const workerRunHelp = (command: SpokenCommand): string => `
+NAME is the name of a built-in worker in any spelling (iii-state, state, workers/state). It connects like any worker, and again when the
+connection is lost; where the engine has the same built-in, this one goes before it. What it keeps is kept by this process:
+give it a data folder that no engine uses.
+
+The first SIGINT or SIGTERM lets running calls end (--drain-ms), then the exit code is 0; a second one stops at once.
+
+Environment:
+  III_URL         engine to connect to when --url is not given (default: ws://localhost:49134)
+  III_NAMESPACE   as --namespace, which goes before it
+  III_LOG_LEVEL   as --log-level, which goes before it
+
+Examples:
+  ${command.iii('worker run workers/state --url ws://localhost:49134')}${spoken(command)}`
 
 /** What to type where `iii` stands, unless that is it. */
 function spoken({ iii }: SpokenCommand): string {
@@ -116,6 +131,10 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
     )
     .addOption(
       new Option('--acceptor <who>', 'who accepts connections for shards').choices(['kernel', 'thread']),
+    )
+    .option(
+      '--data <folder>',
+      'where what must survive is kept (default: data, beside the configuration file)',
     )
     .addOption(
       new Option('--log-level <level>', 'lowest level that is logged (default: info)').choices(logLevels),
@@ -187,6 +206,64 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
     .action(async (flags: StatusFlags) => {
       const [{ runStatus }, dialler] = await Promise.all([import('./status/run.ts'), createDialler()])
       end(await runStatus(flags, terminal, dialler))
+    })
+
+  const worker = program
+    .command('worker [words...]')
+    .usage('run NAME [options]')
+    .description('run a built-in worker as a process of its own')
+    .allowUnknownOption()
+    .action((words: string[]) => {
+      const [word] = words
+      if (word === undefined)
+        throw usageError('no command is named', `write ${command.iii('worker run NAME')}`)
+      throw new CommandError(`'iii worker ${word}' is not part of this version yet`, {
+        code: 'not_in_this_version',
+        fix: 'list built-in workers below `workers:` in config.yaml; start other workers by their own command',
+      })
+    })
+  worker
+    .command('run <name>')
+    .allowExcessArguments(false)
+    .description('run a built-in worker as a process of its own')
+    .option('--url <address>', 'the engine: a ws:// address, or a host (default: III_URL, else localhost)')
+    .option('-c, --config <file>', 'take its settings from the entry of this configuration file')
+    .option('--data <folder>', 'where it keeps its things (default: data, beside the file or here)')
+    .option('-n, --namespace <name>', 'namespace it is in (default: III_NAMESPACE, else default)')
+    .addOption(
+      new Option('--framing <framing>', 'how messages are written (default: msgpack)').choices([
+        'msgpack',
+        'json',
+      ]),
+    )
+    .addOption(
+      new Option('--log-level <level>', 'lowest level that is logged (default: info)').choices(logLevels),
+    )
+    .addOption(
+      new Option(
+        '--log-format <format>',
+        'form of the log lines (default: human on a terminal, else json)',
+      ).choices(['human', 'json']),
+    )
+    .option(
+      '--drain-ms <ms>',
+      `time for running calls after the first stop signal (default: ${limits.drainMs})`,
+      wholeNumber(0),
+    )
+    .option('--json', 'print one JSON document when it serves')
+    .addHelpText('after', workerRunHelp(command))
+    .showHelpAfterError(seeHelp('worker run --help'))
+    .action(async (name: string, flags: WorkerRunFlags) => {
+      const [{ runWorker }, { startAlone }, { knownWorkers, runsAlone }, { connectWorker }, { diagnose }] =
+        await Promise.all([
+          import('./worker/run.ts'),
+          import('../threads/alone.ts'),
+          import('../threads/placement.ts'),
+          import('../../sdk/typescript/src/connect.ts'),
+          import('./trigger/diagnose.ts'),
+        ])
+      const parts = { knownWorkers, canRun: runsAlone, startAlone, connect: connectWorker, diagnose }
+      end(await runWorker(name, flags, terminal, parts))
     })
 
   for (const [name, instead] of Object.entries(laterCommands(command))) {

@@ -1,4 +1,5 @@
 /** The last step to settings: what the environment overrides, and the embedded defaults. */
+import { dirname, resolve } from 'node:path'
 import { limits } from '../protocol/limits.ts'
 import { readGrace } from './grace.ts'
 import { type Placement, placeDefaults } from './place.ts'
@@ -13,29 +14,44 @@ export function defaultSettings(context: ConfigContext): ConfigResult {
     ok: true,
     settings: complete(
       placement,
-      { graceMs: grace.ms, shards: 'auto', acceptor: undefined, file: undefined },
+      { graceMs: grace.ms, shards: 'auto', acceptor: undefined, data: undefined, file: undefined },
       context,
     ),
   }
 }
+
+/** Of the engine, unless it is told another one. */
+export const DATA_FOLDER = 'data'
 
 /** What a file says; `undefined`: nothing. */
 interface Chosen {
   readonly graceMs: number | undefined
   readonly shards: number | 'auto'
   readonly acceptor: Acceptor | undefined
+  readonly data: string | undefined
   readonly file: string | undefined
 }
 
 export function complete(
   placement: Placement,
-  { graceMs, shards, acceptor, file }: Chosen,
-  { insecure, threads }: ConfigContext,
+  { graceMs, shards, acceptor, data, file }: Chosen,
+  { insecure, threads, folders }: ConfigContext,
 ): Settings {
   const namespaceGraceMs = graceMs ?? limits.namespaceGraceMs
   const count = threads.shards ?? (shards === 'auto' ? usualShards(threads.cores) : shards)
   const accepting = threads.acceptor ?? acceptor ?? threads.usualAcceptor
-  return { ...placement, namespaceGraceMs, shards: count, acceptor: accepting, file, insecure }
+  const base = file === undefined ? folders.cwd : dirname(file)
+  const folder =
+    folders.data === undefined ? resolve(base, data ?? DATA_FOLDER) : resolve(folders.cwd, folders.data)
+  return {
+    ...placement,
+    namespaceGraceMs,
+    shards: count,
+    acceptor: accepting,
+    file,
+    insecure,
+    data: { folder, base },
+  }
 }
 
 /**

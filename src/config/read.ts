@@ -41,6 +41,7 @@ const rootSchema = z.strictObject({
   registration_namespace_grace_ms: z.int().min(0).nullish(),
   shards: shardsSchema.nullish(),
   acceptor: z.enum(['kernel', 'thread']).nullish(),
+  data: z.string().min(1).nullish(),
   workers: entryList,
   /** Older name of `workers`; its entries come after those. */
   modules: entryList,
@@ -89,7 +90,13 @@ export function readConfig(text: string, context: ConfigContext & { readonly pat
     ok: true,
     settings: complete(
       { ...placement, warnings },
-      { graceMs, shards: root.shards ?? 'auto', acceptor: root.acceptor ?? undefined, file: context.path },
+      {
+        graceMs,
+        shards: root.shards ?? 'auto',
+        acceptor: root.acceptor ?? undefined,
+        data: root.data ?? undefined,
+        file: context.path,
+      },
       context,
     ),
   }

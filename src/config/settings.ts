@@ -35,6 +35,15 @@ export interface Settings {
   readonly file: string | undefined
   /** Listeners beyond loopback may go without authentication. */
   readonly insecure: boolean
+  readonly data: DataSettings
+}
+
+/** Where what must survive is kept. Nothing is there before a worker keeps something. */
+export interface DataSettings {
+  /** Absolute. */
+  readonly folder: string
+  /** What relative folders in the settings of workers are relative to, absolute: where the configuration file is. */
+  readonly base: string
 }
 
 /** What the reader of a configuration has to know of a built-in worker. */
@@ -71,6 +80,15 @@ export interface ConfigContext {
   readonly knownWorkers: KnownWorkers
   readonly insecure: boolean
   readonly threads: ThreadContext
+  readonly folders: FolderContext
+}
+
+/** What the working directory and the command line say about folders. */
+export interface FolderContext {
+  /** Absolute. */
+  readonly cwd: string
+  /** From the command line, relative to the working directory; it goes before the file. */
+  readonly data: string | undefined
 }
 
 /** What the machine and the command line say about threads. */

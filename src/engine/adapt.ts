@@ -34,15 +34,22 @@ function mayBeTooLarge(
   return from.builtIn || isTranslated || to.messageBytes < limits.messageBytes
 }
 
-/** Makes the input of a call JSON text; returns the error if it has no such form. */
-export function inputToJson(frame: InvokeFrame): JsonText | undefined {
+/** A payload as JSON text; what is wrong with it if it has no such form. */
+function toJson(payload: Payload): JsonText | FieldProblem {
   try {
-    frame.data = jsonOf(frame.data)
-    return undefined
+    return jsonOf(payload)
   } catch (problem) {
-    if (problem instanceof FieldProblem) return refusals.undecodable(frame.functionId, problem.detail)
+    if (problem instanceof FieldProblem) return problem
     throw problem
   }
+}
+
+/** Makes the input of a call JSON text; returns the error if it has no such form. */
+export function inputToJson(frame: InvokeFrame): JsonText | undefined {
+  const json = toJson(frame.data)
+  if (json instanceof FieldProblem) return refusals.undecodable(frame.functionId, json.detail)
+  frame.data = json
+  return undefined
 }
 
 /** Puts the input of a call into a form its callee can read; returns the error if there is none. */
@@ -72,12 +79,9 @@ export function adaptResult(
   if (result === undefined) return undefined
   const isTranslated = caller.link.framing === 'json' && typeof result !== 'string'
   if (isTranslated) {
-    try {
-      frame.result = jsonOf(result)
-    } catch (problem) {
-      if (problem instanceof FieldProblem) return refusals.undecodableResult(functionId, problem.detail)
-      throw problem
-    }
+    const json = toJson(result)
+    if (json instanceof FieldProblem) return refusals.undecodableResult(functionId, json.detail)
+    frame.result = json
   }
   return mayBeTooLarge(engine, callee, caller, isTranslated) && isTooLarge(caller, frame.result!)
     ? refusals.resultTooLarge(functionId, caller.messageBytes)

@@ -7,7 +7,6 @@ import { shortened } from '../log/notices.ts'
 import type { InvokeFrame } from '../protocol/frames.ts'
 import { asJsonText, type JsonText, toJsonText } from '../protocol/jsonText.ts'
 import type { Limits } from '../protocol/limits.ts'
-import { jsonOf } from '../protocol/msgpack/payload.ts'
 import { inputToJson } from './adapt.ts'
 import { reply } from './calls.ts'
 import type { Connection } from './connection.ts'
@@ -25,7 +24,7 @@ export const ANNOUNCE_FUNCTION = 'engine::workers::register'
 const CONTROL_AND_DIRECTION = /[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]/g
 
 /** Names and descriptions are shown to people: no control or direction characters, 280 characters, trimmed. */
-export function announcedText(value: unknown, limits: Limits): string | undefined {
+function announcedText(value: unknown, limits: Limits): string | undefined {
   if (typeof value !== 'string') return undefined
   // A character takes two units at most. What was left out before it was cut is not made up for.
   const plain = value.slice(0, 4 * limits.announcedTextLength).replace(CONTROL_AND_DIRECTION, '')
@@ -87,7 +86,7 @@ export function announce(engine: EngineState, connection: Connection, frame: Inv
     respond(unreadable, undefined)
     return
   }
-  const value: unknown = JSON.parse(jsonOf(frame.data))
+  const value: unknown = JSON.parse(frame.data as JsonText)
   if (value !== null && (typeof value !== 'object' || Array.isArray(value))) {
     respond(undecodable(ANNOUNCE_FUNCTION, 'expected an object'), undefined)
     return

@@ -114,6 +114,8 @@ function notFound(
   frame: InvokeFrame,
   engineMade: boolean,
 ): JsonText {
+  const route = findRoute(engine, frame)
+  if (route !== undefined && route.place === engine.lasting) return refusals.beingReplaced(frame.functionId)
   const elsewhere = engine.routes.namespacesOf(frame.functionId)
   const namespace = frame.namespace ?? DEFAULT_NAMESPACE
   const nearest = caller.builtIn ? engine.nearestFunction(namespace, frame.functionId) : undefined
@@ -303,7 +305,7 @@ function warnOfSize(engine: EngineState, caller: Connection, frame: ResultFrame)
   warnAbout(engine, caller, 'large result', said, { function_id: frame.functionId, bytes, fix })
 }
 
-export function countLateResult(engine: EngineState, callee: Connection, invocationId: CallId): void {
+function countLateResult(engine: EngineState, callee: Connection, invocationId: CallId): void {
   if (engine.isVoidInvocationId(invocationId)) {
     engine.counters.voidResults++
     return

@@ -38,6 +38,7 @@ export interface EngineOptions {
   randomId: () => string
   limits?: Limits
   namespaceGraceMs?: number
+  lasting?: Place | undefined
   /** Names of the built-in workers that a configuration can start, for advice. */
   builtIns?: ReadonlySet<string>
 }
@@ -64,6 +65,8 @@ export interface Engine<State extends EngineState = EngineState> {
   connect(link: Link, origin: Origin): Connected
   /** Takes in the link to another thread. */
   connectTrunk(link: Link, place: Place): LinkReceiver
+  /** Another thread is no more: what it executed for this one fails, what it waited for is forgotten. */
+  disconnectTrunk(place: Place): void
   /** Calls that workers of this thread execute, and calls of this thread that others have not answered. */
   callsInFlight(): number
   /** Bytes that were sent to workers and have not left yet. */
@@ -109,6 +112,7 @@ function createState(options: ThreadEngineOptions): EngineState {
     limits,
     namespaceGraceMs: options.namespaceGraceMs ?? limits.namespaceGraceMs,
     place: options.place,
+    lasting: options.lasting,
     randomId,
     invocationId: createInvocationIds(randomId),
     voidInvocationId: voidIds,
@@ -202,6 +206,12 @@ function engineOn<State extends EngineState>(state: State): Engine<State> {
       const connection = create(link, { ...origin, id: `thread ${place}`, reattachToken: '', trunk: true })
       state.trunks.set(place, connection)
       return receiverOf(connection)
+    },
+
+    disconnectTrunk(place) {
+      const trunk = state.trunks.get(place)
+      state.trunks.delete(place)
+      if (trunk !== undefined) teardown(state, trunk, 'its thread is gone')
     },
 
     callsInFlight() {

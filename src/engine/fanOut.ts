@@ -8,8 +8,8 @@
  * For each target it is a call that wants no answer: at most once, in the order of what its caller sends to it, and
  * counted as lost where it cannot be delivered.
  */
-import type { FanOutFrame, InvokeFrame, Target } from '../protocol/frames.ts'
-import type { JsonText } from '../protocol/jsonText.ts'
+import { type FanOutFrame, type InvokeFrame, newCall, type Target } from '../protocol/frames.ts'
+import { forwardedBaggage, forwardedTraceparent } from '../protocol/traceContext.ts'
 import { adaptInput } from './adapt.ts'
 import { calleeOf, findRoute, invoke, obstacleTo } from './calls.ts'
 import type { Connection } from './connection.ts'
@@ -22,21 +22,16 @@ interface Bundle {
   size: number
 }
 
-function callOf({ functionId, namespace, metadata }: Target, data: JsonText): InvokeFrame {
-  return {
-    type: 'invokefunction',
-    invocationId: undefined,
-    functionId,
-    data,
-    namespace,
-    action: 'void',
-    queue: undefined,
-    metadata,
-    traceparent: undefined,
-    baggage: undefined,
-    timeoutMs: undefined,
-    caller: undefined,
-  }
+function callOf(
+  { data, traceparent, baggage }: FanOutFrame,
+  { functionId, namespace, metadata }: Target,
+): InvokeFrame {
+  const call = newCall(functionId, data)
+  call.namespace = namespace
+  call.metadata = metadata
+  call.traceparent = traceparent
+  call.baggage = baggage
+  return call
 }
 
 /** The trunk that a call leaves on; `undefined` if it stays here, or cannot leave. */
@@ -48,24 +43,39 @@ function trunkFor(engine: EngineState, caller: Connection, call: InvokeFrame): C
   return obstacle === undefined ? callee : undefined
 }
 
+/** A call that comes from another thread has its baggage; one of a fan-out gets it where it becomes a call. */
+function nameFunction(call: InvokeFrame): void {
+  if (call.traceparent === undefined && call.baggage === undefined) return
+  call.baggage = forwardedBaggage(call.functionId, call.traceparent, call.baggage)
+  if (call.traceparent !== undefined) call.traceparent = forwardedTraceparent(call.traceparent)
+}
+
+function whyLost(engine: EngineState, { namespace, functionId }: Target): string {
+  return engine.routes.find(namespace, functionId) === undefined ? 'function_not_found' : 'worker_overloaded'
+}
+
 const sizeOf = ({ functionId, namespace, metadata }: Target): number =>
   functionId.length + (namespace?.length ?? 0) + (metadata?.length ?? 0)
 
-export function fanOut(engine: EngineState, caller: Connection, { targets, data }: FanOutFrame): void {
+export function fanOut(engine: EngineState, caller: Connection, frame: FanOutFrame): void {
+  const { targets, data, traceparent, baggage, lost } = frame
   engine.catchUp?.()
   const bundles = new Map<Connection, Bundle>()
 
   function send(trunk: Connection, bundle: Bundle): void {
-    trunk.link.fanOut!({ type: 'fanout', targets: bundle.targets, data })
+    trunk.link.fanOut!({ type: 'fanout', targets: bundle.targets, data, traceparent, baggage })
     bundle.targets = []
     bundle.size = 0
   }
 
-  for (const target of targets) {
-    const call = callOf(target, data)
+  for (const [index, target] of targets.entries()) {
+    const call = callOf(frame, target)
     const trunk = trunkFor(engine, caller, call)
     if (trunk === undefined) {
+      const before = caller.counters.lostVoids
+      if (caller.trunk) nameFunction(call)
       invoke(engine, caller, call)
+      if (lost !== undefined && caller.counters.lostVoids !== before) lost(index, whyLost(engine, target))
       continue
     }
     caller.counters.callsMade++

@@ -21,6 +21,13 @@ export function functionNotFound(
   return toJsonText({ code, message, nearest })
 }
 
+export function beingReplaced(id: string): JsonText {
+  return answer(
+    'invocation_stopped',
+    `The thread of function ${id} was lost and is being replaced; the call has not run, call again`,
+  )
+}
+
 export function blankAnnouncedNamespace(worker: string): JsonText {
   return answer(
     'INVALID_NAMESPACE',

@@ -42,6 +42,8 @@ export interface EngineState {
   readonly namespaceGraceMs: number
   /** The thread this engine is on. */
   readonly place: Place
+  /** The thread whose workers come back when it is lost: their functions are kept until then. */
+  readonly lasting: Place | undefined
   /** Random, for worker ids and tokens. */
   readonly randomId: () => string
   /** Unique in this process, for invocations. */

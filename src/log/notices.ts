@@ -19,7 +19,7 @@ export function countIn(tally: Tally, kind: string, spared = 1): { count: number
 }
 
 /** Characters of a name of any length, and of a text someone else wrote, as far as they are shown and kept. */
-export const SHOWN_NAME = 80
+const SHOWN_NAME = 80
 export const SHOWN_TEXT = 400
 
 /**

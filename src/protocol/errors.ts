@@ -47,7 +47,8 @@ export const errorCatalogue = {
   },
   invocation_stopped: {
     where: ['call'],
-    cause: 'The worker that executed the call lost its connection or stopped.',
+    cause:
+      'The worker that executed the call lost its connection or stopped, or its thread was lost and is being replaced.',
     fix: 'Call again if that is safe; the call may have run.',
   },
   invocation_timeout: {
@@ -58,7 +59,7 @@ export const errorCatalogue = {
   worker_overloaded: {
     where: ['call'],
     cause:
-      'The worker does not read its messages fast enough; too many bytes wait for it. An HTTP request is answered with 503.',
+      'The worker does not read its messages fast enough and too many bytes wait for it, or it executes as many calls as it takes. An HTTP request is answered with 503.',
     fix: 'Try again later, send less at a time, or run the function on more workers.',
   },
   engine_stopping: {
@@ -133,10 +134,99 @@ export const errorCatalogue = {
       'The configuration has changed since the revision that was named as `if_revision`; the message has the present one.',
     fix: 'Get it again and decide anew.',
   },
+  // Values that last
+  VERSION_CONFLICT: {
+    where: ['call'],
+    cause:
+      'The entry does not have the version that the write asked for; the message and `version` say which one it has.',
+    fix: 'Read the entry again and decide anew. `0` asks for an entry that does not exist.',
+  },
   VALUE_TOO_LARGE: {
     where: ['call'],
-    cause: 'A value is larger than may be kept; the message has both sizes.',
-    fix: 'Keep large things elsewhere and store where they are.',
+    cause: 'The value has more bytes than its worker allows; the message says how many that are.',
+    fix: 'Store less under one key, or raise `max_value_bytes` where the worker has that setting.',
+  },
+  STORAGE_UNAVAILABLE: {
+    where: ['call'],
+    cause:
+      'The data folder cannot be written: it is full, or its disk reports errors; the message says which. Reading goes on.',
+    fix: 'Free space, or look after the disk. The engine goes on by itself; write again then.',
+  },
+  CORRUPT_DATA: {
+    where: ['call'],
+    cause: 'What is stored is not what was written: its checksum is wrong. The message names the entry.',
+    fix: 'Restore a backup (`iii restore`), or set or delete the entry again. Test the disk.',
+  },
+  VALUE_TOO_DEEP: {
+    where: ['call'],
+    cause: 'The value is nested so deeply that no message could carry it in a list or an event.',
+    fix: 'Nest it less deeply; the message says how many levels there may be.',
+  },
+  REVISION_GONE: {
+    where: ['call'],
+    cause:
+      'Changes were asked for from a revision on of which some are not kept any more; `oldest` and `revision` say from where on they are.',
+    fix: 'Read the values anew, and go on from `revision`.',
+  },
+  NOT_SUPPORTED: {
+    where: ['call'],
+    cause: 'Part of the call needs something that this version does not have; the message names it.',
+    fix: 'Do without that part.',
+  },
+  SET_ERROR: {
+    where: ['call'],
+    cause: '`state::set` failed for a reason of the store; the message says which.',
+    fix: 'Look at the log of the engine.',
+  },
+  GET_ERROR: {
+    where: ['call'],
+    cause: '`state::get` failed for a reason of the store; the message says which.',
+    fix: 'Look at the log of the engine.',
+  },
+  DELETE_ERROR: {
+    where: ['call'],
+    cause: '`state::delete` failed for a reason of the store; the message says which.',
+    fix: 'Look at the log of the engine.',
+  },
+  UPDATE_ERROR: {
+    where: ['call'],
+    cause: '`state::update` failed for a reason of the store; the message says which.',
+    fix: 'Look at the log of the engine.',
+  },
+  LIST_ERROR: {
+    where: ['call'],
+    cause: '`state::list` failed for a reason of the store; the message says which.',
+    fix: 'Look at the log of the engine.',
+  },
+  LIST_GROUPS_ERROR: {
+    where: ['call'],
+    cause: '`state::list_groups` failed for a reason of the store; the message says which.',
+    fix: 'Look at the log of the engine.',
+  },
+  BATCH_ERROR: {
+    where: ['call'],
+    cause: '`state::batch` failed for a reason of the store; the message says which. Nothing was written.',
+    fix: 'Look at the log of the engine.',
+  },
+  TRANSACT_ERROR: {
+    where: ['call'],
+    cause: '`state::transact` failed for a reason of the store; the message says which. Nothing was written.',
+    fix: 'Look at the log of the engine.',
+  },
+  WATCH_ERROR: {
+    where: ['call'],
+    cause: '`state::watch` failed for a reason of the store; the message says which.',
+    fix: 'Look at the log of the engine.',
+  },
+  topic_not_set: {
+    where: ['call'],
+    cause: '`publish` was called with an empty topic.',
+    fix: 'Name a topic.',
+  },
+  topic_too_long: {
+    where: ['call'],
+    cause: 'The topic has more than 1024 characters.',
+    fix: 'Use a shorter one; what describes a message belongs into its `data`.',
   },
   // Registrations
   trigger_registration_failed: {
@@ -161,6 +251,12 @@ export const errorCatalogue = {
     fix: 'Use another id or namespace. The claim waits: when the owner leaves, it takes over. Clients before 0.23 ignore this message; look for `refused` in `engine::workers::info`.',
   },
   // HTTP
+  condition_failed: {
+    where: ['http'],
+    cause: 'The expression of the route makes no sense for this request; the message says why.',
+    fix: 'Correct the `condition` of the trigger: `has(…)` asks whether something is there, `string(…)` makes a text of it.',
+    status: 500,
+  },
   BAD_REQUEST: {
     where: ['http'],
     status: 400,
@@ -218,8 +314,9 @@ export const errorCatalogue = {
   CONDITION_NOT_MET: {
     where: ['http'],
     status: 422,
-    cause: "The route's condition function returned `false`.",
-    fix: 'Nothing, if that is meant; else look at the condition function.',
+    cause:
+      'A condition of the route says no: its function returned `false`, or its expression does not hold.',
+    fix: 'Nothing, if that is meant; else look at the condition.',
   },
   HEADERS_TOO_LARGE: {
     where: ['http'],
@@ -273,6 +370,26 @@ export const errorCatalogue = {
     cause:
       'Threads of the engine came to grief again and again; the log has an error of each. It ends with code 1.',
     fix: 'Look at these errors. What one thread does with `--shards 0` may tell more; a supervisor should start the engine again.',
+  },
+  data_folder_in_use: {
+    where: ['start'],
+    cause: 'Another process works with the data folder; the message names it where it can.',
+    fix: 'Stop that process, or choose another folder.',
+  },
+  data_folder_unusable: {
+    where: ['start'],
+    cause: 'The data folder cannot be read or written, or it belongs to something else.',
+    fix: 'The message says what to change.',
+  },
+  data_folder_newer: {
+    where: ['start'],
+    cause: 'A newer version has written the data folder. An older one could damage it.',
+    fix: 'Start that version again, or restore a backup that this version has made.',
+  },
+  data_folder_corrupt: {
+    where: ['start'],
+    cause: 'The data folder is not as it was written: it was cut, changed or is partly unreadable.',
+    fix: 'Restore a backup, and test the disk. `iii doctor --data FOLDER` lists what is wrong.',
   },
   config_missing: {
     where: ['start'],

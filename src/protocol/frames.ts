@@ -51,6 +51,27 @@ export interface InvokeFrame {
   caller: string | undefined
 }
 
+/**
+ * A call in which nothing is set that can be left out; whoever makes it sets what it needs. Without an id it wants no
+ * answer.
+ */
+export function newCall(functionId: string, data: Payload, invocationId?: CallId): InvokeFrame {
+  return {
+    type: 'invokefunction',
+    invocationId,
+    functionId,
+    data,
+    namespace: undefined,
+    action: invocationId === undefined ? 'void' : 'plain',
+    queue: undefined,
+    metadata: undefined,
+    traceparent: undefined,
+    baggage: undefined,
+    timeoutMs: undefined,
+    caller: undefined,
+  }
+}
+
 export interface ResultFrame {
   type: 'invocationresult'
   invocationId: CallId
@@ -179,6 +200,13 @@ export interface FanOutFrame {
   /** Told in this order. */
   readonly targets: readonly Target[]
   readonly data: JsonText
+  readonly traceparent: string | undefined
+  readonly baggage: string | undefined
+  /**
+   * Told of each target that is not called: its index and a code. Only by the thread on which the frame was made, and not of
+   * what is lost on others.
+   */
+  readonly lost?: ((index: number, code: string) => void) | undefined
 }
 
 export interface PingFrame {

@@ -92,8 +92,52 @@ export const limits = {
   changePauseMs: 5,
   /** Changes of workers that wait to be told; further ones are not told. */
   changesWaiting: 10_000,
+  /**
+   * Events in a chain, each made by the handler of the one before (`docs/delivery.md#loops`): more than any chain that is
+   * meant, and soon reached by one that never ends.
+   */
+  deliveryDepth: 64,
+  /** Events that wait for one trigger whose calls are answered, those in its handler counted; further ones are dropped. */
+  deliveryQueueMessages: 10_000,
+  deliveryQueueBytes: 16 * MiB,
+  /** Events of one such trigger that its handler has at once. */
+  deliveriesInFlight: 1024,
+  /** Kinds of log lines about deliveries that are counted one by one (kind and function); further ones together. */
+  deliveryNotices: 200,
+  /** Characters of an expression, its parts, and how deep they may lie in each other. */
+  conditionLength: 4096,
+  conditionParts: 500,
+  conditionDepth: 50,
+  /** Characters of a topic, and of a pattern. */
+  topicLength: 1024,
+  /** Subscriptions to topics, all together. */
+  subscriptions: 200_000,
+  /** Most rows of one page of `iii-pubsub::subscriptions`. */
+  subscriptionRows: 1000,
   /** Items of one `engine::functions::info` batch. */
   infoBatch: 32,
+  /**
+   * Deepest nesting of a value that is kept: twelve levels are left for the messages that carry it, in lists, batches and
+   * events.
+   */
+  valueDepth: 115,
+  /** Of an update operation: keys of a path, bytes of one of them (`docs/state.md#update-operations`). */
+  updatePathDepth: 32,
+  updateSegmentBytes: 256,
+  /** Of the value of a merge: members, and its nesting. */
+  mergeKeys: 1024,
+  mergeDepth: 16,
+  /** Characters of a scope or key. Longer ones would make every look for them slow. */
+  storedNameLength: 16_384,
+  /** Operations of one batch or transaction: some milliseconds during which nobody else is served. */
+  batchOperations: 1000,
+  /** Rows of a list that are looked at before it is seen whether they are enough. */
+  listPortion: 1000,
+  /** Changes in one answer of `state::watch`, and the longest it waits for one. */
+  watchEvents: 1000,
+  watchMs: 25_000,
+  /** Calls of `state::watch` that wait at once. */
+  watchers: 10_000,
   /** Largest configuration file. */
   configFileBytes: MiB,
   /** Deepest nesting of a configuration; ours has five levels, and deep ones take the YAML library minutes. */
@@ -189,6 +233,8 @@ export const limits = {
   heartbeatMs: 500,
   /** A shard that has been silent for this long is replaced: it serves nobody. */
   silentShardMs: 10_000,
+  /** The same for the durable thread: it stands still while a commit waits for the disk, and a bad disk takes its time. */
+  silentDurableMs: 60_000,
   /** The same for a shard that starts: it loads its code first. */
   shardStartMs: 60_000,
   /** Shards that may be lost within `shardLossWindowMs`; with one more the engine ends: something is wrong with it. */
@@ -196,6 +242,8 @@ export const limits = {
   shardLossWindowMs: 60_000,
   /** Pause before a lost shard is replaced; doubled with every further loss in the window. */
   shardPauseMs: 50,
+  /** Time after which a worker that runs as a process of its own says that no engine answers yet. */
+  engineNoteMs: 1000,
   /** Time a shard has to end when it is told to, before its thread is ended; within `stopMs`. */
   shardStopMs: 1000,
   /** Time a thread has to say how it is; one that is busy for longer is shown as silent. */
@@ -213,6 +261,36 @@ export const limits = {
   helloMs: 5000,
   /** A worker that takes only smaller messages is refused: names and ids alone may need as much. */
   leastMessageBytes: 128 * 1024,
+  /** Changes of a partition that are kept for those who resume: their number, bytes and age. */
+  feedChanges: 1_000_000,
+  feedBytes: 64 * MiB,
+  feedAgeMs: 24 * 3_600_000,
+  /** Of these, what is kept in memory: resuming from there reads nothing. */
+  recentChanges: 20_000,
+  recentBytes: 16 * MiB,
+  /** Changes of a partition looked through before others have their turn: some milliseconds. */
+  feedPortion: 2000,
+  /** Forgotten transactions at most with each new one, so that no write pays for many. */
+  feedForgotten: 16,
+  /** Collections whose numbers a partition remembers. */
+  collectionsRemembered: 10_000,
+  /** Memory for pages of a database. */
+  pageCacheBytes: 64 * MiB,
+  /** Pages of 4 KiB written to the log of a database before they are moved to their places. */
+  walPages: 4000,
+  /** Revisions left out when some that were told may have been lost with the power. */
+  revisionGap: 1_000_000,
+  /** Entries that are all looked at when a data folder is opened: some 0.3 s. With more it is done in the background. */
+  entriesCheckedAtStart: 100_000,
+  /** Entries looked at in one step of that, and the pause between steps. */
+  scrubPortion: 200,
+  scrubPauseMs: 20,
+  /** Entries that expire in one transaction. */
+  expiriesPerTurn: 1000,
+  /** Longest wait before it is looked for expired entries again: the clock of the machine may be set. */
+  expiryLookMs: 60_000,
+  /** How often a partition that could not write tries whether it can again. */
+  storageRetryMs: 1000,
   /** Memory an out-buffer keeps after a large burst. */
   outBufferKeptBytes: MiB,
 } as const

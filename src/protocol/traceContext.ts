@@ -70,6 +70,9 @@ function decodeValue(value: string): string {
 const ASCII = /^[\x20-\x7e]*$/
 const FUNCTION_KEY = 'iii.function.id'
 
+/** One member that is written as it was read. */
+const PLAIN_MEMBER = /^(?!iii\.function\.id=)[\w.-]+=[\w.:-]*$/
+
 /** Reads `name=value` members; properties and members of another form are dropped. */
 function parseBaggage(header: string): Map<string, string> {
   const members = new Map<string, string>()
@@ -101,6 +104,8 @@ export function forwardedBaggage(
   if (traceparent === undefined && baggage === undefined) return undefined
   const builtIn = isBuiltInId(functionId)
   if (baggage === undefined) return builtIn ? undefined : `${FUNCTION_KEY}=${encodeBaggageValue(functionId)}`
+  if (PLAIN_MEMBER.test(baggage))
+    return builtIn ? baggage : `${baggage},${FUNCTION_KEY}=${encodeBaggageValue(functionId)}`
   const members = parseBaggage(baggage)
   if (!builtIn) members.set(FUNCTION_KEY, functionId)
   return writeBaggage(members) || undefined

@@ -2,6 +2,12 @@
 import type { JsonText } from '../protocol/jsonText.ts'
 import type { Space } from './command.ts'
 
+/** What a write came from, as far as it goes on to what follows from it: a handler's `CallContext` is one. */
+export interface Cause {
+  readonly traceparent: string | undefined
+  readonly baggage: string | undefined
+}
+
 /**
  * A change of an entry. `revision` grows with every change of the partition; the version of an entry is the revision of
  * its last write, so that a version never comes twice, not even after a removal.
@@ -23,10 +29,13 @@ export interface EntryChange {
   readonly newValue: JsonText | undefined
   /** Of `told`: its type. */
   readonly type: string | undefined
+  /** For followers, who hear of it at once; feeds may have lost it. */
+  readonly cause?: Cause | undefined
 }
 
 /** A message that a transaction publishes. */
 export interface Publication {
   readonly topic: string
   readonly data: JsonText
+  readonly cause?: Cause | undefined
 }

@@ -1,16 +1,16 @@
 /**
  * The durable partition: one writer of everything that must survive.
  *
- * One turn of the event loop is one transaction and one fsync. Commands are applied as they come, in the transaction of
- * this turn; nothing is told of them (no answer, no event) before it is committed. While one commit waits for the disk,
+ * One turn of the event loop is one transaction and one fsync. Commands gather, and are applied in order at the end of
+ * the turn; nothing is told of them (no answer, no event) before they are committed. While one commit waits for the disk,
  * the commands of the next turn gather: the more there is to do, the fewer fsyncs each of it costs.
  *
- *   submit ──▶ apply, in the open transaction ──end of turn──▶ commit (fsync) ──▶ answers, changes to followers
- *                 │ refused: nothing of it stays                 │ failed: all of the turn is refused, nothing stays
- *                 ▼                                              ▼
- *               error to its caller                            STORAGE_… to every caller of the turn
+ *   submit ──end of turn──▶ apply, in one transaction ──▶ commit (fsync) ──▶ changes to followers, answers, reads
+ *                             │ refused: nothing of it stays   │ failed: all of the turn is refused, nothing stays
+ *                             ▼                                ▼
+ *                           error to its caller              STORAGE_UNAVAILABLE to every caller of the turn
  */
-import type { EntryChange, Publication } from './change.ts'
+import type { Cause, EntryChange, Publication } from './change.ts'
 import type { Answer, Collection, Command, Space } from './command.ts'
 import type { ReadTables } from './tables.ts'
 
@@ -33,6 +33,8 @@ export interface Committed {
 export interface SubmitOptions {
   /** Default `disk`. */
   readonly level?: Level
+  /** Stands in the changes that followers are told of. */
+  readonly cause?: Cause | undefined
 }
 
 /** What happened in one transaction, in order. */
@@ -65,7 +67,7 @@ export interface Partition {
    */
   submit(commands: readonly Command[], options?: SubmitOptions): Promise<Committed>
   /**
-   * Asks without changing anything. At once when nothing is open; else after the commit, because an answer never tells of
+   * Asks without changing anything. At once when nothing has been submitted in this turn (throws what goes wrong); else after the commit, because an answer never tells of
    * what may not stay. `nowMs`: entries that expired before it are to be left out.
    */
   read<Result>(query: (tables: ReadTables, nowMs: number) => Result): Result | Promise<Result>

@@ -18,6 +18,11 @@ export interface Entry {
   readonly expiresAtMs: number | undefined
 }
 
+/** To everyone but the tables such an entry is gone. */
+export function hasExpired({ expiresAtMs }: Pick<Entry, 'expiresAtMs'>, nowMs: number): boolean {
+  return expiresAtMs !== undefined && expiresAtMs <= nowMs
+}
+
 export interface ListQuery {
   /** Only keys that begin so; the list is in the order of keys then. */
   readonly prefix: string | undefined
@@ -49,7 +54,7 @@ export interface Tables extends ReadTables {
   remove(collection: Collection, key: string): void
   /** The collection is known from now on, though it may be empty. */
   touch(collection: Collection): void
-  /** Entries that expired before `nowMs`, oldest first. */
+  /** Entries that have expired at `nowMs`, oldest first. */
   expired(nowMs: number, limit: number): { readonly collection: Collection; readonly entry: Entry }[]
   /** When the next entry expires. */
   nextExpiryMs(): number | undefined

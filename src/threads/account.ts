@@ -1,6 +1,5 @@
 /** What a thread says of itself when it is asked, and how the main thread asks the others. */
 import type { Connection } from '../engine/connection.ts'
-import { MAIN } from '../engine/registry.ts'
 import type { Place } from '../engine/routes.ts'
 import type { EngineCounters, EngineState } from '../engine/state.ts'
 import type { RingLink } from './ringLink.ts'
@@ -88,11 +87,6 @@ export function accountOf(
     resyncs,
     workers: accounts,
   }
-}
-
-/** A thread as people read it. The acceptor, if there is one, has the place behind the shards. */
-export function threadName(place: Place, shards: number): string {
-  return place === MAIN ? 'main' : place > shards ? 'acceptor' : `shard ${place}`
 }
 
 /** One other thread and what it has answered. */

@@ -11,14 +11,12 @@ export async function completeRows(
   rows: readonly WorkerRow[],
 ): Promise<readonly WorkerRow[]> {
   const placeOf = ({ workerId }: WorkerRow): Place => directory.workers.get(workerId)?.place ?? MAIN
-  const elsewhere = rows.filter(row => placeOf(row) !== MAIN)
-  if (elsewhere.length === 0) return rows
-  const places = new Set(elsewhere.map(placeOf))
-  const answers = await peers.ask(
-    elsewhere.map(({ workerId }) => workerId),
-    places.has(EVERYWHERE) ? undefined : places,
-  )
-  const asked = new Map(elsewhere.map(row => [row, placeOf(row)]))
+  // Where they were when they were asked: a worker may have left before the answers come.
+  const asked = new Map(rows.map(row => [row, placeOf(row)] as const).filter(([, place]) => place !== MAIN))
+  if (asked.size === 0) return rows
+  const places = new Set(asked.values())
+  const ids = [...asked.keys()].map(({ workerId }) => workerId)
+  const answers = await peers.ask(ids, places.has(EVERYWHERE) ? undefined : places)
   return rows.map(row => {
     const place = asked.get(row)
     return place === undefined ? row : completed(row, place, answers)

@@ -2,6 +2,7 @@
 import packageJson from '../../package.json' with { type: 'json' }
 import type { EngineStatus, ThreadStatus } from '../../workers/engine-functions/catalogue.ts'
 import { type HostState, MAIN } from '../engine/registry.ts'
+import type { Place } from '../engine/routes.ts'
 import { limits } from '../protocol/limits.ts'
 import {
   accountOf,
@@ -10,7 +11,6 @@ import {
   sumCounters,
   type ThreadAccount,
   type ThreadParts,
-  threadName,
 } from './account.ts'
 import { cpuSeconds } from './osThread.ts'
 
@@ -19,6 +19,7 @@ export interface StatusParts {
   /** What is to say about the main thread besides its engine. */
   readonly own: () => ThreadParts
   readonly peers: Peers | undefined
+  readonly nameOf: (place: Place) => string
   readonly shards: number
   /** Who accepts connections for the shards. */
   readonly acceptor: 'kernel' | 'thread'
@@ -50,7 +51,7 @@ function createCpuMeter(read: (threadId: number) => number | undefined) {
 }
 
 export function createStatus(parts: StatusParts): () => Promise<EngineStatus> {
-  const { engine, peers, shards, acceptor } = parts
+  const { engine, peers, nameOf, shards, acceptor } = parts
   const { clock, directory } = engine
   const startedAtMs = clock.now()
   const measure = createCpuMeter(parts.cpuSeconds ?? cpuSeconds)
@@ -66,7 +67,7 @@ export function createStatus(parts: StatusParts): () => Promise<EngineStatus> {
       connections: account?.connections,
       callsInFlight: account?.callsInFlight,
       resyncs: account?.resyncs,
-      rings: account?.rings.map(({ to, ...ring }) => ({ to: threadName(to, shards), ...ring })),
+      rings: account?.rings.map(({ to, ...ring }) => ({ to: nameOf(to), ...ring })),
       counters: account?.counters,
     }
   }
@@ -74,7 +75,7 @@ export function createStatus(parts: StatusParts): () => Promise<EngineStatus> {
   return async () => {
     const others = (await peers?.ask([])) ?? []
     const account = accountOf(engine, parts.own(), [])
-    const main = { place: MAIN, name: threadName(MAIN, shards) }
+    const main = { place: MAIN, name: nameOf(MAIN) }
     const own: Peer = { ...main, state: 'serving', startedAtMs, restarts: 0, account }
     const known = [own, ...others]
     const accounts = known.map(peer => peer.account).filter(given => given !== undefined)
@@ -97,7 +98,7 @@ export function createStatus(parts: StatusParts): () => Promise<EngineStatus> {
       callsInFlight: sum(each => each.callsInFlight),
       restarts: known.reduce((total, { restarts }) => total + restarts, 0),
       dropped: Object.fromEntries(DROPPED.map(name => [name, counters[name]])),
-      counters: { ...counters },
+      counters,
       threads: known.map(peer => rowOf(peer, nowMs)),
     }
   }

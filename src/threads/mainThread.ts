@@ -4,7 +4,6 @@ import type { Settings } from '../config/settings.ts'
 import type { Change } from '../engine/directory/changes.ts'
 import { isWorthLines } from '../engine/directory/records.ts'
 import { createEngine, type HostEngine, type HostOptions } from '../engine/engine.ts'
-import type { Elsewhere } from '../engine/registry.ts'
 import type { Log } from '../log/log.ts'
 import { createStatus, type StatusParts } from './engineStatus.ts'
 import { alwaysPlaced, knownWorkers } from './placement.ts'
@@ -30,13 +29,18 @@ function tellOfWorkers({ state: { directory } }: HostEngine, log: Log, change: C
 }
 
 /** The engine of the main thread. */
-export function createMainEngine(settings: Settings, log: Log, elsewhere?: Elsewhere): HostEngine {
+export function createMainEngine(
+  settings: Settings,
+  log: Log,
+  { elsewhere, lasting }: Pick<HostOptions, 'elsewhere' | 'lasting'> = {},
+): HostEngine {
   const options: HostOptions = {
     clock: systemClock,
     log,
     randomId: () => crypto.randomUUID(),
     namespaceGraceMs: settings.namespaceGraceMs,
     builtIns: new Set(knownWorkers.keys()),
+    lasting,
     ...(elsewhere === undefined ? {} : { elsewhere }),
   }
   const engine = createEngine(options)

@@ -15,8 +15,12 @@ import { cutIntoNotes, type Item, type Order, packNote, readReport } from './not
 export interface Members {
   /** A thread begins. It is given all routes first. */
   add(place: Place, joining: Joining): void
-  /** A thread is no more: its workers leave. */
-  remove(place: Place): void
+  /** A thread is no more. Returns its workers, who are still in the directory. */
+  remove(place: Place): readonly string[]
+  /** Workers of a thread that is no more provide no trigger types: triggers wait for those that come after them. */
+  park(workerIds: readonly string[]): void
+  /** Workers of a thread that is no more leave. */
+  dismiss(workerIds: readonly string[]): void
   /** A report of a thread has come. */
   reported(place: Place, bytes: Uint8Array): void
   /** Something happens on another thread. */
@@ -181,11 +185,27 @@ export function createMembers(state: () => HostState, gateways: () => Gateways):
       for (const [number, member] of underWay) if (member === gone) underWay.delete(number)
       held = held.filter(({ member }) => member !== gone)
       release()
+      const workers = [...state().directory.workers.values()]
+      return workers.filter(worker => worker.place === place).map(({ id }) => id)
+    },
+
+    park(workerIds) {
       const { directory, registry } = state()
-      const lost = [...directory.workers.values()].filter(worker => worker.place === place)
+      const gone = new Set(workerIds)
+      const records = [...directory.triggers.types.values()].flatMap(types => [...types.values()])
+      inOneBatch(() => {
+        for (const { id, namespace, layers } of records) {
+          for (const { workerId } of layers.filter(layer => gone.has(layer.workerId)))
+            registry.submit({ command: 'unregisterTriggerType', workerId, namespace, id })
+        }
+      })
+    },
+
+    dismiss(workerIds) {
+      const { registry } = state()
       const reason = 'its thread has ended'
       inOneBatch(() => {
-        for (const { id } of lost) registry.submit({ command: 'leave', workerId: id, reason })
+        for (const workerId of workerIds) registry.submit({ command: 'leave', workerId, reason })
       })
     },
 

@@ -1,57 +1,31 @@
-/**
- * Sockets on one thread, links on another: the acceptor thread owns the sockets and passes what comes over them to
- * shards, which treat them as their own. Every event of a socket is one record of the link between the two.
- *
- *     acceptor                                        shard
- *     socket opens, says, drains, closes ──events──▶  a stand-in with the same interface
- *     socket sends, pauses, closes       ◀──orders──  what its link asks for
- *
- * Nothing waits in a ring without bound: the acceptor stops reading its sockets while their shard does not take what it
- * has; to a shard, a full ring is a blocked socket. What waits in a socket is told to its link, which so waits and cuts
- * as it would with a socket of its own.
- *
- *     tag = kind (8 bits) │ number of the socket (24 bits)
- */
+/** The acceptor's side of sockets whose links are on shards (`relayRecords.ts`). */
 import { readCheckedText } from '../protocol/bytes.ts'
-import { limits } from '../protocol/limits.ts'
 import type { Socket } from '../server/socket.ts'
 import type { SocketData, SocketHandlers } from '../server/sockets.ts'
-import type { RingLink } from './ringLink.ts'
-
-/** Events of sockets. */
-const OPENED = 16
-const TEXT = 17
-const BINARY = 18
-const BLOCKED = 19
-const DRAINED = 20
-const CLOSED = 21
-/** Orders to sockets. */
-const SEND_TEXT = 32
-const SEND_BINARY = 33
-const PAUSE = 34
-const RESUME = 35
-const CLOSE = 36
-const TERMINATE = 37
-
-const KIND_SHIFT = 24
-const NUMBER_MASK = 2 ** KIND_SHIFT - 1
-
-const tagOf = (kind: number, number: number): number => (kind << KIND_SHIFT) | number
-const kindOf = (tag: number): number => tag >>> KIND_SHIFT
-const numberOf = (tag: number): number => tag & NUMBER_MASK
-
-const NOTHING = new Uint8Array(0)
-
-/** What `send` of a socket returns when the message is taken and waits. */
-const QUEUED = -1
-const LOST = 0
-
-const isOpen = ({ readyState }: { readonly readyState: number }): boolean => readyState === WebSocket.OPEN
-
-/** As much of a ring link as is needed. */
-export type RelayLink = Pick<RingLink, 'record' | 'backlog'>
-
-const isFull = (link: RelayLink): boolean => link.backlog() >= limits.outboundHighWaterBytes
+import {
+  BINARY,
+  BLOCKED,
+  CLOSE,
+  CLOSED,
+  DRAINED,
+  isFull,
+  isOpen,
+  kindOf,
+  LOST,
+  NOTHING,
+  NUMBER_MASK,
+  numberOf,
+  OPENED,
+  PAUSE,
+  QUEUED,
+  RESUME,
+  type RelayLink,
+  SEND_BINARY,
+  SEND_TEXT,
+  TERMINATE,
+  TEXT,
+  tagOf,
+} from './relayRecords.ts'
 
 /** The acceptor's side towards all shards. */
 export interface Relay extends SocketHandlers {
@@ -249,114 +223,3 @@ export function createRelay(): Relay {
 }
 
 const amountOf = (socket: Socket): string => String(socket.getBufferedAmount())
-
-/** The shard's side: stand-ins for the acceptor's sockets. */
-export interface Standins {
-  /** The acceptor has taken most of what waited for it. */
-  acceptorDrained(): void
-  /** A record of the acceptor. */
-  happened(tag: number, bytes: Uint8Array, start: number, end: number): void
-  /** The acceptor is no more, and so are its sockets. */
-  closeAll(): void
-}
-
-interface Standin extends Socket<SocketData> {
-  readyState: number
-  blocked: boolean
-  bufferedAmount: number
-}
-
-/** `link`: to the acceptor; `undefined` while there is none. */
-export function createStandins(link: () => RelayLink | undefined, handlers: SocketHandlers): Standins {
-  const standins = new Map<number, Standin>()
-  /** Those that were told that they are blocked because the ring is full. */
-  const waiting = new Set<Standin>()
-
-  function create(number: number, data: SocketData): Standin {
-    const order = (kind: number, content: string | Uint8Array = NOTHING): void =>
-      link()?.record(tagOf(kind, number), content)
-    const standin: Standin = {
-      data,
-      readyState: WebSocket.OPEN,
-      blocked: false,
-      bufferedAmount: 0,
-      send(message) {
-        if (!isOpen(standin)) return LOST
-        order(typeof message === 'string' ? SEND_TEXT : SEND_BINARY, message)
-        const ring = link()
-        if (ring !== undefined && isFull(ring)) {
-          waiting.add(standin)
-          return QUEUED
-        }
-        return standin.blocked ? QUEUED : Math.max(1, message.length)
-      },
-      cork: run => run(),
-      getBufferedAmount: () => standin.bufferedAmount,
-      pause: () => order(PAUSE),
-      resume: () => order(RESUME),
-      close(code, reason) {
-        standin.readyState = WebSocket.CLOSING
-        order(CLOSE, JSON.stringify({ code, reason }))
-      },
-      terminate() {
-        standin.readyState = WebSocket.CLOSING
-        order(TERMINATE)
-      },
-    }
-    return standin
-  }
-
-  function close(number: number, standin: Standin): void {
-    standins.delete(number)
-    waiting.delete(standin)
-    standin.readyState = WebSocket.CLOSED
-    handlers.closed(standin)
-  }
-
-  return {
-    acceptorDrained() {
-      const drained = [...waiting]
-      waiting.clear()
-      for (const standin of drained) handlers.drained(standin)
-    },
-
-    happened(tag, bytes, start, end) {
-      const number = numberOf(tag)
-      const kind = kindOf(tag)
-      if (kind === OPENED) {
-        const data = JSON.parse(readCheckedText(bytes, start, end)) as SocketData
-        const opened = create(number, { ...data, link: undefined })
-        standins.set(number, opened)
-        handlers.opened(opened)
-        return
-      }
-      const standin = standins.get(number)
-      if (standin === undefined) return
-      switch (kind) {
-        case TEXT:
-          handlers.received(standin, readCheckedText(bytes, start, end))
-          return
-        case BINARY:
-          // A link may keep it: one copy, of which the Buffer is a view.
-          handlers.received(standin, Buffer.from(bytes.slice(start, end).buffer as ArrayBuffer))
-          return
-        case BLOCKED:
-          standin.blocked = true
-          standin.bufferedAmount = Number(readCheckedText(bytes, start, end))
-          handlers.blocked(standin)
-          return
-        case DRAINED:
-          standin.bufferedAmount = Number(readCheckedText(bytes, start, end))
-          standin.blocked = standin.bufferedAmount > 0
-          if (!waiting.has(standin)) handlers.drained(standin)
-          return
-        case CLOSED:
-          close(number, standin)
-      }
-    },
-
-    closeAll() {
-      for (const [number, standin] of [...standins]) close(number, standin)
-    },
-  }
-}

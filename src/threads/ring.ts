@@ -37,7 +37,7 @@ import { limits } from '../protocol/limits.ts'
 import { type Bell, HEAD, READER_BELL, type RingMemory, TAIL, WRITER_BELL } from './ringMemory.ts'
 
 /** Bytes before the content of a record. */
-export const HEADER_BYTES = 8
+const HEADER_BYTES = 8
 
 /** A record in one piece; its length is that of the content. */
 const WHOLE = 0
@@ -57,7 +57,7 @@ export const WAITING = 1
 export const FULL = -1
 
 /** What a record of this many bytes of content takes up. */
-export const recordBytes = (content: number): number => (HEADER_BYTES + content + 7) & ~7
+const recordBytes = (content: number): number => (HEADER_BYTES + content + 7) & ~7
 
 /** Wakes the other side if it said that it sleeps. */
 function ring(memory: RingMemory, bell: Bell): void {

@@ -362,7 +362,6 @@ export function createRingLink(parts: RingLinkParts): RingLink {
     end(how: LinkEnd) {
       if (state === 'ended') return
       if (how === 'cut') {
-        clear(out)
         finish()
         return
       }

@@ -1,31 +1,32 @@
 /**
- * A shard: a long-lived task of the pool. It has listeners and gateways of its own, and knows by its copy of the routes
- * where each call goes: to a worker of its own, or through a ring to another thread.
+ * A thread of the pool, for as long as the engine runs: a shard with listeners and gateways of its own, the acceptor, or the
+ * durable thread. It knows by its copy of the routes where each call goes: to a worker of its own, or through a ring to
+ * another thread.
  */
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import { systemClock } from '../clock/clock.ts'
+import type { Settings } from '../config/settings.ts'
 import { createThreadEngine } from '../engine/engine.ts'
 import { MAIN } from '../engine/registry.ts'
 import type { Place } from '../engine/routes.ts'
 import type { Log } from '../log/log.ts'
-import { asJsonText } from '../protocol/jsonText.ts'
-import { limits } from '../protocol/limits.ts'
 import { createSocketHandlers } from '../server/sockets.ts'
 import { accountOf, type ThreadAccount } from './account.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { createMemberRegistry } from './memberRegistry.ts'
 import { nameThread } from './osThread.ts'
-import { knownWorkers } from './placement.ts'
-import { createRelay, createStandins, type Relay } from './relay.ts'
+import { partsOn } from './placement.ts'
+import { createRelay, type Relay } from './relay.ts'
 import { createRemoteLog } from './remoteLog.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
 import type { FromShard, RingPair, ShardPorts, ShardTask, ToShard } from './shardTask.ts'
+import { createStandins } from './standins.ts'
 import { createThread, createThreadTurn, type Thread } from './thread.ts'
 
 /** Resolves when the shard has been stopped. */
 export default async function shard(task: ShardTask): Promise<void> {
   const { port, place } = task
-  const threadId = nameThread(task.role === 'acceptor' ? 'iii acceptor' : `iii shard ${place}`)
+  const threadId = nameThread(`iii ${task.name}`)
   const stopHeartbeat = startHeartbeat(new Int32Array(task.beats), place, systemClock)
   const say = (message: FromShard): void => port.postMessage(message)
   const log = createRemoteLog({
@@ -39,6 +40,7 @@ export default async function shard(task: ShardTask): Promise<void> {
   const registry = createMemberRegistry(note => links.get(MAIN)!.note(note), turn)
   const engine = createThreadEngine({
     place,
+    lasting: task.durable,
     registry,
     catchUp: () => links.get(MAIN)?.catchUp(),
     clock: systemClock,
@@ -85,9 +87,7 @@ export default async function shard(task: ShardTask): Promise<void> {
     link?.drop()
     links.delete(peer)
     if (peer === task.acceptor) standins?.closeAll()
-    const trunk = engine.state.trunks.get(peer)
-    engine.state.trunks.delete(peer)
-    if (trunk !== undefined) engine.state.teardown(trunk, 'its thread is gone')
+    engine.disconnectTrunk(peer)
   }
 
   /** What comes for a gateway meanwhile is delivered to it in this turn. */
@@ -107,9 +107,15 @@ export default async function shard(task: ShardTask): Promise<void> {
     return accountOf(engine.state, { threadId, links, resyncs: registry.resyncs() }, workers)
   }
 
-  const ended = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<undefined>()
+  const serving = Promise.withResolvers<Settings>()
+  /** What is left to do when the workers have stopped. */
+  let close = async (): Promise<void> => {}
   port.on('message', (message: ToShard) => {
     switch (message.say) {
+      case 'serve':
+        serving.resolve(message.settings)
+        return
       case 'peer':
         connectPeer(message.place, message.rings)
         say({ say: 'connected', place: message.place })
@@ -121,7 +127,10 @@ export default async function shard(task: ShardTask): Promise<void> {
         void thread.drain(message.ms, unrelayedBytes).then(() => say({ say: 'drained' }))
         return
       case 'stop':
-        void thread.stop().finally(ended.resolve)
+        void thread
+          .stop()
+          .finally(close)
+          .finally(() => ended.resolve(undefined))
         return
       case 'status':
         say({ say: 'status', id: message.id, account: account(message.workers) })
@@ -129,9 +138,17 @@ export default async function shard(task: ShardTask): Promise<void> {
   })
 
   for (const [peer, rings] of task.rings) connectPeer(peer, rings)
+  const settings = await Promise.race([serving.promise, ended.promise])
   try {
-    const ports = await placeAll(thread, task, relay, log, upToDate)
-    say({ say: 'ready', ports, addresses: thread.addresses() })
+    if (settings !== undefined && task.role === 'durable') {
+      const { placeDurable } = await import('./durable.ts')
+      const durable = await placeDurable(thread, settings, log, answered)
+      close = durable.close
+      say({ say: 'ready', ports: { listeners: [], gateways: {} }, addresses: {} })
+    } else if (settings !== undefined) {
+      const ports = await placeAll(thread, { ...task, settings }, relay, log, upToDate)
+      say({ say: 'ready', ports, addresses: thread.addresses() })
+    }
   } catch (error) {
     say({ say: 'failed', error: describe(error) })
     stopHeartbeat()
@@ -146,16 +163,11 @@ export default async function shard(task: ShardTask): Promise<void> {
 
 /**
  * Resolves when what a gateway has registered is carried out, and what is bound to it already has come: calls wait for
- * the registrations before them, whatever their answer.
+ * the registrations before them, whatever their answer. This one asks for what the main thread knows by itself.
  */
-function answered(client: WorkerClient): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const functionId = 'engine::workers::list'
-  const headers = { namespace: undefined, metadata: undefined, traceparent: undefined, baggage: undefined }
-  client.call({ functionId, data: asJsonText('{}'), timeoutMs: limits.callTimeoutMs, ...headers }, () =>
-    resolve(),
-  )
-  return promise
+async function answered(client: WorkerClient): Promise<void> {
+  const functionId = 'engine::functions::info'
+  await client.trigger({ function_id: functionId, payload: { function_id: functionId } }).catch(() => {})
 }
 
 async function placeAll(
@@ -168,12 +180,11 @@ async function placeAll(
   if (role === 'shard behind acceptor') return { listeners: [], gateways: {} }
   const reusePort = role === 'shard'
   const gateways: Record<string, Readonly<Record<string, string>>> = {}
-  for (const { name, instance, config } of settings.workers) {
+  for (const { part, worker: name, instance, config } of partsOn('shards', settings)) {
     const parts = { clock: systemClock, log, reusePort, hasRegistered: answered, upToDate }
-    const worker = knownWorkers.get(name)?.create?.(config, parts)
-    if (worker === undefined) continue
+    const worker = await part.create(config, parts)
     const running = await thread.place(worker, instance, identities.get(instance))
-    gateways[instance] = running.addresses
+    gateways[name] = running.addresses
   }
   const listeners = settings.listeners.map(
     listener => thread.listen(listener, { insecure: settings.insecure, reusePort, handlers: relay }).port,

@@ -4,6 +4,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Place } from '../engine/routes.ts'
 import type { LogFields, LogLevel } from '../log/log.ts'
 import type { ThreadAccount } from './account.ts'
+import type { Role } from './layout.ts'
 import type { Identity } from './thread.ts'
 
 /** The rings between a thread and one other. */
@@ -12,19 +13,15 @@ export interface RingPair {
   readonly outgoing: SharedArrayBuffer
 }
 
-/**
- * What a thread of the pool is for.
- *  - `shard`: has listeners and gateways of its own.
- *  - `acceptor`: has all listeners and gateways, and hands the workers' sockets on.
- *  - `shard behind acceptor`: has the links of sockets that the acceptor owns.
- */
-export type Role = 'shard' | 'acceptor' | 'shard behind acceptor'
-
 export interface ShardTask {
   readonly place: Place
   readonly role: Role
+  /** As people read it: `shard 1`. */
+  readonly name: string
   /** Place of the acceptor, if there is one. */
   readonly acceptor: Place | undefined
+  /** Place of the durable thread, if there is one. */
+  readonly durable: Place | undefined
   readonly settings: Settings
   /** The rings to each other thread, the main one included. */
   readonly rings: ReadonlyMap<Place, RingPair>
@@ -40,6 +37,8 @@ export interface ShardTask {
 
 /** From the main thread. */
 export type ToShard =
+  /** Its turn to place its workers and to listen has come. Settings name the ports that others have been given. */
+  | { readonly say: 'serve'; readonly settings: Settings }
   | { readonly say: 'peer'; readonly place: Place; readonly rings: RingPair }
   | { readonly say: 'peer gone'; readonly place: Place }
   | { readonly say: 'drain'; readonly ms: number }
@@ -50,7 +49,7 @@ export type ToShard =
 export interface ShardPorts {
   /** Of the worker listeners, in the order of the settings. */
   readonly listeners: readonly number[]
-  /** Addresses of gateways, by the name of their instance. */
+  /** Addresses of gateways, by the instance of the worker they are a part of. */
   readonly gateways: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 

@@ -1,85 +1,106 @@
 /**
- * The main thread of an engine with shards: holds the directory, starts the shards and joins them by rings
- * (`supervise.ts` has them replaced).
+ * The threads beside the main one, as it sees them: starts them, joins them by rings, and has those replaced that are lost
+ * (`supervise.ts`).
  *
- * A shard that is lost takes its connections with it: its workers have left, callers of what they executed hear
- * `invocation_stopped`, and its clients connect again to the shards that stand.
+ *     begin: all threads load their code at the same time ──serve, one after the other──▶ each places its workers and listens
+ *
+ * A thread that is lost takes its connections with it: its workers have left, callers of what they executed hear
+ * `invocation_stopped`, and its clients connect again to the threads that stand.
  */
 import { systemClock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
-import { MAIN } from '../engine/registry.ts'
+import type { HostEngine } from '../engine/engine.ts'
+import { type Elsewhere, MAIN } from '../engine/registry.ts'
 import { EVERYWHERE, type Place } from '../engine/routes.ts'
 import type { Log } from '../log/log.ts'
 import { limits } from '../protocol/limits.ts'
-import { type Peer, type ThreadParts, threadName } from './account.ts'
-import { createGateways } from './gateways.ts'
-import { createMainEngine, placeAlways, type RunningEngine } from './mainThread.ts'
+import type { Turn } from '../server/turn.ts'
+import type { Peer, Peers, ThreadParts } from './account.ts'
+import { createGateways, type Gateways } from './gateways.ts'
+import { hasGateways, type Layout, nounOf, type Post, patienceOf } from './layout.ts'
 import { createMembers } from './members.ts'
 import { nameThread } from './osThread.ts'
+import { partsOn } from './placement.ts'
 import { createPool, type ShardHandle } from './pool.ts'
-import { claimPorts, withPorts } from './ports.ts'
+import { withPorts } from './ports.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
-import { createRingPair, ringBytesBetween } from './ringPairs.ts'
-import type { FromShard, RingPair, Role, ShardTask } from './shardTask.ts'
-import { createSupervision, type Supervised } from './supervise.ts'
-import { createThread, createThreadTurn, type Identity } from './thread.ts'
+import { createRingPair, createRingPairs, ringBytesBetween } from './ringPairs.ts'
+import type { FromShard, RingPair, ShardTask } from './shardTask.ts'
+import { createSupervision, type Supervised, type Supervision } from './supervise.ts'
+import type { Identity } from './thread.ts'
 
-interface Shard extends Supervised {
+export interface ShardsParts {
+  readonly settings: Settings
+  readonly layout: Layout
+  readonly log: Log
+  /** Of the main thread. */
+  readonly turn: Turn
+}
+
+export interface Shards {
+  readonly elsewhere: Elsewhere
+  readonly peers: Peers
+  /** What is to say of the main thread. */
+  own(): ThreadParts
+  /** What listens where, on these threads. */
+  addresses(): Record<string, string>
+  /** Resolves with the reason when threads are lost too often. */
+  readonly failed: Promise<Error>
+  /** Has all threads load their code. */
+  begin(engine: HostEngine): void
+  /** Has a thread place its workers and listen; resolves when it serves. */
+  serve(place: Place): Promise<void>
+  /** Threads that are lost are not replaced any more. */
+  retire(): void
+  /** Resolves when work under way on these threads has ended, at the latest after `ms`. May be asked again. */
+  drain(posts: readonly Post[], ms: number): Promise<void>
+  /** Resolves when all of them have ended. */
+  end(): Promise<void>
+  /** Frees what they were joined by. */
+  free(): Promise<void>
+}
+
+interface Shard extends Supervised, Post {
   readonly handle: ShardHandle
   /** The main thread's end of the rings between the two. */
   readonly link: RingLink
   readonly startedAtMs: number
   readonly linesUnderWay: Int32Array
+  readonly ready: PromiseWithResolvers<void>
 }
 
-export async function startShards(settings: Settings, log: Log): Promise<RunningEngine> {
+export function createShards({ settings, layout, log, turn }: ShardsParts): Shards {
+  const { posts, acceptor } = layout
   const threadId = nameThread('iii main')
-  const turn = createThreadTurn(log)
-  const gatewayIds = new Map<string, Identity>(
-    settings.workers.map(({ instance }) => [
-      instance,
-      { id: crypto.randomUUID(), token: crypto.randomUUID() },
-    ]),
-  )
+  const gatewayIds = new Map<string, Identity>()
+  if (!layout.mainServes) {
+    for (const { part, instance } of partsOn('shards', settings)) {
+      if (part.as === 'one') gatewayIds.set(instance, { id: crypto.randomUUID(), token: crypto.randomUUID() })
+    }
+  }
+  let engine: HostEngine
+  let gateways: Gateways
+  let supervision: Supervision | undefined
   const members = createMembers(
     () => engine.state,
     () => gateways,
   )
-  const engine = createMainEngine(settings, log, members)
-  const ids = new Set([...gatewayIds.values()].map(({ id }) => id))
-  const gateways = createGateways(engine.state.directory, ids)
-  const thread = createThread(engine, turn, log)
-  for (const { id, token } of gatewayIds.values()) {
-    const whole = { builtIn: true, ipAddress: undefined, place: EVERYWHERE }
-    engine.state.registry.submit({ command: 'join', id, token, ...whole })
-  }
-  const links = (): Map<Place, RingLink> => new Map([...shards].map(([place, { link }]) => [place, link]))
-  const own = (): ThreadParts => ({ threadId, links: links(), resyncs: 0 })
-  await placeAlways(thread, engine, log, { ...settings, own, peers: { ask } })
-
-  const behind = settings.acceptor === 'thread'
-  const acceptor: Place | undefined = behind ? settings.shards + 1 : undefined
-  const threads = settings.shards + (behind ? 1 : 0)
-  // The acceptor begins last: who connects finds a shard.
-  const places = Array.from({ length: threads }, (_, index) => index + 1)
-  const beats = new SharedArrayBuffer(4 * (threads + 1))
+  const beats = new SharedArrayBuffer(4 * (posts.length + 1))
   const counted = new Int32Array(beats)
-  const pool = createPool(threads)
+  const pool = createPool(posts.length)
   const shards = new Map<Place, Shard>()
   const failure = Promise.withResolvers<Error>()
-  let stopping = false
+  /** Workers of a durable thread that was lost. */
+  const orphans: string[] = []
+  let retired = false
   let actual = settings
   let addresses: Record<string, string> = {}
 
-  function roleOf(place: Place): Role {
-    return place === acceptor ? 'acceptor' : behind ? 'shard behind acceptor' : 'shard'
-  }
-
   let starting: Promise<unknown> = Promise.resolve()
 
-  /** Starts a shard; resolves when it serves. One after the other, so that each knows of all others. */
-  function start(place: Place): Promise<void> {
-    const started = starting.then(() => (stopping ? undefined : startNext(place)))
+  /** One after the other: the first one says which ports the others share, and a new one knows of all others. */
+  function inTurn(start: () => Promise<void>): Promise<void> {
+    const started = starting.then(() => (retired ? undefined : start()))
     starting = started.catch(() => {})
     return started
   }
@@ -89,7 +110,7 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     const peers = [...shards.values()]
     const rings = await Promise.all(
       peers.map(async ({ handle, place: peer }) => {
-        const { there, back } = createRingPair(ringBytesBetween(place, peer, acceptor))
+        const { there, back } = createRingPair(ringBytesBetween(place, peer, layout))
         await handle.connect(place, back)
         return there
       }),
@@ -99,18 +120,22 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     return new Map(entries.filter((_, index) => shards.get(peers[index]!.place) === peers[index]))
   }
 
-  async function startNext(place: Place): Promise<void> {
-    const rings = await connectPeers(place)
-    if (stopping) return
+  /** Starts a thread; it does not serve yet. `rings`: to the other threads. */
+  function begin(post: Post, rings: Map<Place, RingPair>): void {
+    const { place, role, name } = post
     const toMain = createRingPair(limits.ringBytes)
     rings.set(MAIN, toMain.there)
     const link = createRingLink({ ...toMain.back, clock: systemClock, turn })
     const ready = Promise.withResolvers<void>()
+    // Who waits for it hears of it; until then it is nobody's fault.
+    ready.promise.catch(() => {})
     const linesUnderWay = new SharedArrayBuffer(4)
     const parts: Omit<ShardTask, 'port'> = {
       place,
-      role: roleOf(place),
+      role,
+      name,
       acceptor,
+      durable: layout.durable,
       settings: actual,
       rings,
       gateways: gatewayIds,
@@ -118,10 +143,12 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
       logLevel: log.level ?? 'debug',
       linesUnderWay,
     }
-    const handle = pool.run(parts, message => heard(shard, message, ready))
+    const handle = pool.run(parts, message => heard(shard, message))
     const startedAtMs = systemClock.now()
-    const begun = { beats: counted[place]!, silentMs: 0, state: 'starting' as const, startedAtMs }
-    const shard: Shard = { place, handle, link, linesUnderWay: new Int32Array(linesUnderWay), ...begun }
+    const begun = { beats: counted[place]!, silentMs: 0, state: 'starting' as const, startedAtMs, ready }
+    const patienceMs = patienceOf(role)
+    const lines = new Int32Array(linesUnderWay)
+    const shard: Shard = { ...post, handle, link, linesUnderWay: lines, patienceMs, ...begun }
     shards.set(place, shard)
     const broken = (error: Error): void => handle.kill(error)
     link.listen(engine.connectTrunk(link, place), {
@@ -134,33 +161,44 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
       },
       broken,
     })
-    members.add(place, {
-      send: link.note,
-      hasGateways: roleOf(place) !== 'shard behind acceptor',
-    })
-    void handle.over.then(reason => lost(shard, reason, ready.reject))
+    members.add(place, { send: link.note, hasGateways: hasGateways(role) })
+    void handle.over.then(reason => lost(shard, reason))
+  }
+
+  async function serve(place: Place): Promise<void> {
+    const shard = shards.get(place)
+    if (shard === undefined) throw new Error(`${layout.nameOf(place)} ended while it started`)
+    shard.handle.say({ say: 'serve', settings: actual })
     try {
-      await ready.promise
+      await shard.ready.promise
     } catch (error) {
-      await handle.stop()
+      await shard.handle.stop()
       throw error
     }
     shard.state = 'serving'
+    if (place === layout.durable) members.dismiss(orphans.splice(0))
   }
 
-  function heard(shard: Shard, message: FromShard, ready: PromiseWithResolvers<void>): void {
+  async function replace(place: Place): Promise<void> {
+    const rings = await connectPeers(place)
+    if (retired) return
+    begin(posts[place - 1]!, rings)
+    await serve(place)
+  }
+
+  function heard(shard: Shard, message: FromShard): void {
     switch (message.say) {
       case 'ready':
         actual = withPorts(actual, message.ports)
         if (Object.keys(message.addresses).length > 0) addresses = message.addresses
-        ready.resolve()
+        shard.ready.resolve()
         return
       case 'failed':
-        ready.reject(Object.assign(new Error('A shard could not start'), message.error))
+        shard.ready.reject(Object.assign(new Error('A shard could not start'), message.error))
         return
       case 'log':
         Atomics.sub(shard.linesUnderWay, 0, 1)
-        log[message.level](message.message, { ...message.fields, thread: `shard ${shard.place}` })
+        log[message.level](message.message, { ...message.fields, thread: shard.name })
         return
       case 'connected':
       case 'drained':
@@ -169,28 +207,31 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     }
   }
 
-  /** A shard has ended, whatever the reason. */
-  function lost(shard: Shard, reason: Error | undefined, refuse: (error: Error) => void): void {
+  /** A thread has ended, whatever the reason. */
+  function lost(shard: Shard, reason: Error | undefined): void {
     if (shard.state === 'lost') return
     const wasServing = shard.state === 'serving'
     shard.state = 'lost'
     const { place } = shard
     shards.delete(place)
     shard.link.drop()
-    const trunk = engine.state.trunks.get(place)
-    engine.state.trunks.delete(place)
-    if (trunk !== undefined) engine.state.teardown(trunk, 'its thread is gone')
+    engine.disconnectTrunk(place)
     for (const peer of shards.values()) peer.handle.say({ say: 'peer gone', place })
-    members.remove(place)
-    refuse(reason ?? new Error('A shard ended while it started'))
-    if (stopping || !wasServing) return
-    log.error('a shard is lost; another one takes its place', { shard: place, error: reason })
-    supervision.replace(place)
+    const left = members.remove(place)
+    // Nobody is to believe that what is kept there has gone: its functions stay until another one has them.
+    if (place === layout.durable && wasServing && !retired) {
+      orphans.push(...left)
+      members.park(left)
+    } else members.dismiss(left)
+    shard.ready.reject(reason ?? new Error('A shard ended while it started'))
+    if (retired || !wasServing) return
+    log.error(`${nounOf(shard)} is lost; another one takes its place`, { shard: place, error: reason })
+    supervision?.replace(place)
   }
 
-  async function askOne(place: Place, workers: readonly string[]): Promise<Peer> {
+  async function askOne({ place, name }: Post, workers: readonly string[]): Promise<Peer> {
     const shard = shards.get(place)
-    const known = { place, name: threadName(place, settings.shards), restarts: supervision.restarts(place) }
+    const known = { place, name, restarts: supervision?.restarts(place) ?? 0 }
     if (shard === undefined) {
       return { ...known, state: 'lost', startedAtMs: 0, account: undefined }
     }
@@ -198,53 +239,65 @@ export async function startShards(settings: Settings, log: Log): Promise<Running
     return { ...known, state: shard.state, startedAtMs: shard.startedAtMs, account }
   }
 
-  function ask(workers: readonly string[], wanted?: ReadonlySet<Place>): Promise<Peer[]> {
-    const asked = wanted === undefined ? places : places.filter(place => wanted.has(place))
-    return Promise.all(asked.map(place => askOne(place, workers)))
-  }
-
-  // From the first one on: one that does not start does not hold up the engine for ever.
-  const supervision = createSupervision({
-    clock: systemClock,
-    log,
-    counted,
-    shards,
-    start,
-    isStopping: () => stopping,
-    failed: failure.resolve,
-  })
-
-  async function stop(): Promise<void> {
-    stopping = true
-    supervision.stop()
-    engine.state.stopping = true
-    await Promise.all([...shards.values()].map(({ handle }) => handle.stop()))
-    await thread.stop()
-    for (const { link } of shards.values()) link.drop()
-    await pool.destroy()
-  }
-
-  try {
-    await claimPorts(settings)
-    // One after the other: the first one says which ports the others share.
-    for (const place of places) await start(place)
-  } catch (error) {
-    await stop()
-    throw error
-  }
-
   return {
-    addresses,
+    elsewhere: members,
     failed: failure.promise,
-    async drain(ms) {
-      stopping = true
-      const until = systemClock.now() + ms
-      await Promise.all([...shards.values()].map(({ handle }) => handle.drain(ms)))
-      // What they have sent last may still be on its way to the sockets, which the acceptor has.
-      if (acceptor !== undefined)
-        await shards.get(acceptor)?.handle.drain(Math.max(0, until - systemClock.now()))
-      await thread.drain(Math.max(0, until - systemClock.now()))
+    addresses: () => addresses,
+    own: () => ({
+      threadId,
+      links: new Map([...shards].map(([place, { link }]) => [place, link])),
+      resyncs: 0,
+    }),
+
+    peers: {
+      ask(workers, wanted) {
+        const asked = wanted === undefined ? posts : posts.filter(({ place }) => wanted.has(place))
+        return Promise.all(asked.map(post => askOne(post, workers)))
+      },
     },
-    stop,
+
+    begin(main) {
+      engine = main
+      const identities = [...gatewayIds.values()]
+      gateways = createGateways(engine.state.directory, new Set(identities.map(({ id }) => id)))
+      for (const { id, token } of identities) {
+        const whole = { builtIn: true, ipAddress: undefined, place: EVERYWHERE }
+        engine.state.registry.submit({ command: 'join', id, token, ...whole })
+      }
+      // From the first one on: one that does not start does not hold up the engine for ever.
+      supervision = createSupervision({
+        clock: systemClock,
+        log,
+        counted,
+        shards,
+        start: place => inTurn(() => replace(place)),
+        isStopping: () => retired,
+        failed: failure.resolve,
+      })
+      const rings = createRingPairs(layout)
+      for (const post of posts) begin(post, rings.get(post.place)!)
+    },
+
+    serve: place => inTurn(() => serve(place)),
+
+    retire() {
+      retired = true
+      supervision?.stop()
+    },
+
+    async drain(which, ms) {
+      const places = new Set(which.map(({ place }) => place))
+      const asked = [...shards.values()].filter(({ place }) => places.has(place))
+      await Promise.all(asked.map(({ handle }) => handle.drain(ms)))
+    },
+
+    async end() {
+      await Promise.all([...shards.values()].map(({ handle }) => handle.stop()))
+    },
+
+    async free() {
+      for (const { link } of shards.values()) link.drop()
+      await pool.destroy()
+    },
   }
 }

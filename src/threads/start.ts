@@ -1,10 +1,20 @@
-/** Starts everything the settings name: on one thread, or on the main thread and its shards. */
+/**
+ * Starts everything the settings name: the main thread, which always holds the directory, and the threads of the layout
+ * (`layout.ts`). Whoever has no other thread has everything on the main one.
+ *
+ *     durable thread ──▶ sockets: on the main thread, or shard after shard, the acceptor last
+ *
+ * So who connects finds everything there.
+ */
 import { systemClock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Log } from '../log/log.ts'
+import { type Layout, layoutOf } from './layout.ts'
 import { createMainEngine, placeAlways, type RunningEngine } from './mainThread.ts'
-import { knownWorkers } from './placement.ts'
-import { createThread, createThreadTurn } from './thread.ts'
+import { partsOn } from './placement.ts'
+import { claimPorts } from './ports.ts'
+import type { Shards } from './shards.ts'
+import { createThread, createThreadTurn, type Thread } from './thread.ts'
 
 export type { RunningEngine }
 
@@ -14,31 +24,88 @@ export interface StartOptions {
 
 /** When one part cannot start, the others are stopped and the error is thrown. */
 export async function startEngine(settings: Settings, { log }: StartOptions): Promise<RunningEngine> {
-  if (settings.shards === 0) return startAlone(settings, log)
-  const { startShards } = await import('./shards.ts')
-  return startShards(settings, log)
-}
-
-async function startAlone(settings: Settings, log: Log): Promise<RunningEngine> {
+  const layout = layoutOf(settings)
   const turn = createThreadTurn(log)
-  const engine = createMainEngine(settings, log)
+  let others: Shards | undefined
+  if (layout.posts.length > 0) {
+    const { createShards } = await import('./shards.ts')
+    others = createShards({ settings, layout, log, turn })
+  }
+  const engine = createMainEngine(settings, log, {
+    lasting: layout.durable,
+    ...(others === undefined ? {} : { elsewhere: others.elsewhere }),
+  })
   const thread = createThread(engine, turn, log)
-  try {
-    // The number of a process is that of its first thread.
-    const own = { threadId: process.pid, links: new Map(), resyncs: 0 }
-    await placeAlways(thread, engine, log, { ...settings, own: () => own, peers: undefined })
-    for (const { name, instance, config } of settings.workers) {
-      const worker = knownWorkers.get(name)?.create?.(config, { clock: systemClock, log, reusePort: false })
-      if (worker !== undefined) await thread.place(worker, instance)
-    }
-    // The workers' port opens last: who connects finds everything there.
-    for (const listener of settings.listeners) {
-      thread.listen(listener, { insecure: settings.insecure, reusePort: false })
-    }
-  } catch (error) {
+
+  async function stop(): Promise<void> {
+    others?.retire()
+    engine.state.stopping = true
+    await others?.end()
     await thread.stop()
+    await others?.free()
+  }
+
+  try {
+    if (!layout.mainServes) await claimPorts(settings)
+    others?.begin(engine)
+    const { nameOf, durable } = layout
+    // The number of a process is that of its first thread.
+    const alone = { threadId: process.pid, links: new Map(), resyncs: 0 }
+    const own = others?.own ?? (() => alone)
+    await placeAlways(thread, engine, log, { ...settings, nameOf, own, peers: others?.peers })
+    for (const { part, instance, config } of partsOn('main', settings)) {
+      await thread.place(await part.create(config, { clock: systemClock, log }), instance)
+    }
+    if (durable !== undefined) await others?.serve(durable)
+    if (layout.mainServes) await serveHere(thread, settings, log)
+    for (const { place } of layout.posts) if (place !== durable) await others?.serve(place)
+  } catch (error) {
+    await stop()
     throw error
   }
-  const { drain, stop } = thread
-  return { addresses: thread.addresses(), failed: new Promise(() => {}), drain, stop }
+  return {
+    addresses: { ...thread.addresses(), ...others?.addresses() },
+    failed: others?.failed ?? new Promise(() => {}),
+    drain: others === undefined ? thread.drain : ms => drainAll(thread, others, layout, ms),
+    stop,
+  }
+}
+
+/** Gateways and listeners on the main thread. */
+async function serveHere(thread: Thread, settings: Settings, log: Log): Promise<void> {
+  for (const { part, instance, config } of partsOn('shards', settings)) {
+    const worker = await part.create(config, { clock: systemClock, log, reusePort: false })
+    await thread.place(worker, instance)
+  }
+  // The workers' port opens last: who connects finds everything there.
+  for (const listener of settings.listeners) {
+    thread.listen(listener, { insecure: settings.insecure, reusePort: false })
+  }
+}
+
+/**
+ * First the threads with sockets: what they still execute may ask the durable thread. Then that one; what it tells at its
+ * end leaves through the others, and theirs through the acceptor.
+ */
+async function drainAll(thread: Thread, others: Shards, layout: Layout, ms: number): Promise<void> {
+  const until = systemClock.now() + ms
+  const left = (): number => Math.max(0, until - systemClock.now())
+  const { posts, durable, acceptor, mainServes } = layout
+  const shards = posts.filter(({ place }) => place !== durable)
+  others.retire()
+  await others.drain(shards, ms)
+  if (durable !== undefined) {
+    if (mainServes) await thread.drain(left())
+    await others.drain(
+      posts.filter(({ place }) => place === durable),
+      left(),
+    )
+    await others.drain(shards, left())
+  }
+  // What they have sent last may still be on its way to the sockets, which the acceptor has.
+  await others.drain(
+    posts.filter(({ place }) => place === acceptor),
+    left(),
+  )
+  await thread.drain(left())
 }

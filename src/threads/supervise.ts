@@ -17,6 +17,8 @@ export interface Supervised {
   beats: number
   silentMs: number
   state: 'starting' | 'serving' | 'lost'
+  /** Milliseconds it may be silent while it serves. */
+  readonly patienceMs: number
 }
 
 export interface SupervisionParts {
@@ -56,7 +58,7 @@ export function createSupervision(parts: SupervisionParts): Supervision {
       const count = Atomics.load(counted, shard.place)
       shard.silentMs = count === shard.beats ? shard.silentMs + limits.heartbeatMs : 0
       shard.beats = count
-      const patience = shard.state === 'serving' ? limits.silentShardMs : limits.shardStartMs
+      const patience = shard.state === 'serving' ? shard.patienceMs : limits.shardStartMs
       if (shard.silentMs >= patience) {
         shard.handle.kill(new Error(`it did not answer for ${patience / 1000} s`))
       }

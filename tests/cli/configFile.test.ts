@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { CommandError } from '../../src/cli/commandError.ts'
 import { chooseConfigFile, readConfigFile } from '../../src/cli/serve/configFile.ts'
 import { readConfig } from '../../src/config/read.ts'
-import { threads } from '../config/support.ts'
+import { folders, threads } from '../config/support.ts'
 import { fakeTerminal, temporaryFolder } from './support.ts'
 
 describe('the configuration file', () => {
@@ -42,9 +42,8 @@ describe('a missing file, with nobody to ask', () => {
     expect(terminal.stdout()).toBe('')
     const text = readFileSync(path, 'utf8')
     expect(text).toEndWith('\nworkers: []\n')
-    expect(readConfig(text, { env: {}, knownWorkers: new Map(), insecure: false, path, threads }).ok).toBe(
-      true,
-    )
+    const context = { env: {}, knownWorkers: new Map(), insecure: false, path, threads, folders }
+    expect(readConfig(text, context).ok).toBe(true)
   })
 
   test('a compose file nearby is mentioned', async () => {

@@ -52,10 +52,10 @@ describe('version and help', () => {
     expect(stderr).toStartWith('error: ')
   })
 
-  test.each(['worker', 'project', 'compose', 'console', 'update', 'cloud'])(
+  test.each(['worker add', 'project', 'compose', 'console', 'update', 'cloud'])(
     '%s is for a later version',
     async command => {
-      const { exitCode, stderr } = await runIii([command, 'add', '--flag', 'x'])
+      const { exitCode, stderr } = await runIii([...command.split(' '), 'add', '--flag', 'x'])
       expect(exitCode).toBe(1)
       expect(stderr).toStartWith(
         `error: 'iii ${command}' is not part of this version yet [not_in_this_version]\nfix: `,
@@ -90,11 +90,14 @@ describe('version and help', () => {
     expect(rest).toBe('')
   })
 
-  test.each([[['help', 'worker']], [['worker', '--help']]])('%j says what there is instead', async words => {
-    const { exitCode, stdout } = await runIii(words)
-    expect(exitCode).toBe(0)
-    expect(stdout).toMatch(/^'iii worker' is not part of this version yet\.\nInstead: .*config\.yaml/)
-  })
+  test.each([[['help', 'compose']], [['compose', '--help']]])(
+    '%j says what there is instead',
+    async words => {
+      const { exitCode, stdout } = await runIii(words)
+      expect(exitCode).toBe(0)
+      expect(stdout).toMatch(/^'iii compose' is not part of this version yet\.\nInstead: .*config\.yaml/)
+    },
+  )
 
   test('the help lists environment variables and defaults', async () => {
     const { stdout } = await runIii(['--help'])

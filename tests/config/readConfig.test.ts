@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { z } from 'zod'
 import { defaultSettings } from '../../src/config/complete.ts'
 import { readConfig } from '../../src/config/read.ts'
-import { knownWorkers, places, problems, settings, threads } from './support.ts'
+import { folders, knownWorkers, places, problems, settings, threads } from './support.ts'
 
 const implicitListener = { host: '127.0.0.1', port: 49_134, handshake_timeout_ms: 10_000 }
 
@@ -20,6 +20,7 @@ describe('an empty configuration', () => {
         insecure: false,
         shards: 0,
         acceptor: 'kernel',
+        data: { folder: '/project/data', base: '/project' },
       })
     })
   }
@@ -33,7 +34,7 @@ describe('which workers start', () => {
   })
 
   test('without a file, the default set, and further down nothing that must be listed', () => {
-    const result = defaultSettings({ env: {}, knownWorkers, insecure: true, threads })
+    const result = defaultSettings({ env: {}, knownWorkers, insecure: true, threads, folders })
     if (!result.ok) throw new Error('refused')
     expect(result.settings.workers.map(worker => worker.name)).toEqual(['iii-http'])
     expect(result.settings.listeners).toEqual([implicitListener])
@@ -61,6 +62,7 @@ describe('which workers start', () => {
       knownWorkers: always,
       insecure: false,
       threads,
+      folders,
     })
     expect(result.ok && result.settings.workers.map(worker => worker.name)).toEqual(['iii-engine-functions'])
   })
@@ -149,7 +151,13 @@ describe('the grace', () => {
     expect(problem?.message).toContain('III_NAMESPACE_GRACE_MS')
     expect(JSON.stringify(problem)).not.toContain('hunter2')
     expect(
-      defaultSettings({ env: { III_NAMESPACE_GRACE_MS: '-1' }, knownWorkers, insecure: false, threads }).ok,
+      defaultSettings({
+        env: { III_NAMESPACE_GRACE_MS: '-1' },
+        knownWorkers,
+        insecure: false,
+        threads,
+        folders,
+      }).ok,
     ).toBe(false)
   })
 })
@@ -298,6 +306,7 @@ describe('whatever the text', () => {
           knownWorkers,
           insecure: false,
           threads,
+          folders,
         })
         if (result.ok) {
           expect(JSON.stringify(result.settings.warnings)).not.toContain('hunter')

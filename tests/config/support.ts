@@ -4,6 +4,7 @@ import { readConfig } from '../../src/config/read.ts'
 import type {
   ConfigProblem,
   Environment,
+  FolderContext,
   KnownWorkers,
   Settings,
   ThreadContext,
@@ -37,8 +38,11 @@ export const threads: ThreadContext = {
   acceptor: undefined,
 }
 
+export const folders: FolderContext = { cwd: '/home/me', data: undefined }
+
 export function read(text: string, env: Environment = {}) {
-  return readConfig(text, { env, path: '/project/config.yaml', knownWorkers, insecure: false, threads })
+  const path = '/project/config.yaml'
+  return readConfig(text, { env, path, knownWorkers, insecure: false, threads, folders })
 }
 
 export function settings(text: string, env: Environment = {}): Settings {

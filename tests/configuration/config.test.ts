@@ -2,11 +2,11 @@
 import { describe, expect, test } from 'bun:test'
 import { readConfig } from '../../src/config/read.ts'
 import { knownWorkers } from '../../src/threads/placement.ts'
-import { threads } from '../config/support.ts'
+import { folders, threads } from '../config/support.ts'
 
 function read(config: object, name = 'configuration') {
   const text = JSON.stringify({ workers: [{ name, config }] })
-  return readConfig(text, { env: {}, path: '/project/config.yaml', knownWorkers, insecure: false, threads })
+  return readConfig(text, { env: {}, path: '/project/config.yaml', knownWorkers, insecure: false, threads, folders })
 }
 
 function configOf(config: object, name?: string): unknown {

@@ -1,6 +1,6 @@
 /** What `src/protocol/link.ts` promises, held against every kind of link and in both directions. */
 import { afterAll, describe, expect, test } from 'bun:test'
-import type { Frame, InvokeFrame } from '../../src/protocol/frames.ts'
+import { type Frame, type InvokeFrame, newCall } from '../../src/protocol/frames.ts'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { LinkReceiver } from '../../src/protocol/link.ts'
@@ -8,20 +8,7 @@ import { until } from '../support/waiting.ts'
 import { kinds, type LinkSide } from './rows.ts'
 
 function frameNumber(number: number, data = `{"n":${number}}`): InvokeFrame {
-  return {
-    type: 'invokefunction',
-    invocationId: undefined,
-    functionId: `f${number}`,
-    data: asJsonText(data),
-    namespace: undefined,
-    action: 'void',
-    queue: undefined,
-    metadata: undefined,
-    traceparent: undefined,
-    baggage: undefined,
-    timeoutMs: undefined,
-    caller: undefined,
-  }
+  return newCall(`f${number}`, asJsonText(data))
 }
 
 /** Writes down everything that happens at one end. */

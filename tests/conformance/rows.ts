@@ -21,9 +21,10 @@ import { createFrameReader, nextFrame, openMessage } from '../../src/protocol/ms
 import { type Listener, listen } from '../../src/server/listener.ts'
 import { createSocketHandlers, type SocketHandlers, type SocketParts } from '../../src/server/sockets.ts'
 import { createTurn } from '../../src/server/turn.ts'
-import { createRelay, createStandins } from '../../src/threads/relay.ts'
+import { createRelay } from '../../src/threads/relay.ts'
 import { createRingLink, type RingLink } from '../../src/threads/ringLink.ts'
 import { createRingBuffer } from '../../src/threads/ringMemory.ts'
+import { createStandins } from '../../src/threads/standins.ts'
 import {
   clientFrame,
   createInbox,

@@ -4,7 +4,13 @@ import { MOST_SLOTS } from '../../src/engine/callTable.ts'
 import type { Command } from '../../src/engine/directory/command.ts'
 import { createEngine, createThreadEngine, type Engine } from '../../src/engine/engine.ts'
 import type { Registry } from '../../src/engine/registry.ts'
-import type { InvokeFrame } from '../../src/protocol/frames.ts'
+import {
+  type CallId,
+  type Frame,
+  type InvokeFrame,
+  newCall,
+  type ResultFrame,
+} from '../../src/protocol/frames.ts'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { Link, LinkReceiver } from '../../src/protocol/link.ts'
@@ -15,6 +21,7 @@ import {
   createVirtualClock,
   type RecordingLink,
 } from '../support/fakes.ts'
+import { registrationFrame } from '../support/frames.ts'
 
 function createThread(more: { catchUp?: () => void } = {}) {
   const clock = createVirtualClock()
@@ -36,21 +43,8 @@ function trunkLink(): RecordingLink & Link {
   return Object.assign(createRecordingLink(), { framing: 'msgpack' as const })
 }
 
-function callOf(functionId: string, invocationId: InvokeFrame['invocationId'], data = '{}'): InvokeFrame {
-  return {
-    type: 'invokefunction',
-    invocationId,
-    functionId,
-    data: asJsonText(data),
-    namespace: undefined,
-    action: 'plain',
-    queue: undefined,
-    metadata: undefined,
-    traceparent: undefined,
-    baggage: undefined,
-    timeoutMs: undefined,
-    caller: undefined,
-  }
+function callOf(functionId: string, invocationId: CallId | undefined, data = '{}'): InvokeFrame {
+  return newCall(functionId, asJsonText(data), invocationId)
 }
 
 /** A built-in that answers `f`, on this thread. */
@@ -102,30 +96,51 @@ describe('calls from another thread', () => {
   })
 })
 
-test('a thread is given no more calls than it can number', () => {
+test('a thread is given no more calls than it can number, and more when it has answered some', () => {
   const engine = createEngine({
     clock: createVirtualClock(),
     log: createRecordingLog(),
     randomId: createSeededIds(),
   })
-  engine.connectTrunk(trunkLink(), 1)
-  const trunk = engine.state.trunks.get(1)!
-  expect(trunk.mostCalls).toBe(MOST_SLOTS)
+  let given = 0
+  let lastId: CallId | undefined
+  const trunk = Object.assign(trunkLink(), {
+    send(frame: Frame) {
+      if (frame.type !== 'invokefunction') return
+      given++
+      lastId = frame.invocationId
+    },
+  })
+  const thread = engine.connectTrunk(trunk, 1)
+  const there = { place: 1, httpInvoked: false, callee: undefined }
+  engine.state.routes.set({ namespace: 'default', functionId: 'f', workerId: 'of thread 1', ...there })
+  const link = createRecordingLink()
+  const caller = engine.connect(link, { builtIn: true, ipAddress: undefined }).receiver
+  link.take()
+
+  for (let id = 0; id < MOST_SLOTS; id++) caller.receive(callOf('f', id))
+  expect(given).toBe(MOST_SLOTS)
+  expect(link.take()).toEqual([])
+
+  caller.receive(callOf('f', 'one more'))
+  expect(given).toBe(MOST_SLOTS)
+  const [refusal] = link.take() as ResultFrame[]
+  expect(refusal).toMatchObject({ type: 'invocationresult', invocationId: 'one more' })
+  expect(JSON.parse(refusal!.error!)).toMatchObject({ code: 'worker_overloaded' })
+
+  const headers = { functionId: 'f', error: undefined, traceparent: undefined, baggage: undefined }
+  thread.receive({ type: 'invocationresult', invocationId: lastId!, result: asJsonText('1'), ...headers })
+  expect(link.take()).toMatchObject([{ invocationId: MOST_SLOTS - 1, result: '1' }])
+  caller.receive(callOf('f', 'again'))
+  expect(given).toBe(MOST_SLOTS + 1)
+  expect(link.take()).toEqual([])
 })
 
 test('a worker that announced a namespace is in it, however long the directory takes', () => {
   const { engine, clock, given, thens } = createThread()
   const { receiver } = engine.connect(createRecordingLink(), { builtIn: false, ipAddress: undefined })
   receiver.receive(callOf('engine::workers::register', undefined, '{"name":"w","namespace":"shop"}'))
-  receiver.receive({
-    type: 'registerfunction',
-    id: 'f',
-    description: undefined,
-    requestFormat: undefined,
-    responseFormat: undefined,
-    metadata: undefined,
-    invocation: undefined,
-  })
+  receiver.receive(registrationFrame('f'))
   clock.advance(limits.namespaceGraceMs + limits.quietGraceMs)
   expect(given.map(({ command }) => command)).toEqual(['join', 'announce'])
   for (const then of thens) then?.()

@@ -41,7 +41,7 @@ const pureAreas: ReadonlySet<string> = new Set(['protocol', 'engine', 'clock', '
 export const MOST_LINES = 400
 
 /** `src/engine/router.ts` → `engine`; `workers/http/routes.ts` → `workers`. */
-export function areaOf(path: string): string {
+function areaOf(path: string): string {
   const parts = path.split('/')
   if (parts[0] !== 'src') return parts[0]!
   return parts.length === 2 ? parts[1]!.replace(/\.ts$/, '') : parts[1]!

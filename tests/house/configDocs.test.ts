@@ -7,6 +7,7 @@ import { listenerSchema } from '../../src/server/config.ts'
 import { knownWorkers } from '../../src/threads/placement.ts'
 import { configurationConfigSchema } from '../../workers/configuration/config.ts'
 import { httpConfigSchema } from '../../workers/http/config.ts'
+import { pubsubConfigSchema } from '../../workers/pubsub/config.ts'
 import { runIii, temporaryFolder } from '../cli/support.ts'
 import { fencedBlocks, tableBelow } from './pageParts.ts'
 
@@ -51,6 +52,7 @@ describe('the keys on the configuration page', () => {
     ['### `iii-worker-manager`', listenerSchema],
     ['### `iii-http`', httpConfigSchema],
     ['### `configuration`', configurationConfigSchema],
+    ['### `iii-pubsub`', pubsubConfigSchema],
   ] as [string, z.ZodType][])(
     'below %s are those of its schema, with values and defaults',
     (heading, schema) => {

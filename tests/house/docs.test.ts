@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { readConfig } from '../../src/config/read.ts'
 import { knownWorkers } from '../../src/threads/placement.ts'
-import { threads } from '../config/support.ts'
+import { folders, threads } from '../config/support.ts'
 import { type Block, readPage } from './markdown.ts'
 import { type Started, startExamples } from './started.ts'
 
@@ -98,7 +98,7 @@ describe('the snippets', () => {
     const snippets = ofKind('run', 'yaml')
     expect(snippets.length).toBeGreaterThan(0)
     for (const { path, code } of snippets) {
-      const result = readConfig(code, { env: {}, path, knownWorkers, insecure: false, threads })
+      const result = readConfig(code, { env: {}, path, knownWorkers, insecure: false, threads, folders })
       expect(result.ok ? result.settings.warnings : result.problems).toEqual([])
     }
   })

@@ -14,6 +14,7 @@ workers:
     config: { port: 0 }
   - name: iii-http
     config: { port: ${httpPort} }
+  - name: iii-pubsub
 `
 
 export interface Started {

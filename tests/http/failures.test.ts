@@ -11,6 +11,9 @@ beforeAll(async () => {
   http = await startHttp({ default_timeout: 1000 })
   http.bind({ api_path: '/orders/:id' }, () => handler())
   http.bind({ api_path: '/orders/:id', http_method: 'PUT' })
+  http.bind({ api_path: '/large-orders/:id', http_method: 'POST', condition: 'body.total > 100' }, () =>
+    handler(),
+  )
   http.bind({ api_path: '/conditional', condition_function_id: 'is::open' }, () => handler(), {
     functionId: 'orders::list',
     metadata: { a: 1 },
@@ -125,6 +128,35 @@ test.each(['invocation_timeout', 'TIMEOUT'])(
     expect((await errorOf(response)).error).toMatchObject({ code, message: 'the warehouse did not answer' })
   },
 )
+
+describe('a condition that is an expression', () => {
+  const send = (path: string, body: unknown): Promise<Response> =>
+    http.fetch(path, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json' },
+    })
+
+  test('decides over the request without a call', async () => {
+    handler = () => ({ body: 'ran' })
+    http.calls.length = 0
+    expect(await (await send('/large-orders/1?a=1', { total: 101 })).json()).toBe('ran')
+    const refused = await send('/large-orders/1', { total: 100 })
+    expect(refused.status).toBe(422)
+    expect(await refused.json()).toEqual({
+      error: { code: 'CONDITION_NOT_MET', message: 'Request condition not met' },
+      skipped: true,
+    })
+    expect((await send('/large-orders/1', null)).status).toBe(422)
+    expect(http.calls.length).toBe(1)
+  })
+
+  test('that makes no sense for a request is an error of the route', async () => {
+    const response = await send('/large-orders/1', { total: 'many' })
+    expect(response.status).toBe(500)
+    expect((await errorOf(response)).error.code).toBe('condition_failed')
+  })
+})
 
 describe('a condition', () => {
   test('that returns false keeps the function from running', async () => {

@@ -155,6 +155,7 @@ export function createBareHandler(config: object, call?: WorkerClient['call']) {
     namespace: undefined,
     metadata: undefined,
     conditionFunctionId: undefined,
+    condition: undefined,
     timeoutMs: undefined,
     payload: preparePayload(shape),
   }

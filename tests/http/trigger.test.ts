@@ -85,7 +85,7 @@ describe('the config of an http trigger', () => {
     [{ api_path: 'a', timeout_ms: 0 }, 'timeout_ms must be a whole number'],
     [{ api_path: 'a', timeout_ms: '5' }, 'timeout_ms must be a whole number'],
     [{ api_path: 'a', middleware_function_ids: ['auth'] }, 'middleware_function_ids is not supported yet'],
-    [{ api_path: 'a', condition: 'body.n > 1' }, 'condition expressions are not supported yet'],
+    [{ api_path: 'a', condition: 'body.n >' }, 'condition: Unexpected token: EOF (at character 9)'],
     [{ api_path: '/a?b=c' }, 'must not contain ? or #'],
     [{ api_path: '/a/../b' }, 'must not contain . or .. segments'],
     [{ api_path: '/a/:x/:x' }, "names 'x' twice"],

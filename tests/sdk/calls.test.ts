@@ -37,6 +37,15 @@ describe('a call', () => {
     expect(await result).toEqual({ ok: true })
   })
 
+  test('that has a cause carries its trace and its baggage', () => {
+    const { client, open, takeCall, transport } = holdClient()
+    open()
+    transport.take()
+    const cause = { traceparent: 'trace', baggage: 'iii-depth=2' }
+    void client.trigger({ ...request, cause })
+    expect(takeCall()).toMatchObject(cause)
+  })
+
   test.each([
     [undefined, '{}'],
     [null, 'null'],

@@ -30,6 +30,33 @@ describe.each(['json', 'msgpack'] as const)('over %s', framing => {
     return { ...client, [Symbol.asyncDispose]: () => client.shutdown() }
   }
 
+  interface Hanging extends AsyncDisposable {
+    readonly caller: WorkerClient
+    /** How often `hangs` was called. */
+    started(): number
+  }
+
+  /** A caller, and a worker whose function `hangs` never answers while its `echo` does. */
+  async function hanging(served: Served): Promise<Hanging> {
+    const callee = connect(served, 'callee')
+    const caller = connect(served, 'caller')
+    let started = 0
+    callee.registerFunction('hangs', () => {
+      started++
+      return new Promise(() => {})
+    })
+    callee.registerFunction('echo', input => input)
+    await callWhenThere(caller, 'echo', {})
+    return {
+      caller,
+      started: () => started,
+      async [Symbol.asyncDispose]() {
+        await caller.shutdown()
+        await callee.shutdown()
+      },
+    }
+  }
+
   describe('two workers', () => {
     test('call each other, with results, errors, void calls and metadata', async () => {
       await using served = serve()
@@ -83,17 +110,10 @@ describe.each(['json', 'msgpack'] as const)('over %s', framing => {
   describe('a lost connection', () => {
     test('fails the calls under way, and everything is there again afterwards', async () => {
       await using served = serve()
-      await using callee = connect(served, 'callee')
-      await using caller = connect(served, 'caller')
-      let started = 0
-      callee.registerFunction('hangs', () => {
-        started++
-        return new Promise(() => {})
-      })
-      callee.registerFunction('echo', input => input)
-      await callWhenThere(caller, 'echo', {})
+      await using workers = await hanging(served)
+      const { caller } = workers
       const lost = caller.trigger({ function_id: 'hangs' })
-      await until('its start', () => started === 1)
+      await until('its start', () => workers.started() === 1)
       const first = caller.workerId()!
       served.engine.state.connections.get(first)!.link.end('cut')
       await expect(lost).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
@@ -142,15 +162,8 @@ describe.each(['json', 'msgpack'] as const)('over %s', framing => {
   describe('a call that its caller gives up', () => {
     test.each(['by a signal', 'by its time-out'])('%s is freed in the engine', async how => {
       await using served = serve()
-      await using callee = connect(served, 'callee')
-      await using caller = connect(served, 'caller')
-      let started = 0
-      callee.registerFunction('hangs', () => {
-        started++
-        return new Promise(() => {})
-      })
-      callee.registerFunction('echo', input => input)
-      await callWhenThere(caller, 'echo', {})
+      await using workers = await hanging(served)
+      const { caller } = workers
       const controller = new AbortController()
       const call = caller.trigger({
         function_id: 'hangs',
@@ -158,7 +171,7 @@ describe.each(['json', 'msgpack'] as const)('over %s', framing => {
         timeoutMs: how === 'by its time-out' ? 100 : 10_000,
       })
       const outcome = call.catch((error: { code: string }) => error.code)
-      await until('its start', () => started === 1)
+      await until('its start', () => workers.started() === 1)
       if (how === 'by a signal') controller.abort()
       expect(await outcome).toBe(how === 'by a signal' ? 'CANCELLED' : 'TIMEOUT')
       await until('its end', () => served.engine.callsInFlight() === 0)

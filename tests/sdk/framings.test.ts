@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { HandlerError, type InitOptions, registerWorker } from '../../sdk/typescript/src/mod.ts'
 import { createWebSocketTransport } from '../../sdk/typescript/src/websocket.ts'
-import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import type { RawJson, WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import { systemClock } from '../../src/clock/clock.ts'
 import { type Served, serve } from '../server/support.ts'
 import { until } from '../support/waiting.ts'
@@ -80,6 +80,27 @@ describe.each(combinations)('a %s caller and a %s callee', (calls, answers) => {
       n: 1,
       _caller_worker_id: caller.workerId(),
     })
+    await Promise.all([caller.shutdown(), callee.shutdown()])
+  })
+
+  test('a callee that wants text gets the payload as it was written, with who calls', async () => {
+    await using served = serve()
+    const { caller, callee } = await openPair(served, calls, answers)
+    const seen: string[] = []
+    const handler = (input: RawJson): RawJson => {
+      seen.push(input.text)
+      return input
+    }
+    callee.registerFunction('echo', handler, { rawInput: true })
+    await isRegistered(served, 'echo')
+    const echo = (payload: unknown) => caller.trigger<unknown>({ function_id: 'echo', payload })
+    await echo({ z: 1, a: 'ü', _caller_worker_id: 'the president' })
+    const payload = [1, 'two', null, 1e300]
+    expect(await echo(payload)).toEqual(payload)
+    expect(seen).toEqual([
+      `{"z":1,"a":"ü","_caller_worker_id":"${caller.workerId()}"}`,
+      JSON.stringify(payload),
+    ])
     await Promise.all([caller.shutdown(), callee.shutdown()])
   })
 

@@ -2,8 +2,9 @@ import { describe, expect, test } from 'bun:test'
 import { runHandler } from '../../sdk/typescript/src/handlers.ts'
 import { HandlerError, InvocationError } from '../../sdk/typescript/src/mod.ts'
 import { type Handler, RawJson } from '../../sdk/typescript/src/worker.ts'
-import type { Frame, ResultFrame } from '../../src/protocol/frames.ts'
+import type { Frame, Payload, ResultFrame } from '../../src/protocol/frames.ts'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
+import { CODEC_JSON } from '../../src/protocol/msgpack/layout.ts'
 import { until } from '../support/waiting.ts'
 import { callFrame } from './support.ts'
 
@@ -100,6 +101,20 @@ describe('what a handler throws is the error', () => {
   })
 })
 
+test('with what else a program should know', async () => {
+  const thrown = new HandlerError('VERSION_CONFLICT', 'it has version 7', { version: 7, code: 'ANOTHER' })
+  const body = await errorOf(() => {
+    throw thrown
+  })
+  expect(body as object).toEqual({ code: 'VERSION_CONFLICT', message: 'it has version 7', version: 7 })
+  const received = InvocationError.from(body as never, 'f')
+  expect(received).toMatchObject({
+    code: 'VERSION_CONFLICT',
+    detail: 'it has version 7',
+    body: { version: 7 },
+  })
+})
+
 test('a function that is not there is answered, too', async () => {
   expect(await errorOf(undefined)).toEqual({ code: 'function_not_found', message: 'Function not found' })
 })
@@ -120,4 +135,40 @@ test('a call that wants no answer gets none', async () => {
   runHandler(undefined, call, frame => void sent.push(frame))
   await Bun.sleep(0)
   expect(sent).toEqual([])
+})
+
+describe('a handler that wants text', () => {
+  const echo = (data: unknown, framing: 'json' | 'msgpack', caller?: string): unknown => {
+    const sent: Frame[] = []
+    const frame = { ...callFrame('f', '{}'), data: data as Payload, caller }
+    runHandler(
+      input => input,
+      frame,
+      answer => void sent.push(answer),
+      undefined,
+      framing,
+      true,
+    )
+    return (sent[0] as ResultFrame).result ?? JSON.parse((sent[0] as ResultFrame).error!)
+  }
+  const bytesOf = (text: string): Payload => {
+    const bytes = new TextEncoder().encode(text)
+    return { codec: CODEC_JSON, bytes, start: 0, end: bytes.length }
+  }
+
+  test('gets it as it was written', () => {
+    const text = '{ "n": 9007199254740993, "f": 1.0, "s": "\\u00fc" }'
+    expect(echo(text, 'json')).toBe(text)
+    expect(echo(bytesOf(text), 'msgpack')).toBe(text)
+  })
+
+  test('with who calls, who cannot be someone else', () => {
+    const forged = '{"a":1,"_caller_worker_id":"x"}'
+    expect(echo(bytesOf(forged), 'msgpack', 'w1')).toBe('{"a":1,"_caller_worker_id":"w1"}')
+    expect(echo(bytesOf(forged), 'msgpack')).toBe('{"a":1}')
+  })
+
+  test('does not run when there is none', () => {
+    expect(echo(bytesOf('{"a":'), 'msgpack')).toMatchObject({ code: 'deserialization_error' })
+  })
 })

@@ -2,7 +2,7 @@
 import { type ClientOptions, createClient } from '../../sdk/typescript/src/client.ts'
 import type { Transport, TransportReceiver } from '../../sdk/typescript/src/transport.ts'
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
-import type { Frame, InvokeFrame } from '../../src/protocol/frames.ts'
+import { type Frame, type InvokeFrame, newCall } from '../../src/protocol/frames.ts'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
 import { createSeededIds, createVirtualClock, type VirtualClock } from '../support/fakes.ts'
 
@@ -94,21 +94,8 @@ export function holdClient(options: Partial<ClientOptions> = {}): HeldClient {
 
 /** A call as the engine sends it to a worker. */
 export function callFrame(functionId: string, data: string, more: Partial<InvokeFrame> = {}): InvokeFrame {
-  return {
-    type: 'invokefunction',
-    invocationId: 'c2a4a5a6-0000-4000-8000-0000000000aa',
-    functionId,
-    data: asJsonText(data),
-    namespace: undefined,
-    action: 'plain',
-    queue: undefined,
-    metadata: undefined,
-    traceparent: undefined,
-    baggage: undefined,
-    timeoutMs: undefined,
-    caller: undefined,
-    ...more,
-  }
+  const invocationId = 'c2a4a5a6-0000-4000-8000-0000000000aa'
+  return { ...newCall(functionId, asJsonText(data), invocationId), ...more }
 }
 
 /** What a promise has come to so far. */

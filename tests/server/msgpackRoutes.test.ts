@@ -1,5 +1,6 @@
 /** Calls by bytes remember the route found last; it must not outlive the registration. */
 import { expect, test } from 'bun:test'
+import { registrationFrame } from '../support/frames.ts'
 import { callFrame, connectMsgpack, resultFrame } from '../support/msgpackWorker.ts'
 import { serve } from './support.ts'
 
@@ -26,18 +27,7 @@ test('a function that is taken back, or taken over, is found anew by the next ca
   one.says({ type: 'unregisterfunction', id: 'f' }, { type: 'ping' })
   await one.hears('pong')
   await ask('f', undefined)
-  two.says(
-    {
-      type: 'registerfunction',
-      id: 'f',
-      description: undefined,
-      requestFormat: undefined,
-      responseFormat: undefined,
-      metadata: undefined,
-      invocation: undefined,
-    },
-    { type: 'ping' },
-  )
+  two.says(registrationFrame('f'), { type: 'ping' })
   await two.hears('pong')
   await ask('f', two)
   expect(answers).toEqual(['"f of one"', '"g of two"', '"f of one"', 'function_not_found', '"f of two"'])

@@ -6,7 +6,7 @@
  * triggers are bound and unbound is not in there, it follows from `providerOf`.
  */
 
-export const RECLAIM_MS = 10_000
+const RECLAIM_MS = 10_000
 
 interface Rights {
   name: string | undefined

@@ -1,5 +1,5 @@
 /** A worker that speaks msgpack over a bare TCP socket: it can say what a well-behaved client would not. */
-import type { Frame, FrameProblem, InvokeFrame } from '../../src/protocol/frames.ts'
+import { type Frame, type FrameProblem, type InvokeFrame, newCall } from '../../src/protocol/frames.ts'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
 import { decodeMsgpack } from '../../src/protocol/msgpack/decode.ts'
 import { encodeMsgpack } from '../../src/protocol/msgpack/encode.ts'
@@ -14,6 +14,7 @@ import {
 import { HELLO, SUBPROTOCOL } from '../../src/protocol/msgpack/layout.ts'
 import { createOutBuffer, type OutBuffer } from '../../src/protocol/msgpack/outBuffer.ts'
 import { createFrameReader, nextFrame, openMessage } from '../../src/protocol/msgpack/reader.ts'
+import { registrationFrame } from './frames.ts'
 import { createInbox, type Inbox, opcodes, openRaw, type RawWebSocket } from './rawWebSocket.ts'
 
 export type Heard = Frame | FrameProblem
@@ -119,18 +120,7 @@ export async function connectMsgpack(
   socket.bytes(written(out => writeHello(out, { ...own, limits: { ...own.limits, ...limits } })))
   const { workerId } = await socket.hears('workerregistered')
   const announce = callFrame('engine::workers::register', JSON.stringify({ name, version: '0.23.0' }), 1)
-  const registrations = functions.map(
-    (id): Frame => ({
-      type: 'registerfunction',
-      id,
-      description: undefined,
-      requestFormat: undefined,
-      responseFormat: undefined,
-      metadata: undefined,
-      invocation: undefined,
-    }),
-  )
-  socket.says(announce, ...registrations)
+  socket.says(announce, ...functions.map(registrationFrame))
   await socket.hears('invocationresult')
   return Object.assign(socket, { workerId })
 }
@@ -142,21 +132,7 @@ export function callFrame(
   callId?: number,
   more: Partial<InvokeFrame> = {},
 ): InvokeFrame {
-  return {
-    type: 'invokefunction',
-    invocationId: callId,
-    functionId,
-    data: typeof data === 'string' ? asJsonText(data) : data,
-    namespace: undefined,
-    action: callId === undefined ? 'void' : 'plain',
-    queue: undefined,
-    metadata: undefined,
-    traceparent: undefined,
-    baggage: undefined,
-    timeoutMs: undefined,
-    caller: undefined,
-    ...more,
-  }
+  return { ...newCall(functionId, typeof data === 'string' ? asJsonText(data) : data, callId), ...more }
 }
 
 export function resultFrame(invocationId: number, result: Payload, error?: string): Frame {

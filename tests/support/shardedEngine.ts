@@ -5,38 +5,17 @@
  */
 import type { Clock } from '../../src/clock/clock.ts'
 import type { Connection } from '../../src/engine/connection.ts'
-import {
-  type Connected,
-  createEngine,
-  createThreadEngine,
-  type Engine,
-  type EngineOptions,
-  type HostEngine,
-} from '../../src/engine/engine.ts'
+import type { Connected, Engine, EngineOptions, HostEngine } from '../../src/engine/engine.ts'
 import { MAIN } from '../../src/engine/registry.ts'
-import type { Place } from '../../src/engine/routes.ts'
 import type { EngineCounters } from '../../src/engine/state.ts'
 import type { LinkReceiver } from '../../src/protocol/link.ts'
-import { createTurn, type Turn } from '../../src/server/turn.ts'
-import { createGateways } from '../../src/threads/gateways.ts'
-import { createMemberRegistry } from '../../src/threads/memberRegistry.ts'
-import { createMembers } from '../../src/threads/members.ts'
-import { createRingLink, type RingLink } from '../../src/threads/ringLink.ts'
-import { createRingBuffer } from '../../src/threads/ringMemory.ts'
+import { joinThreads } from './joinedThreads.ts'
 
 /** Virtual memory that is touched as it is used. */
 const RING_BYTES = 2 ** 26
 
 /** Rings look by themselves from time to time; here everything is looked at all the time. */
 const noTime: Clock = { now: () => 0, after: () => () => {} }
-
-interface Part {
-  readonly place: Place
-  readonly engine: Engine
-  readonly turn: Turn
-  /** Its ends of the rings, by the place of the other end. */
-  readonly links: Map<Place, RingLink>
-}
 
 export interface ShardedEngine extends HostEngine {
   /** What is said in the task comes in one turn: nothing of it is carried out anywhere before all of it has come. */
@@ -83,67 +62,14 @@ export function createShardedEngine(options: EngineOptions, shards: number): Sha
         pump()
       }),
   }
-  const partOptions = { ...options, clock }
-  const parts: Part[] = []
-
-  const members = createMembers(
-    () => main.state,
-    () => gateways,
-  )
-  const main = createEngine({ ...partOptions, elsewhere: members })
-  const gateways = createGateways(main.state.directory, new Set())
-  parts.push({ place: MAIN, engine: main, turn: createTurn(), links: new Map() })
-
-  function join(one: Part, other: Part): void {
-    const [there, back] = [createRingBuffer(RING_BYTES), createRingBuffer(RING_BYTES)]
-    const common = { clock: noTime, later, limits: main.state.limits }
-    one.links.set(other.place, createRingLink({ ...common, incoming: back, outgoing: there, turn: one.turn }))
-    other.links.set(
-      one.place,
-      createRingLink({ ...common, incoming: there, outgoing: back, turn: other.turn }),
-    )
-  }
-
-  function counted(receiver: LinkReceiver): LinkReceiver {
-    const { receiveBatch } = receiver
-    return {
-      ...receiver,
-      ...(receiveBatch === undefined
-        ? {}
-        : {
-            receiveBatch(reader) {
-              arrivals++
-              receiveBatch(reader)
-            },
-          }),
-    }
-  }
-
-  for (let place = 1; place <= shards; place++) {
-    const turn = createTurn()
-    const links = new Map<Place, RingLink>()
-    const registry = createMemberRegistry(note => links.get(MAIN)!.note(note), turn)
-    const catchUp = (): void => links.get(MAIN)?.catchUp()
-    const engine = createThreadEngine({ ...partOptions, place, registry, catchUp })
-    const part: Part = { place, engine, turn, links }
-    for (const peer of parts) {
-      join(part, peer)
-      links.get(peer.place)!.listen(counted(engine.connectTrunk(links.get(peer.place)!, peer.place)), {
-        note(bytes) {
-          arrivals++
-          registry.ordered(engine.state, bytes)
-        },
-      })
-      peer.links.get(place)!.listen(counted(peer.engine.connectTrunk(peer.links.get(place)!, place)), {
-        note(bytes) {
-          arrivals++
-          members.reported(place, bytes)
-        },
-      })
-    }
-    parts.push(part)
-    members.add(place, { send: parts[0]!.links.get(place)!.note, hasGateways: false })
-  }
+  const { main, members, parts } = joinThreads({
+    engine: { ...options, clock },
+    shards,
+    ringBytes: RING_BYTES,
+    ringClock: noTime,
+    later,
+    came: () => void arrivals++,
+  })
   pump()
 
   /** What comes over a link, and everything that follows from it. */
@@ -224,6 +150,7 @@ export function createShardedEngine(options: EngineOptions, shards: number): Sha
     },
     connect,
     connectTrunk: main.connectTrunk,
+    disconnectTrunk: main.disconnectTrunk,
     callsInFlight: () => sum(parts.map(({ engine }) => engine.callsInFlight())) - crossing(),
     unsentBytes: () => sum(parts.map(({ engine }) => engine.unsentBytes())),
     drain() {
@@ -232,7 +159,7 @@ export function createShardedEngine(options: EngineOptions, shards: number): Sha
     stop() {
       for (const { place, engine } of parts) {
         engine.stop()
-        if (place !== MAIN) members.remove(place)
+        if (place !== MAIN) members.dismiss(members.remove(place))
       }
       pump()
     },

@@ -202,6 +202,7 @@ describe('the status of an engine', () => {
       engine: world.engine.state,
       own: () => ({ ...parts, threadId: 7 }),
       peers: { ask: async () => peers.map(peer => ({ ...known, account: undefined, ...peer })) },
+      nameOf: place => ['main', 'shard 1', 'shard 2', 'acceptor'][place]!,
       shards: 2,
       acceptor: 'thread',
       cpuSeconds: id => cpu.get(id),

@@ -1,6 +1,6 @@
 /** Holding back across threads: the worker that feeds is on one thread, what does not drain on another. */
 import { describe, expect, test } from 'bun:test'
-import type { CallAction, InvokeFrame } from '../../src/protocol/frames.ts'
+import { type CallAction, type InvokeFrame, newCall } from '../../src/protocol/frames.ts'
 import { toJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { createOutBuffer } from '../../src/protocol/msgpack/outBuffer.ts'
@@ -13,20 +13,8 @@ import { createThreads, type TestWorker, type Threads } from './threads.ts'
 const HIGH = limits.outboundHighWaterBytes
 
 function call(functionId: string, action: CallAction = 'void', data: unknown = {}): InvokeFrame {
-  return {
-    type: 'invokefunction',
-    invocationId: action === 'void' ? undefined : crypto.randomUUID(),
-    functionId,
-    data: toJsonText(data),
-    namespace: undefined,
-    action,
-    queue: undefined,
-    metadata: undefined,
-    traceparent: undefined,
-    baggage: undefined,
-    timeoutMs: undefined,
-    caller: undefined,
-  }
+  const invocationId = action === 'void' ? undefined : crypto.randomUUID()
+  return { ...newCall(functionId, toJsonText(data), invocationId), action }
 }
 
 interface Scene {
@@ -106,8 +94,7 @@ describe('a worker that does not read holds back who feeds it from another threa
     const { feeder } = await scene(threads)
     feeder.receiver.receive(call('slow::f'))
     await isHeld(feeder)
-    const { state } = threads.shards[0]!
-    state.teardown(state.trunks.get(2)!, 'its thread is gone')
+    threads.shards[0]!.disconnectTrunk(2)
     expect(feeder.link.isPaused).toBe(false)
   })
 
@@ -193,8 +180,7 @@ describe('a thread that does not read its ring holds back who answers its worker
     const slow = await answering(threads)
     clock.advance(3 * limits.stallMs)
     expect(slow.link.isPaused).toBe(true)
-    const { state } = threads.shards[1]!
-    state.teardown(state.trunks.get(1)!, 'its thread is gone')
+    threads.shards[1]!.disconnectTrunk(1)
     expect(slow.link.isPaused).toBe(false)
   })
 })

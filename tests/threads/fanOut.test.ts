@@ -36,6 +36,8 @@ const target = (functionId: string, more: Partial<Target> = {}): Target => ({
   ...more,
 })
 
+const NO_CONTEXT = { traceparent: undefined, baggage: undefined }
+
 /** Ids of the functions a worker was called with so far, in order, and what was said. */
 function follow({ link }: TestWorker): () => InvokeFrame[] {
   const calls: InvokeFrame[] = []
@@ -134,6 +136,36 @@ describe('a payload for many functions', () => {
     await until('all are told', () => told().length === 8)
     expect(threads.arrived(1, MAIN).frames - frames).toBe(2)
   })
+
+  test('carries one trace context, and each function is named in its baggage', async () => {
+    using threads = createThreads(1)
+    const there = follow(await threads.worker(0, ['a::f']))
+    const client = await builtInOn(threads.main)
+    const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`
+    client.tellAll([target('a::f')], toJsonText(1), { traceparent, baggage: 'iii-depth=2' })
+    client.tellAll([target('a::f')], toJsonText(2), { baggage: 'a=%20, b=2;x' })
+    client.tellAll([target('a::f')], toJsonText(3))
+    await until('it is told', () => there().length === 3)
+    expect(there().map(call => [call.traceparent, call.baggage])).toEqual([
+      [traceparent, 'iii-depth=2,iii.function.id=a::f'],
+      [undefined, 'a=%20,b=2,iii.function.id=a::f'],
+      [undefined, undefined],
+    ])
+  })
+
+  test('says of each function that could not be called that it was lost', async () => {
+    using threads = createThreads(1)
+    const there = follow(await threads.worker(0, ['a::f']))
+    const client = await builtInOn(threads.main)
+    const lost: unknown[] = []
+    const targets = [target('nobody::f'), target('a::f'), target('nobody::g')]
+    client.tellAll(targets, toJsonText(1), { lost: (index, code) => lost.push([index, code]) })
+    await until('it is told', () => there().length === 1)
+    expect(lost).toEqual([
+      [0, 'function_not_found'],
+      [2, 'function_not_found'],
+    ])
+  })
 })
 
 test('a frame of any number of targets is read as it was written', () => {
@@ -141,7 +173,9 @@ test('a frame of any number of targets is read as it was written', () => {
     const targets = idsUpTo('töne', count).map((id, index) =>
       target(id, index % 2 === 0 ? {} : { namespace: 'team', metadata: toJsonText({ index }) }),
     )
-    const frame = { type: 'fanout' as const, targets, data: toJsonText({ count }) }
+    const more =
+      count === 15 ? NO_CONTEXT : { traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`, baggage: 'a=1' }
+    const frame = { type: 'fanout' as const, targets, data: toJsonText({ count }), ...more }
     const out = createOutBuffer()
     writeFanOut(out, frame)
     const reader = createFrameReader(CODEC_CHECKED)
@@ -157,7 +191,7 @@ test('a frame of that kind from a worker is a message that cannot be read, and c
   const worker = await threads.worker(0, ['a::f'])
   const told = follow(worker)
   const out = createOutBuffer()
-  writeFanOut(out, { type: 'fanout', targets: [target('a::f')], data: toJsonText(1) })
+  writeFanOut(out, { type: 'fanout', targets: [target('a::f')], data: toJsonText(1), ...NO_CONTEXT })
   const reader = createFrameReader(CODEC_CHECKED)
   openMessage(reader, out.bytes, 0, out.length)
   worker.receiver.receiveBatch!(reader)

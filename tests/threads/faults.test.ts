@@ -1,6 +1,6 @@
 /** A fault of ours while a thread reads what another one has sent: it costs one frame. */
 import { afterEach, describe, expect, test } from 'bun:test'
-import type { InvokeFrame } from '../../src/protocol/frames.ts'
+import { newCall } from '../../src/protocol/frames.ts'
 import { JSON_EMPTY_OBJECT } from '../../src/protocol/jsonText.ts'
 import type { LinkReceiver } from '../../src/protocol/link.ts'
 import { createTurn } from '../../src/server/turn.ts'
@@ -21,12 +21,6 @@ afterEach(() => {
   for (const stop of stops.splice(0)) stop()
 })
 
-function callOf(functionId: string, invocationId: string): InvokeFrame {
-  const unset = { namespace: undefined, queue: undefined, metadata: undefined, baggage: undefined }
-  const rest = { traceparent: undefined, timeoutMs: undefined, caller: undefined, action: 'plain' as const }
-  return { type: 'invokefunction', invocationId, functionId, data: JSON_EMPTY_OBJECT, ...unset, ...rest }
-}
-
 test('calls behind one that fails on another thread are made', async () => {
   using threads = createThreads(2)
   const callee = await threads.worker(0, ['f'])
@@ -37,7 +31,8 @@ test('calls behind one that fails on another thread are made', async () => {
     expect(frame.type).toBe('invokefunction')
     throw new Error(FAULT)
   }
-  for (let call = 0; call < 3; call++) caller.receiver.receive(callOf('f', crypto.randomUUID()))
+  for (let call = 0; call < 3; call++)
+    caller.receiver.receive(newCall('f', JSON_EMPTY_OBJECT, crypto.randomUUID()))
   const came: unknown[] = []
   await until('the other calls', () => {
     came.push(...callee.link.take())

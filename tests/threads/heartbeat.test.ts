@@ -31,7 +31,8 @@ function createWorld(state: Supervised['state'], startsWell: () => boolean = () 
   const counted = new Int32Array(new SharedArrayBuffer(8))
   const [kills, starts, failures]: [string[], Place[], string[]] = [[], [], []]
   const kill = ({ message }: Error): void => void kills.push(message)
-  const shard: Supervised = { place: PLACE, handle: { kill }, beats: 0, silentMs: 0, state }
+  const counters = { beats: 0, silentMs: 0, patienceMs: limits.silentShardMs }
+  const shard: Supervised = { place: PLACE, handle: { kill }, state, ...counters }
   const supervision = createSupervision({
     clock,
     log,

@@ -48,12 +48,10 @@ describe('commands that come together', () => {
     return { notes, enter: () => entering.shift()!() }
   }
 
-  const heardOf = (pair: Pair, commands: readonly Command[]): string[] => {
+  /** Names of the functions whose registration has been answered. */
+  function register({ registry }: Pair, id: string, names: readonly string[]): string[] {
     const heard: string[] = []
-    for (const command of commands) {
-      const name = command.command === 'registerFunction' ? command.definition.id : '?'
-      pair.registry.submit(command, () => heard.push(name))
-    }
+    for (const name of names) registry.submit(registration(id, name), () => heard.push(name))
     return heard
   }
 
@@ -62,10 +60,7 @@ describe('commands that come together', () => {
     const { id } = pair.connect()
     const other = createOther(pair)
     other.enter()
-    const heard = heardOf(
-      pair,
-      ['a', 'b', 'c'].map(name => registration(id, name)),
-    )
+    const heard = register(pair, id, ['a', 'b', 'c'])
     pair.reports()
     other.enter()
     expect(other.notes.length).toBe(2)
@@ -77,12 +72,8 @@ describe('commands that come together', () => {
     const pair = createPair()
     const { id } = pair.connect()
     const other = createOther(pair)
-    const heard = heardOf(
-      pair,
-      ['a', 'b'].map(name => registration(id, name)),
-    )
-    pair.reports()
-    pair.obeys()
+    const heard = register(pair, id, ['a', 'b'])
+    pair.exchange()
     // It knows of its functions, and so does nobody else.
     expect([routesOf(pair), heard]).toEqual([['a', 'b'], []])
     pair.registry.submit(registration(id, 'c'), () => heard.push('c'))
@@ -102,7 +93,7 @@ describe('commands that come together', () => {
     const pair = createPair()
     const { id } = pair.connect()
     createOther(pair)
-    const heard = heardOf(pair, [registration(id, 'a')])
+    const heard = register(pair, id, ['a'])
     pair.reports()
     pair.members.remove(OTHER)
     pair.obeys()
@@ -117,12 +108,8 @@ describe('commands that come together', () => {
         throw new Error('a test asked for this')
     }
     pair.main.state.watchers.add(watcher)
-    const heard = heardOf(
-      pair,
-      ['a', 'b', 'c'].map(name => registration(id, name)),
-    )
-    pair.reports()
-    pair.obeys()
+    const heard = register(pair, id, ['a', 'b', 'c'])
+    pair.exchange()
     expect(heard).toEqual(['a', 'b', 'c'])
     expect(routesOf(pair)).toEqual(['a', 'b', 'c'])
     expect(pair.log.warnings()).toEqual(['internal error while carrying out a command'])
@@ -146,9 +133,8 @@ describe('commands that come together', () => {
     first.link.send = () => {
       throw new Error('a test asked for this')
     }
-    heardOf(pair, types)
-    pair.reports()
-    pair.obeys()
+    for (const type of types) pair.registry.submit(type)
+    pair.exchange()
     expect(second.link.take()).toMatchObject([{ type: 'triggerregistrationresult' }])
     expect(pair.registry.unanswered()).toBe(0)
     expect(pair.log.warnings()).toContain('internal error while following an order of the main thread')
@@ -158,18 +144,13 @@ describe('commands that come together', () => {
     const pair = createPair()
     const { id } = pair.connect()
     const other = createOther(pair)
-    const heard = heardOf(
-      pair,
-      ['a', 'b'].map(name => registration(id, name)),
-    )
+    const heard = register(pair, id, ['a', 'b'])
     pair.reports()
     pair.orders.splice(0)
     pair.registry.submit(registration(id, 'c'), () => heard.push('c'))
-    pair.reports()
-    pair.obeys()
+    pair.exchange()
     expect(pair.registry.resyncs()).toBe(1)
-    pair.reports()
-    pair.obeys()
+    pair.exchange()
     expect([heard, pair.registry.unanswered()]).toEqual([[], 3])
     for (const _ of [...other.notes]) other.enter()
     pair.obeys()
@@ -213,15 +194,13 @@ describe('what is too much for one note', () => {
     pair.reports()
     pair.orders.splice(0)
     pair.registry.submit(registration(id, 'shows the gap'))
-    pair.reports()
-    pair.obeys()
+    pair.exchange()
     pair.reports()
     pair.orders.splice(3, 1)
     pair.obeys()
     expect(pair.registry.resyncs()).toBe(2)
     expect(pair.registry.unanswered()).toBeGreaterThan(0)
-    pair.reports()
-    pair.obeys()
+    pair.exchange()
     expect(routesOf(pair)).toHaveLength(MANY + 1)
     expect(pair.registry.unanswered()).toBe(0)
   })
@@ -244,8 +223,7 @@ describe('an order that is missing', () => {
     expect(pair.registry.resyncs()).toBe(1)
     // Whose the answers are cannot be told before the snapshot has come.
     expect(heard).toEqual([])
-    pair.reports()
-    pair.obeys()
+    pair.exchange()
     expect(heard.map(line => line.split(':')[0]!)).toEqual(['a', 'b', 'c'])
     expect(heard.map(line => line.split(': ')[1]!.split(',').sort().join())).toEqual([
       'a,b,c',
@@ -297,10 +275,8 @@ describe('an order that is missing', () => {
         ownerId: id,
       },
     })
-    pair.reports()
-    pair.obeys()
-    pair.reports()
-    pair.obeys()
+    pair.exchange()
+    pair.exchange()
     expect(link.take()).toMatchObject([{ type: 'registertrigger', id: 'T' }])
     expect(routesOf(pair)).toEqual(['lost'])
     expect(pair.registry.unanswered()).toBe(0)
@@ -318,11 +294,9 @@ describe('an order that is missing', () => {
     }
     for (let round = 0; round < 3; round++) {
       pair.registry.submit(registration(id, `last${round}`), () => answered++)
-      pair.reports()
-      pair.obeys()
+      pair.exchange()
     }
-    pair.reports()
-    pair.obeys()
+    pair.exchange()
     expect(answered).toBe(23)
     expect(routesOf(pair)).toHaveLength(23)
   })

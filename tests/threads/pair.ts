@@ -1,11 +1,10 @@
 /** A main thread and a shard for a test that has the notes between them in its hands. */
 import type { Command } from '../../src/engine/directory/command.ts'
-import { createEngine, createThreadEngine, type Engine, type HostEngine } from '../../src/engine/engine.ts'
+import { createThreadEngine, type Engine, type HostEngine } from '../../src/engine/engine.ts'
 import { type Limits, limits } from '../../src/protocol/limits.ts'
 import { createTurn } from '../../src/server/turn.ts'
-import { createGateways } from '../../src/threads/gateways.ts'
 import { createMemberRegistry, type MemberRegistry } from '../../src/threads/memberRegistry.ts'
-import { createMembers, type Members } from '../../src/threads/members.ts'
+import type { Members } from '../../src/threads/members.ts'
 import {
   createRecordingLink,
   createRecordingLog,
@@ -14,6 +13,7 @@ import {
   type RecordingLink,
   type RecordingLog,
 } from '../support/fakes.ts'
+import { createMain } from '../support/joinedThreads.ts'
 
 export const PLACE = 1
 
@@ -29,6 +29,8 @@ export interface Pair {
   reports(): readonly Uint8Array[]
   /** Lets orders arrive. */
   obeys(): readonly Uint8Array[]
+  /** Lets commands arrive, then the orders that follow. */
+  exchange(): void
   connect(): { id: string; link: RecordingLink }
 }
 
@@ -40,12 +42,7 @@ export function createPair(bounds: Limits = limits): Pair {
   const turn = createTurn()
   const orders: Uint8Array[] = []
   let reported: Uint8Array[] = []
-  const members: Members = createMembers(
-    () => main.state,
-    () => gateways,
-  )
-  const main = createEngine({ clock, log, randomId, elsewhere: members, limits: bounds })
-  const gateways = createGateways(main.state.directory, new Set())
+  const { main, members } = createMain({ clock, log, randomId, limits: bounds })
   const registry = createMemberRegistry(note => void reported.push(note), turn)
   const shard = createThreadEngine({ clock, log, randomId, place: PLACE, registry })
   const send = (note: Uint8Array, entered: () => void): void => {
@@ -72,11 +69,14 @@ export function createPair(bounds: Limits = limits): Pair {
       for (const order of given) registry.ordered(shard.state, order)
       return given
     },
+    exchange() {
+      pair.reports()
+      pair.obeys()
+    },
     connect() {
       const link = createRecordingLink()
       const { workerId: id } = shard.connect(link, { builtIn: true, ipAddress: undefined })
-      pair.reports()
-      pair.obeys()
+      pair.exchange()
       link.take()
       return { id, link }
     },

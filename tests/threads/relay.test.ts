@@ -3,7 +3,9 @@ import { describe, expect, test } from 'bun:test'
 import { limits } from '../../src/protocol/limits.ts'
 import type { Socket } from '../../src/server/socket.ts'
 import type { SocketData, SocketHandlers } from '../../src/server/sockets.ts'
-import { createRelay, createStandins, type RelayLink } from '../../src/threads/relay.ts'
+import { createRelay } from '../../src/threads/relay.ts'
+import type { RelayLink } from '../../src/threads/relayRecords.ts'
+import { createStandins } from '../../src/threads/standins.ts'
 
 const HIGH = limits.outboundHighWaterBytes
 

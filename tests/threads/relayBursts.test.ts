@@ -4,9 +4,10 @@ import { systemClock } from '../../src/clock/clock.ts'
 import type { Socket } from '../../src/server/socket.ts'
 import type { SocketData, SocketHandlers } from '../../src/server/sockets.ts'
 import { createTurn } from '../../src/server/turn.ts'
-import { createRelay, createStandins, type Relay } from '../../src/threads/relay.ts'
+import { createRelay, type Relay } from '../../src/threads/relay.ts'
 import { createRingLink, type RingLink } from '../../src/threads/ringLink.ts'
 import { createRingBuffer, HEAD, openRingMemory } from '../../src/threads/ringMemory.ts'
+import { createStandins } from '../../src/threads/standins.ts'
 import { until } from '../support/waiting.ts'
 
 const RING_BYTES = 1024 * 1024

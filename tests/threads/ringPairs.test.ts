@@ -12,17 +12,28 @@ function ringMemory(shards: number, acceptor: 'kernel' | 'thread'): number {
   const places = Array.from({ length: shards + (acceptor === 'thread' ? 2 : 1) }, (_, index) => index)
   let bytes = 0
   for (const one of places) {
-    for (const other of places) if (one < other) bytes += 2 * ringBytesBetween(one, other, place)
+    for (const other of places)
+      if (one < other) bytes += 2 * ringBytesBetween(one, other, { acceptor: place, durable: undefined })
   }
   return bytes / MiB
 }
 
 describe('rings', () => {
-  test('between shards are smaller than those of the main thread and of the acceptor', () => {
-    expect(ringBytesBetween(1, 2, 3)).toBeLessThan(ringBytesBetween(MAIN, 1, 3))
-    expect(ringBytesBetween(1, 3, 3)).toBe(ringBytesBetween(MAIN, 1, 3))
-    expect(ringBytesBetween(MAIN, 3, 3)).toBe(ringBytesBetween(MAIN, 1, 3))
-    expect(ringBytesBetween(1, 3, undefined)).toBe(ringBytesBetween(1, 2, 3))
+  test('between shards are smaller than those of the main thread, of the acceptor and of the durable thread', () => {
+    const layout = { acceptor: 3, durable: 4 }
+    const ofMain = ringBytesBetween(MAIN, 1, layout)
+    expect(ringBytesBetween(1, 2, layout)).toBeLessThan(ofMain)
+    for (const [one, other] of [
+      [1, 3],
+      [MAIN, 3],
+      [1, 4],
+      [MAIN, 4],
+      [3, 4],
+    ] as const) {
+      expect(ringBytesBetween(one, other, layout)).toBe(ofMain)
+    }
+    const without = { acceptor: undefined, durable: undefined }
+    expect(ringBytesBetween(1, 3, without)).toBe(ringBytesBetween(1, 2, layout))
   })
 
   test('of a pair are what one side sends and the other reads', () => {

@@ -50,7 +50,7 @@ function lengthOf(task: PeerTask, seed: number, n: number): number {
 const noise = new Uint8Array(1 << 20)
 for (let i = 0; i < noise.length; i++) noise[i] = scramble(1, i)
 
-export function runPeer(task: PeerTask, report: (verdict: PeerVerdict) => void): void {
+function runPeer(task: PeerTask, report: (verdict: PeerVerdict) => void): void {
   const verdict: PeerVerdict = { received: 0, wrong: 0, mostBacklog: 0, missedWakeUps: 0 }
   const scratch = new Uint8Array(task.most * 100)
   let sent = 0

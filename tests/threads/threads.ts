@@ -1,21 +1,15 @@
-/**
- * The threads of an engine with shards, all on the thread of the test: a main engine with the directory and shards with
- * their replicas, joined by real rings.
- */
+/** The threads of an engine with shards, all on the thread of the test, which take what comes in turns of their own. */
 import { type Clock, systemClock } from '../../src/clock/clock.ts'
-import { createEngine, createThreadEngine, type Engine, type HostEngine } from '../../src/engine/engine.ts'
-import { MAIN } from '../../src/engine/registry.ts'
+import type { Engine, HostEngine } from '../../src/engine/engine.ts'
 import type { Place } from '../../src/engine/routes.ts'
 import { type Log, silentLog } from '../../src/log/log.ts'
+import { newCall } from '../../src/protocol/frames.ts'
 import { JSON_EMPTY_OBJECT } from '../../src/protocol/jsonText.ts'
 import type { LinkReceiver } from '../../src/protocol/link.ts'
-import { createTurn } from '../../src/server/turn.ts'
-import { createGateways } from '../../src/threads/gateways.ts'
-import { createMemberRegistry } from '../../src/threads/memberRegistry.ts'
-import { createMembers } from '../../src/threads/members.ts'
-import { createRingLink, type RingLink } from '../../src/threads/ringLink.ts'
-import { createRingBuffer } from '../../src/threads/ringMemory.ts'
+import type { RingLink } from '../../src/threads/ringLink.ts'
 import { createRecordingLink, type RecordingLink } from '../support/fakes.ts'
+import { registrationFrame } from '../support/frames.ts'
+import { joinThreads } from '../support/joinedThreads.ts'
 import { until } from '../support/waiting.ts'
 
 const RING_BYTES = 1024 * 1024
@@ -47,27 +41,7 @@ export function createThreads(
   shardCount: number,
   { clock = systemClock, log = silentLog }: { clock?: Clock; log?: Log } = {},
 ): Threads {
-  const turn = createTurn()
-  const links = new Map<Place, Map<Place, RingLink>>()
   const arrivals = new Map<string, Arrived>()
-  const options = { clock, log, randomId: () => crypto.randomUUID() }
-  const places = Array.from({ length: shardCount + 1 }, (_, place) => place)
-  for (const place of places) links.set(place, new Map())
-  for (const a of places) {
-    for (const b of places) {
-      if (a >= b) continue
-      const [there, back] = [createRingBuffer(RING_BYTES), createRingBuffer(RING_BYTES)]
-      links.get(a)!.set(b, createRingLink({ incoming: back, outgoing: there, clock: systemClock, turn }))
-      links.get(b)!.set(a, createRingLink({ incoming: there, outgoing: back, clock: systemClock, turn }))
-    }
-  }
-
-  const members = createMembers(
-    () => main.state,
-    () => gateways,
-  )
-  const main = createEngine({ ...options, elsewhere: members })
-  const gateways = createGateways(main.state.directory, new Set())
 
   function arrived(at: Place, from: Place): Arrived {
     const key = `${at} from ${from}`
@@ -76,34 +50,20 @@ export function createThreads(
     return known
   }
 
-  function counting(receiver: LinkReceiver, at: Place, from: Place): LinkReceiver {
-    const count = arrived(at, from)
-    return {
-      ...receiver,
-      receiveBatch(reader) {
-        count.records++
-        receiver.receiveBatch!(reader)
-        count.frames += reader.frames
-      },
-    }
-  }
-
-  const shards = places.slice(1).map(place => {
-    const own = links.get(place)!
-    const registry = createMemberRegistry(note => own.get(MAIN)!.note(note), turn)
-    const catchUp = (): void => own.get(MAIN)!.catchUp()
-    const engine = createThreadEngine({ ...options, place, registry, catchUp })
-    for (const [peer, link] of own) {
-      const receiver = counting(engine.connectTrunk(link, peer), place, peer)
-      link.listen(receiver, { note: bytes => registry.ordered(engine.state, bytes) })
-    }
-    return engine
+  const { main, parts } = joinThreads({
+    engine: { clock, log, randomId: () => crypto.randomUUID() },
+    shards: shardCount,
+    ringBytes: RING_BYTES,
+    ringClock: systemClock,
+    came(at, from, frames) {
+      if (frames === undefined) return
+      const count = arrived(at, from)
+      count.records++
+      count.frames += frames
+    },
   })
-  for (const [place, link] of links.get(MAIN)!) {
-    const receiver = counting(main.connectTrunk(link, place), MAIN, place)
-    link.listen(receiver, { note: bytes => members.reported(place, bytes) })
-    members.add(place, { send: link.note, hasGateways: true })
-  }
+  const shards = parts.slice(1).map(({ engine }) => engine)
+  const links = new Map(parts.map(part => [part.place, part.links]))
 
   return {
     main,
@@ -114,25 +74,8 @@ export function createThreads(
       const link = createRecordingLink()
       const origin = { builtIn: false, ipAddress: undefined }
       const { workerId: id, receiver } = shards[shard]!.connect(link, origin)
-      const unset = { requestFormat: undefined, responseFormat: undefined, metadata: undefined }
-      receiver.receive({
-        type: 'invokefunction',
-        invocationId: undefined,
-        functionId: 'engine::workers::register',
-        data: JSON_EMPTY_OBJECT,
-        namespace: undefined,
-        action: 'void',
-        queue: undefined,
-        metadata: undefined,
-        traceparent: undefined,
-        baggage: undefined,
-        timeoutMs: undefined,
-        caller: undefined,
-      })
-      for (const name of functions) {
-        const described = { description: undefined, invocation: undefined, ...unset }
-        receiver.receive({ type: 'registerfunction', id: name, ...described })
-      }
+      receiver.receive(newCall('engine::workers::register', JSON_EMPTY_OBJECT))
+      for (const name of functions) receiver.receive(registrationFrame(name))
       await until('its functions are known everywhere', () =>
         [main, ...shards].every(({ state }) => functions.every(name => state.routes.find(undefined, name))),
       )

@@ -77,6 +77,7 @@ export function requireRevision(entry: { id: string; revision: number }, expecte
   throw new HandlerError(
     'REVISION_CONFLICT',
     `configuration '${entry.id}' is at revision ${entry.revision}, not ${expected}; get it again and decide anew`,
+    { revision: entry.revision },
   )
 }
 

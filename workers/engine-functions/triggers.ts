@@ -52,7 +52,7 @@ export function typeSummaryOf(row: TriggerTypeRow): Record<string, unknown> {
   return { id: row.id, namespace: row.namespace, worker_name: row.workerName, description: row.description }
 }
 
-export function typeDetailOf(row: TriggerTypeRow): Record<string, unknown> {
+function typeDetailOf(row: TriggerTypeRow): Record<string, unknown> {
   return {
     ...typeSummaryOf(row),
     configuration_schema: value(row.configurationSchema),
@@ -100,7 +100,8 @@ function stateOf({ parkedReason, remarks }: BindingRow): Record<string, unknown>
   return remarks.length === 0 ? {} : { warnings: remarks }
 }
 
-export function bindingSummaryOf(row: BindingRow): Record<string, unknown> {
+/** What both a list and the details say of a binding. */
+function headOf(row: BindingRow): Record<string, unknown> {
   return {
     id: row.id,
     trigger_type: row.triggerType,
@@ -108,6 +109,12 @@ export function bindingSummaryOf(row: BindingRow): Record<string, unknown> {
     namespace: row.namespace,
     worker_name: row.workerName,
     config: value(row.config),
+  }
+}
+
+export function bindingSummaryOf(row: BindingRow): Record<string, unknown> {
+  return {
+    ...headOf(row),
     config_summary: configSummary(row.config),
     ...stateOf(row),
   }
@@ -142,12 +149,7 @@ export function bindingInfo(catalogue: Catalogue, input: unknown): unknown {
       : catalogue.triggerType(row.providerNamespace, row.triggerType)
   const target = catalogue.function(row.namespace, row.functionId)
   return {
-    id: row.id,
-    trigger_type: row.triggerType,
-    function_id: row.functionId,
-    namespace: row.namespace,
-    worker_name: row.workerName,
-    config: value(row.config),
+    ...headOf(row),
     metadata: value(row.metadata),
     ...stateOf(row),
     trigger: type === undefined ? null : typeDetailOf(type),

@@ -1,6 +1,7 @@
 /** What belongs to one request on its way through the http worker, and where that way leads. */
 
 import type { DeadlineNode } from '../../src/clock/deadlines.ts'
+import type { Condition } from '../../src/delivery/condition.ts'
 import type { JsonText } from '../../src/protocol/jsonText.ts'
 import type { Heads } from './cors.ts'
 import type { FailedRoute } from './failures.ts'
@@ -14,10 +15,18 @@ export interface Destination {
   readonly namespace: string | undefined
   readonly metadata: JsonText | undefined
   readonly conditionFunctionId: string | undefined
+  /** If there are both, both must allow. */
+  readonly condition: Condition | undefined
   /** Milliseconds; `undefined`: the default of the worker. */
   readonly timeoutMs: number | undefined
   readonly payload: PayloadParts
 }
+
+/**
+ * A call that takes longer than this is cancelled when its client goes away. Most are answered before, and hearing of
+ * the client costs as much as a tenth of the whole request.
+ */
+export const WATCH_AFTER_MS = 100
 
 /** A request that has a route. */
 export interface Exchange extends PayloadSource, DeadlineNode {

@@ -13,7 +13,7 @@
  *        │                                                       (later: channels)
  *     body        body.ts                 400 INCOMPLETE_BODY, JSON_TOO_DEEP · 408 · 413 · 503
  *        │
- *     condition   a call                  422 · 500 with its error · 503 · 504
+ *     condition   condition.ts, a call    422 · 500 with its error · 503 · 504
  *        │                                                       (later: middleware of the route)
  *     function    a call                  500 with its error · 503 · 504
  *        │
@@ -44,9 +44,10 @@ import {
   readBody,
   unreadBody,
 } from './body.ts'
+import { refusalBy } from './condition.ts'
 import type { HttpConfig } from './config.ts'
 import { createCors, type Heads } from './cors.ts'
-import { aboutOf, type Destination, type Exchange } from './exchange.ts'
+import { aboutOf, type Destination, type Exchange, WATCH_AFTER_MS } from './exchange.ts'
 import { createFailures, type FailureCode } from './failures.ts'
 import { faultOf } from './fault.ts'
 import { readHeaders } from './headers.ts'
@@ -81,12 +82,6 @@ export interface Handler {
 
 /** How late a deadline may be noticed. */
 const DEADLINE_RESOLUTION_MS = 50
-
-/**
- * A call that takes longer than this is cancelled when its client goes away. Most are answered before, and hearing of
- * the client costs as much as a tenth of the whole request.
- */
-const WATCH_AFTER_MS = 100
 
 export function createHandler(parts: HandlerParts): Handler {
   const { config, routes, client, clock, log, upToDate, allowSilence } = parts
@@ -230,8 +225,11 @@ export function createHandler(parts: HandlerParts): Handler {
   function dispatch(exchange: Exchange, body: JsonText): void {
     try {
       const data = writePayload(exchange, body)
-      if (exchange.match.route.target.conditionFunctionId === undefined) callFunction(exchange, data)
-      else askCondition(exchange, exchange.match.route.target.conditionFunctionId, data)
+      const { condition, conditionFunctionId } = exchange.match.route.target
+      const refusal = condition && refusalBy(condition, data)
+      if (refusal !== undefined) refuse(exchange, ...refusal)
+      else if (conditionFunctionId === undefined) callFunction(exchange, data)
+      else askCondition(exchange, conditionFunctionId, data)
     } catch (error) {
       broken(exchange, error)
     }

@@ -2,6 +2,7 @@
 
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { TriggerTypeDefinition } from '../../sdk/typescript/src/worker.ts'
+import { type Condition, compileCondition } from '../../src/delivery/condition.ts'
 import { shortened } from '../../src/log/notices.ts'
 import { fromJsonText, type JsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
@@ -14,6 +15,7 @@ export interface HttpTrigger {
   readonly segments: readonly Segment[]
   readonly methods: readonly (ServedMethod | '*')[]
   readonly conditionFunctionId: string | undefined
+  readonly condition: Condition | undefined
   /** Milliseconds. */
   readonly timeoutMs: number | undefined
   /** Accepted and of no effect; one sentence each. */
@@ -53,12 +55,14 @@ export function parseHttpTrigger(text: JsonText): HttpTrigger {
   if (typeof path !== 'string') return refuse('api_path must be a string')
   const parsed = parsePattern(path)
   if (!parsed.ok) return refuse(parsed.problem)
+  const condition = fields.condition ?? undefined
   const { methods, unserved } = readMethods(eitherSpelling(fields, 'http_method', 'method') ?? 'GET')
   return {
     pattern: path,
     segments: parsed.segments,
     methods,
     conditionFunctionId: optionalString(fields, 'condition_function_id'),
+    condition: condition === undefined ? undefined : compileCondition(condition),
     timeoutMs: readTimeout(fields.timeout_ms),
     warnings: [
       ...aFewOf(unserved, name => `method ${name} is not served; served are ${SERVED_METHODS.join(', ')}`),
@@ -87,9 +91,6 @@ function refuseUnsupported(config: Config): void {
     refuse(
       'middleware_function_ids is not supported yet; remove it, and let the function check the request itself',
     )
-  }
-  if (config.condition !== undefined && config.condition !== null) {
-    refuse('condition expressions are not supported yet; use condition_function_id')
   }
 }
 
@@ -155,6 +156,7 @@ export const httpTriggerType: TriggerTypeDefinition = {
         description: 'alias: method',
       },
       condition_function_id: { ...text, description: 'the function runs unless this one returns false' },
+      condition: { ...text, description: 'an expression over the payload; the function runs if it holds' },
       timeout_ms: { type: 'integer', minimum: 1, description: 'instead of the default of the worker' },
     },
     required: ['api_path'],

@@ -104,12 +104,12 @@ function aboutOf({ id, function_id }: Binding, { pattern }: HttpTrigger) {
 
 function toRoute(
   binding: Binding,
-  { pattern, segments, conditionFunctionId, timeoutMs }: HttpTrigger,
+  { pattern, segments, conditionFunctionId, condition, timeoutMs }: HttpTrigger,
   method: Route<Destination>['method'],
 ): Route<Destination> {
   const { function_id: functionId, namespace, metadata } = binding
   const payload = preparePayload({ method, pattern, segments })
-  const target = { functionId, namespace, metadata, conditionFunctionId, timeoutMs, payload }
+  const target = { functionId, namespace, metadata, conditionFunctionId, condition, timeoutMs, payload }
   return { triggerId: binding.id, method, pattern, segments, target }
 }
 

@@ -9,15 +9,17 @@
  */
 import type { Clock } from '../../../src/clock/clock.ts'
 import { FieldProblem } from '../../../src/protocol/fieldProblem.ts'
-import type {
-  CallId,
-  Frame,
-  FrameProblem,
-  InvokeFrame,
-  Payload,
-  RegistrationRejectedFrame,
+import {
+  type CallId,
+  type Frame,
+  type FrameProblem,
+  type InvokeFrame,
+  newCall,
+  type Payload,
+  type RegistrationRejectedFrame,
+  type Target,
 } from '../../../src/protocol/frames.ts'
-import { toJsonText } from '../../../src/protocol/jsonText.ts'
+import { type JsonText, toJsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
 import { jsonOf } from '../../../src/protocol/msgpack/payload.ts'
 import { FIRST_CALL_ID } from '../../../src/protocol/msgpack/writeCall.ts'
@@ -34,9 +36,9 @@ import type {
   CallRequest,
   ConnectionState,
   Handler,
+  TellOptions,
   TextCall,
   TriggerDefinition,
-  WorkerClient,
 } from './worker.ts'
 
 export interface ClientOptions {
@@ -83,9 +85,10 @@ function answerInJson(result: Exclude<Payload, string>, answer: AnswerReceiver):
   }
 }
 
-export function createClient(options: ClientOptions & { transport: InsideTransport }): BuiltInClient
-export function createClient(options: ClientOptions): WorkerClient
-export function createClient(options: ClientOptions & { transport: Partial<InsideTransport> }): WorkerClient {
+/** Over a transport that has no fan-out, `tellAll` makes the calls itself. */
+export function createClient(
+  options: ClientOptions & { transport: Transport & Partial<InsideTransport> },
+): BuiltInClient {
   const { transport, clock, newId } = options
   const { framing = 'json' } = transport
   const newCallId = framing === 'json' ? newId : createCallNumbers()
@@ -116,26 +119,11 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
       const { workerId: previousWorkerId, reattachToken: token } = previous
       transport.send({ type: 'reattach', previousWorkerId, reattachToken: token })
     }
-    if (options.announcement !== undefined) transport.send(announce(options.announcement()))
+    if (options.announcement !== undefined) {
+      transport.send(newCall('engine::workers::register', toJsonText(options.announcement())))
+    }
     registrations.sendAll()
     calls.opened()
-  }
-
-  function announce(data: unknown): InvokeFrame {
-    return {
-      type: 'invokefunction',
-      invocationId: undefined,
-      functionId: 'engine::workers::register',
-      data: toJsonText(data),
-      namespace: undefined,
-      action: 'void',
-      queue: undefined,
-      metadata: undefined,
-      traceparent: undefined,
-      baggage: undefined,
-      timeoutMs: undefined,
-      caller: undefined,
-    }
   }
 
   function received(frame: Frame): void {
@@ -144,7 +132,7 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
         calls.answered(frame)
         return
       case 'invokefunction':
-        runHandler(registrations.handlerOf(frame.functionId), frame, sendIfOpen, runs, framing)
+        invoked(frame)
         return
       case 'cancelinvocation':
         runs.cancel(frame.invocationId)
@@ -180,6 +168,11 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
       default:
         return
     }
+  }
+
+  function invoked(frame: InvokeFrame): void {
+    const called = registrations.functionOf(frame.functionId)
+    runHandler(called?.handler, frame, sendIfOpen, runs, framing, called?.rawInput)
   }
 
   /** A peer that says nothing but what cannot be read is not worth a warning for each. */
@@ -272,8 +265,8 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
       namespace: request.namespace,
       metadata: request.metadata === undefined ? undefined : toJsonText(request.metadata),
       timeoutMs,
-      traceparent: undefined,
-      baggage: undefined,
+      traceparent: request.cause?.traceparent,
+      baggage: request.cause?.baggage,
     })
     if (action?.type === 'void') {
       const isOnItsWay = calls.tell({
@@ -316,7 +309,28 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
 
   transport.open({ opened, received, problem, closed })
 
-  const client: WorkerClient = {
+  function tellAll(
+    targets: readonly Target[],
+    data: JsonText,
+    { traceparent, baggage, lost }: TellOptions = {},
+  ): boolean {
+    if (!open) return false
+    if (transport.fanOut !== undefined) {
+      transport.fanOut({ type: 'fanout', targets, data, traceparent, baggage, lost })
+      return true
+    }
+    for (const { functionId, namespace, metadata } of targets) {
+      const call = newCall(functionId, data)
+      call.namespace = namespace
+      call.metadata = metadata
+      call.traceparent = traceparent
+      call.baggage = baggage
+      transport.send(call)
+    }
+    return true
+  }
+
+  return {
     registerFunction: (id, handler, functionOptions) =>
       registrations.addFunction(id, handler as Handler, functionOptions ?? {}),
     registerTriggerType: (definition, provider) => registrations.addTriggerType(definition, provider),
@@ -340,14 +354,6 @@ export function createClient(options: ClientOptions & { transport: Partial<Insid
       transport.close()
       closed(true)
     },
+    tellAll,
   }
-  if (transport.fanOut === undefined) return client
-  const inside: BuiltInClient = {
-    ...client,
-    tellAll(targets, data) {
-      if (open) transport.fanOut?.({ type: 'fanout', targets, data })
-      return open
-    },
-  }
-  return inside
 }

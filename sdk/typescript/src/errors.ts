@@ -10,17 +10,20 @@ export class InvocationError extends Error {
   readonly detail: string
   readonly function_id: string | undefined
   readonly stacktrace: string | undefined
+  /** The whole error, with what else its function says: the current `version` of a `VERSION_CONFLICT`. */
+  readonly body: ErrorBody | undefined
 
-  constructor(code: string, detail: string, functionId: string | undefined, stacktrace?: string) {
+  constructor(code: string, detail: string, functionId: string | undefined, body?: ErrorBody) {
     super(`${code}: ${detail}`)
     this.code = code
     this.detail = detail
     this.function_id = functionId
-    this.stacktrace = stacktrace
+    this.stacktrace = body?.stacktrace
+    this.body = body
   }
 
   static from(body: ErrorBody, functionId: string | undefined): InvocationError {
-    return new InvocationError(body.code, body.message, functionId, body.stacktrace)
+    return new InvocationError(body.code, body.message, functionId, body)
   }
 }
 
@@ -94,10 +97,13 @@ export class EngineUnreachableError extends Error {
 export class HandlerError extends Error {
   override readonly name = 'HandlerError'
   readonly code: string
+  /** Members that the error has beside its code and message, for programs: `{ version: 5 }`. */
+  readonly details: Readonly<Record<string, unknown>> | undefined
 
-  constructor(code: string, message: string) {
+  constructor(code: string, message: string, details?: Readonly<Record<string, unknown>>) {
     super(message)
     this.code = code
+    this.details = details
   }
 }
 
@@ -108,7 +114,7 @@ export function isMeant(thrown: unknown): thrown is HandlerError | InvocationErr
 
 /** What user code threw, as it goes over the wire; `code` is for what brings none. */
 export function errorBodyOf(thrown: unknown, code: string): ErrorBody {
-  if (thrown instanceof HandlerError) return { code: thrown.code, message: thrown.message }
+  if (thrown instanceof HandlerError) return { ...thrown.details, code: thrown.code, message: thrown.message }
   if (thrown instanceof InvocationError) return { code: thrown.code, message: thrown.detail }
   return { code, message: thrown instanceof Error ? thrown.message : textOf(thrown) }
 }

@@ -4,7 +4,7 @@ import { FieldProblem } from '../../../src/protocol/fieldProblem.ts'
 import type { CallId, Frame, InvokeFrame, Payload } from '../../../src/protocol/frames.ts'
 import { fromJsonText, type JsonText, toJsonText } from '../../../src/protocol/jsonText.ts'
 import { errorBodyOf, HandlerError, isMeant } from './errors.ts'
-import { type FramingName, inputOf, payloadOf } from './payloads.ts'
+import { type FramingName, inputOf, payloadOf, rawInputOf } from './payloads.ts'
 import { isThenable } from './thenable.ts'
 import { type CallContext, type Handler, RawJson } from './worker.ts'
 
@@ -78,9 +78,9 @@ function resultOf(value: unknown, framing: FramingName): Payload | undefined {
 }
 
 /** What cannot be read is the caller's fault, not the handler's. */
-function readInput(frame: InvokeFrame, framing: FramingName): unknown {
+function readInput(frame: InvokeFrame, framing: FramingName, raw: boolean): unknown {
   try {
-    return inputOf(frame, framing)
+    return raw ? new RawJson(rawInputOf(frame, framing)) : inputOf(frame, framing)
   } catch (error) {
     throw error instanceof FieldProblem ? new HandlerError('deserialization_error', error.detail) : error
   }
@@ -92,6 +92,7 @@ export function runHandler(
   send: (frame: Frame) => void,
   runs: Runs = createRuns(),
   framing: FramingName = 'json',
+  rawInput = false,
 ): void {
   const { invocationId } = frame
   const run: Run = { controller: undefined, givenUp: undefined }
@@ -113,7 +114,7 @@ export function runHandler(
     return
   }
   try {
-    const returned = handler(readInput(frame, framing), contextOf(frame, run))
+    const returned = handler(readInput(frame, framing, rawInput), contextOf(frame, run))
     if (!isThenable(returned)) {
       finish(undefined, resultOf(returned, framing))
       return

@@ -5,10 +5,10 @@
 import { readText } from '../../../src/protocol/bytes.ts'
 import { FieldProblem } from '../../../src/protocol/fieldProblem.ts'
 import type { InvokeFrame, Payload } from '../../../src/protocol/frames.ts'
-import { fromJsonText, toJsonText } from '../../../src/protocol/jsonText.ts'
+import { fromJsonText, type JsonText, toJsonText } from '../../../src/protocol/jsonText.ts'
 import { CODEC_JSON, CODEC_RAW } from '../../../src/protocol/msgpack/layout.ts'
 import { jsonOf } from '../../../src/protocol/msgpack/payload.ts'
-import { CALLER_KEY } from '../../../src/protocol/payload.ts'
+import { CALLER_KEY, callerSuffix, withCaller, withoutCaller } from '../../../src/protocol/payload.ts'
 
 export type FramingName = 'json' | 'msgpack'
 
@@ -44,4 +44,12 @@ export function inputOf({ data, caller }: InvokeFrame, framing: FramingName): un
   if (caller !== undefined) input[CALLER_KEY] = caller
   else if (Object.hasOwn(input, CALLER_KEY)) delete input[CALLER_KEY]
   return input
+}
+
+/** The same as text. Throws a `FieldProblem` if the payload has no such form. */
+export function rawInputOf({ data, caller }: InvokeFrame, framing: FramingName): JsonText {
+  const text = jsonOf(data)
+  if (framing === 'json') return text
+  if (caller !== undefined) return withCaller(text, callerSuffix(caller))
+  return text.startsWith('{') ? withoutCaller(text) : text
 }

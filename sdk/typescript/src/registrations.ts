@@ -16,13 +16,19 @@ import type {
   TriggerTypeDefinition,
 } from './worker.ts'
 
+export interface RegisteredFunction {
+  readonly handler: Handler
+  readonly rawInput: boolean
+  readonly frame: RegisterFunctionFrame
+}
+
 export interface Registrations {
   /** Bindings of this client's trigger types, by id. */
   readonly bound: Map<string, Binding>
   addFunction(id: string, handler: Handler, options: FunctionOptions): Registration
   addTriggerType(definition: TriggerTypeDefinition, provider: TriggerProvider): Registration
   addTrigger(definition: TriggerDefinition): Registration & { readonly id: string }
-  handlerOf(functionId: string): Handler | undefined
+  functionOf(functionId: string): RegisteredFunction | undefined
   providerOf(triggerType: string): TriggerProvider | undefined
   /** Trigger types first, then functions, then triggers. */
   sendAll(): void
@@ -42,7 +48,7 @@ export function createRegistrations(
   newId: () => string,
   send: (frame: Frame) => void,
 ): Registrations {
-  const functions = new Map<string, { handler: Handler; frame: RegisterFunctionFrame }>()
+  const functions = new Map<string, RegisteredFunction>()
   const types = new Map<string, { provider: TriggerProvider; frame: RegisterTriggerTypeFrame }>()
   const triggers = new Map<string, RegisterTriggerFrame>()
 
@@ -61,7 +67,7 @@ export function createRegistrations(
         metadata: optional(options.metadata),
         invocation: undefined,
       }
-      const entry = { handler, frame }
+      const entry = { handler, rawInput: options.rawInput === true, frame }
       functions.set(id, entry)
       send(frame)
       return {
@@ -121,7 +127,7 @@ export function createRegistrations(
       }
     },
 
-    handlerOf: functionId => functions.get(functionId)?.handler,
+    functionOf: functionId => functions.get(functionId),
     providerOf: triggerType => types.get(triggerType)?.provider,
 
     sendAll() {

@@ -22,7 +22,10 @@ export interface CallContext {
  */
 export type Handler<Input = unknown> = (input: Input, context: CallContext) => unknown
 
-/** A value that is already JSON text; a handler returns it to have the text sent as it is. */
+/**
+ * A value that is already JSON text; a handler returns it to have the text sent as it is, and is given one if it was
+ * registered with `rawInput`.
+ */
 export class RawJson {
   readonly text: JsonText
 
@@ -36,6 +39,11 @@ export interface FunctionOptions {
   request_format?: unknown
   response_format?: unknown
   metadata?: unknown
+  /**
+   * The handler's input is a `RawJson` with the text of the payload, not its value. For functions that pass values on:
+   * nothing is parsed, and 64-bit integers, key order and escapes stay as the caller wrote them. Default false.
+   */
+  rawInput?: boolean
 }
 
 export interface Registration {
@@ -92,6 +100,8 @@ export interface CallRequest {
   metadata?: unknown
   namespace?: string
   signal?: AbortSignal
+  /** The call whose handler makes this one, usually the handler's context: its trace and its baggage go along. */
+  cause?: Pick<CallContext, 'traceparent' | 'baggage'>
 }
 
 /** A call whose payload is JSON text already. For gateways, where parsing would be waste. */
@@ -139,5 +149,15 @@ export interface BuiltInClient extends WorkerClient {
    * client sends it; one that cannot be called is counted by the engine as a lost void call. False: nobody was told,
    * because there is no connection.
    */
-  tellAll(targets: readonly Target[], data: JsonText): boolean
+  tellAll(targets: readonly Target[], data: JsonText, more?: TellOptions): boolean
+}
+
+export interface TellOptions {
+  readonly traceparent?: string | undefined
+  readonly baggage?: string | undefined
+  /**
+   * Told of each target that is not called, by its index in the list, with a code. What is lost on another thread, behind the
+   * way there, is only counted.
+   */
+  readonly lost?: (index: number, code: string) => void
 }

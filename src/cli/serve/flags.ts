@@ -9,6 +9,7 @@ export interface ServeFlags {
   readonly insecure?: boolean
   readonly shards?: number
   readonly acceptor?: Acceptor
+  readonly data?: string
   readonly logLevel?: LogLevel
   readonly logFormat?: LogFormat
   readonly drainMs?: number

@@ -23,7 +23,8 @@ export async function loadSettings(
   const { env } = terminal
   const insecure = flags.insecure || isOn(env, 'III_INSECURE')
   checkGrace(env)
-  const context: ConfigContext = { env, knownWorkers, insecure, threads: threadContext(flags) }
+  const folders = { cwd: terminal.cwd, data: flags.data }
+  const context: ConfigContext = { env, knownWorkers, insecure, threads: threadContext(flags), folders }
   if (flags.defaults) return settingsOf(defaultSettings(context), 'the settings are not valid')
   const path = await chooseConfigFile(flags.config, terminal)
   const text = readConfigFile(path)

@@ -9,7 +9,7 @@
  */
 import type { Clock } from '../../clock/clock.ts'
 import type { Log } from '../../log/log.ts'
-import { errorCatalogue } from '../../protocol/errors.ts'
+import { type ErrorCode, errorCatalogue } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import { exitCodeOf, exitCodes, type StopSignal } from '../exitCodes.ts'
 
@@ -24,6 +24,8 @@ export interface Stoppable {
 
 export interface ShutdownOptions {
   readonly thread: Stoppable
+  /** What ends, and the code it ends with when it cannot go on. */
+  readonly subject?: { readonly name: string; readonly failure: ErrorCode }
   readonly drainMs: number
   readonly log: Log
   readonly clock: Clock
@@ -34,6 +36,7 @@ export interface ShutdownOptions {
 /** Resolves with the exit code, once a signal has come and everything has ended. */
 export function untilStopped({
   thread,
+  subject = { name: 'the engine', failure: 'shards_lost' },
   drainMs,
   log,
   clock,
@@ -55,8 +58,8 @@ export function untilStopped({
   void thread.failed.then(({ message }) => {
     if (stage === 'cut') return
     stage = 'cut'
-    const { fix } = errorCatalogue.shards_lost
-    log.error(`the engine ends: ${message}`, { code: 'shards_lost', fix })
+    const { name, failure: code } = subject
+    log.error(`${name} ends: ${message}`, { code, fix: errorCatalogue[code].fix })
     void stop().then(() => finish(exitCodes.failure))
   })
 
@@ -80,7 +83,7 @@ export function untilStopped({
   async function stop(): Promise<boolean> {
     const outcome = await within(limits.stopMs, () => thread.stop(), clock)
     if (outcome === 'done') return true
-    log.error('the engine did not stop cleanly', { reason: outcome })
+    log.error(`${subject.name} did not stop cleanly`, { reason: outcome })
     return false
   }
 

@@ -22,7 +22,7 @@ export interface Scheduler {
   later(task: () => void): void
 }
 
-export const threadScheduler: Scheduler = { soon: queueMicrotask, later: task => void setImmediate(task) }
+const threadScheduler: Scheduler = { soon: queueMicrotask, later: task => void setImmediate(task) }
 
 /** Frames delivered in a row before the event loop gets a turn. */
 const DELIVERED_IN_A_ROW = 512

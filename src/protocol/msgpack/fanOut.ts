@@ -1,9 +1,9 @@
 /**
  * One payload for many functions, on its way from one thread to another:
  *
- *     [41, [[function id, namespace or nil, metadata or nil], …], payload]
+ *     [41, [[function id, namespace or nil, metadata or nil], …], payload, traceparent or nil, baggage or nil]
  */
-import { readName } from '../bytes.ts'
+import { readName, readText } from '../bytes.ts'
 import type { FanOutFrame, Target } from '../frames.ts'
 import { CODEC_CHECKED, FAN_OUT } from './layout.ts'
 import type { OutBuffer } from './outBuffer.ts'
@@ -19,19 +19,25 @@ import {
   writeText,
 } from './writeValue.ts'
 
-export function writeFanOut(out: OutBuffer, { targets, data }: FanOutFrame): void {
-  writeArrayHead(out, 3)
+export function writeFanOut(out: OutBuffer, { targets, data, traceparent, baggage }: FanOutFrame): void {
+  writeArrayHead(out, 5)
   writeInteger(out, FAN_OUT)
   writeLongArrayHead(out, targets.length)
   for (const { functionId, namespace, metadata } of targets) {
     writeArrayHead(out, 3)
     writeText(out, functionId)
-    if (namespace === undefined) writeNil(out)
-    else writeText(out, namespace)
+    writeTextOrNil(out, namespace)
     if (metadata === undefined) writeNil(out)
     else writeExtText(out, CODEC_CHECKED, metadata)
   }
   writeExtText(out, CODEC_CHECKED, data)
+  writeTextOrNil(out, traceparent)
+  writeTextOrNil(out, baggage)
+}
+
+function writeTextOrNil(out: OutBuffer, text: string | undefined): void {
+  if (text === undefined) writeNil(out)
+  else writeText(out, text)
 }
 
 /** Reads the current frame, which a thread of this process has written. */
@@ -45,7 +51,14 @@ export function readFanOut({ bytes, elements, end }: FrameReader): FanOutFrame {
     at = skipValue(bytes, at, end)
   }
   findExt(bytes, elements[2]!)
-  return { type: 'fanout', targets, data: payloadToJson(CODEC_CHECKED, bytes, found.start, found.end) }
+  const data = payloadToJson(CODEC_CHECKED, bytes, found.start, found.end)
+  const traceparent = textAt(bytes, elements[3]!)
+  const baggage = textAt(bytes, elements[4]!)
+  return { type: 'fanout', targets, data, traceparent, baggage }
+}
+
+function textAt(bytes: Uint8Array, at: number): string | undefined {
+  return findText(bytes, at) ? readText(bytes, found.start, found.end) : undefined
 }
 
 function readTarget(bytes: Uint8Array, from: number, to: number): Target {

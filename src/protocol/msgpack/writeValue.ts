@@ -49,7 +49,7 @@ export function writeText(out: OutBuffer, text: string): void {
 }
 
 /** The head of an ext of `length` bytes, which follow. */
-export function writeExtHead(out: OutBuffer, type: number, length: number): void {
+function writeExtHead(out: OutBuffer, type: number, length: number): void {
   if (length === 1) writeByte(out, 0xd4)
   else if (length === 2) writeByte(out, 0xd5)
   else if (length === 4) writeByte(out, 0xd6)

@@ -78,8 +78,8 @@ export function skipReason(client: ClientUnderTest): string | undefined {
   return missing === undefined || process.env.CI ? undefined : missing
 }
 
-/** Runs every scenario that applies to this client, all on one engine and one driver process. */
-export function playScenarios(client: ClientUnderTest, scenarios: readonly Scenario[]): void {
+/** Runs every scenario that applies to this client, all on one engine, with these built-ins, and one driver process. */
+export function playScenarios(client: ClientUnderTest, scenarios: readonly Scenario[], workers = ''): void {
   const reason = skipReason(client)
   const title = reason === undefined ? client.name : `${client.name} (left out: ${reason})`
   describe.skipIf(reason !== undefined)(title, () => {
@@ -88,7 +88,7 @@ export function playScenarios(client: ClientUnderTest, scenarios: readonly Scena
 
     beforeAll(async () => {
       const command = await prepare(client)
-      engine = await startEngine()
+      engine = await startEngine({ workers })
       driver = startDriver(command)
     }, PREPARE_MS)
 

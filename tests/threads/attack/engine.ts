@@ -18,17 +18,19 @@ export interface AttackedEngine extends EngineProcess {
   isThere(place: number): Promise<boolean>
   /** A client whose connection is on this shard. */
   connectOn(place: number, options?: RawOptions): Promise<RawClient>
-  /** Times that a shard was lost, also while it started. */
+  /** Times that a shard or the durable thread was lost, also while it started. */
   losses(): number
 }
 
 export async function startAttackedEngine(
   shards: number,
   changed: Partial<Record<keyof typeof limits, number>> = {},
+  { workers = '', accepting = acceptor }: { workers?: string; accepting?: string } = {},
 ): Promise<AttackedEngine> {
   const folder = mkdtempSync(join(tmpdir(), 'iii-attack-'))
   const engine = await startEngine({
-    shape: ['--shards', String(shards), '--acceptor', acceptor],
+    shape: ['--shards', String(shards), '--acceptor', accepting],
+    workers,
     preload: join(import.meta.dir, 'preload.ts'),
     env: { III_ATTACKS: folder, III_ATTACK_LIMITS: JSON.stringify(changed) },
   })
@@ -61,7 +63,8 @@ export async function startAttackedEngine(
         await Promise.all(strangers.map(stranger => stranger.close()))
       }
     },
-    losses: () => engine.log().split(/a shard is lost|a shard could not be replaced/).length - 1,
+    losses: () =>
+      [...engine.log().matchAll(/(a shard|the durable thread) (is lost|could not be replaced)/g)].length,
     async [Symbol.asyncDispose]() {
       await engine[Symbol.asyncDispose]()
       rmSync(folder, { recursive: true, force: true })

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs'
 import shard from '../../../src/threads/shard.ts'
 import type { ShardTask } from '../../../src/threads/shardTask.ts'
+import { addLedger } from './ledger.ts'
 
 const BUSY_MS = 300
 
@@ -28,6 +29,8 @@ const attacks: Record<string, () => void> = {
     new ArrayBuffer(Number.MAX_SAFE_INTEGER)
   },
 }
+
+addLedger()
 
 export default function attackedShard(task: ShardTask): Promise<void> {
   const unix = `${process.env.III_ATTACKS}/${task.place}`

@@ -47,7 +47,7 @@ export async function createDiscovery(options: WorldOptions = {}): Promise<Disco
   )
   const newId = createSeededIds(77)
   const own = { threadId: undefined, links: new Map(), resyncs: 0 }
-  const alone = { peers: undefined, shards: 0, acceptor: 'kernel' as const, own: () => own }
+  const alone = { peers: undefined, shards: 0, acceptor: 'kernel' as const, own: () => own, nameOf: () => 'main' }
   const status = createStatus({ ...alone, engine: engine.state })
   const catalogue = createCatalogue(engine.state, { peers: undefined, status })
   const client = createClient({ transport: createLocalTransport(workerSide), clock, newId })

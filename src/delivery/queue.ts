@@ -1,0 +1,147 @@
+/**
+ * Events of one trigger whose calls are answered, in their order:
+ *
+ *     push ──▶ waiting ──a place is free──▶ condition asked ──▶ its turn ──▶ handler called ──▶ over
+ *                                                  └── false, failed ─────────────────────────┘
+ *
+ * Conditions of several events may be asked at once; handlers are called in the order of the events all the same.
+ */
+import type { BuiltInClient } from '../../sdk/typescript/src/worker.ts'
+import type { ErrorBody } from '../protocol/frames.ts'
+import type { JsonText } from '../protocol/jsonText.ts'
+import type { Cause } from './depth.ts'
+
+export interface QueueParts {
+  readonly client: Pick<BuiltInClient, 'call'>
+  readonly functionId: string
+  readonly namespace: string | undefined
+  readonly conditionFunctionId: string | undefined
+  /** Events that are in work at once. */
+  readonly concurrency: number
+  /** Milliseconds, for the condition and for the handler. */
+  readonly timeoutMs: number
+  readonly maxMessages: number
+  readonly maxBytes: number
+  readonly outcome: Outcome
+}
+
+/** Told once of each event. */
+export interface Outcome {
+  delivered(): void
+  skipped(): void
+  failed(error: ErrorBody, of: 'condition' | 'handler'): void
+}
+
+export interface DeliveryQueue {
+  /** False: there is no room, the event is dropped. */
+  push(data: JsonText, metadata: JsonText | undefined, cause: Cause): boolean
+  /** Events that are not over. */
+  size(): number
+  bytes(): number
+  /** Lets go of everything that is not in its handler yet; returns how many events that were. */
+  clear(): number
+}
+
+interface Entry {
+  readonly data: JsonText
+  readonly metadata: JsonText | undefined
+  readonly cause: Cause
+  decided: 'run' | 'skip' | undefined
+  isOver: boolean
+}
+
+/** Entries that have left are given up together. */
+const LET_GO = 256
+
+export function createDeliveryQueue(parts: QueueParts): DeliveryQueue {
+  const { client, functionId, namespace, conditionFunctionId, concurrency, timeoutMs, outcome } = parts
+  /** In the order of the events; those before `turn` have been decided and called. */
+  let entries: Entry[] = []
+  let turn = 0
+  /** Those before it have begun. */
+  let begun = 0
+  let inWork = 0
+  let size = 0
+  let bytes = 0
+
+  function begin(entry: Entry): void {
+    inWork++
+    if (conditionFunctionId === undefined) {
+      entry.decided = 'run'
+      return
+    }
+    const { data, cause } = entry
+    client.call(
+      { functionId: conditionFunctionId, data, namespace, metadata: undefined, timeoutMs, ...cause },
+      (error, result) => {
+        if (entry.isOver) return
+        entry.decided = error === undefined && result !== 'false' ? 'run' : 'skip'
+        if (error !== undefined) outcome.failed(error, 'condition')
+        else if (result === 'false') outcome.skipped()
+        proceed()
+      },
+    )
+  }
+
+  function run(entry: Entry): void {
+    const { data, metadata, cause } = entry
+    client.call({ functionId, data, namespace, metadata, timeoutMs, ...cause }, error => {
+      if (error === undefined) outcome.delivered()
+      else outcome.failed(error, 'handler')
+      end(entry)
+      proceed()
+    })
+  }
+
+  function end(entry: Entry): void {
+    entry.isOver = true
+    inWork--
+    size--
+    bytes -= entry.data.length
+  }
+
+  function proceed(): void {
+    for (;;) {
+      const next = entries[turn]
+      if (turn < begun && next?.decided !== undefined) {
+        turn++
+        if (next.decided === 'run') run(next)
+        else end(next)
+      } else if (begun < entries.length && inWork < concurrency) {
+        begin(entries[begun++]!)
+      } else {
+        break
+      }
+    }
+    if (turn < LET_GO && turn < entries.length) return
+    entries = entries.slice(turn)
+    begun -= turn
+    turn = 0
+  }
+
+  return {
+    push(data, metadata, cause) {
+      if (size >= parts.maxMessages || (size > 0 && bytes + data.length > parts.maxBytes)) return false
+      size++
+      bytes += data.length
+      entries.push({ data, metadata, cause, decided: undefined, isOver: false })
+      proceed()
+      return true
+    },
+    size: () => size,
+    bytes: () => bytes,
+    clear() {
+      const left = entries.slice(turn)
+      for (const [index, entry] of left.entries()) {
+        entry.isOver = true
+        size--
+        bytes -= entry.data.length
+        if (turn + index < begun) inWork--
+      }
+      entries = []
+      turn = 0
+      begun = 0
+      return left.length
+    },
+  }
+}

@@ -1,0 +1,48 @@
+/** The end of `put` and `update`: a value is stored, and told. */
+import type { JsonText } from '../../protocol/jsonText.ts'
+import type { Answer, Collection, OperationError } from '../command.ts'
+import { storableJson } from '../text.ts'
+import type { ApplyContext } from './context.ts'
+import { type Current, clearExpired } from './current.ts'
+
+const NO_ERRORS: readonly OperationError[] = []
+
+export interface NewValue {
+  readonly value: JsonText
+  readonly expiresAtMs: number | undefined
+  readonly errors?: readonly OperationError[]
+}
+
+export function writeValue(
+  context: ApplyContext,
+  collection: Collection,
+  key: string,
+  { entry, expired }: Current,
+  { value: given, expiresAtMs, errors = NO_ERRORS }: NewValue,
+): Answer {
+  const value = storableJson(given)
+  if (expired !== undefined) clearExpired(context, collection, expired)
+  const revision = context.nextRevision()
+  context.tables.put(collection, {
+    key,
+    value,
+    version: revision,
+    createdAt: entry?.createdAt ?? revision,
+    updatedAtMs: context.nowMs,
+    expiresAtMs: expiresAtMs === undefined ? undefined : Math.ceil(expiresAtMs),
+  })
+  context.emit({
+    revision,
+    atMs: context.nowMs,
+    space: collection.space,
+    name: collection.name,
+    group: collection.group,
+    key,
+    event: entry === undefined ? 'created' : 'updated',
+    reason: undefined,
+    oldValue: entry?.value,
+    newValue: value,
+    type: undefined,
+  })
+  return { oldValue: entry?.value, newValue: value, version: revision, errors }
+}

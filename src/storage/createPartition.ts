@@ -1,0 +1,291 @@
+/**
+ * The partition over a store: gathers what is submitted in a turn of the event loop, commits it together, and tells.
+ *
+ *            submit, read                                 end of the turn
+ *     idle ───────────────▶ gathering ──────────────────────────────────────▶ idle
+ *      │ read: at once          │ submit, read: wait                  apply all · commit · followers · answers · reads
+ *
+ *     ok ──fault of the disk──▶ degraded: writes are refused, reads go on ──a commit works again──▶ ok
+ *
+ * A full disk is tried again with every turn; after any other fault the store has to recover first. Either way it is
+ * tried once in `storageRetryMs`, so that nobody has to write for the partition to notice.
+ */
+import type { Clock } from '../clock/clock.ts'
+import type { Log } from '../log/log.ts'
+import { limits } from '../protocol/limits.ts'
+import type { ApplyOperations } from './apply/context.ts'
+import { createExpiry } from './expiry.ts'
+import { createFeed } from './feed.ts'
+import type { Committal, Committed, Level, Partition, PartitionStatus } from './partition.ts'
+import { createRecentChanges, type RecentLimits } from './recent.ts'
+import { CorruptData, StorageError } from './storageError.ts'
+import { StorageFault, type Store } from './store.ts'
+import type { ReadTables } from './tables.ts'
+import { type Outcome, runTurn, type Work } from './turn.ts'
+
+export interface PartitionOptions {
+  readonly store: Store
+  readonly applyOperations: ApplyOperations
+  readonly clock: Clock
+  /** The clock on the wall, milliseconds: `Date.now`. Entries expire by it. */
+  readonly wallClock: () => number
+  /** Runs a task when what has come in this turn of the event loop has been handled: `setImmediate`. */
+  readonly atTurnEnd: (task: () => void) => void
+  readonly log: Log
+  /** Which changes stay in memory for those who resume. */
+  readonly recent?: RecentLimits
+}
+
+interface Waiting extends Work {
+  readonly level: Level
+  readonly since: number
+  readonly resolve: (committed: Committed) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Trouble {
+  readonly kind: StorageFault['kind']
+  readonly reason: string
+}
+
+export function createPartition(options: PartitionOptions): Partition {
+  const { store, clock, wallClock, atTurnEnd, log } = options
+  const { adapter } = store
+  const recent = createRecentChanges(store.revision(), options.recent ?? recentLimits(adapter))
+  const feed = createFeed(store, recent, atTurnEnd)
+  const followers = new Set<(committal: Committal) => void>()
+  const expiry = createExpiry(clock, wallClock, () => {
+    gather({
+      commands: [],
+      expires: limits.expiriesPerTurn,
+      level: 'disk',
+      since: 0,
+      resolve() {},
+      reject() {},
+    })
+  })
+  let works: Waiting[] = []
+  let reads: (() => void)[] = []
+  let isGathering = false
+  let isClosed = false
+  let trouble: Trouble | undefined
+  let cancelRetry: (() => void) | undefined
+  /** What was found damaged, and is told until the engine is started anew. */
+  let damage: string | undefined
+  let cancelScrub: (() => void) | undefined
+  let commits = 0
+  let commandCount = 0
+  expiry.look(store.tables.nextExpiryMs())
+
+  if (!store.isChecked) scrub()
+
+  const wallNow = (): number => Math.floor(wallClock())
+
+  function awaitTurnEnd(): void {
+    if (isGathering) return
+    isGathering = true
+    atTurnEnd(endTurn)
+  }
+
+  function gather(work: Waiting): void {
+    works.push(work)
+    awaitTurnEnd()
+  }
+
+  function endTurn(): void {
+    if (!isGathering) return
+    isGathering = false
+    const [turn, waitingReads] = [works, reads]
+    works = []
+    reads = []
+    if (turn.length > 0) commit(turn)
+    for (const read of waitingReads) read()
+  }
+
+  function commit(turn: readonly Waiting[]): void {
+    const isSynced = turn.some(({ level }) => level === 'disk')
+    const { applyOperations } = options
+    try {
+      // Not before the disk has recovered: `retry` sees to that.
+      if (trouble?.kind === 'broken') throw new StorageFault('broken', trouble.reason)
+      const result = runTurn(turn, { store, nowMs: wallNow(), isSynced, applyOperations })
+      if (result.changes.length > 0) {
+        commits++
+        if (trouble !== undefined) recovered()
+      }
+      tell(result)
+      const level = adapter === 'memory' ? 'memory' : isSynced ? 'disk' : 'os'
+      for (const [place, waiting] of turn.entries()) answer(waiting, result.outcomes[place]!, level)
+      expiry.after(turn, () => store.tables.nextExpiryMs())
+    } catch (error) {
+      if (error instanceof StorageFault) fail(error)
+      else
+        log.error('A transaction failed for a reason that nobody has thought of.', { error: String(error) })
+      for (const { reject } of turn) reject(refusal(error))
+      expiry.rest()
+    }
+  }
+
+  function answer({ commands, since, resolve, reject }: Waiting, outcome: Outcome, level: Level): void {
+    if ('refusal' in outcome) {
+      noticeDamage(outcome.refusal)
+      reject(refusal(outcome.refusal))
+      return
+    }
+    commandCount += commands.length
+    resolve({ answers: outcome.answers, revision: outcome.revision, level, ms: clock.now() - since })
+  }
+
+  function tell({ changes, publications }: Committal): void {
+    recent.add(changes)
+    if (changes.length === 0 && publications.length === 0) return
+    for (const follower of followers) {
+      try {
+        follower({ changes, publications })
+      } catch (error) {
+        log.error('A follower of the partition failed.', { error: String(error) })
+      }
+    }
+  }
+
+  function fail(fault: StorageFault): void {
+    if (trouble === undefined) log.error(`Nothing can be written: ${fault.message}`)
+    trouble = { kind: fault.kind, reason: fault.message }
+    cancelRetry ??= clock.after(limits.storageRetryMs, retry)
+  }
+
+  function retry(): void {
+    cancelRetry = undefined
+    if (trouble === undefined || isClosed) return
+    const known = store.revision()
+    try {
+      store.recover()
+      // The commit that failed may have reached the disk after all.
+      tellFrom(known)
+      recovered()
+    } catch (error) {
+      if (!(error instanceof StorageFault)) throw error
+      fail(error)
+    }
+  }
+
+  function recovered(): void {
+    log.info('Everything can be written again.')
+    trouble = undefined
+    cancelRetry?.()
+    cancelRetry = undefined
+    expiry.look(store.tables.nextExpiryMs())
+  }
+
+  function tellFrom(known: number): void {
+    if (known < store.oldest()) {
+      recent.restart(store.revision())
+      return
+    }
+    for (let revision = known; revision < store.revision(); ) {
+      const portion = store.portion(revision)
+      tell({ changes: portion.changes, publications: [] })
+      revision = portion.revision
+    }
+  }
+
+  function query<Result>(ask: (tables: ReadTables, nowMs: number) => Result): Result {
+    try {
+      return ask(store.tables, wallNow())
+    } catch (error) {
+      noticeDamage(error)
+      if (error instanceof StorageFault && error.kind === 'broken') fail(error)
+      throw refusal(error)
+    }
+  }
+
+  /** Portion by portion, with pauses for everybody else. */
+  function scrub(): void {
+    cancelScrub = clock.after(limits.scrubPauseMs, () => {
+      try {
+        if (!store.scrub()) scrub()
+      } catch (error) {
+        noticeDamage(error)
+        if (!(error instanceof CorruptData)) scrub()
+      }
+    })
+  }
+
+  /** Loud the first time; afterwards whoever asks for what is damaged hears of it. */
+  function noticeDamage(error: unknown): void {
+    if (!(error instanceof CorruptData)) return
+    if (damage === undefined) log.error(error.message)
+    damage ??= error.message
+  }
+
+  const status = (): PartitionStatus => ({
+    adapter,
+    health: (trouble ?? damage) === undefined ? 'ok' : 'degraded',
+    reason: trouble?.reason ?? damage,
+    revision: store.revision(),
+    commits,
+    commands: commandCount,
+    syncs: store.syncs(),
+  })
+
+  return {
+    submit(commands, { level = 'disk', cause } = {}) {
+      if (isClosed) return Promise.reject(closed())
+      const { promise, resolve, reject } = Promise.withResolvers<Committed>()
+      gather({ commands, expires: 0, cause, level, since: clock.now(), resolve, reject })
+      return promise
+    },
+    read(ask) {
+      if (isClosed) return Promise.reject(closed())
+      if (!isGathering) return query(ask)
+      const { promise, resolve, reject } = Promise.withResolvers<ReturnType<typeof ask>>()
+      reads.push(() => {
+        try {
+          resolve(query(ask))
+        } catch (error) {
+          reject(error)
+        }
+      })
+      return promise
+    },
+    follow(follower) {
+      followers.add(follower)
+      return () => void followers.delete(follower)
+    },
+    since: feed,
+    status,
+    async backup(file) {
+      if (isClosed) throw closed()
+      endTurn()
+      await store.backup(file)
+    },
+    async close() {
+      if (isClosed) return
+      isClosed = true
+      endTurn()
+      expiry.stop()
+      cancelScrub?.()
+      cancelRetry?.()
+      await store.close()
+    },
+  }
+}
+
+function recentLimits(adapter: Store['adapter']): RecentLimits {
+  // In memory there is nothing else.
+  if (adapter === 'memory') {
+    return { changes: limits.feedChanges, bytes: limits.feedBytes, ageMs: limits.feedAgeMs }
+  }
+  return { changes: limits.recentChanges, bytes: limits.recentBytes, ageMs: limits.feedAgeMs }
+}
+
+const closed = (): StorageError =>
+  new StorageError(
+    'STORAGE_UNAVAILABLE',
+    'The engine stops, and its data folder is closed. Try again when it is back.',
+  )
+
+function refusal(error: unknown): unknown {
+  if (!(error instanceof StorageFault)) return error
+  return new StorageError('STORAGE_UNAVAILABLE', error.message, { cause: error })
+}

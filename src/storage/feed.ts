@@ -1,0 +1,59 @@
+/** What happened after a revision: from memory if it was lately, else from the store, in portions. */
+import { limits } from '../protocol/limits.ts'
+import type { EntryChange } from './change.ts'
+import type { Collection, Space } from './command.ts'
+import type { Feed, Partition } from './partition.ts'
+import type { RecentChanges } from './recent.ts'
+import type { Store } from './store.ts'
+
+function belongsTo(change: EntryChange, of: Collection | Space): boolean {
+  if (typeof of === 'string') return change.space === of
+  return change.space === of.space && change.name === of.name && change.group === of.group
+}
+
+export function createFeed(
+  store: Store,
+  recent: RecentChanges,
+  atTurnEnd: (task: () => void) => void,
+): Partition['since'] {
+  const oldest = (): number => Math.min(store.oldest(), recent.oldest())
+
+  /** Of a revision that memory reaches back to. */
+  function fromMemory(of: Collection | Space, revision: number, limit: number): readonly EntryChange[] {
+    return recent.after(of, revision, limit)
+  }
+
+  async function fromStore(of: Collection | Space, revision: number, limit: number): Promise<Feed> {
+    const changes: EntryChange[] = []
+    let place = revision
+    let looked = 0
+    while (changes.length < limit && place < recent.oldest()) {
+      // Meanwhile it may have been forgotten.
+      if (place < oldest()) return gone()
+      const portion = store.portion(place)
+      for (const change of portion.changes) {
+        if (belongsTo(change, of) && changes.length < limit) changes.push(change)
+      }
+      place = portion.revision
+      looked += portion.changes.length
+      if (looked < limits.feedPortion) continue
+      looked = 0
+      await new Promise<void>(resolve => atTurnEnd(resolve))
+    }
+    if (changes.length < limit) changes.push(...fromMemory(of, place, limit - changes.length))
+    return feedOf(changes, limit)
+  }
+
+  const gone = (): Feed => ({ kind: 'gone', oldest: oldest(), revision: store.revision() })
+
+  function feedOf(changes: readonly EntryChange[], limit: number): Feed {
+    const isAll = changes.length < limit
+    return { kind: 'changes', changes, revision: isAll ? store.revision() : (changes.at(-1)?.revision ?? 0) }
+  }
+
+  return (of, revision, limit) => {
+    if (revision > store.revision() || revision < oldest()) return gone()
+    if (revision < recent.oldest()) return fromStore(of, revision, limit)
+    return feedOf(fromMemory(of, revision, limit), limit)
+  }
+}

@@ -1,0 +1,63 @@
+/** The files of a data folder. */
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+export interface FolderPaths {
+  readonly folder: string
+  /** The database; SQLite puts its log beside it. */
+  readonly database: string
+  /** Who has written the folder, in which format. */
+  readonly marker: string
+  /** Which process works with it. */
+  readonly holder: string
+  /** Up to which revision everything has reached the disk. */
+  readonly witness: string
+}
+
+export function pathsOf(folder: string): FolderPaths {
+  return {
+    folder,
+    database: join(folder, 'partition.db'),
+    marker: join(folder, 'iii-data.json'),
+    holder: join(folder, 'holder.json'),
+    witness: join(folder, 'witness'),
+  }
+}
+
+/** `undefined`: there is no such file. */
+export function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** What was renamed or created in it stays so, when the power goes. */
+export function syncFolder(folder: string): void {
+  const handle = openSync(folder, 'r')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+}
+
+export function syncFile(file: string): void {
+  const handle = openSync(file, 'r+')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+}
+
+/** All of it or nothing, and on disk. */
+export function writeWhole(file: string, text: string): void {
+  const draft = `${file}.new`
+  writeFileSync(draft, text)
+  syncFile(draft)
+  renameSync(draft, file)
+  syncFolder(dirname(file))
+}

@@ -1,0 +1,126 @@
+/**
+ * Opens a data folder: nobody else works with it, this version understands it, and what is in it is what was written.
+ * With many entries the last is looked at in the background (`scrub`).
+ */
+import { mkdirSync } from 'node:fs'
+import { limits } from '../../protocol/limits.ts'
+import { NewerDatabase } from '../sqlite/connection.ts'
+import { isBusy, isCorrupt } from '../sqlite/faults.ts'
+import type { HistoryLimits } from '../sqlite/history.ts'
+import { migrations } from '../sqlite/migrations/all.ts'
+import { openSqliteStore, type SqliteStore } from '../sqlite/store.ts'
+import { CorruptData, StorageError } from '../storageError.ts'
+import { type FolderPaths, pathsOf } from './files.ts'
+import { inUse, nameHolder, unnameHolder } from './holder.ts'
+import { checkMarker, newer } from './marker.ts'
+import { openWitness, type Witness } from './witness.ts'
+
+export interface OpenFolderOptions {
+  /** Which changes are kept for those who resume. */
+  readonly history?: HistoryLimits
+  /** Called when everything up to a revision has reached the disk; for tests that take the power away. */
+  readonly onSynced?: (revision: number) => void
+  /** Larger databases are looked at in the background. Default `entriesCheckedAtStart`. */
+  readonly entriesCheckedAtStart?: number
+}
+
+/** Throws a `StorageError` of a code `data_folder_…`. */
+export function openFolder(folder: string, options: OpenFolderOptions = {}): SqliteStore {
+  const paths = pathsOf(folder)
+  const witness = prepare(paths)
+  const store = openStore(paths, witness, options)
+  try {
+    nameHolder(paths)
+    checkWitness(paths, store, witness)
+    const { entriesCheckedAtStart = limits.entriesCheckedAtStart } = options
+    const isChecked = store.session.totals.entries <= entriesCheckedAtStart
+    if (isChecked) checkAll(store)
+    return {
+      ...store,
+      isChecked,
+      async close() {
+        await store.close()
+        witness.close()
+        unnameHolder(paths)
+      },
+    }
+  } catch (error) {
+    void store.close()
+    witness.close()
+    throw damage(paths, error)
+  }
+}
+
+function prepare(paths: FolderPaths): Witness {
+  try {
+    mkdirSync(paths.folder, { recursive: true })
+    checkMarker(paths)
+    return openWitness(paths.witness)
+  } catch (error) {
+    if (error instanceof StorageError) throw error
+    throw unusable(paths, error)
+  }
+}
+
+function openStore(
+  paths: FolderPaths,
+  witness: Witness,
+  { history, onSynced }: OpenFolderOptions,
+): SqliteStore {
+  try {
+    return openSqliteStore({
+      file: paths.database,
+      folder: paths.folder,
+      ...(history === undefined ? {} : { history }),
+      onSynced(revision) {
+        witness.reached(revision)
+        onSynced?.(revision)
+      },
+    })
+  } catch (error) {
+    witness.close()
+    if (isBusy(error)) throw inUse(paths)
+    if (error instanceof NewerDatabase) {
+      const found = Number(/\d+/.exec(error.message)?.[0])
+      throw newer(paths.folder, found, migrations.length)
+    }
+    throw damage(paths, error)
+  }
+}
+
+function checkWitness(paths: FolderPaths, store: SqliteStore, witness: Witness): void {
+  const [has, had] = [store.revision(), witness.revision()]
+  if (has >= had) return
+  throw new CorruptData(
+    `It was written up to revision ${had}, but holds only what was written up to ${has}: its end was cut off or is damaged. To go on with what is left, delete ${paths.witness}`,
+  )
+}
+
+/** The structure of the database, then each entry. */
+function checkAll(store: SqliteStore): void {
+  const { db } = store.session.connection
+  const problems = db.query<{ integrity_check: string }, []>('PRAGMA integrity_check(5)').all()
+  const found = problems.map(({ integrity_check }) => integrity_check).filter(text => text !== 'ok')
+  if (found.length > 0) throw new CorruptData(found.join('; '))
+  while (!store.scrub());
+}
+
+function damage(paths: FolderPaths, error: unknown): unknown {
+  if (error instanceof CorruptData || isCorrupt(error)) {
+    const { message } = error as Error
+    return new StorageError(
+      'data_folder_corrupt',
+      `The data folder ${paths.folder} is damaged. ${message}${message.endsWith('.') ? '' : '.'} \`iii doctor --data ${paths.folder}\` lists what is wrong.`,
+      { cause: error },
+    )
+  }
+  return error instanceof StorageError ? error : unusable(paths, error)
+}
+
+function unusable(paths: FolderPaths, error: unknown): StorageError {
+  return new StorageError(
+    'data_folder_unusable',
+    `The data folder ${paths.folder} cannot be used: ${(error as Error).message}. Check that it is a folder that you may read and write, and that its disk has room.`,
+    { cause: error },
+  )
+}

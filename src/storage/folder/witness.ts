@@ -1,0 +1,41 @@
+/**
+ * Up to which revision everything has reached the disk, in a file of its own. It is written after each fsync and not
+ * synced itself: so it never says too much, and it tells when the database has lost its end. SQLite takes a log that is
+ * damaged for one that ends there.
+ */
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
+
+export interface Witness {
+  /** 0: nothing is known. */
+  revision(): number
+  /** Everything up to here is on disk. */
+  reached(revision: number): void
+  close(): void
+}
+
+const BYTES = 16
+
+export function openWitness(file: string): Witness {
+  // Created if it is not there, never cut.
+  const handle = openSync(file, constants.O_RDWR | constants.O_CREAT)
+  const record = Buffer.alloc(BYTES)
+  const checksum = (): number => Bun.hash.crc32(record.subarray(0, 8))
+  return {
+    revision() {
+      const length = readSync(handle, record, 0, BYTES, 0)
+      // The power may go while it is written.
+      if (length < BYTES || record.readUInt32LE(8) !== checksum()) return 0
+      return record.readDoubleLE(0)
+    },
+    reached(revision) {
+      record.writeDoubleLE(revision, 0)
+      record.writeUInt32LE(checksum(), 8)
+      try {
+        writeSync(handle, record, 0, BYTES, 0)
+      } catch {
+        // What is on disk is on disk, whether it is witnessed or not.
+      }
+    },
+    close: () => closeSync(handle),
+  }
+}

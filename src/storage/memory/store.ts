@@ -1,0 +1,40 @@
+/** A partition without a disk, for tests, simulation and those who ask for it by name. */
+import { StorageError } from '../storageError.ts'
+import type { Store } from '../store.ts'
+import { createMemoryTables } from './tables.ts'
+
+export function createMemoryStore(): Store {
+  const tables = createMemoryTables()
+  let committed = 0
+  let savepoint = 0
+  return {
+    adapter: 'memory',
+    tables,
+    revision: () => committed,
+    // What is kept is what the partition keeps in memory.
+    oldest: () => committed,
+    syncs: () => 0,
+    begin() {},
+    savepoint() {
+      savepoint = tables.mark()
+    },
+    release() {},
+    rollbackToSavepoint: () => tables.undoTo(savepoint),
+    commit(revision) {
+      tables.keep()
+      committed = revision
+    },
+    rollback: () => tables.undoTo(0),
+    portion: () => ({ changes: [], revision: committed }),
+    recover() {},
+    isChecked: true,
+    scrub: () => true,
+    backup() {
+      throw new StorageError(
+        'STORAGE_UNAVAILABLE',
+        'There is nothing to back up: the values are kept in memory only. Configure the adapter `sqlite` to keep them.',
+      )
+    },
+    close() {},
+  }
+}

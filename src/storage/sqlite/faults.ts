@@ -1,0 +1,60 @@
+/** What an error of SQLite means to the partition. */
+import { SQLiteError } from 'bun:sqlite'
+import { CorruptData } from '../storageError.ts'
+import { StorageFault } from '../store.ts'
+
+/** Primary result codes of SQLite: the low byte of its extended ones. */
+const CODES = {
+  busy: 5,
+  readOnly: 8,
+  ioError: 10,
+  corrupt: 11,
+  full: 13,
+  cannotOpen: 14,
+  notADatabase: 26,
+} as const
+
+export function primaryCode(error: unknown): number | undefined {
+  return error instanceof SQLiteError ? error.errno & 0xff : undefined
+}
+
+export const isBusy = (error: unknown): boolean => primaryCode(error) === CODES.busy
+
+export const isCorrupt = (error: unknown): boolean => {
+  const code = primaryCode(error)
+  return code === CODES.corrupt || code === CODES.notADatabase
+}
+
+/** A `StorageFault`, a `CorruptData`, or the error itself if it is neither. */
+export function meaningOf(error: unknown, folder: string): unknown {
+  if (isCorrupt(error)) {
+    return new CorruptData(
+      `The data folder ${folder} is damaged: ${messageOf(error)}. Stop the engine, look with \`iii doctor --data ${folder}\`, and restore a backup.`,
+      error,
+    )
+  }
+  switch (primaryCode(error)) {
+    case CODES.full:
+      return new StorageFault(
+        'full',
+        `The disk of the data folder ${folder} is full; nothing of this was written. Free some space: writing goes on by itself.`,
+        error,
+      )
+    case CODES.ioError:
+    case CODES.readOnly:
+    case CODES.cannotOpen:
+    case CODES.busy:
+      return new StorageFault(
+        'broken',
+        `The disk of the data folder ${folder} reports an error (${messageOf(error)}); what was being written may be lost. Look after the disk: the engine tries again every second.`,
+        error,
+      )
+    default:
+      return error
+  }
+}
+
+function messageOf(error: unknown): string {
+  const { code, message } = error as SQLiteError
+  return `${code ?? 'SQLITE_ERROR'}: ${message}`
+}

@@ -1,0 +1,224 @@
+/** A partition in a SQLite database: `bun:sqlite`, write-ahead log, an fsync for each commit that waits for the disk. */
+import { copyFile, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { limits } from '../../protocol/limits.ts'
+import { syncFile, syncFolder } from '../folder/files.ts'
+import { StorageError } from '../storageError.ts'
+import type { Store } from '../store.ts'
+import { type Connection, openConnection } from './connection.ts'
+import { meaningOf } from './faults.ts'
+import { createHistory, type HistoryLimits } from './history.ts'
+import { scrub } from './scrub.ts'
+import { type Session, using } from './session.ts'
+import { createSqliteTables } from './tables.ts'
+import { keepTotals, readTotals, type Totals } from './totals.ts'
+
+export interface SqliteStoreOptions {
+  readonly file: string
+  /** For messages. */
+  readonly folder: string
+  /** Which changes are kept. */
+  readonly history?: HistoryLimits
+  /** Everything up to this revision is on disk now. */
+  readonly onSynced?: (revision: number) => void
+}
+
+export interface SqliteStore extends Store {
+  readonly session: Session
+  close(): Promise<void>
+}
+
+const historyLimits: HistoryLimits = {
+  changes: limits.feedChanges,
+  bytes: limits.feedBytes,
+  ageMs: limits.feedAgeMs,
+}
+
+/** Throws what SQLite says, a `NewerDatabase` or a `CorruptData`. */
+export function openSqliteStore({ file, folder, history: kept, onSynced }: SqliteStoreOptions): SqliteStore {
+  const session = openSession(file, folder)
+  const tables = createSqliteTables(session)
+  const history = createHistory(session, kept ?? historyLimits)
+  /** As of the last commit, and as of the savepoint. */
+  let committed: Totals = { ...session.totals }
+  let saved: Totals = committed
+  let isSynced = true
+  /** What the connection is set to. */
+  let waitsForDisk = true
+  let syncs = 0
+  let opened = 1
+  let copying: Promise<void> | undefined
+
+  function undo(totals: Totals): void {
+    session.totals = { ...totals }
+    tables.forget()
+    history.forget()
+  }
+
+  function waitForDisk(waits: boolean): void {
+    if (waits === waitsForDisk) return
+    using(session, ({ ask }) => (waits ? ask.waitForDisk : ask.doNotWaitForDisk).run())
+    waitsForDisk = waits
+  }
+
+  function begin(waits: boolean): void {
+    // The first commit that does not wait says so, and this has to be on disk.
+    isSynced = waits || !session.totals.isRelaxed
+    waitForDisk(isSynced)
+    // A scrub goes on between transactions.
+    committed = { ...session.totals }
+    if (!waits) session.totals.isRelaxed = true
+    using(session, ({ ask }) => ask.begin.run())
+  }
+
+  function commit(revision: number): void {
+    session.totals.revision = revision
+    using(session, connection => {
+      keepTotals(connection, session.totals)
+      connection.ask.commit.run()
+    })
+    committed = { ...session.totals }
+    if (!isSynced) return
+    syncs++
+    onSynced?.(revision)
+  }
+
+  function rollback(): void {
+    undo(committed)
+    if (session.connection.db.inTransaction) using(session, ({ ask }) => ask.rollback.run())
+  }
+
+  function reopen(): void {
+    try {
+      closeConnection(session.connection)
+    } catch {
+      // It is not to be trusted anyway.
+    }
+    const { connection, totals } = openSession(file, folder)
+    opened++
+    session.connection = connection
+    waitsForDisk = true
+    committed = totals
+    undo(totals)
+    session.isBroken = false
+  }
+
+  async function copy(target: string): Promise<void> {
+    const draft = `${target}.new`
+    const isOf = opened
+    // What is in the log goes to its place, and nothing else does until the copy is made: new commits stay in the log.
+    using(session, ({ db }) => db.run('PRAGMA wal_autocheckpoint = 0'))
+    try {
+      const moved = using(session, ({ ask }) => ask.checkpoint.get())
+      if (moved === null || moved.busy !== 0 || moved.log !== moved.checkpointed)
+        throw new Error('the log is in use')
+      await copyFile(file, draft)
+      if (isOf !== opened) throw new Error('the database was opened anew meanwhile')
+      syncFile(draft)
+      await rename(draft, target)
+      syncFolder(dirname(target))
+    } catch (error) {
+      await rm(draft, { force: true })
+      throw new StorageError(
+        'STORAGE_UNAVAILABLE',
+        `The backup ${target} could not be made: ${(error as Error).message}. Check that there is room for ${file} once more, and that the folder may be written.`,
+        { cause: error },
+      )
+    } finally {
+      using(session, ({ db }) => db.run(`PRAGMA wal_autocheckpoint = ${limits.walPages}`))
+    }
+  }
+
+  return {
+    adapter: 'sqlite',
+    session,
+    tables,
+    revision: () => committed.revision,
+    oldest: () => session.totals.oldestChange,
+    syncs: () => syncs,
+    begin,
+    savepoint() {
+      saved = { ...session.totals }
+      using(session, ({ ask }) => ask.savepoint.run())
+    },
+    release: () => using(session, ({ ask }) => void ask.release.run()),
+    rollbackToSavepoint() {
+      undo(saved)
+      using(session, ({ ask }) => {
+        ask.rollbackToSavepoint.run()
+        ask.release.run()
+      })
+    },
+    commit(revision, changes) {
+      history.add(changes)
+      commit(revision)
+    },
+    rollback,
+    portion: revision => history.portion(revision),
+    recover() {
+      try {
+        if (session.isBroken) reopen()
+        begin(true)
+        commit(session.totals.revision)
+      } catch (error) {
+        const meaning = meaningOf(error, folder)
+        if (session.connection.db.inTransaction) rollback()
+        else undo(committed)
+        throw meaning
+      }
+    },
+    isChecked: false,
+    scrub: () => scrub(session),
+    async backup(target) {
+      while (copying !== undefined) await copying.catch(() => {})
+      copying = copy(target).finally(() => {
+        copying = undefined
+      })
+      await copying
+    },
+    async close() {
+      await copying?.catch(() => {})
+      if (session.totals.isRelaxed) {
+        begin(true)
+        session.totals.isRelaxed = false
+        commit(session.totals.revision)
+      }
+      closeConnection(session.connection)
+    },
+  }
+}
+
+function openSession(file: string, folder: string): Session {
+  const connection = openConnection(file)
+  try {
+    const totals = readTotals(connection)
+    if (totals.isRelaxed) leaveGap(connection, totals)
+    return { folder, connection, totals, isBroken: false }
+  } catch (error) {
+    closeConnection(connection)
+    throw error
+  }
+}
+
+/**
+ * Revisions were told that may have been lost with the power. None comes twice: some are left out, and nobody resumes
+ * from before.
+ */
+function leaveGap(connection: Connection, totals: Totals): void {
+  const { ask } = connection
+  totals.revision += limits.revisionGap
+  totals.oldestChange = totals.revision
+  totals.keptChanges = 0
+  totals.keptBytes = 0
+  totals.isRelaxed = false
+  ask.begin.run()
+  ask.forgetChanges.run(totals.revision)
+  keepTotals(connection, totals)
+  ask.commit.run()
+}
+
+/** A statement that is left open would keep the file locked. */
+function closeConnection({ db, ask }: Connection): void {
+  for (const statement of Object.values(ask)) statement.finalize()
+  db.close(true)
+}

@@ -1,0 +1,170 @@
+/** Tables in SQLite. What is read is compared with its checksum; what is written changes the totals. */
+import type { JsonText } from '../../protocol/jsonText.ts'
+import type { Collection } from '../command.ts'
+import { CorruptData } from '../storageError.ts'
+import type { Entry, Tables } from '../tables.ts'
+import { compareText, storable, unstorable } from '../text.ts'
+import { entryChecksum } from './checksums.ts'
+import { collectionOf, createCollections } from './collections.ts'
+import type { CollectionRow, EntryRow } from './connection.ts'
+import { type Session, using } from './session.ts'
+import { addToTotals } from './totals.ts'
+
+export interface SqliteTables extends Tables {
+  /** What was done since the last commit is undone. */
+  forget(): void
+}
+
+/** Throws `CorruptData` if the row is not what was written. */
+export function entryOf(row: EntryRow): Entry {
+  const entry: Entry = {
+    key: row.key,
+    value: row.value as JsonText,
+    version: row.version,
+    createdAt: row.created_at,
+    updatedAtMs: row.updated_at_ms,
+    expiresAtMs: row.expires_at_ms ?? undefined,
+  }
+  if (entryChecksum(row.collection, row.key, entry) !== row.checksum) {
+    throw new CorruptData(
+      `The value of key ${JSON.stringify(unstorable(row.key))} is not what was written: its checksum is wrong. Set it again, or restore a backup.`,
+    )
+  }
+  const key = unstorable(row.key)
+  return key === row.key ? entry : { ...entry, key }
+}
+
+/** Where a page begins, if that is behind the first text with the prefix. */
+function behind(start: string, after: string | undefined): string | undefined {
+  if (after === undefined) return undefined
+  const last = storable(after)
+  return compareText(last, start) >= 0 ? last : undefined
+}
+
+/** Rows are counted in 32 bits; no answer holds more. */
+const MOST_ROWS = 2 ** 31 - 1
+
+export function createSqliteTables(session: Session): SqliteTables {
+  const collections = createCollections(session)
+  /** Writing comes after reading the same entry: its row need not be looked for again. */
+  let read: { collection: number; key: string; row: EntryRow | null } | undefined
+
+  function rowOf(collection: number, key: string): EntryRow | null {
+    if (read !== undefined && read.collection === collection && read.key === key) return read.row
+    const row = using(session, ({ ask }) => ask.entry.get(collection, storable(key)))
+    read = { collection, key, row }
+    return row
+  }
+
+  function list(rows: readonly EntryRow[], prefix = ''): Entry[] {
+    const entries: Entry[] = []
+    for (const row of rows) {
+      if (!row.key.startsWith(prefix)) break
+      entries.push(entryOf(row))
+    }
+    return entries
+  }
+
+  function add(collection: number, entry: Entry): void {
+    const { createdAt, value, version, updatedAtMs, expiresAtMs = null } = entry
+    const key = storable(entry.key)
+    const checksum = entryChecksum(collection, key, entry)
+    using(session, ({ ask }) =>
+      ask.addEntry.run(createdAt, collection, key, value, version, updatedAtMs, expiresAtMs, checksum),
+    )
+    addToTotals(session.totals, createdAt, checksum, 1)
+  }
+
+  function change(collection: number, row: EntryRow, entry: Entry): void {
+    const { createdAt, value, version, updatedAtMs, expiresAtMs = null } = entry
+    const checksum = entryChecksum(collection, row.key, entry)
+    using(session, ({ ask }) =>
+      ask.changeEntry.run(createdAt, value, version, updatedAtMs, expiresAtMs, checksum),
+    )
+    addToTotals(session.totals, createdAt, row.checksum, -1)
+    addToTotals(session.totals, createdAt, checksum, 1)
+  }
+
+  function take(row: EntryRow): void {
+    using(session, ({ ask }) => ask.removeEntry.run(row.created_at))
+    addToTotals(session.totals, row.created_at, row.checksum, -1)
+  }
+
+  return {
+    get(collection, key) {
+      const id = collections.find(collection)
+      if (id === undefined) return undefined
+      read = undefined
+      const row = rowOf(id, key)
+      return row === null ? undefined : entryOf(row)
+    },
+    list(collection, { prefix, after, limit }) {
+      const id = collections.find(collection)
+      if (id === undefined || limit <= 0) return []
+      const most = Math.min(limit, MOST_ROWS)
+      return using(session, ({ ask }) => {
+        if (prefix === undefined) return list(ask.entriesInOrder.all(id, after?.createdAt ?? -1, most))
+        const start = storable(prefix)
+        const last = behind(start, after?.key)
+        if (last !== undefined) return list(ask.entriesAfterKey.all(id, last, most), start)
+        return list(ask.entriesFromKey.all(id, start, most), start)
+      })
+    },
+    names(space, { prefix = '', after, limit }) {
+      const names: string[] = []
+      const start = storable(prefix)
+      let last = behind(start, after)
+      // Each name may have any number of groups: it is looked for the next name, not for the next row.
+      while (names.length < limit) {
+        const row = using(session, ({ ask }) =>
+          last === undefined ? ask.nameFrom.get(space, start) : ask.nameAfter.get(space, last),
+        )
+        if (row?.name.startsWith(start) !== true) break
+        names.push(collectionOf(row).name)
+        last = row.name
+      }
+      return names
+    },
+    groups(space, name, { prefix = '', after, limit }) {
+      if (limit <= 0) return []
+      const start = storable(prefix)
+      const most = Math.min(limit, MOST_ROWS)
+      const last = behind(start, after)
+      const rows: CollectionRow[] = using(session, ({ ask }) =>
+        last === undefined
+          ? ask.groupsFrom.all(space, storable(name), start, most)
+          : ask.groupsAfter.all(space, storable(name), last, most),
+      )
+      const end = rows.findIndex(row => !row.group.startsWith(start))
+      return rows.slice(0, end < 0 ? rows.length : end).map(row => collectionOf(row).group)
+    },
+    put(collection, entry) {
+      const id = collections.findOrAdd(collection)
+      const row = rowOf(id, entry.key)
+      read = undefined
+      if (row === null) add(id, entry)
+      else if (row.created_at === entry.createdAt) change(id, row, entry)
+      else {
+        take(row)
+        add(id, entry)
+      }
+    },
+    remove(collection, key) {
+      const id = collections.find(collection)
+      if (id === undefined) return
+      const row = rowOf(id, key)
+      read = undefined
+      if (row !== null) take(row)
+    },
+    touch: (collection: Collection) => void collections.findOrAdd(collection),
+    expired(nowMs, limit) {
+      const rows = using(session, ({ ask }) => ask.expiredEntries.all(nowMs, Math.min(limit, MOST_ROWS)))
+      return rows.map(row => ({ collection: collections.named(row.collection), entry: entryOf(row) }))
+    },
+    nextExpiryMs: () => using(session, ({ ask }) => ask.nextExpiry.get()?.at ?? undefined),
+    forget() {
+      read = undefined
+      collections.forget()
+    },
+  }
+}

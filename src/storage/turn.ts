@@ -1,0 +1,136 @@
+/** One turn of the event loop: everything that was submitted in it, applied in one transaction. */
+import { apply } from './apply/apply.ts'
+import type { ApplyContext, ApplyOperations } from './apply/context.ts'
+import { expire } from './apply/expire.ts'
+import type { Cause, EntryChange, Publication } from './change.ts'
+import type { Answer, Command } from './command.ts'
+import type { Committal } from './partition.ts'
+import { CorruptData, StorageError } from './storageError.ts'
+import { StorageFault, type Store } from './store.ts'
+
+/** What one caller asked for: commands, all or none, or the partition itself: that entries expire, so many at most. */
+export interface Work {
+  readonly commands: readonly Command[]
+  readonly expires: number
+  readonly cause?: Cause | undefined
+}
+
+export type Outcome =
+  | { readonly answers: readonly Answer[]; readonly revision: number }
+  /** Nothing of it was done. */
+  | { readonly refusal: unknown }
+
+export interface TurnResult extends Committal {
+  /** One for each work. */
+  readonly outcomes: readonly Outcome[]
+}
+
+/** A fault of ours: it is not known what the work has done to the tables. */
+class Unforeseen extends Error {
+  readonly place: number
+
+  constructor(place: number, cause: unknown) {
+    super('a command failed in a way nobody has thought of', { cause })
+    this.place = place
+  }
+}
+
+export interface TurnOptions {
+  readonly store: Store
+  readonly nowMs: number
+  readonly isSynced: boolean
+  readonly applyOperations: ApplyOperations
+}
+
+/**
+ * Returns after the commit. Throws a `StorageFault`: nothing of the turn was done then (or, if it was the commit that
+ * failed, nobody knows).
+ */
+export function runTurn(works: readonly Work[], options: TurnOptions): TurnResult {
+  const refused = new Map<number, unknown>()
+  while (true) {
+    try {
+      return attempt(works, refused, options)
+    } catch (error) {
+      rollback(options.store)
+      if (!(error instanceof Unforeseen)) throw error
+      // The others have nothing to do with it: once more, without this one.
+      refused.set(error.place, error.cause)
+    }
+  }
+}
+
+/** There may be nothing any more that could be rolled back. */
+function rollback(store: Store): void {
+  try {
+    store.rollback()
+  } catch (error) {
+    if (!(error instanceof StorageFault)) throw error
+  }
+}
+
+function attempt(
+  works: readonly Work[],
+  refused: ReadonlyMap<number, unknown>,
+  options: TurnOptions,
+): TurnResult {
+  const { store } = options
+  const changes: EntryChange[] = []
+  const publications: Publication[] = []
+  let revision = store.revision()
+  /** Of the work that is being done. */
+  let cause: Cause | undefined
+  const context: ApplyContext = {
+    nowMs: options.nowMs,
+    tables: store.tables,
+    applyOperations: options.applyOperations,
+    nextRevision: () => ++revision,
+    emit: change => void changes.push(cause === undefined ? change : { ...change, cause }),
+    publish: publication =>
+      void publications.push(cause === undefined ? publication : { ...publication, cause }),
+  }
+
+  function run({ commands, expires }: Work): readonly Answer[] {
+    if (commands.length === 1) return [apply(commands[0]!, context)]
+    const answers = commands.map(command => apply(command, context))
+    if (expires > 0) expire(expires, context)
+    return answers
+  }
+
+  /** Only what does several things can be refused after it has done some. */
+  function runWhole(work: Work): readonly Answer[] {
+    if (work.commands.length < 2) return run(work)
+    store.savepoint()
+    try {
+      const answers = run(work)
+      store.release()
+      return answers
+    } catch (error) {
+      if (!(error instanceof StorageFault)) store.rollbackToSavepoint()
+      throw error
+    }
+  }
+
+  function outcomeOf(work: Work, place: number): Outcome {
+    if (refused.has(place)) return { refusal: refused.get(place) }
+    cause = work.cause
+    const before = { revision, changes: changes.length, publications: publications.length }
+    try {
+      return { answers: runWhole(work), revision }
+    } catch (error) {
+      if (error instanceof StorageFault) throw error
+      // Damage may have been met after something was written.
+      if (!(error instanceof StorageError) || error instanceof CorruptData) throw new Unforeseen(place, error)
+      revision = before.revision
+      changes.length = before.changes
+      publications.length = before.publications
+      return { refusal: error }
+    }
+  }
+
+  store.begin(options.isSynced)
+  const outcomes = works.map(outcomeOf)
+  if (changes.length === 0) store.rollback()
+  else store.commit(revision, changes)
+  return { outcomes, changes, publications }
+}

@@ -1,0 +1,60 @@
+/**
+ * What is particular to the durable thread: its workers keep their things in partitions, and a commit that waits for the disk
+ * holds up nobody but them. Loaded by that thread only.
+ */
+import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import type { BuiltInWorker } from '../../workers/worker.ts'
+import { systemClock } from '../clock/clock.ts'
+import type { Settings } from '../config/settings.ts'
+import type { Log } from '../log/log.ts'
+import { openInMemory, openOnDisk } from './openPartition.ts'
+import { createPartitions } from './partitions.ts'
+import { partsOn } from './placement.ts'
+import type { Thread } from './thread.ts'
+
+export interface DurableThread {
+  /** Commits what is open and frees the folders. */
+  close(): Promise<void>
+}
+
+/** Its start resolves when what it has registered is in effect: nobody may connect before. */
+function untilRegistered(
+  worker: BuiltInWorker,
+  hasRegistered: (client: WorkerClient) => Promise<void>,
+): BuiltInWorker {
+  return {
+    ...worker,
+    async start(client) {
+      const running = await worker.start(client)
+      await hasRegistered(client)
+      return running
+    },
+  }
+}
+
+/** Places every part that stands here. When one cannot start, the partitions are closed and the error is thrown. */
+export async function placeDurable(
+  thread: Thread,
+  settings: Settings,
+  log: Log,
+  hasRegistered: (client: WorkerClient) => Promise<void>,
+): Promise<DurableThread> {
+  const common = { clock: systemClock, log }
+  const partitions = createPartitions({
+    dataFolder: settings.data.folder,
+    base: settings.data.base,
+    onDisk: folder => openOnDisk(folder, common),
+    inMemory: () => openInMemory(common),
+  })
+  try {
+    for (const { part, instance, config } of partsOn('durable', settings)) {
+      const partition = await partitions.open(part.keeps(config))
+      const worker = await part.create(config, { ...common, partition })
+      await thread.place(untilRegistered(worker, hasRegistered), instance)
+    }
+  } catch (error) {
+    await partitions.close()
+    throw error
+  }
+  return { close: partitions.close }
+}

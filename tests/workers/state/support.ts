@@ -1,0 +1,141 @@
+/** A world with the state worker in it, on its local link; who calls it is a puppet. */
+import { createClient } from '../../../sdk/typescript/src/client.ts'
+import type { Clock } from '../../../src/clock/clock.ts'
+import { createLocalLink } from '../../../src/engine/links/local.ts'
+import { createPartition } from '../../../src/storage/createPartition.ts'
+import { createMemoryStore } from '../../../src/storage/memory/store.ts'
+import type { Partition } from '../../../src/storage/partition.ts'
+import { applyOperations } from '../../../src/storage/update/apply.ts'
+import { createLocalTransport } from '../../../src/threads/localTransport.ts'
+import { createPartitionStore } from '../../../workers/state/adapters/partition.ts'
+import { stateConfigSchema } from '../../../workers/state/config.ts'
+import type { StateStore } from '../../../workers/state/store.ts'
+import { createStateWorker } from '../../../workers/state/worker.ts'
+import type { RunningWorker } from '../../../workers/worker.ts'
+import { createSeededIds, type RecordingLog } from '../../support/fakes.ts'
+import {
+  createWorld,
+  type Message,
+  type Puppet,
+  registerFunction,
+  registerTrigger,
+  type World,
+} from '../../support/world.ts'
+
+export interface Outcome {
+  readonly result?: unknown
+  readonly error?: { readonly code: string; readonly message: string; readonly [more: string]: unknown }
+}
+
+export interface StateWorld extends World {
+  readonly state: RunningWorker
+  readonly store: StateStore
+  readonly partition: Partition
+  /** Calls `state::<name>`; rejects if it is not answered. */
+  ask(name: string, input: unknown, more?: object): Promise<Outcome>
+  /** The answer of `state::<name>`, which must not fail. */
+  done<Result = unknown>(name: string, input: unknown, more?: object): Promise<Result>
+  /** The same, without waiting for the answer: it is to be found with `answerOf`. */
+  asks(name: string, input: unknown): string
+  answerOf(id: string): Outcome | undefined
+  /** A worker with these functions. */
+  worker(...ids: string[]): Puppet
+  /** Binds `id` to a function; resolves with why that was refused, if it was. */
+  bind(
+    worker: Puppet,
+    id: string,
+    functionId: string,
+    config?: unknown,
+    more?: object,
+  ): Promise<Outcome['error']>
+  /** Resolves when everything under way has arrived. */
+  settled(): Promise<void>
+}
+
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 6; turn++) await new Promise(resolve => setImmediate(resolve))
+}
+
+export function openMemory(clock: Clock, log: RecordingLog): Partition {
+  return createPartition({
+    store: createMemoryStore(),
+    applyOperations,
+    clock,
+    wallClock: clock.now,
+    atTurnEnd: setImmediate,
+    log,
+  })
+}
+
+export async function createState(
+  config: unknown = {},
+  open: (clock: Clock, log: RecordingLog) => Partition = openMemory,
+): Promise<StateWorld> {
+  const world = createWorld()
+  const { engine, clock, log } = world
+  const [engineSide, workerSide] = createLocalLink()
+  engineSide.listen(engine.connect(engineSide, { builtIn: true, ipAddress: undefined }).receiver)
+  const client = createClient({
+    transport: createLocalTransport(workerSide),
+    clock,
+    newId: createSeededIds(79),
+    announcement: () => ({ name: 'iii-state', version: '9.9.9', runtime: 'engine' }),
+  })
+  const partition = open(clock, log)
+  const store = createPartitionStore(partition)
+  const parts = { store, clock, wallClock: clock.now, log }
+  const state = await createStateWorker(stateConfigSchema.parse(config), parts).start(client)
+  await settled()
+  const caller = world.join({ name: 'caller' })
+  let heard: Message[] = []
+
+  function answerOf(id: string): Outcome | undefined {
+    heard.push(...caller.hears())
+    const answer = heard.find(message => message.invocation_id === id)
+    heard = heard.filter(message => message !== answer)
+    return answer as Outcome | undefined
+  }
+
+  async function ask(name: string, input: unknown, more: object = {}): Promise<Outcome> {
+    const id = caller.calls(`state::${name}`, input, more)
+    await settled()
+    const answer = answerOf(id)
+    if (answer === undefined) throw new Error(`state::${name} did not answer`)
+    return answer
+  }
+
+  return {
+    ...world,
+    state,
+    store,
+    partition,
+    settled,
+    ask,
+    answerOf,
+    asks: (name, input) => caller.calls(`state::${name}`, input),
+    async done<Result>(name: string, input: unknown, more: object = {}) {
+      const { error, result } = await ask(name, input, more)
+      if (error !== undefined) throw new Error(`state::${name}: ${error.code}: ${error.message}`)
+      return result as Result
+    },
+    worker(...ids) {
+      const worker = world.join()
+      worker.says(...ids.map(id => registerFunction(id)))
+      worker.hears()
+      return worker
+    },
+    async bind(worker, id, functionId, given = {}, more = {}) {
+      worker.says(registerTrigger(id, 'state', functionId, { config: given, ...more }))
+      await settled()
+      const answer = worker.hears().find(({ type }) => type === 'triggerregistrationresult')
+      return answer?.error as Outcome['error']
+    },
+  }
+}
+
+/** What a worker was called with since the last look. */
+export const callsOf = (worker: Puppet): Message[] =>
+  worker.hears().filter(({ type }) => type === 'invokefunction')
+
+export const dataOf = (worker: Puppet): Record<string, unknown>[] =>
+  callsOf(worker).map(({ data }) => data as Record<string, unknown>)

@@ -1,0 +1,112 @@
+/**
+ * `state::watch`: what happened after a revision. A call that finds nothing may wait for something; the answer says up
+ * to which revision it looked, and the next call goes on from there.
+ */
+import { HandlerError } from '../../sdk/typescript/src/errors.ts'
+import type { RawJson } from '../../sdk/typescript/src/worker.ts'
+import type { Clock } from '../../src/clock/clock.ts'
+import { limits } from '../../src/protocol/limits.ts'
+import { watchAnswer } from './answers.ts'
+import type { StateChange, StateStore } from './store.ts'
+
+export interface WatchRequest {
+  /** Absent: any. */
+  readonly scope: string | undefined
+  readonly key: string | undefined
+  /** Absent: what happens from now on. */
+  readonly since: number | undefined
+  readonly limit: number
+  /** Milliseconds to wait for the first change. */
+  readonly waitMs: number
+  readonly signal: AbortSignal
+}
+
+export interface Watch {
+  ask(request: WatchRequest): Promise<RawJson>
+  /** Those that wait are answered with what there is: nothing. */
+  end(): void
+}
+
+interface Waiting {
+  matches(change: StateChange): boolean
+  wake(): void
+}
+
+export function createWatch(store: StateStore, clock: Clock): Watch {
+  const waiting = new Set<Waiting>()
+  let isOver = false
+
+  const unfollow = store.follow(changes => {
+    for (const each of [...waiting]) if (changes.some(each.matches)) each.wake()
+  })
+
+  function woken(matches: Waiting['matches'], ms: number, signal: AbortSignal): Promise<void> {
+    if (isOver || signal.aborted) return Promise.resolve()
+    if (waiting.size >= limits.watchers) {
+      throw new HandlerError('limit_exceeded', `${limits.watchers} calls of state::watch wait already`)
+    }
+    return new Promise(resolve => {
+      const each: Waiting = { matches, wake }
+      const cancel = clock.after(ms, wake)
+      function wake(): void {
+        waiting.delete(each)
+        cancel()
+        signal.removeEventListener('abort', wake)
+        resolve()
+      }
+      waiting.add(each)
+      signal.addEventListener('abort', wake)
+    })
+  }
+
+  return {
+    async ask({ scope, key, since, limit, waitMs, signal }) {
+      const matches = (change: StateChange): boolean =>
+        (scope === undefined || change.scope === scope) && (key === undefined || change.key === key)
+
+      /** All that is known after a revision, as far as it matters. */
+      async function look(from: number): Promise<{ changes: StateChange[]; revision: number }> {
+        const changes: StateChange[] = []
+        for (let revision = from; ; ) {
+          const feed = await store.since(scope, revision, limit)
+          if (feed.kind === 'gone') throw gone(from, feed)
+          for (const change of feed.changes) {
+            if (!matches(change)) continue
+            changes.push(change)
+            if (changes.length === limit) return { changes, revision: change.revision }
+          }
+          if (feed.changes.length < limit) return { changes, revision: feed.revision }
+          revision = feed.revision
+        }
+      }
+
+      let from = since ?? store.revision()
+      const untilMs = clock.now() + waitMs
+      for (;;) {
+        const { changes, revision } = await look(from)
+        const leftMs = untilMs - clock.now()
+        if (changes.length > 0 || leftMs <= 0 || isOver || signal.aborted)
+          return watchAnswer(changes, revision)
+        from = revision
+        // Something may have happened while it looked.
+        if (store.revision() === revision) await woken(matches, leftMs, signal)
+      }
+    },
+    end() {
+      isOver = true
+      unfollow()
+      for (const { wake } of [...waiting]) wake()
+    },
+  }
+}
+
+function gone(
+  from: number,
+  { oldest, revision }: { readonly oldest: number; readonly revision: number },
+): HandlerError {
+  const message =
+    from > revision
+      ? `there is no revision ${from} yet, the last is ${revision}: was the data replaced by older data? Read everything anew and go on from there`
+      : `changes after revision ${from} are not all kept any more, those after ${oldest} are; read everything anew and go on from ${revision}`
+  return new HandlerError('REVISION_GONE', message, { oldest, revision })
+}
