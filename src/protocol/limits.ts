@@ -164,8 +164,8 @@ export const limits = {
   configurationRecordBytes: 16 * MiB,
   /** An edited file is read when its folder has been quiet for this long: editors write in steps. */
   configurationSettleMs: 500,
-  /** Events of configurations that wait for the condition of one trigger; further ones are dropped. */
-  configurationEventsWaiting: 1000,
+  /** All entries in memory together, as JSON with their history; further changes are refused. */
+  configurationCharacters: 256 * MiB,
   /** Names that the command line looks through for the one that was meant. */
   suggestionNames: 5000,
   /** Log text that waits for a reader of stderr that does not read; further lines are left out. */

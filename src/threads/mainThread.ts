@@ -53,7 +53,7 @@ export async function placeAlways(
   thread: Thread,
   { state: engine }: HostEngine,
   log: Log,
-  parts: Omit<StatusParts, 'engine'> & Pick<Settings, 'file' | 'workers'>,
+  parts: Omit<StatusParts, 'engine'> & Pick<Settings, 'data' | 'workers'>,
 ): Promise<void> {
   const status = createStatus({ ...parts, engine })
   const { peers } = parts

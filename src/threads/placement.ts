@@ -2,7 +2,6 @@
  * Which built-in workers there are, on which threads their parts stand, and how each is made. One row per worker: this
  * table is the only place that knows them all.
  */
-import { dirname } from 'node:path'
 import { z } from 'zod'
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import { type ConfigurationConfig, configurationConfigSchema } from '../../workers/configuration/config.ts'
@@ -91,7 +90,7 @@ export interface MainParts {
   /** The other threads, if there are any. */
   readonly peers: Peers | undefined
   readonly status: () => Promise<EngineStatus>
-  readonly settings: Pick<Settings, 'file' | 'workers'>
+  readonly settings: Pick<Settings, 'data' | 'workers'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -152,7 +151,7 @@ export function alwaysPlaced({ engine, clock, log, peers, status, settings }: Ma
       (configuration?.config ?? configurationConfigSchema.parse({})) as ConfigurationConfig,
       {
         files: systemFiles,
-        folder: settings.file === undefined ? process.cwd() : dirname(settings.file),
+        folder: settings.data.base,
         env: process.env,
         findCaller: createFindCaller(engine),
         loadReader: async () => (await import('../config/document.ts')).readDocument,

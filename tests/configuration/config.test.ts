@@ -6,7 +6,14 @@ import { folders, threads } from '../config/support.ts'
 
 function read(config: object, name = 'configuration') {
   const text = JSON.stringify({ workers: [{ name, config }] })
-  return readConfig(text, { env: {}, path: '/project/config.yaml', knownWorkers, insecure: false, threads, folders })
+  return readConfig(text, {
+    env: {},
+    path: '/project/config.yaml',
+    knownWorkers,
+    insecure: false,
+    threads,
+    folders,
+  })
 }
 
 function configOf(config: object, name?: string): unknown {

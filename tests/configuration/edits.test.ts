@@ -1,7 +1,7 @@
 /** Files that people edit while the engine runs, and while it does not. */
 import { describe, expect, test } from 'bun:test'
 import { DIRECTORY, fileOf } from './memoryFiles.ts'
-import { openRegistry, refusal, startWorker } from './support.ts'
+import { OWNER, openRegistry, refusal, startWorker } from './support.ts'
 
 const shop = (value: string): string => `id: shop\nname: shop\ndescription: ""\nvalue: ${value}\n`
 
@@ -84,7 +84,7 @@ describe('an edit by hand', () => {
     expect((run.value('shop') as { admin?: boolean }).admin).toBeUndefined()
     await run.registry.patch(
       { id: 'shop', value: JSON.parse('{"__proto__":{"b":1}}'), ifRevision: undefined },
-      'owner',
+      OWNER,
     )
     expect(JSON.stringify(run.value('shop'))).toBe('{"__proto__":{"admin":true,"b":1},"constructor":1}')
   })
@@ -151,7 +151,7 @@ describe('an edit that races with a write', () => {
   test('is not replaced by a patch: that goes on top of it', async () => {
     const run = await withShop()
     run.files.edit(fileOf('shop'), shop('{ n: 50, m: 1 }'))
-    await run.registry.patch({ id: 'shop', value: { n: 2 }, ifRevision: undefined }, 'owner')
+    await run.registry.patch({ id: 'shop', value: { n: 2 }, ifRevision: undefined }, OWNER)
     expect(run.value('shop')).toEqual({ n: 2, m: 1 })
   })
 

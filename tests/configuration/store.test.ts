@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import * as yaml from 'yaml'
 import { createRandom } from '../support/random.ts'
 import { createMemoryFiles, DIRECTORY, fileOf, type MemoryFiles } from './memoryFiles.ts'
-import { openRegistry, refusal, type TestRegistry } from './support.ts'
+import { MOST_CHARACTERS, OWNER, openRegistry, refusal, type TestRegistry } from './support.ts'
 
 const RECORDS = `${DIRECTORY}/.history`
 
@@ -12,7 +12,7 @@ const script: readonly ((test: TestRegistry) => Promise<unknown>)[] = [
   test => test.register('shop', { n: 1 }, { type: 'object' }),
   test => test.set('shop', { n: 2 }),
   test => test.register('shop', undefined, { type: 'object', title: 'shop' }),
-  test => test.registry.delete('shop', undefined, 'owner'),
+  test => test.registry.delete('shop', undefined, OWNER),
   test => test.register('shop', { n: 3 }, { type: 'object' }),
   test => test.set('shop', { n: 4 }),
 ]
@@ -83,7 +83,7 @@ describe('an end at any step of a write', () => {
     const run = await openRegistry()
     await run.register('shop', 1)
     await run.set('shop', 2)
-    await run.registry.delete('shop', undefined, 'owner')
+    await run.registry.delete('shop', undefined, OWNER)
     const again = await openRegistry(run.files)
     expect(again.registry.find('shop')).toBeUndefined()
     await again.register('shop', 3)
@@ -184,5 +184,21 @@ describe('the folder', () => {
       `ADAPTER_ERROR: the file ${fileOf('database')} belongs to somebody else and is left alone`,
     )
     expect(files.text(fileOf('database'))).toBe('production:\n  host: db\n')
+  })
+})
+
+describe('all entries together', () => {
+  test('have a bound; what is deleted makes room', async () => {
+    const run = await openRegistry()
+    const value = 'x'.repeat(MOST_CHARACTERS / 5)
+    await run.register('one', value)
+    await run.register('two', value)
+    expect(await refusal(run.register('three', value))).toStartWith(
+      'VALUE_TOO_LARGE: all configurations together, with their history, may have',
+    )
+    await run.registry.delete('one', undefined, OWNER)
+    await run.register('three', value)
+    const again = await openRegistry(run.files)
+    expect(await refusal(again.register('four', value))).toStartWith('VALUE_TOO_LARGE')
   })
 })

@@ -3,6 +3,7 @@
 import * as yaml from 'yaml'
 import type { BuiltInClient, TextCall, TriggerProvider } from '../../sdk/typescript/src/worker.ts'
 import { readDocument } from '../../src/config/document.ts'
+import type { Cause } from '../../src/delivery/depth.ts'
 import type { ErrorBody, Target } from '../../src/protocol/frames.ts'
 import { fromJsonText, type JsonText, toJsonText } from '../../src/protocol/jsonText.ts'
 import { configurationConfigSchema } from '../../workers/configuration/config.ts'
@@ -26,6 +27,8 @@ import {
 import { createMemoryFiles, DIRECTORY, type MemoryFiles } from './memoryFiles.ts'
 
 export const BOUNDS = { values: 5, bytes: 1024 * 1024 }
+export const MOST_CHARACTERS = 20_000
+export const OWNER = { author: 'owner' }
 const documents = createDocuments(yaml, readDocument)
 
 export interface TestRegistry {
@@ -52,6 +55,7 @@ export async function openRegistry(
     documents: async () => documents,
     reading: createReading({ env, check: createCheck(() => performance.now()) }),
     history: BOUNDS,
+    mostCharacters: MOST_CHARACTERS,
     clock,
     log,
     tell: event => events.push(event),
@@ -67,11 +71,11 @@ export async function openRegistry(
       await registry.register(
         { id, name: id, description: '', schema, value, metadata: undefined },
         undefined,
-        'owner',
+        OWNER,
       )
     },
     async set(id, value, ifRevision) {
-      await registry.set({ id, value, ifRevision }, 'owner')
+      await registry.set({ id, value, ifRevision }, OWNER)
     },
     value: id => registry.find(id)?.value,
     revision: id => registry.find(id)?.revision,
@@ -111,11 +115,13 @@ export interface TestWorker {
     more?: { id?: string; functionId?: string; metadata?: unknown; namespace?: string },
   ): unknown
   unbind(id: string): void
-  /** Answers conditions. */
+  /** Answers conditions: functions whose id begins with `is::`. */
   condition: (
     call: TextCall,
   ) => { result?: unknown; error?: ErrorBody } | Promise<{ result?: unknown; error?: ErrorBody }>
   formats: ReadonlyMap<string, unknown>
+  /** What calls come with. */
+  cause: Cause
 }
 
 export interface WorkerOptions {
@@ -136,14 +142,18 @@ export async function startWorker(options: WorkerOptions = {}): Promise<TestWork
   const files = options.files ?? createMemoryFiles()
   const log = createRecordingLog()
   const clock = createVirtualClock()
-  const handlers = new Map<string, (input: unknown) => unknown>()
+  const handlers = new Map<string, (input: unknown, context: Cause) => unknown>()
   const formats = new Map<string, unknown>()
   let provider: TriggerProvider | undefined
   let told: Told[] = []
   let bindings = 0
   const callers = options.callers ?? CALLERS
   const client = {
-    registerFunction(id: string, handler: (input: unknown) => unknown, more: { request_format?: unknown }) {
+    registerFunction(
+      id: string,
+      handler: (input: unknown, context: Cause) => unknown,
+      more: { request_format?: unknown },
+    ) {
       handlers.set(id, handler)
       formats.set(id, more.request_format)
       return { unregister() {} }
@@ -165,6 +175,12 @@ export async function startWorker(options: WorkerOptions = {}): Promise<TestWork
       return true
     },
     call(call: TextCall, answer: (error: ErrorBody | undefined, result: JsonText | undefined) => void) {
+      if (!call.functionId.startsWith('is::')) {
+        const { functionId, namespace, metadata, data } = call
+        client.tellAll([{ functionId, namespace, metadata }], data)
+        answer(undefined, undefined)
+        return () => {}
+      }
       void Promise.resolve(worker.condition(call)).then(({ error, result }) =>
         answer(error, error === undefined && result !== undefined ? toJsonText(result) : undefined),
       )
@@ -188,6 +204,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<TestWork
     log,
     clock,
     formats,
+    cause: { traceparent: undefined, baggage: undefined },
     condition: () => ({ result: true }),
     told() {
       const all = told
@@ -197,7 +214,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<TestWork
     async call<Result>(name: string, input: object, caller = 'owner') {
       // As over the wire: nothing but JSON comes through.
       const given = JSON.parse(JSON.stringify({ ...input, _caller_worker_id: caller })) as unknown
-      const result = await handlers.get(`configuration::${name}`)!(given)
+      const result = await handlers.get(`configuration::${name}`)!(given, worker.cause)
       return JSON.parse(JSON.stringify(result)) as Result
     },
     bind(config, { id = `trigger-${++bindings}`, functionId = 'on::change', metadata, namespace } = {}) {

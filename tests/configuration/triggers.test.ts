@@ -73,7 +73,7 @@ describe('a trigger', () => {
     [{ event_types: 'configuration:updated' }],
     [{ event_types: [1] }],
     [{ condition_function_id: {} }],
-    [{ condition: 'n > 1' }],
+    [{ condition: 'n >' }],
   ])('with the config %j is refused', async config => {
     const worker = await startWorker()
     let thrown: unknown
@@ -89,7 +89,7 @@ describe('a trigger', () => {
   test('is told what it has named for nothing', async () => {
     const worker = await startWorker()
     expect(worker.bind({ configuraton_id: 'x', event_types: ['updated'] })).toEqual([
-      "unknown key 'configuraton_id' in the config was ignored",
+      "unknown config key 'configuraton_id' has no effect",
       "there is no event 'updated'; it never fires",
     ])
   })
@@ -124,26 +124,31 @@ describe('a condition', () => {
     }
     await worker.call('register', { ...shop, schema: {} })
     for (let n = 1; n < 5; n++) await worker.call('set', { id: 'shop', value: n })
-    await new Promise(setImmediate)
+    await worker.running.drain()
     expect(worker.told().map(({ payload }) => payload.new_value)).toEqual([1, 2, 3])
     expect(asked).toEqual(Array.from({ length: 5 }, () => 'shop is::wanted'))
-    expect(worker.log.warnings()).toEqual([
-      'a condition has failed, and the function of its trigger was not called',
-    ])
+    expect(worker.log.warnings()).toEqual(['the condition of a trigger failed'])
   })
 
-  test('that takes its time keeps the order, and does not hold more than it may', async () => {
+  test('may be an expression', async () => {
     const worker = await startWorker()
-    await worker.call('register', { ...shop, schema: {}, initial_value: -1 })
-    const gate = Promise.withResolvers<{ result: boolean }>()
-    worker.condition = () => gate.promise
-    worker.bind({ condition_function_id: 'is::wanted' })
-    const count = limits.configurationEventsWaiting
-    for (let n = 0; n < count + 3; n++) await worker.call('register', { ...shop, schema: {} })
-    expect(worker.log.warnings()).toEqual([
-      'an event of a configuration was dropped: too many wait for the condition of a trigger',
-    ])
-    gate.resolve({ result: true })
-    await worker.running.stop()
+    worker.bind({ condition: 'new_value.n > 1' })
+    await worker.call('register', { ...shop, initial_value: { n: 1 } })
+    await worker.call('set', { id: 'shop', value: { n: 2 } })
+    expect(types(worker)).toEqual(['shop configuration:updated'])
+  })
+})
+
+describe('a handler that changes what it hears of', () => {
+  test('is stopped when the chain is too long', async () => {
+    const worker = await startWorker()
+    await worker.call('register', shop)
+    worker.bind({})
+    worker.cause = { traceparent: undefined, baggage: `iii-depth=${limits.deliveryDepth - 1}` }
+    await worker.call('set', { id: 'shop', value: {} })
+    worker.cause = { traceparent: undefined, baggage: `iii-depth=${limits.deliveryDepth}` }
+    await worker.call('set', { id: 'shop', value: {} })
+    expect(types(worker)).toHaveLength(1)
+    expect(worker.log.warnings()).toEqual(['an event was not delivered: too deep in a chain'])
   })
 })

@@ -1,4 +1,5 @@
 /** What is kept of one configuration, and what may be asked of it. */
+import type { Cause } from '../../src/delivery/depth.ts'
 import type { Json } from './json.ts'
 
 /** A value that was in force, or lost against another one. */
@@ -58,4 +59,10 @@ export interface ConfigurationEvent {
 export interface Deed {
   readonly author: string
   readonly atMs: number
+}
+
+/** Who has asked for a change, and the call by which. */
+export interface Asker {
+  readonly author: string
+  readonly cause?: Cause | undefined
 }

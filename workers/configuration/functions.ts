@@ -2,10 +2,11 @@
 import { z } from 'zod'
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import type { Cause } from '../../src/delivery/depth.ts'
 import { shortened } from '../../src/log/notices.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { notFound } from './decide.ts'
-import type { Entry } from './entry.ts'
+import type { Asker, Entry } from './entry.ts'
 import type { Json } from './json.ts'
 import type { Reading } from './reading.ts'
 import type { Registry } from './registry.ts'
@@ -117,8 +118,8 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
     return workerId ? findCaller(workerId) : undefined
   }
 
-  function authorOf(workerId: string | null | undefined): string {
-    return callerOf(workerId)?.name ?? 'unknown'
+  function askerOf(workerId: string | null | undefined, cause: Cause): Asker {
+    return { author: callerOf(workerId)?.name ?? 'unknown', cause }
   }
 
   function mayReveal(entry: Entry, workerId: string | null | undefined): boolean {
@@ -143,20 +144,24 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
     name: string,
     description: string,
     input: z.ZodObject<Shape>,
-    handle: (input: z.infer<z.ZodObject<Shape>>) => unknown,
+    handle: (input: z.infer<z.ZodObject<Shape>>, cause: Cause) => unknown,
   ): void {
     const functionId = `configuration::${name}`
-    client.registerFunction(functionId, async given => handle(readInput(functionId, input, given)), {
-      description,
-      request_format: requestFormat(input),
-    })
+    client.registerFunction(
+      functionId,
+      async (given, cause) => handle(readInput(functionId, input, given), cause),
+      {
+        description,
+        request_format: requestFormat(input),
+      },
+    )
   }
 
   add(
     'register',
     'Registers a configuration: its schema, and a value to begin with',
     registerInput,
-    async given => {
+    async (given, cause) => {
       const { name, description, schema, _caller_worker_id } = given
       const wanted = {
         id: given.id,
@@ -169,7 +174,7 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
       const { entry } = await registry.register(
         wanted,
         given.if_revision ?? undefined,
-        authorOf(_caller_worker_id),
+        askerOf(_caller_worker_id, cause),
       )
       used(entry.id)
       const value = stored(entry, entry.value, _caller_worker_id)
@@ -187,30 +192,40 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
     }
   }
 
-  add('set', 'Replaces the value of a configuration', setInput, async given => {
+  add('set', 'Replaces the value of a configuration', setInput, async (given, cause) => {
     const change = { id: given.id, value: given.value, ifRevision: given.if_revision ?? undefined }
-    const author = authorOf(given._caller_worker_id)
-    return answerChange(await registry.set(change, author), given._caller_worker_id)
+    const asker = askerOf(given._caller_worker_id, cause)
+    return answerChange(await registry.set(change, asker), given._caller_worker_id)
   })
 
-  add('patch', 'Changes a part of the value of a configuration', patchInput, async given => {
+  add('patch', 'Changes a part of the value of a configuration', patchInput, async (given, cause) => {
     const change = { id: given.id, value: given.patch, ifRevision: given.if_revision ?? undefined }
-    const author = authorOf(given._caller_worker_id)
-    return answerChange(await registry.patch(change, author), given._caller_worker_id)
+    const asker = askerOf(given._caller_worker_id, cause)
+    return answerChange(await registry.patch(change, asker), given._caller_worker_id)
   })
 
-  add('rollback', 'Makes an earlier value the value of a configuration again', rollbackInput, async given => {
-    const { id, revision, if_revision, _caller_worker_id } = given
-    const author = authorOf(_caller_worker_id)
-    const decision = await registry.rollback(id, revision, if_revision ?? undefined, author)
-    return answerChange(decision, _caller_worker_id)
-  })
+  add(
+    'rollback',
+    'Makes an earlier value the value of a configuration again',
+    rollbackInput,
+    async (given, cause) => {
+      const { id, revision, if_revision, _caller_worker_id } = given
+      const asker = askerOf(_caller_worker_id, cause)
+      const decision = await registry.rollback(id, revision, if_revision ?? undefined, asker)
+      return answerChange(decision, _caller_worker_id)
+    },
+  )
 
-  add('delete', 'Deletes a configuration', deleteInput, async ({ id, if_revision, _caller_worker_id }) => {
-    const entry = await registry.delete(id, if_revision ?? undefined, authorOf(_caller_worker_id))
-    if (entry === undefined) throw notFound(id)
-    return { id, old_value: stored(entry, entry.value, _caller_worker_id), revision: entry.revision + 1 }
-  })
+  add(
+    'delete',
+    'Deletes a configuration',
+    deleteInput,
+    async ({ id, if_revision, _caller_worker_id }, cause) => {
+      const entry = await registry.delete(id, if_revision ?? undefined, askerOf(_caller_worker_id, cause))
+      if (entry === undefined) throw notFound(id)
+      return { id, old_value: stored(entry, entry.value, _caller_worker_id), revision: entry.revision + 1 }
+    },
+  )
 
   add('get', 'Tells the value of a configuration', getInput, async ({ id, raw, _caller_worker_id }) => {
     const entry = requireEntry(id)

@@ -8,6 +8,7 @@
  */
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { Clock } from '../../src/clock/clock.ts'
+import type { Cause } from '../../src/delivery/depth.ts'
 import type { Log } from '../../src/log/log.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import {
@@ -27,7 +28,7 @@ import {
   withLostEdit,
 } from './decide.ts'
 import type { Documents } from './document.ts'
-import { type ConfigurationEvent, type Deed, type Entry, isEntry, type Kept } from './entry.ts'
+import { type Asker, type ConfigurationEvent, type Deed, type Entry, isEntry, type Kept } from './entry.ts'
 import type { ReadFile } from './files.ts'
 import type { Json } from './json.ts'
 import { createJudge } from './judge.ts'
@@ -41,9 +42,11 @@ export interface RegistryParts {
   readonly documents: () => Promise<Documents>
   readonly reading: Reading
   readonly history: HistoryBounds
+  /** Of all entries together, as JSON with their history; changes beyond it are refused. */
+  readonly mostCharacters: number
   readonly clock: Clock
   readonly log: Log
-  readonly tell: (event: ConfigurationEvent) => void
+  readonly tell: (event: ConfigurationEvent, cause: Cause | undefined) => void
 }
 
 export interface ValueChange {
@@ -58,12 +61,12 @@ export interface Registry {
   load(): Promise<void>
   find(id: string): Entry | undefined
   entries(): readonly Entry[]
-  register(wanted: Registering, ifRevision: number | undefined, author: string): Promise<Decision>
-  set(change: ValueChange, author: string): Promise<Decision>
-  patch(change: ValueChange, author: string): Promise<Decision>
-  rollback(id: string, revision: number, ifRevision: number | undefined, author: string): Promise<Decision>
+  register(wanted: Registering, ifRevision: number | undefined, by: Asker): Promise<Decision>
+  set(change: ValueChange, by: Asker): Promise<Decision>
+  patch(change: ValueChange, by: Asker): Promise<Decision>
+  rollback(id: string, revision: number, ifRevision: number | undefined, by: Asker): Promise<Decision>
   /** `undefined`: there is none. */
-  delete(id: string, ifRevision: number | undefined, author: string): Promise<Entry | undefined>
+  delete(id: string, ifRevision: number | undefined, by: Asker): Promise<Entry | undefined>
   /** The file of an entry, or any file, may have been edited. */
   lookAgain(id: string | undefined): Promise<void>
   /** Resolves when everything under way is done. */
@@ -73,15 +76,18 @@ export interface Registry {
 interface Slot {
   readonly kept: Kept
   readonly file: Fingerprint
+  readonly size: number
 }
 
 /** An edit may come in between this often before a write gives up. */
 const MOST_TRIES = 5
 
 export function createRegistry(parts: RegistryParts): Registry {
-  const { store, documents, reading, history, clock, log, tell } = parts
+  const { store, documents, reading, history, mostCharacters, clock, log, tell } = parts
   const slots = new Map<string, Slot>()
   const queues = new Map<string, Promise<unknown>>()
+  /** Of all entries together. */
+  let characters = 0
   const judge = createJudge({ documents, reading, pathOf: store.pathOf, log })
   const atMs = (): number => Math.floor(clock.now())
 
@@ -101,6 +107,21 @@ export function createRegistry(parts: RegistryParts): Registry {
   function find(id: string): Entry | undefined {
     const kept = slots.get(id)?.kept
     return isEntry(kept) ? kept : undefined
+  }
+
+  function put(kept: Kept, file: Fingerprint): void {
+    const size = isEntry(kept) ? sizeOf(kept) : 0
+    characters += size - (slots.get(kept.id)?.size ?? 0)
+    slots.set(kept.id, { kept, file, size })
+  }
+
+  function requireRoom(entry: Entry): void {
+    const more = sizeOf(entry) - (slots.get(entry.id)?.size ?? 0)
+    if (more <= 0 || characters + more <= mostCharacters) return
+    throw new HandlerError(
+      'VALUE_TOO_LARGE',
+      `all configurations together, with their history, may have ${mostCharacters} characters`,
+    )
   }
 
   async function readFile(id: string): Promise<ReadFile | undefined> {
@@ -143,12 +164,13 @@ export function createRegistry(parts: RegistryParts): Registry {
     readonly id: string
     /** What the command is about is no whole value: an edit of the file comes first, and is not replaced. */
     readonly keepsEdit: boolean
+    readonly by: Asker
     decide(before: Kept | undefined): Promise<Decision>
     /** Refuses what is wrong before anything is looked at. */
     check(before: Kept | undefined): void
   }
 
-  async function change({ id, keepsEdit, decide, check }: Asked): Promise<Decision> {
+  async function change({ id, keepsEdit, by, decide, check }: Asked): Promise<Decision> {
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       if (keepsEdit) await look(id)
       const slot = slots.get(id)
@@ -158,14 +180,15 @@ export function createRegistry(parts: RegistryParts): Registry {
       const before = isForeign ? await withLost(id, slot?.kept, file) : slot?.kept
       const decision = await decide(before)
       if (decision.isSame && !isForeign) {
-        tell(decision.event)
+        tell(decision.event, by.cause)
         return decision
       }
+      requireRoom(decision.entry)
       const text = (await documents()).write(decision.entry, file?.text)
       const outcome = await store.write({ kept: decision.entry, text, from: file, isForeign })
       if (outcome === 'changed') continue
-      slots.set(id, { kept: decision.entry, file: fingerprint(text) })
-      tell(decision.event)
+      put(decision.entry, fingerprint(text))
+      tell(decision.event, by.cause)
       if (outcome === 'unconfirmed') throw unconfirmed(id)
       return decision
     }
@@ -175,13 +198,14 @@ export function createRegistry(parts: RegistryParts): Registry {
   function setValue(
     { id, ifRevision }: Omit<ValueChange, 'value'>,
     how: 'set' | 'patch' | 'rollback',
-    author: string,
+    by: Asker,
     valueFrom: (before: Entry) => Json,
   ): Promise<Decision> {
     return inOrder(id, () =>
       change({
         id,
         keepsEdit: how === 'patch',
+        by,
         check(before) {
           const entry = requireRegistered(id, before)
           requireSchema(entry)
@@ -192,19 +216,15 @@ export function createRegistry(parts: RegistryParts): Registry {
           const value = valueFrom(before)
           requireFit('value', value, limits.configurationValueBytes)
           await reading.requireValid(requireSchema(before), value)
-          return decideValue(before, value, how, deed(author), history)
+          return decideValue(before, value, how, deed(by), history)
         },
       }),
     )
   }
 
-  const deed = (author: string): Deed => ({ author, atMs: atMs() })
+  const deed = ({ author }: Asker): Deed => ({ author, atMs: atMs() })
 
-  async function remove(
-    id: string,
-    ifRevision: number | undefined,
-    author: string,
-  ): Promise<Entry | undefined> {
+  async function remove(id: string, ifRevision: number | undefined, by: Asker): Promise<Entry | undefined> {
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const slot = slots.get(id)
       if (slot === undefined || !isEntry(slot.kept)) return undefined
@@ -218,17 +238,17 @@ export function createRegistry(parts: RegistryParts): Registry {
       const kept = { id, revision: entry.revision + 1 }
       const outcome = await store.write({ kept, text: undefined, from, isForeign })
       if (outcome === 'changed') continue
-      gone(entry, kept)
-      log.info('a configuration was deleted', { id, author })
+      gone(entry, kept, by.cause)
+      log.info('a configuration was deleted', { id, author: by.author })
       if (outcome === 'unconfirmed') throw unconfirmed(id)
       return entry
     }
     throw adapterError(`configuration '${id}' could not be deleted`, 'its file is being edited all the time')
   }
 
-  function gone(entry: Entry, kept: Kept): void {
-    slots.set(entry.id, { kept, file: null })
-    tell({ type: 'configuration:deleted', entry, oldValue: entry.value, newValue: null })
+  function gone(entry: Entry, kept: Kept, cause?: Cause): void {
+    put(kept, null)
+    tell({ type: 'configuration:deleted', entry, oldValue: entry.value, newValue: null }, cause)
   }
 
   /** Takes over what somebody has written into a file, if it is right. */
@@ -245,13 +265,13 @@ export function createRegistry(parts: RegistryParts): Registry {
     if (edit === undefined) return
     const { entry, event } = decideEdit(id, slot?.kept, edit, atMs(), history)
     await adopt(entry, file)
-    slots.set(id, { kept: entry, file: found })
+    put(entry, found)
     log.info('a configuration was changed by an edit of its file', {
       id,
       file: store.pathOf(id),
       revision: entry.revision,
     })
-    tell(event)
+    tell(event, undefined)
   }
 
   async function lookAtNothing(entry: Entry): Promise<void> {
@@ -278,7 +298,7 @@ export function createRegistry(parts: RegistryParts): Registry {
   async function loadOne(id: string): Promise<void> {
     try {
       const { record } = await store.load(id)
-      if (record !== undefined) slots.set(id, record)
+      if (record !== undefined) put(record.kept, record.file)
       await look(id)
     } catch (error) {
       log.error('a configuration cannot be read and is not there', { id, file: store.pathOf(id), error })
@@ -307,7 +327,7 @@ export function createRegistry(parts: RegistryParts): Registry {
       }
     },
 
-    async register(wanted, ifRevision, author) {
+    async register(wanted, ifRevision, by) {
       const { id } = wanted
       requireId(id)
       requireFit('value', wanted.value, limits.configurationValueBytes)
@@ -324,20 +344,21 @@ export function createRegistry(parts: RegistryParts): Registry {
         change({
           id,
           keepsEdit: wanted.value === undefined,
+          by,
           check,
           async decide(before) {
             if (wanted.value !== undefined) await reading.requireValid(wanted.schema, wanted.value)
-            return decideRegister(before, wanted, deed(author), history)
+            return decideRegister(before, wanted, deed(by), history)
           },
         }),
       )
     },
 
-    set: (asked, author) => setValue(asked, 'set', author, () => asked.value),
-    patch: (asked, author) => setValue(asked, 'patch', author, before => patched(before, asked.value)),
-    rollback: (id, revision, ifRevision, author) =>
-      setValue({ id, ifRevision }, 'rollback', author, before => valueAt(before, revision)),
-    delete: (id, ifRevision, author) => inOrder(id, () => remove(id, ifRevision, author)),
+    set: (asked, by) => setValue(asked, 'set', by, () => asked.value),
+    patch: (asked, by) => setValue(asked, 'patch', by, before => patched(before, asked.value)),
+    rollback: (id, revision, ifRevision, by) =>
+      setValue({ id, ifRevision }, 'rollback', by, before => valueAt(before, revision)),
+    delete: (id, ifRevision, by) => inOrder(id, () => remove(id, ifRevision, by)),
 
     async lookAgain(id) {
       const ids = id === undefined ? new Set([...slots.keys(), ...(await idsOnDisk())]) : [id]
@@ -362,4 +383,8 @@ function unconfirmed(id: string): HandlerError {
     `configuration '${id}' is written and in force`,
     'the disk has not confirmed it, so it may be lost with the power',
   )
+}
+
+function sizeOf(entry: Entry): number {
+  return JSON.stringify(entry).length
 }

@@ -1,25 +1,27 @@
 /** The trigger type `configuration`: what a trigger wants to hear of, and what it is told. */
 import { z } from 'zod'
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
-import type { Binding, TriggerTypeDefinition } from '../../sdk/typescript/src/worker.ts'
+import type { TriggerTypeDefinition } from '../../sdk/typescript/src/worker.ts'
+import type { DeliveryOptions } from '../../src/delivery/deliveries.ts'
+import { deliveryProperties, readDeliveryOptions, unknownKeys } from '../../src/delivery/options.ts'
 import { shortened } from '../../src/log/notices.ts'
 import { fromJsonText, type JsonText, toJsonText } from '../../src/protocol/jsonText.ts'
 import type { ConfigurationEvent, EventType } from './entry.ts'
 import type { Reading } from './reading.ts'
 
 export interface Watch {
-  readonly binding: Binding
+  /** `undefined`: all. */
   readonly configurationId: string | undefined
   /** `undefined`: all. */
   readonly eventTypes: ReadonlySet<string> | undefined
-  readonly conditionFunctionId: string | undefined
+  readonly delivery: DeliveryOptions
+  /** Accepted and of no effect; one sentence each. */
+  readonly remarks: readonly string[]
 }
 
 const watchSchema = z.object({
   configuration_id: z.string().nullish(),
   event_types: z.array(z.string()).nullish(),
-  condition_function_id: z.string().nullish(),
-  condition: z.null().optional(),
 })
 
 const KNOWN: readonly string[] = Object.keys(watchSchema.shape)
@@ -29,37 +31,42 @@ const EVENT_TYPES: readonly string[] = [
   'configuration:deleted',
 ] satisfies EventType[]
 
-/** Unknown keys and names that are mentioned one by one. */
+/** Unknown names that are mentioned one by one. */
 const TOLD = 5
 
-export function parseWatch(binding: Binding): { watch: Watch; remarks: readonly string[] } {
-  const config = fromJsonText(binding.config)
+function refuse(reason: string): never {
+  throw new HandlerError(
+    'trigger_registration_failed',
+    `Failed to parse configuration trigger config: ${shortened(reason, 400)}`,
+  )
+}
+
+function readDelivery(config: Readonly<Record<string, unknown>>): DeliveryOptions {
+  try {
+    return readDeliveryOptions(config)
+  } catch (error) {
+    if (error instanceof HandlerError) return refuse(error.message)
+    throw error
+  }
+}
+
+/** Throws a `HandlerError` with the reason when the trigger cannot be bound. */
+export function parseWatch(text: JsonText): Watch {
+  const config = fromJsonText(text)
   const result = watchSchema.safeParse(config)
   if (!result.success) {
     const [issue] = result.error.issues
     const key = issue?.path.join('.') ?? ''
-    const reason =
-      key === 'condition'
-        ? 'condition expressions are not supported yet; use condition_function_id'
-        : `${key === '' ? '' : `${key}: `}${issue?.message ?? 'unreadable'}`
-    throw new HandlerError(
-      'trigger_registration_failed',
-      `Failed to parse configuration trigger config: ${shortened(reason, 200)}`,
-    )
+    return refuse(`${key === '' ? '' : `${key}: `}${issue?.message ?? 'unreadable'}`)
   }
-  const { configuration_id, event_types, condition_function_id } = result.data
-  const watch = {
-    binding,
-    configurationId: configuration_id ?? undefined,
-    eventTypes: event_types ? new Set(event_types) : undefined,
-    conditionFunctionId: condition_function_id || undefined,
-  }
-  const keys = Object.keys(config as object).filter(key => !KNOWN.includes(key))
+  const { configuration_id, event_types } = result.data
   const names = (event_types ?? []).filter(name => !EVENT_TYPES.includes(name))
   return {
-    watch,
+    configurationId: configuration_id ?? undefined,
+    eventTypes: event_types ? new Set(event_types) : undefined,
+    delivery: readDelivery(config as Readonly<Record<string, unknown>>),
     remarks: [
-      ...keys.slice(0, TOLD).map(key => `unknown key '${shortened(key)}' in the config was ignored`),
+      ...unknownKeys(config as Readonly<Record<string, unknown>>, KNOWN),
       ...names.slice(0, TOLD).map(name => `there is no event '${shortened(name)}'; it never fires`),
     ],
   }
@@ -98,10 +105,7 @@ export const configurationTriggerType: TriggerTypeDefinition = {
     properties: {
       configuration_id: { type: 'string', description: 'only of this one' },
       event_types: { type: 'array', items: { type: 'string', enum: EVENT_TYPES }, description: 'only these' },
-      condition_function_id: {
-        type: 'string',
-        description: 'the function runs unless this one returns false',
-      },
+      ...deliveryProperties,
     },
   },
   call_request_format: {

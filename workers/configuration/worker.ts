@@ -2,15 +2,15 @@
  * The built-in worker `configuration`: named values with a schema, in files that people can edit.
  *
  *     configuration::set ──▶ functions.ts ──▶ registry.ts ──▶ decide.ts (pure) ──▶ store.ts ──▶ <id>.yaml
- *                                                  └──▶ deliver.ts ──▶ functions of triggers
+ *                                                  └──▶ watches.ts ──▶ functions of triggers
  */
 import { resolve } from 'node:path'
 import type { Clock } from '../../src/clock/clock.ts'
+import { createDeliveries } from '../../src/delivery/deliveries.ts'
 import type { Log } from '../../src/log/log.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { BuiltInWorker } from '../worker.ts'
 import type { ConfigurationConfig } from './config.ts'
-import { createDeliverer } from './deliver.ts'
 import { createDocuments, type Documents, type ReadDocument } from './document.ts'
 import type { Environment } from './expand.ts'
 import { createExpiry } from './expiry.ts'
@@ -19,8 +19,9 @@ import { type FindCaller, registerFunctions } from './functions.ts'
 import { createReading } from './reading.ts'
 import { createRegistry } from './registry.ts'
 import { createStore } from './store.ts'
-import { configurationTriggerType, parseWatch, payloadOf } from './trigger.ts'
+import { configurationTriggerType, payloadOf } from './trigger.ts'
 import { createCheck } from './validate.ts'
+import { createWatches } from './watches.ts'
 import { watchFolder } from './watching.ts'
 
 export interface ConfigurationParts {
@@ -46,7 +47,8 @@ export function createConfigurationWorker(
       const directory = resolve(folder, adapter.config.directory)
       const store = createStore({ files, directory, log })
       const reading = createReading({ env, check: createCheck(() => performance.now()) })
-      const deliverer = createDeliverer(client, log)
+      const deliveries = createDeliveries(client, { clock, log })
+      const watches = createWatches(deliveries)
       let documents: Promise<Documents> | undefined
       const registry = createRegistry({
         store,
@@ -58,11 +60,13 @@ export function createConfigurationWorker(
         },
         reading,
         history: { values: history, bytes: limits.configurationHistoryBytes },
+        mostCharacters: limits.configurationCharacters,
         clock,
         log,
-        tell(event) {
+        tell(event, cause) {
           watching.begin()
-          deliverer.tell(event, () => payloadOf(event, reading))
+          const wanting = watches.wanting(event)
+          if (wanting.length > 0) deliveries.deliver(wanting, { data: payloadOf(event, reading), cause })
         },
       })
       const watching = watchFolder({ store, clock, look: id => registry.lookAgain(id) })
@@ -70,10 +74,10 @@ export function createConfigurationWorker(
         ttlMs: ttl_seconds * 1000,
         clock,
         ids: () => registry.entries().map(({ id }) => id),
-        isWatched: deliverer.isWatched,
+        isWatched: watches.isWatched,
         expired(id) {
           registry
-            .delete(id, undefined, 'engine')
+            .delete(id, undefined, { author: 'engine' })
             .catch(error => log.warn('a configuration could not be deleted', { id, error }))
         },
       })
@@ -81,25 +85,18 @@ export function createConfigurationWorker(
       if (registry.entries().length > 0) watching.begin()
       const revealTo = new Set(reveal_to)
       registerFunctions(client, { registry, reading, findCaller, revealTo, used: expiry.used })
-      const registration = client.registerTriggerType(configurationTriggerType, {
-        bind(binding) {
-          const { watch, remarks } = parseWatch(binding)
-          deliverer.add(watch)
-          return remarks
-        },
-        unbind({ id }) {
-          deliverer.remove(id)
-        },
-      })
+      const registration = client.registerTriggerType(configurationTriggerType, watches.provider)
       await client.ready()
       return {
         addresses: {},
-        drain: () => registry.idle(),
+        async drain() {
+          await registry.idle()
+          await deliveries.idle()
+        },
         async stop() {
           registration.unregister()
           watching.stop()
           expiry.stop()
-          deliverer.stop()
           await registry.idle()
         },
       }
