@@ -154,8 +154,10 @@ export const limits = {
   configurationSchemaBytes: MiB / 2,
   /** Name and description of an entry (characters), and its metadata as JSON. */
   configurationTextBytes: 64 * 1024,
-  /** Deepest nesting of a value or schema: half of what the reader of YAML allows, which counts dashes, too. */
+  /** Deepest nesting of a value: half of what the reader of YAML allows, which counts dashes, too. */
   configurationDepth: 32,
+  /** Deepest nesting of a schema: three levels for one of the value. */
+  configurationSchemaDepth: 96,
   /** The file of an entry: the largest value as YAML. */
   configurationFileBytes: 4 * MiB,
   /** Earlier values kept of an entry, all together. */

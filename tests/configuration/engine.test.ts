@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders are the subject
 /** The configuration worker in a real engine, on real files. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type EngineProcess, startEngine } from '../support/engineProcess.ts'
@@ -61,6 +61,7 @@ describe('an engine', () => {
     const after = (await value()) as { n: number }
     expect(after.n).toBeGreaterThanOrEqual(acknowledged)
     expect(readFileSync(file, 'utf8')).toContain(`n: ${after.n}`)
+    expect(statSync(file).mode & 0o777).toBe(0o600)
   })
 
   test('sees an edit by hand, refuses a wrong one, and tells nobody a secret', async () => {

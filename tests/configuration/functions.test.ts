@@ -111,7 +111,10 @@ describe('configuration::register', () => {
     expect(await refusal(worker.call('register', { ...shop, schema: {}, initial_value: deep }))).toEndWith(
       'expected no further nesting here, the value is too deep',
     )
-    expect(await refusal(worker.call('register', { ...shop, schema: deep }))).toStartWith('SCHEMA_INVALID')
+    const deeper = JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`)
+    expect(await refusal(worker.call('register', { ...shop, schema: deeper }))).toStartWith('SCHEMA_INVALID')
+    const bound = { maximum: 2 ** 64 }
+    expect(await worker.call('register', { ...shop, schema: bound })).toMatchObject({ schema: bound })
   })
 })
 

@@ -25,7 +25,7 @@ export interface MemoryFiles extends Files {
   before(step: string, task: () => void): void
 }
 
-export class Killed extends Error {}
+class Killed extends Error {}
 
 export function createMemoryFiles(): MemoryFiles {
   let live = new Map<string, Folder>()

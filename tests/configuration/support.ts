@@ -26,7 +26,7 @@ import {
 } from '../support/fakes.ts'
 import { createMemoryFiles, DIRECTORY, type MemoryFiles } from './memoryFiles.ts'
 
-export const BOUNDS = { values: 5, bytes: 1024 * 1024 }
+const BOUNDS = { values: 5, bytes: 1024 * 1024 }
 export const MOST_CHARACTERS = 20_000
 export const OWNER = { author: 'owner' }
 const documents = createDocuments(yaml, readDocument)
@@ -131,7 +131,7 @@ export interface WorkerOptions {
   readonly callers?: Readonly<Record<string, Caller>>
 }
 
-export const CALLERS: Readonly<Record<string, Caller>> = {
+const CALLERS: Readonly<Record<string, Caller>> = {
   owner: { name: 'owner', builtIn: false },
   stranger: { name: 'stranger', builtIn: false },
   console: { name: 'console', builtIn: false },

@@ -6,7 +6,7 @@ import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import { shortened } from '../../src/log/notices.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { type ConfigurationEvent, type Deed, type Entry, isEntry, type Kept, type Past } from './entry.ts'
-import { isSame, type Json, mergePatch, unfitness } from './json.ts'
+import { isDeeper, isSame, type Json, mergePatch, unfitness } from './json.ts'
 
 export interface Registering {
   readonly id: string
@@ -86,6 +86,20 @@ export function requireFit(what: string, value: Json | undefined, mostBytes: num
   if (value === undefined) return
   const wrong = unfitness(value, limits.configurationDepth)
   if (wrong !== undefined) throw schemaInvalid([what === 'value' ? wrong : `${what}: ${wrong}`])
+  requireSmall(what, value, mostBytes)
+}
+
+/** Digits that a bound in a schema loses are no reason to refuse it. */
+export function requireFitSchema(schema: Json): void {
+  if (isDeeper(schema, limits.configurationSchemaDepth)) {
+    throw schemaInvalid([
+      `/: the schema itself is nested more than ${limits.configurationSchemaDepth} levels deep`,
+    ])
+  }
+  requireSmall('schema', schema, limits.configurationSchemaBytes)
+}
+
+function requireSmall(what: string, value: Json, mostBytes: number): void {
   const bytes = Buffer.byteLength(JSON.stringify(value))
   if (bytes <= mostBytes) return
   throw new HandlerError(

@@ -29,7 +29,7 @@ export interface ExpandOptions {
   readonly mostCharacters: number
 }
 
-export function hasPlaceholder(text: string): boolean {
+function hasPlaceholder(text: string): boolean {
   return text.includes('${')
 }
 

@@ -31,6 +31,11 @@ export function mergePatch(target: Json, patch: Json): Json {
   return Object.fromEntries(merged)
 }
 
+export function isDeeper(value: unknown, than: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return than === 0 || Object.values(value).some(member => isDeeper(member, than - 1))
+}
+
 /** What is wrong with a value whatever its schema says, as a sentence that begins with its path. */
 export function unfitness(value: unknown, deepest: number, path = ''): string | undefined {
   if (typeof value === 'number') {
@@ -49,6 +54,6 @@ export function unfitness(value: unknown, deepest: number, path = ''): string | 
 }
 
 /** A key as it stands in a JSON Pointer. */
-export function pointerPart(key: string): string {
+function pointerPart(key: string): string {
   return key.replaceAll('~', '~0').replaceAll('/', '~1')
 }

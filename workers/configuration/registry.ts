@@ -20,6 +20,7 @@ import {
   patched,
   type Registering,
   requireFit,
+  requireFitSchema,
   requireId,
   requireRegistered,
   requireRevision,
@@ -331,7 +332,7 @@ export function createRegistry(parts: RegistryParts): Registry {
       const { id } = wanted
       requireId(id)
       requireFit('value', wanted.value, limits.configurationValueBytes)
-      requireFit('schema', wanted.schema, limits.configurationSchemaBytes)
+      requireFitSchema(wanted.schema)
       requireFit('metadata', wanted.metadata, limits.configurationTextBytes)
       const check = (before: Kept | undefined): void => {
         if (isEntry(before)) requireRevision(before, ifRevision)

@@ -29,7 +29,8 @@ interface Prepared {
 
 export function createCheck(now: () => number): CheckValue {
   let library: Promise<Library> | undefined
-  const known = new WeakMap<object, Prepared>()
+  /** Schemas that can be used, and what is wrong with the others. */
+  const known = new WeakMap<object, Prepared | Error>()
 
   return async (schema, value) => {
     if (schema === true || (!isObject(schema) && schema !== false)) return []
@@ -39,9 +40,10 @@ export function createCheck(now: () => number): CheckValue {
     try {
       let prepared = known.get(schema)
       if (prepared === undefined) {
-        prepared = prepare(loaded, schema, now)
+        prepared = tryPrepare(loaded, schema, now)
         known.set(schema, prepared)
       }
+      if (prepared instanceof Error) throw prepared
       prepared.restart()
       const verdict = prepared.quick.validate(value)
       return verdict.valid ? [] : problemsOf(prepared, value, verdict.errors)
@@ -112,6 +114,14 @@ function meaning(keyword: string, error: string): string {
     return `expected one of ${error.slice('Instance does not match any of '.length, -1)}`
   // The library puts the number itself in front, which may be a secret.
   return error.replace(/^\S+ is /, 'the number is ').replace(/\.$/, '')
+}
+
+function tryPrepare(library: Library, schema: JsonObject, now: () => number): Prepared | Error {
+  try {
+    return prepare(library, schema, now)
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
 }
 
 function draftOf(schema: JsonObject): SchemaDraft {
