@@ -153,7 +153,7 @@ export function alwaysPlaced({ engine, clock, log, peers, status, settings }: Ma
         files: systemFiles,
         folder: settings.data.base,
         env: process.env,
-        findCaller: createFindCaller(engine),
+        findCaller: createFindCaller(engine, clock),
         loadReader: async () => (await import('../config/document.ts')).readDocument,
         clock,
         log,

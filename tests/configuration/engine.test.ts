@@ -75,4 +75,30 @@ describe('an engine', () => {
     expect(await value()).toMatchObject({ n: 100 })
     expect(engine.log()).not.toContain('hunter2')
   })
+
+  test('knows who registers, also when that is said afterwards', async () => {
+    const raw = await connectRaw(engine.url, { name: false })
+    const entry = {
+      id: 'early',
+      name: '',
+      description: '',
+      schema: { writeOnly: true },
+      initial_value: 'pa55',
+    }
+    const registered = raw.call('configuration::register', entry)
+    raw.send({
+      type: 'invokefunction',
+      function_id: 'engine::workers::register',
+      data: { name: 'early-bird', version: '0.22.1', runtime: 'node' },
+      action: { type: 'void' },
+    })
+    expect(await registered).toMatchObject({ result: { value: 'pa55' } })
+    expect(await raw.call('configuration::get', { id: 'early' })).toMatchObject({ result: { value: 'pa55' } })
+    await raw.close()
+    const stranger = await connectRaw(engine.url)
+    expect(await stranger.call('configuration::get', { id: 'early' })).toMatchObject({
+      result: { value: '***' },
+    })
+    await stranger.close()
+  })
 })

@@ -69,7 +69,7 @@ export async function openRegistry(
     clock,
     async register(id, value, schema = {}) {
       await registry.register(
-        { id, name: id, description: '', schema, value, metadata: undefined },
+        { id, name: id, description: '', schema, value, metadata: undefined, registrant: 'owner' },
         undefined,
         OWNER,
       )

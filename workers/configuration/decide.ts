@@ -16,6 +16,8 @@ export interface Registering {
   /** `undefined`: the stored value stays. */
   readonly value: Json | undefined
   readonly metadata: Json | undefined
+  /** Sees its secrets from now on. */
+  readonly registrant: string | undefined
 }
 
 export interface Decision {
@@ -117,7 +119,7 @@ export function decideRegister(
   const { id, name, description, schema, metadata } = wanted
   const before = isEntry(kept) ? kept : undefined
   const value = wanted.value ?? before?.value ?? null
-  const registrants = withRegistrant(before?.registrants ?? [], deed.author)
+  const registrants = withRegistrant(before?.registrants ?? [], wanted.registrant)
   const same =
     before !== undefined &&
     before.name === name &&
@@ -214,8 +216,8 @@ export function valueAt(entry: Entry, revision: number): Json {
   )
 }
 
-function withRegistrant(registrants: readonly string[], name: string): readonly string[] {
-  if (registrants.at(-1) === name) return registrants
+function withRegistrant(registrants: readonly string[], name: string | undefined): readonly string[] {
+  if (name === undefined || registrants.at(-1) === name) return registrants
   return [...registrants.filter(each => each !== name), name].slice(-MOST_REGISTRANTS)
 }
 

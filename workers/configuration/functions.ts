@@ -18,8 +18,17 @@ export interface Caller {
   readonly builtIn: boolean
 }
 
-/** Who a worker id belongs to; `undefined`: nobody who has said a name. */
-export type FindCaller = (workerId: string) => Caller | undefined
+/**
+ * Who a worker id belongs to; `undefined`: nobody who has said a name. Waits a moment for the name of a connection that
+ * is new: published clients call before they announce themselves.
+ */
+export type FindCaller = (workerId: string) => Caller | undefined | Promise<Caller | undefined>
+
+/** Who calls, and by which call. */
+interface Call {
+  readonly caller: Caller | undefined
+  readonly cause: Cause
+}
 
 export interface FunctionParts {
   readonly registry: Registry
@@ -113,24 +122,18 @@ function summaryOf({ id, name, description, schema, metadata }: Entry) {
 export function registerFunctions(client: WorkerClient, parts: FunctionParts): void {
   const { registry, reading, findCaller, revealTo, used } = parts
 
-  /** `builtIn` and names only: an id of a connection says nothing once that is gone. */
-  function callerOf(workerId: string | null | undefined): Caller | undefined {
-    return workerId ? findCaller(workerId) : undefined
+  function askerOf({ caller, cause }: Call): Asker {
+    return { author: caller?.name ?? 'unknown', cause }
   }
 
-  function askerOf(workerId: string | null | undefined, cause: Cause): Asker {
-    return { author: callerOf(workerId)?.name ?? 'unknown', cause }
-  }
-
-  function mayReveal(entry: Entry, workerId: string | null | undefined): boolean {
-    const caller = callerOf(workerId)
+  function mayReveal(entry: Entry, { caller }: Call): boolean {
     if (caller === undefined) return false
     return caller.builtIn || entry.registrants.includes(caller.name) || revealTo.has(caller.name)
   }
 
   /** A stored value as this caller may see it: placeholders stay. */
-  function stored(entry: Entry, value: Json, workerId: string | null | undefined): Json {
-    return mayReveal(entry, workerId) ? value : maskSecrets(value, entry.schema, true)
+  function stored(entry: Entry, value: Json, call: Call): Json {
+    return mayReveal(entry, call) ? value : maskSecrets(value, entry.schema, true)
   }
 
   function requireEntry(asked: string): Entry {
@@ -144,25 +147,23 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
     name: string,
     description: string,
     input: z.ZodObject<Shape>,
-    handle: (input: z.infer<z.ZodObject<Shape>>, cause: Cause) => unknown,
+    handle: (input: z.infer<z.ZodObject<Shape>>, call: Call) => unknown,
   ): void {
     const functionId = `configuration::${name}`
-    client.registerFunction(
-      functionId,
-      async (given, cause) => handle(readInput(functionId, input, given), cause),
-      {
-        description,
-        request_format: requestFormat(input),
-      },
-    )
+    async function run(given: unknown, cause: Cause): Promise<unknown> {
+      const known = readInput(functionId, input, given)
+      const { _caller_worker_id: workerId } = known as { _caller_worker_id?: string | null }
+      return handle(known, { caller: workerId ? await findCaller(workerId) : undefined, cause })
+    }
+    client.registerFunction(functionId, run, { description, request_format: requestFormat(input) })
   }
 
   add(
     'register',
     'Registers a configuration: its schema, and a value to begin with',
     registerInput,
-    async (given, cause) => {
-      const { name, description, schema, _caller_worker_id } = given
+    async (given, call) => {
+      const { name, description, schema } = given
       const wanted = {
         id: given.id,
         name,
@@ -170,69 +171,61 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
         schema,
         value: (given.initial_value as Json | undefined) ?? undefined,
         metadata: (given.metadata as Json | undefined) ?? undefined,
+        registrant: call.caller?.name,
       }
-      const { entry } = await registry.register(
-        wanted,
-        given.if_revision ?? undefined,
-        askerOf(_caller_worker_id, cause),
-      )
+      const { entry } = await registry.register(wanted, given.if_revision ?? undefined, askerOf(call))
       used(entry.id)
-      const value = stored(entry, entry.value, _caller_worker_id)
+      const value = stored(entry, entry.value, call)
       return { ...summaryOf(entry), value, revision: entry.revision }
     },
   )
 
-  function answerChange(decision: Awaited<ReturnType<Registry['set']>>, workerId: string | null | undefined) {
+  function answerChange(decision: Awaited<ReturnType<Registry['set']>>, call: Call) {
     const { entry, event } = decision
     used(entry.id)
     return {
-      old_value: stored(entry, event.oldValue, workerId),
-      new_value: stored(entry, event.newValue, workerId),
+      old_value: stored(entry, event.oldValue, call),
+      new_value: stored(entry, event.newValue, call),
       revision: entry.revision,
     }
   }
 
-  add('set', 'Replaces the value of a configuration', setInput, async (given, cause) => {
+  add('set', 'Replaces the value of a configuration', setInput, async (given, call) => {
     const change = { id: given.id, value: given.value, ifRevision: given.if_revision ?? undefined }
-    const asker = askerOf(given._caller_worker_id, cause)
-    return answerChange(await registry.set(change, asker), given._caller_worker_id)
+    const asker = askerOf(call)
+    return answerChange(await registry.set(change, asker), call)
   })
 
-  add('patch', 'Changes a part of the value of a configuration', patchInput, async (given, cause) => {
+  add('patch', 'Changes a part of the value of a configuration', patchInput, async (given, call) => {
     const change = { id: given.id, value: given.patch, ifRevision: given.if_revision ?? undefined }
-    const asker = askerOf(given._caller_worker_id, cause)
-    return answerChange(await registry.patch(change, asker), given._caller_worker_id)
+    const asker = askerOf(call)
+    return answerChange(await registry.patch(change, asker), call)
   })
 
   add(
     'rollback',
     'Makes an earlier value the value of a configuration again',
     rollbackInput,
-    async (given, cause) => {
-      const { id, revision, if_revision, _caller_worker_id } = given
-      const asker = askerOf(_caller_worker_id, cause)
+    async (given, call) => {
+      const { id, revision, if_revision } = given
+      const asker = askerOf(call)
       const decision = await registry.rollback(id, revision, if_revision ?? undefined, asker)
-      return answerChange(decision, _caller_worker_id)
+      return answerChange(decision, call)
     },
   )
 
-  add(
-    'delete',
-    'Deletes a configuration',
-    deleteInput,
-    async ({ id, if_revision, _caller_worker_id }, cause) => {
-      const entry = await registry.delete(id, if_revision ?? undefined, askerOf(_caller_worker_id, cause))
-      if (entry === undefined) throw notFound(id)
-      return { id, old_value: stored(entry, entry.value, _caller_worker_id), revision: entry.revision + 1 }
-    },
-  )
+  add('delete', 'Deletes a configuration', deleteInput, async ({ id, if_revision }, call) => {
+    const entry = await registry.delete(id, if_revision ?? undefined, askerOf(call))
+    if (entry === undefined) throw notFound(id)
+    return { id, old_value: stored(entry, entry.value, call), revision: entry.revision + 1 }
+  })
 
-  add('get', 'Tells the value of a configuration', getInput, async ({ id, raw, _caller_worker_id }) => {
+  add('get', 'Tells the value of a configuration', getInput, async ({ id, raw }, call) => {
     const entry = requireEntry(id)
     const { revision } = entry
-    if (raw === true) return { id, value: stored(entry, entry.value, _caller_worker_id), revision }
+    if (raw === true) return { id, value: stored(entry, entry.value, call), revision }
     const value = await reading.read(entry)
-    const shown = mayReveal(entry, _caller_worker_id) ? value : reading.masked(entry.schema, entry.value)
+    const shown = mayReveal(entry, call) ? value : reading.masked(entry.schema, entry.value)
     return { id, value: shown, revision }
   })
 
@@ -245,7 +238,7 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
 
   add('schema', 'Tells the schema of a configuration', schemaInput, ({ id }) => summaryOf(requireEntry(id)))
 
-  add('history', 'Tells the last values of a configuration', historyInput, given => {
+  add('history', 'Tells the last values of a configuration', historyInput, (given, call) => {
     const entry = requireEntry(given.id)
     const shown = entry.history.toReversed().slice(0, given.limit ?? undefined)
     return {
@@ -253,7 +246,7 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
       revision: entry.revision,
       history: shown.map(({ revision, value, atMs, author, how, isLost }) => ({
         revision,
-        value: stored(entry, value, given._caller_worker_id),
+        value: stored(entry, value, call),
         time: new Date(atMs).toISOString(),
         author,
         how,
