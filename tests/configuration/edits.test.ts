@@ -148,6 +148,15 @@ describe('an edit that races with a write', () => {
     expect(run.revision('shop')).toBe(3)
   })
 
+  test('is still there when the write is refused', async () => {
+    const run = await withShop({ type: 'object' })
+    run.files.edit(fileOf('shop'), shop('{ n: 50 }'))
+    expect(await refusal(run.set('shop', 'text'))).toStartWith('SCHEMA_INVALID')
+    expect(run.log.warnings()).toEqual([])
+    await run.registry.lookAgain('shop')
+    expect(run.value('shop')).toEqual({ n: 50 })
+  })
+
   test('is not replaced by a patch: that goes on top of it', async () => {
     const run = await withShop()
     run.files.edit(fileOf('shop'), shop('{ n: 50, m: 1 }'))

@@ -133,32 +133,29 @@ export function createRegistry(parts: RegistryParts): Registry {
     }
   }
 
-  /** The entry with what was written into its file and loses now. */
+  /** The entry with what was written into its file and is about to lose. */
   async function withLost(
     id: string,
     base: Kept | undefined,
     file: ReadFile | undefined,
   ): Promise<Kept | undefined> {
-    const path = store.pathOf(id)
-    if (file === undefined) {
-      log.warn('the file of a configuration was removed by hand; it is written again', { id, file: path })
-      return base
-    }
+    if (file === undefined) return base
     const result = (await documents()).read(id, file.text)
     if (!result.ok && result.isForeign && !isEntry(base)) {
       throw adapterError(
-        `the file ${path} belongs to somebody else and is left alone`,
+        `the file ${store.pathOf(id)} belongs to somebody else and is left alone`,
         `${result.message}. Move it, or choose another \`directory\``,
       )
     }
-    log.warn(
-      'an edit of the file of a configuration was replaced by a write at the same time; its text is kept',
-      {
-        id,
-        file: path,
-      },
-    )
     return result.ok && isEntry(base) ? withLostEdit(base, result.edit.value, atMs(), history) : base
+  }
+
+  function tellOfLost(id: string, file: ReadFile | undefined): void {
+    const what =
+      file === undefined
+        ? 'the file of a configuration was removed by hand; it is written again'
+        : 'an edit of the file of a configuration was replaced by a write at the same time; its text is kept'
+    log.warn(what, { id, file: store.pathOf(id) })
   }
 
   interface Asked {
@@ -188,6 +185,7 @@ export function createRegistry(parts: RegistryParts): Registry {
       const text = (await documents()).write(decision.entry, file?.text)
       const outcome = await store.write({ kept: decision.entry, text, from: file, isForeign })
       if (outcome === 'changed') continue
+      if (isForeign) tellOfLost(id, file)
       put(decision.entry, fingerprint(text))
       tell(decision.event, by.cause)
       if (outcome === 'unconfirmed') throw unconfirmed(id)
