@@ -17,6 +17,7 @@ const inProcess = ['engine', 'simulation', 'workers']
 const processes = [
   'cli',
   'compat',
+  'configuration/engine.test.ts',
   'examples',
   'house/docs.test.ts',
   'house/docsWorkers.test.ts',

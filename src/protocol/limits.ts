@@ -151,6 +151,28 @@ export const limits = {
   configWorkers: 1000,
   /** Problems of one configuration that are told; the rest is counted. */
   configProblems: 20,
+  /** Entries of the configuration worker; its files are all read at start. */
+  configurationEntries: 10_000,
+  /** A value of an entry as JSON, and what placeholders may make of it. */
+  configurationValueBytes: MiB,
+  /** The schema of an entry as JSON. */
+  configurationSchemaBytes: MiB / 2,
+  /** Name and description of an entry (characters), and its metadata as JSON. */
+  configurationTextBytes: 64 * 1024,
+  /** Deepest nesting of a value: half of what the reader of YAML allows, which counts dashes, too. */
+  configurationDepth: 32,
+  /** Deepest nesting of a schema: three levels for one of the value. */
+  configurationSchemaDepth: 96,
+  /** The file of an entry: the largest value as YAML. */
+  configurationFileBytes: 4 * MiB,
+  /** Earlier values kept of an entry, all together. */
+  configurationHistoryBytes: 4 * MiB,
+  /** The record of an entry: schema and history. */
+  configurationRecordBytes: 16 * MiB,
+  /** An edited file is read when its folder has been quiet for this long: editors write in steps. */
+  configurationSettleMs: 500,
+  /** All entries in memory together, as JSON with their history; further changes are refused. */
+  configurationCharacters: 256 * MiB,
   /** Names that the command line looks through for the one that was meant. */
   suggestionNames: 5000,
   /** Log text that waits for a reader of stderr that does not read; further lines are left out. */
