@@ -7,6 +7,8 @@ import type { HttpConfig } from '../../workers/http/config.ts'
 import type { PubsubConfig } from '../../workers/pubsub/config.ts'
 import type { StateConfig } from '../../workers/state/config.ts'
 import { stateKeeping } from '../../workers/state/keeping.ts'
+import type { StreamConfig } from '../../workers/stream/config.ts'
+import { streamKeeping } from '../../workers/stream/keeping.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
@@ -21,6 +23,8 @@ export interface CommonParts {
 
 /** What a part on the threads with sockets can be made from. */
 export interface PlacementParts extends CommonParts {
+  /** It may listen beyond this machine without authentication. */
+  readonly insecure: boolean
   /** Its listener shares its port with those of other shards. */
   readonly reusePort: boolean
   /**
@@ -36,6 +40,8 @@ export interface PlacementParts extends CommonParts {
 export interface DurableParts extends CommonParts {
   /** The one of the folder that the part's `keeps` names: parts that name the same one share it. */
   readonly partition: Partition
+  /** Whether somebody answers a function of the default namespace now. Absent outside the process of the engine. */
+  readonly hasFunction?: (id: string) => boolean
 }
 
 /** Where a part keeps its things: in memory, or on disk. */
@@ -45,6 +51,9 @@ export type Keeping =
   | { readonly adapter: 'sqlite'; readonly folder: string | undefined }
 
 type Made = BuiltInWorker | Promise<BuiltInWorker>
+
+/** Begins to load the code of a part, so that `create` need not wait for it. */
+type Load = () => Promise<unknown>
 
 /**
  * A part of a worker and where it stands. A worker may have several: what it keeps on the durable thread, the sockets of
@@ -60,19 +69,34 @@ export type Part =
       readonly as: 'one' | 'each'
       /** What its name has behind that of the worker, if that has another part: `clients` for `iii-stream:clients`. */
       readonly suffix?: string
+      readonly load?: Load
       readonly create: (config: unknown, parts: PlacementParts) => Made
     }
   | {
       readonly on: 'main'
       readonly suffix?: string
+      readonly load?: Load
       readonly create: (config: unknown, parts: CommonParts) => Made
     }
   | {
       readonly on: 'durable'
       readonly suffix?: string
       readonly keeps: (config: unknown) => Keeping
+      readonly load?: Load
       readonly create: (config: unknown, parts: DurableParts) => Made
     }
+
+const loadHttp = () => import('../../workers/http/worker.ts')
+const loadPubsub = () => import('../../workers/pubsub/worker.ts')
+const loadState = () =>
+  Promise.all([import('../../workers/state/worker.ts'), import('../../workers/state/adapters/partition.ts')])
+
+const loadStream = () =>
+  Promise.all([
+    import('../../workers/stream/worker.ts'),
+    import('../../workers/stream/adapters/partition.ts'),
+  ])
+const loadStreamGateway = () => import('../../workers/stream/gateway/worker.ts')
 
 /** By the name of the worker. A worker that always runs, or has no part of its own, is not here. */
 export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string, readonly Part[]>([
@@ -82,8 +106,9 @@ export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string,
       {
         on: 'shards',
         as: 'one',
+        load: loadHttp,
         async create(config, parts) {
-          const { createHttpWorker } = await import('../../workers/http/worker.ts')
+          const { createHttpWorker } = await loadHttp()
           return createHttpWorker(config as HttpConfig, parts)
         },
       },
@@ -95,8 +120,9 @@ export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string,
       // Beside the directory: who subscribes is known there first, and a message leaves once for each thread.
       {
         on: 'main',
+        load: loadPubsub,
         async create(config, parts) {
-          const { createPubsubWorker } = await import('../../workers/pubsub/worker.ts')
+          const { createPubsubWorker } = await loadPubsub()
           return createPubsubWorker(config as PubsubConfig, parts)
         },
       },
@@ -108,13 +134,36 @@ export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string,
       {
         on: 'durable',
         keeps: config => stateKeeping(config as StateConfig),
+        load: loadState,
         async create(config, { partition, ...parts }) {
-          const [{ createStateWorker }, { createPartitionStore }] = await Promise.all([
-            import('../../workers/state/worker.ts'),
-            import('../../workers/state/adapters/partition.ts'),
-          ])
+          const [{ createStateWorker }, { createPartitionStore }] = await loadState()
           const store = createPartitionStore(partition)
           return createStateWorker(config as StateConfig, { ...parts, store, wallClock: Date.now })
+        },
+      },
+    ],
+  ],
+  [
+    'iii-stream',
+    [
+      {
+        on: 'durable',
+        keeps: config => streamKeeping(config as StreamConfig),
+        load: loadStream,
+        async create(config, { partition, ...parts }) {
+          const [{ createStreamWorker }, { createPartitionStore }] = await loadStream()
+          const store = createPartitionStore(partition)
+          return createStreamWorker(config as StreamConfig, { ...parts, store, wallClock: Date.now })
+        },
+      },
+      {
+        on: 'shards',
+        as: 'each',
+        suffix: 'clients',
+        load: loadStreamGateway,
+        async create(config, parts) {
+          const { createStreamGateway } = await loadStreamGateway()
+          return createStreamGateway(config as StreamConfig, { ...parts, newId: () => crypto.randomUUID() })
         },
       },
     ],
@@ -148,4 +197,9 @@ export function partsOn<On extends Part['on']>(on: On, { workers }: Settings): P
 /** A worker of parts needs nothing of the engine but a client. */
 export function runsAlone(name: string): boolean {
   return workerParts.has(name)
+}
+
+/** Has the code of the parts loaded that stand on threads of a kind. Whether that fails is found out when they are made. */
+export function loadParts(on: Part['on'], settings: Settings): void {
+  for (const { part } of partsOn(on, settings)) part.load?.().catch(() => {})
 }

@@ -6,11 +6,14 @@ import { z } from 'zod'
 import { type ConfigurationConfig, configurationConfigSchema } from '../../workers/configuration/config.ts'
 import { systemFiles } from '../../workers/configuration/files.ts'
 import { createConfigurationWorker } from '../../workers/configuration/worker.ts'
+// Loaded with the rest, because nearly every engine has it: by itself it takes 20 ms.
+import '../../workers/http/worker.ts'
 import type { EngineStatus } from '../../workers/engine-functions/catalogue.ts'
 import { createEngineFunctionsWorker } from '../../workers/engine-functions/worker.ts'
 import { httpConfigSchema } from '../../workers/http/config.ts'
 import { pubsubConfigSchema } from '../../workers/pubsub/config.ts'
 import { stateConfigSchema } from '../../workers/state/config.ts'
+import { streamConfigSchema } from '../../workers/stream/config.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { KnownWorker, Settings } from '../config/settings.ts'
@@ -42,6 +45,7 @@ export const knownWorkers: ReadonlyMap<string, KnownWorker> = new Map<string, Kn
   ['iii-http', { schema: httpConfigSchema, multiple: false }],
   ['iii-pubsub', { schema: pubsubConfigSchema, multiple: false }],
   ['iii-state', { schema: stateConfigSchema, multiple: false }],
+  ['iii-stream', { schema: streamConfigSchema, multiple: false }],
 ])
 
 /** Workers that always run, on the main thread. */

@@ -17,7 +17,7 @@ import { asLastAct } from './lastAct.ts'
 import { ledgerWriter } from './ledger.ts'
 import { createMemberRegistry } from './memberRegistry.ts'
 import { nameThread } from './osThread.ts'
-import { partsOn } from './parts.ts'
+import { loadParts, partsOn } from './parts.ts'
 import { createRelay, type Relay } from './relay.ts'
 import { createRemoteLog } from './remoteLog.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
@@ -25,10 +25,15 @@ import type { FromShard, RingPair, ShardPorts, ShardTask, ToShard } from './shar
 import { createStandins } from './standins.ts'
 import { createThread, createThreadTurn, type Thread } from './thread.ts'
 
-/** Resolves when the shard has been stopped. */
+const loadDurable = () => import('./durable.ts')
+
+/** Resolves when the thread has been stopped. */
 export default async function shard(task: ShardTask): Promise<void> {
   const { port, place } = task
   const threadId = nameThread(`iii ${task.name}`)
+  const { role } = task
+  if (role === 'durable') void loadDurable()
+  if (role !== 'shard behind acceptor') loadParts(role === 'durable' ? 'durable' : 'shards', task.settings)
   let writeDown = (): void => {}
   const beats = new Int32Array(task.beats)
   const stopHeartbeat = startHeartbeat(beats, place, systemClock, () => writeDown())
@@ -151,7 +156,7 @@ export default async function shard(task: ShardTask): Promise<void> {
   const settings = await Promise.race([serving.promise, ended.promise])
   try {
     if (settings !== undefined && task.role === 'durable') {
-      const { placeDurable } = await import('./durable.ts')
+      const { placeDurable } = await loadDurable()
       const durable = await placeDurable(thread, settings, log, answered)
       close = durable.close
       say({ say: 'ready', ports: { listeners: [], gateways: {} }, addresses: {} })
@@ -193,7 +198,14 @@ async function placeAll(
   const reusePort = role === 'shard'
   const gateways: Record<string, Readonly<Record<string, string>>> = {}
   for (const { part, worker: name, instance, config } of partsOn('shards', settings)) {
-    const parts = { clock: systemClock, log, reusePort, hasRegistered: answered, upToDate }
+    const parts = {
+      clock: systemClock,
+      log,
+      reusePort,
+      insecure: settings.insecure,
+      hasRegistered: answered,
+      upToDate,
+    }
     const worker = await part.create(config, parts)
     const running = await thread.place(worker, instance, identities.get(instance))
     gateways[name] = running.addresses
