@@ -288,6 +288,10 @@ export const limits = {
   shardLossWindowMs: 60_000,
   /** Pause before a lost shard is replaced; doubled with every further loss in the window. */
   shardPauseMs: 50,
+  /** Backups that may lie in the data folder of an engine: whoever asks for one without end does not fill its disk. */
+  backups: 16,
+  /** Time the command waits for a backup of an engine. */
+  backupMs: 600_000,
   /** Time after which a worker that runs as a process of its own says that no engine answers yet. */
   engineNoteMs: 1000,
   /** Time a shard has to end when it is told to, before its thread is ended; within `stopMs`. */

@@ -57,7 +57,7 @@ describe('a data folder', () => {
     void first.partition.submit([putOf('gone'), removalOf('gone')])
     first.endTurn()
     await first.partition.close()
-    expect(readdirSync(folder).toSorted()).toEqual(['iii-data.json', 'partition.db', 'witness'])
+    expect(readdirSync(folder).toSorted()).toEqual(['iii-data.json', 'lock', 'partition.db', 'witness'])
 
     const second = open(folder)
     expect(read(second, 'a')).toBe('{"big":9007199254740993}')
@@ -198,6 +198,21 @@ describe('the folder is refused', () => {
     // Its lock died with it.
     const stage = open(folder)
     write(stage, 'a', '1')
+    await stage.partition.close()
+  })
+
+  test('when another process works with it, also after it has made a backup', async () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    write(stage, 'a', '1')
+    await stage.partition.backup(join(temporary.folder, 'while-locked.db'))
+    const code = `
+      const { openFolder } = await import(${JSON.stringify(join(import.meta.dir, '../../src/storage/folder/open.ts'))})
+      try { openFolder(${JSON.stringify(folder)}); console.log('open') } catch ({ code }) { console.log(code) }
+    `
+    const child = Bun.spawn([process.execPath, '-e', code], { stdout: 'pipe', stderr: 'inherit' })
+    expect(await new Response(child.stdout).text()).toBe('data_folder_in_use\n')
+    write(stage, 'b', '1')
     await stage.partition.close()
   })
 
