@@ -98,7 +98,10 @@ describe('who may connect', () => {
 
   test('beyond this machine nobody, without an auth function', async () => {
     const config = { host: '0.0.0.0' }
-    expect(startStreams({ config })).rejects.toMatchObject({ code: 'insecure_bind' })
+    expect(startStreams({ config })).rejects.toMatchObject({
+      code: 'insecure_bind',
+      fix: expect.stringContaining('set its `auth_function`'),
+    })
     await withStreams({ config, insecure: true }, async ({ call }) => void (await call('list_all', {})))
     const known = { host: '0.0.0.0', auth_function: 'auth' }
     await withStreams({ config: known }, async ({ call }) => void (await call('list_all', {})))

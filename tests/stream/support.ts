@@ -2,8 +2,7 @@
 import type { BuiltInClient } from '../../sdk/typescript/src/worker.ts'
 import { systemClock } from '../../src/clock/clock.ts'
 import { createEngine } from '../../src/engine/engine.ts'
-import { createPartition } from '../../src/storage/createPartition.ts'
-import { createMemoryStore } from '../../src/storage/memory/store.ts'
+import { createMemoryPartition } from '../../src/storage/mod.ts'
 import type { Partition } from '../../src/storage/partition.ts'
 import { createThread, createThreadTurn } from '../../src/threads/thread.ts'
 import { createPartitionStore } from '../../workers/stream/adapters/partition.ts'
@@ -115,15 +114,8 @@ async function startStreams({
   const turn = createThreadTurn(log)
   const engine = createEngine({ clock: systemClock, log, randomId: () => crypto.randomUUID() })
   const thread = createThread(engine, turn, log)
-  const store = createMemoryStore()
   const wallClock = (): number => Date.now()
-  const partition = createPartition({
-    store,
-    clock: systemClock,
-    wallClock,
-    atTurnEnd: task => void setImmediate(task),
-    log,
-  })
+  const partition = createMemoryPartition({ clock: systemClock, log, wallClock })
   const settings = streamConfigSchema.parse({ port: 0, ...config })
   const hasFunction = (id: string): boolean => engine.state.routes.find(undefined, id) !== undefined
   const placeStore = (name: string) =>

@@ -1,3 +1,5 @@
+import type { ErrorCode } from '../../src/protocol/errors.ts'
+
 /** The code of whatever goes wrong in a function and has none of its own. */
 export const CODES = {
   'stream::set': 'STREAM_SET_ERROR',
@@ -9,4 +11,4 @@ export const CODES = {
   'stream::send': 'STREAM_SEND_ERROR',
   'stream::update': 'STREAM_UPDATE_ERROR',
   'stream::delete_group': 'STREAM_DELETE_GROUP_ERROR',
-} as const
+} as const satisfies Record<string, ErrorCode>

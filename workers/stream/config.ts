@@ -53,6 +53,8 @@ export const streamConfigSchema = z.strictObject({
   durability: z.enum(LEVELS).default('disk'),
   /** The same for single streams. */
   stream_durability: z.record(z.string(), z.enum(LEVELS)).default({}),
+  /** Events that may cause each other. */
+  depth_limit: z.int().min(1).max(10_000).default(limits.deliveryDepth),
   adapter,
 })
 

@@ -52,7 +52,11 @@ export function createStreamWorker(config: StreamConfig, parts: StreamWorkerPart
     name: 'iii-stream',
     description: 'Keeps items of streams and tells clients and triggers of their changes',
     async start(client) {
-      const deliveries = createDeliveries(client, { clock, log })
+      const deliveries = createDeliveries(client, {
+        clock,
+        log,
+        limits: { deliveryDepth: config.depth_limit },
+      })
       const subscriptions = createSubscriptions()
       const custom = createCustom(client, hasFunction)
       const triggersOf = (type: TypeName) => {

@@ -45,7 +45,7 @@ export function listen(
 ): Listener {
   const place = { listener: 'iii-stream', host, port }
   if (!isLoopbackHost(host) && auth_function === undefined && !insecure)
-    throw createListenError('insecure_bind', place)
+    throw createListenError('insecure_bind', { ...place, remedy: 'set its `auth_function`' })
   const open = new Set<ServerWebSocket<SocketData>>()
   let accepting = true
 
