@@ -100,7 +100,10 @@ async function makeParts(
     made.push({ worker: await part.create(config, common), instance })
   }
   for (const { part, instance, config } of partsOn('shards', settings)) {
-    made.push({ worker: await part.create(config, { ...common, reusePort: false }), instance })
+    made.push({
+      worker: await part.create(config, { ...common, reusePort: false, insecure: settings.insecure }),
+      instance,
+    })
   }
   return made
 }
@@ -147,8 +150,8 @@ export async function startAlone(settings: Settings, { log, connect }: AlonePart
     async drain(ms) {
       const timeOver = new Promise<void>(resolve => systemClock.after(ms, resolve))
       const ended = parts.map(async ({ running, retire }) => {
-        await retire()
-        await running.drain()
+        // What it drains may be calls of its own functions.
+        await Promise.all([retire(), running.drain()])
       })
       await Promise.race([Promise.all(ended), timeOver])
     },

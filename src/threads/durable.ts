@@ -33,6 +33,12 @@ function untilRegistered(
   }
 }
 
+/** What everybody has been told of when they call is known. */
+function hasFunction({ state }: Thread['engine'], id: string): boolean {
+  state.catchUp?.()
+  return state.routes.find(undefined, id) !== undefined
+}
+
 /** Places every part that stands here. When one cannot start, the partitions are closed and the error is thrown. */
 export async function placeDurable(
   thread: Thread,
@@ -50,7 +56,11 @@ export async function placeDurable(
   try {
     for (const { part, instance, config } of partsOn('durable', settings)) {
       const partition = await partitions.open(part.keeps(config))
-      const worker = await part.create(config, { ...common, partition })
+      const worker = await part.create(config, {
+        ...common,
+        partition,
+        hasFunction: id => hasFunction(thread.engine, id),
+      })
       await thread.place(untilRegistered(worker, hasRegistered), instance)
     }
     const keeper = createStorageWorker({
