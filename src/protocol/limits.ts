@@ -261,6 +261,10 @@ export const limits = {
   shardLossWindowMs: 60_000,
   /** Pause before a lost shard is replaced; doubled with every further loss in the window. */
   shardPauseMs: 50,
+  /** Backups that may lie in the data folder of an engine: whoever asks for one without end does not fill its disk. */
+  backups: 16,
+  /** Time the command waits for a backup of an engine. */
+  backupMs: 600_000,
   /** Time after which a worker that runs as a process of its own says that no engine answers yet. */
   engineNoteMs: 1000,
   /** Time a shard has to end when it is told to, before its thread is ended; within `stopMs`. */
@@ -295,12 +299,14 @@ export const limits = {
   collectionsRemembered: 10_000,
   /** Memory for pages of a database. */
   pageCacheBytes: 64 * MiB,
-  /** Pages of 4 KiB written to the log of a database before they are moved to their places. */
-  walPages: 4000,
+  /** Bytes of a page: a write costs at least one, in the log and later in its place. */
+  pageBytes: 1024,
+  /** Written to the log of a database before its pages are moved to their places. */
+  walBytes: 16 * MiB,
   /** Revisions left out when some that were told may have been lost with the power. */
   revisionGap: 1_000_000,
-  /** Entries that are all looked at when a data folder is opened: some 0.3 s. With more it is done in the background. */
-  entriesCheckedAtStart: 100_000,
+  /** Entries that are all looked at when a data folder is opened: some 0.5 s. With more it is done in the background. */
+  entriesCheckedAtStart: 40_000,
   /** Entries looked at in one step of that, and the pause between steps. */
   scrubPortion: 200,
   scrubPauseMs: 20,

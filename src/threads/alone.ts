@@ -7,7 +7,7 @@ import type { BuiltInWorker, RunningWorker } from '../../workers/worker.ts'
 import { systemClock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Log } from '../log/log.ts'
-import { openInMemory, openOnDisk } from './openPartition.ts'
+import { createMemoryPartition, openPartition } from '../storage/mod.ts'
 import { createPartitions, type Partitions } from './partitions.ts'
 import { partsOn } from './parts.ts'
 
@@ -114,8 +114,8 @@ export async function startAlone(settings: Settings, { log, connect }: AlonePart
   const partitions = createPartitions({
     dataFolder: settings.data.folder,
     base: settings.data.base,
-    onDisk: folder => openOnDisk(folder, common),
-    inMemory: () => openInMemory(common),
+    onDisk: folder => openPartition(folder, common),
+    inMemory: () => createMemoryPartition(common),
   })
   const parts: RunningPart[] = []
 

@@ -12,12 +12,15 @@ import { openSqliteStore, type SqliteStore } from '../sqlite/store.ts'
 import { CorruptData, StorageError } from '../storageError.ts'
 import { type FolderPaths, pathsOf } from './files.ts'
 import { inUse, nameHolder, unnameHolder } from './holder.ts'
+import { lockFolder } from './lock.ts'
 import { checkMarker, newer } from './marker.ts'
 import { openWitness, type Witness } from './witness.ts'
 
 export interface OpenFolderOptions {
   /** Which changes are kept for those who resume. */
   readonly history?: HistoryLimits
+  /** Waits until a file is on disk; for tests of disks that fail. Default `fdatasync`. */
+  readonly sync?: (file: number) => void
   /** Called when everything up to a revision has reached the disk; for tests that take the power away. */
   readonly onSynced?: (revision: number) => void
   /** Larger databases are looked at in the background. Default `entriesCheckedAtStart`. */
@@ -27,6 +30,26 @@ export interface OpenFolderOptions {
 /** Throws a `StorageError` of a code `data_folder_…`. */
 export function openFolder(folder: string, options: OpenFolderOptions = {}): SqliteStore {
   const paths = pathsOf(folder)
+  const unlock = lock(paths)
+  try {
+    const store = openLocked(paths, options)
+    return {
+      ...store,
+      async close() {
+        try {
+          await store.close()
+        } finally {
+          unlock()
+        }
+      },
+    }
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+function openLocked(paths: FolderPaths, options: OpenFolderOptions): SqliteStore {
   const witness = prepare(paths)
   const log = keepLog(paths)
   let store: SqliteStore
@@ -63,9 +86,17 @@ export function openFolder(folder: string, options: OpenFolderOptions = {}): Sql
   }
 }
 
-function prepare(paths: FolderPaths): Witness {
+function lock(paths: FolderPaths): () => void {
   try {
     mkdirSync(paths.folder, { recursive: true })
+    return lockFolder(paths)
+  } catch (error) {
+    throw error instanceof StorageError ? error : unusable(paths, error)
+  }
+}
+
+function prepare(paths: FolderPaths): Witness {
+  try {
     checkMarker(paths)
     return openWitness(paths.witness)
   } catch (error) {
@@ -98,13 +129,14 @@ function keepLog(paths: FolderPaths): { release(): void; putBack(): void } {
 function openStore(
   paths: FolderPaths,
   witness: Witness,
-  { history, onSynced }: OpenFolderOptions,
+  { history, sync, onSynced }: OpenFolderOptions,
 ): SqliteStore {
   try {
     return openSqliteStore({
       file: paths.database,
       folder: paths.folder,
       ...(history === undefined ? {} : { history }),
+      ...(sync === undefined ? {} : { sync }),
       onSynced(revision) {
         witness.reached(revision)
         onSynced?.(revision)
