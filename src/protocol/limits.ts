@@ -251,6 +251,9 @@ export const limits = {
   streamOpenings: 5,
   /** Events that are replayed to a client that has been away; with more it gets everything anew. */
   streamReplayEvents: 10_000,
+  /** Snapshots of groups kept in memory for those who join next, and their characters together. */
+  streamSnapshots: 100,
+  streamSnapshotCharacters: 16 * MiB,
   /** Items of a group that are deleted in one transaction. */
   streamDeletePortion: 1000,
   /** Pause before a gateway asks again for the store half of the stream worker. */
