@@ -67,8 +67,8 @@ export function openSqliteStore({
   }
 
   /**
-   * What SQLite would do with `synchronous = FULL`, but with fdatasync: its own fsync also waits for the times of the
-   * file, which takes about three times as long.
+   * What SQLite would do with `synchronous = FULL`. Here it is decided for each commit, and one that fails is not taken
+   * for a transaction that was rolled back.
    */
   function syncLog(): void {
     try {
