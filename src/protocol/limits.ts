@@ -327,6 +327,8 @@ export const limits = {
   feedForgotten: 16,
   /** Collections whose numbers a partition remembers. */
   collectionsRemembered: 10_000,
+  /** Memory for entries of a database that were read or written lately. */
+  entryCacheBytes: 32 * MiB,
   /** Memory for pages of a database. */
   pageCacheBytes: 64 * MiB,
   /** Bytes of a page: a write costs at least one, in the log and later in its place. */

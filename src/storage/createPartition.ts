@@ -139,9 +139,10 @@ export function createPartition(options: PartitionOptions): Partition {
     told = changes.at(-1)?.revision ?? told
     recent.add(changes)
     if (changes.length === 0 && publications.length === 0) return
+    const committal: Committal = { changes, publications }
     for (const follower of followers) {
       try {
-        follower({ changes, publications })
+        follower(committal)
       } catch (error) {
         log.error('A follower of the partition failed.', { error: String(error) })
       }

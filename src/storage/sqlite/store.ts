@@ -107,9 +107,11 @@ export function openSqliteStore({
       connection.ask.commit.run()
     })
     committed = { ...session.totals }
-    if (!isSynced) return
-    syncLog()
-    onSynced?.(revision)
+    if (isSynced) {
+      syncLog()
+      onSynced?.(revision)
+    }
+    tables.committed()
   }
 
   function rollback(): void {
@@ -143,6 +145,7 @@ export function openSqliteStore({
     connection.db.run('PRAGMA wal_checkpoint(TRUNCATE)')
     committed = totals
     undo(totals)
+    tables.forgetAll()
     session.isBroken = false
   }
 

@@ -1,5 +1,6 @@
 /** Tables in SQLite. What is read is compared with its checksum; what is written changes the totals. */
 import type { JsonText } from '../../protocol/jsonText.ts'
+import { limits } from '../../protocol/limits.ts'
 import type { Collection } from '../command.ts'
 import { CorruptData } from '../storageError.ts'
 import type { Entry, Tables } from '../tables.ts'
@@ -7,12 +8,17 @@ import { compareText, storable, unstorable } from '../text.ts'
 import { entryChecksum } from './checksums.ts'
 import { collectionOf, createCollections } from './collections.ts'
 import type { CollectionRow, EntryRow } from './connection.ts'
+import { createEntryCache, type Row } from './entryCache.ts'
 import { type Session, using } from './session.ts'
 import { addToTotals } from './totals.ts'
 
 export interface SqliteTables extends Tables {
+  /** What was done stays. */
+  committed(): void
   /** What was done since the last commit is undone. */
   forget(): void
+  /** The database is another one. */
+  forgetAll(): void
 }
 
 /** Throws `CorruptData` if the row is not what was written. */
@@ -46,14 +52,20 @@ const MOST_ROWS = 2 ** 31 - 1
 
 export function createSqliteTables(session: Session): SqliteTables {
   const collections = createCollections(session)
-  /** Writing comes after reading the same entry: its row need not be looked for again. */
-  let read: { collection: number; key: string; row: EntryRow | null } | undefined
+  const cache = createEntryCache(limits.entryCacheBytes)
+  /** Writing comes after reading the same entry: what is not there need not be looked for again. */
+  let missing: { collection: number; key: string } | undefined
 
-  function rowOf(collection: number, key: string): EntryRow | null {
-    if (read !== undefined && read.collection === collection && read.key === key) return read.row
+  function find(collection: number, key: string): Row | undefined {
+    const known = cache.find(collection, key)
+    if (known !== undefined) return known
+    if (missing?.collection === collection && missing.key === key) return undefined
     const row = using(session, ({ ask }) => ask.entry.get(collection, storable(key)))
-    read = { collection, key, row }
-    return row
+    missing = row === null ? { collection, key } : undefined
+    if (row === null) return undefined
+    const found = { entry: entryOf(row), storedKey: row.key, checksum: row.checksum }
+    cache.add(collection, key, found)
+    return found
   }
 
   function list(rows: readonly EntryRow[], prefix = ''): Entry[] {
@@ -67,37 +79,40 @@ export function createSqliteTables(session: Session): SqliteTables {
 
   function add(collection: number, entry: Entry): void {
     const { createdAt, value, version, updatedAtMs, expiresAtMs = null } = entry
-    const key = storable(entry.key)
-    const checksum = entryChecksum(collection, key, entry)
+    const storedKey = storable(entry.key)
+    const checksum = entryChecksum(collection, storedKey, entry)
     using(session, ({ ask }) =>
-      ask.addEntry.run(createdAt, collection, key, value, version, updatedAtMs, expiresAtMs, checksum),
+      ask.addEntry.run(createdAt, collection, storedKey, value, version, updatedAtMs, expiresAtMs, checksum),
     )
     addToTotals(session.totals, createdAt, checksum, 1)
+    cache.write(collection, entry.key, { entry, storedKey, checksum })
   }
 
-  function change(collection: number, row: EntryRow, entry: Entry): void {
-    const { createdAt, value, version, updatedAtMs, expiresAtMs = null } = entry
-    const checksum = entryChecksum(collection, row.key, entry)
+  function change(collection: number, row: Row, entry: Entry): void {
+    const { storedKey } = row
+    const { createdAt, value, version, updatedAtMs, expiresAtMs } = entry
+    const checksum = entryChecksum(collection, storedKey, entry)
     using(session, ({ ask }) => {
       ask.changeEntry.run(createdAt, value, version, updatedAtMs, checksum)
-      if (expiresAtMs !== row.expires_at_ms) ask.changeExpiry.run(createdAt, expiresAtMs)
+      if (expiresAtMs !== row.entry.expiresAtMs) ask.changeExpiry.run(createdAt, expiresAtMs ?? null)
     })
     addToTotals(session.totals, createdAt, row.checksum, -1)
     addToTotals(session.totals, createdAt, checksum, 1)
+    cache.write(collection, entry.key, { entry, storedKey, checksum })
   }
 
-  function take(row: EntryRow): void {
-    using(session, ({ ask }) => ask.removeEntry.run(row.created_at))
-    addToTotals(session.totals, row.created_at, row.checksum, -1)
+  function take(collection: number, { entry, checksum }: Row): void {
+    using(session, ({ ask }) => ask.removeEntry.run(entry.createdAt))
+    addToTotals(session.totals, entry.createdAt, checksum, -1)
+    cache.write(collection, entry.key, undefined)
   }
 
   return {
     get(collection, key) {
       const id = collections.find(collection)
       if (id === undefined) return undefined
-      read = undefined
-      const row = rowOf(id, key)
-      return row === null ? undefined : entryOf(row)
+      missing = undefined
+      return find(id, key)?.entry
     },
     list(collection, { prefix, after, limit }) {
       const id = collections.find(collection)
@@ -141,21 +156,21 @@ export function createSqliteTables(session: Session): SqliteTables {
     },
     put(collection, entry) {
       const id = collections.findOrAdd(collection)
-      const row = rowOf(id, entry.key)
-      read = undefined
-      if (row === null) add(id, entry)
-      else if (row.created_at === entry.createdAt) change(id, row, entry)
+      const row = find(id, entry.key)
+      missing = undefined
+      if (row === undefined) add(id, entry)
+      else if (row.entry.createdAt === entry.createdAt) change(id, row, entry)
       else {
-        take(row)
+        take(id, row)
         add(id, entry)
       }
     },
     remove(collection, key) {
       const id = collections.find(collection)
       if (id === undefined) return
-      const row = rowOf(id, key)
-      read = undefined
-      if (row !== null) take(row)
+      const row = find(id, key)
+      missing = undefined
+      if (row !== undefined) take(id, row)
     },
     touch: (collection: Collection) => void collections.findOrAdd(collection),
     expired(nowMs, limit) {
@@ -163,8 +178,15 @@ export function createSqliteTables(session: Session): SqliteTables {
       return rows.map(row => ({ collection: collections.named(row.collection), entry: entryOf(row) }))
     },
     nextExpiryMs: () => using(session, ({ ask }) => ask.nextExpiry.get()?.at ?? undefined),
+    committed: () => cache.commit(),
     forget() {
-      read = undefined
+      missing = undefined
+      cache.rollback()
+      collections.forget()
+    },
+    forgetAll() {
+      missing = undefined
+      cache.clear()
       collections.forget()
     },
   }
