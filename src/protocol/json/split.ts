@@ -16,9 +16,6 @@ const CLOSE_BRACKET = 93
 const OPEN_BRACE = 123
 const CLOSE_BRACE = 125
 
-/** What matters for finding the end of a container. */
-const STRUCTURE = /["[\]{}]/g
-
 export function typeOfJson(text: JsonText): JsonType {
   switch (text.charCodeAt(0)) {
     case OPEN_BRACE:
@@ -60,16 +57,13 @@ function skipContainer(text: string, open: number, opened?: (depth: number) => v
   let depth = 0
   let at = open
   for (;;) {
-    STRUCTURE.lastIndex = at
-    STRUCTURE.test(text)
-    at = STRUCTURE.lastIndex
-    const code = text.charCodeAt(at - 1)
+    const code = text.charCodeAt(at++)
     if (code === QUOTE) {
       at = endOfString(text, at - 1)
     } else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
       depth++
       opened?.(depth)
-    } else if (--depth === 0) {
+    } else if ((code === CLOSE_BRACE || code === CLOSE_BRACKET) && --depth === 0) {
       return at
     }
   }
