@@ -241,7 +241,7 @@ function handOver(caller: Connection, callee: Connection, frame: InvokeFrame, en
 function nameCaller(caller: Connection, callee: Connection, frame: InvokeFrame, engineMade: boolean): void {
   const callerId = caller.trunk ? frame.caller : caller.builtIn || engineMade ? undefined : caller.id
   frame.caller = callee.takesCaller ? callerId : undefined
-  if (callee.link.framing === 'msgpack' || callerId === undefined) return
+  if (callee.link.framing === 'msgpack' || callee.link.passesFrames || callerId === undefined) return
   const suffix = caller.trunk ? callerSuffix(callerId) : caller.callerSuffix
   frame.data = withCaller(frame.data as JsonText, suffix)
 }

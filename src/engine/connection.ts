@@ -174,15 +174,19 @@ export function createConnection(link: Link, parts: ConnectionParts): Connection
     doubted: [],
     unanswered: 0,
     parked: [],
-    executing: link.framing === 'msgpack' ? createSlotTable() : createUuidTable(parts.newCallId),
+    executing:
+      link.framing === 'msgpack' || link.passesFrames === true
+        ? createSlotTable()
+        : createUuidTable(parts.newCallId),
     firstMade: undefined,
     callsInFlight: 0,
     takesCancel: trunk || capabilities?.has('cancel') === true,
-    takesCaller: trunk || capabilities?.has('caller') === true,
+    takesCaller: trunk || link.passesFrames === true || capabilities?.has('caller') === true,
     takesDeadline: trunk || capabilities?.has('deadline') === true,
     speaker: undefined,
     credit: capabilities?.has('credit') === true ? 0 : Number.POSITIVE_INFINITY,
-    mostCalls: trunk ? MOST_SLOTS : (takes?.callsInFlight ?? Number.POSITIVE_INFINITY),
+    mostCalls:
+      trunk || link.passesFrames === true ? MOST_SLOTS : (takes?.callsInFlight ?? Number.POSITIVE_INFINITY),
     madeBySlot: trunk ? createMadeBySlot() : undefined,
     messageBytes: parts.messageBytes,
     callerSuffix: callerSuffix(id),

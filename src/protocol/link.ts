@@ -32,6 +32,11 @@ export interface Batch {
 
 export interface Link {
   readonly framing: 'json' | 'msgpack'
+  /**
+   * Frames arrive as the objects that were sent: an id of a call need not be a UUID, and the caller stands in its field, not
+   * in the payload. Only on links within a thread.
+   */
+  readonly passesFrames?: boolean
   /** Present on links that speak msgpack. */
   readonly batch: Batch | undefined
   /** Hands a frame over; it leaves at the end of this turn at the latest. */

@@ -34,10 +34,11 @@ export function readPayload(payload: Payload): unknown {
   }
 }
 
-/** What a handler gets. Over msgpack the caller is named beside the input, not in it. */
+/** What a handler gets. Over msgpack, and within the engine, the caller is named beside the input, not in it. */
 export function inputOf({ data, caller }: InvokeFrame, framing: FramingName): unknown {
   const value = readPayload(data)
-  if (framing === 'json' || typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  if (framing === 'json' && caller === undefined) return value
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   if (value instanceof Uint8Array) return value
   const input = value as Record<string, unknown>
   // What the caller wrote there itself is a forgery.
@@ -46,7 +47,10 @@ export function inputOf({ data, caller }: InvokeFrame, framing: FramingName): un
   return input
 }
 
-/** The same as text. Throws a `FieldProblem` if the payload has no such form. */
+/**
+ * The same as text. Throws a `FieldProblem` if the payload has no such form. Built-in workers get what the caller wrote: who
+ * that was is not in it.
+ */
 export function rawInputOf({ data, caller }: InvokeFrame, framing: FramingName): JsonText {
   const text = jsonOf(data)
   if (framing === 'json') return text

@@ -126,6 +126,7 @@ export function createLocalLink(
 
     return {
       framing: 'json',
+      passesFrames: true,
       batch: undefined,
       listen(receiver) {
         own.receiver = receiver
