@@ -51,7 +51,8 @@ export function text(description: string): Field<string | undefined> {
   return optional({ type: 'string', description }, (given, name, refuse) => {
     const type = typeOfJson(given)
     if (type !== 'string') refuse(`field \`${name}\`: expected a string, got ${type}`)
-    const value = fromJsonText(given) as string
+    // Almost no name has an escape.
+    const value = given.includes('\\') ? (fromJsonText(given) as string) : given.slice(1, -1)
     if (value.length > limits.storedNameLength)
       refuse(`field \`${name}\` has ${value.length} characters, the most are ${limits.storedNameLength}`)
     return value

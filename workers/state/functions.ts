@@ -86,16 +86,28 @@ export function registerFunctions(client: BuiltInClient, parts: FunctionParts): 
   ): void {
     const { description, request, response } = format.formats[id]
     const refuse = refusing(id)
+    const failed = (error: unknown): never => {
+      throw meant(error, CODES[id])
+    }
     client.registerFunction<RawJson>(
       id,
-      async ({ text }, context) => {
-        underWay++
+      ({ text }, context) => {
         try {
-          return await handle(readMembers(text, refuse), refuse, context)
+          const answer = handle(readMembers(text, refuse), refuse, context)
+          if (!(answer instanceof Promise)) return answer
+          underWay++
+          return answer.then(
+            answered => {
+              ended()
+              return answered
+            },
+            error => {
+              ended()
+              return failed(error)
+            },
+          )
         } catch (error) {
-          throw meant(error, CODES[id])
-        } finally {
-          ended()
+          return failed(error)
         }
       },
       { description, request_format: request, response_format: response, rawInput: true },
@@ -123,7 +135,8 @@ export function registerFunctions(client: BuiltInClient, parts: FunctionParts): 
     writes: readonly Write[],
     { traceparent, baggage }: CallContext,
   ): WriteOptions {
-    return { level: levelOf(asked, writes), cause: { traceparent, baggage } }
+    const isCaused = traceparent !== undefined || baggage !== undefined
+    return { level: levelOf(asked, writes), cause: isCaused ? { traceparent, baggage } : undefined }
   }
 
   function addWrite(
@@ -131,10 +144,12 @@ export function registerFunctions(client: BuiltInClient, parts: FunctionParts): 
     kind: StateWrite,
     answer: typeof writtenAnswer | typeof deletedAnswer,
   ): void {
-    add(id, async (members, refuse, context) => {
+    add(id, (members, refuse, context) => {
       const { durability, with_meta } = optionsShape.read(members, refuse)
       const writes = [readWrite(kind, members, writeContext(), refuse)]
-      return answer(await store.write(writes, optionsOf(durability, writes, context)), with_meta)
+      return store
+        .write(writes, optionsOf(durability, writes, context))
+        .then(result => answer(result, with_meta))
     })
   }
 

@@ -129,11 +129,11 @@ function updateOf(members: Members, context: WriteContext, refuse: Refuse) {
 type Reader = (members: Members, context: WriteContext, refuse: Refuse) => Write
 
 const stateReaders = {
-  set: (members, context, refuse) => ({
-    kind: 'set',
-    ...addressOf(members, refuse),
-    ...putOf(members, context, refuse),
-  }),
+  set(members, context, refuse) {
+    const { scope, key } = addressOf(members, refuse)
+    const { value: stored, ifVersion, expiresAtMs } = putOf(members, context, refuse)
+    return { kind: 'set', scope, key, value: stored, ifVersion, expiresAtMs }
+  },
   delete: (members, _, refuse) => ({
     kind: 'delete',
     ...addressOf(members, refuse),

@@ -4,7 +4,7 @@ import { asJsonText, quote } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
 import type { EntryChange } from '../../../src/storage/change.ts'
 import type { Collection, Command } from '../../../src/storage/command.ts'
-import type { Partition } from '../../../src/storage/partition.ts'
+import type { Committal, Partition } from '../../../src/storage/partition.ts'
 import { type Entry, hasExpired, type ReadTables } from '../../../src/storage/tables.ts'
 import type { Item, ItemAddress, StateChange, StateStore, Write } from '../store.ts'
 
@@ -24,7 +24,10 @@ function itemOf({ key, value, version, updatedAtMs, expiresAtMs }: Entry): Item 
 
 function commandOf(write: Write): Command {
   switch (write.kind) {
-    case 'set':
+    case 'set': {
+      const { scope, key, value, ifVersion, expiresAtMs } = write
+      return { command: 'put', collection: scopeOf(scope), key, value, ifVersion, expiresAtMs }
+    }
     case 'stream_set': {
       const { value, ifVersion, expiresAtMs } = write
       return { command: 'put', ...targetOf(write), value, ifVersion, expiresAtMs }
@@ -72,6 +75,12 @@ function changeOf(change: EntryChange): StateChange {
 /** Nothing is told in the space of the state. */
 const isOurs = ({ space, event }: EntryChange): boolean => space === SPACE && event !== 'told'
 
+function inOurWords({ changes, publications }: Committal) {
+  const ours: StateChange[] = []
+  for (const change of changes) if (isOurs(change)) ours.push(changeOf(change))
+  return { ours, published: publications.map(({ topic, data, cause }) => ({ topic, data, cause })) }
+}
+
 function cursorOf({ key, createdAt }: Place): string {
   return Buffer.from(JSON.stringify([createdAt, key])).toString('base64url')
 }
@@ -109,16 +118,19 @@ function live(tables: ReadTables, nowMs: number, collection: Collection, from: F
 }
 
 export function createPartitionStore(partition: Partition): StateStore {
+  /** Several follow: what happened is put into their words once. */
+  let last: (ReturnType<typeof inOurWords> & { readonly of: Committal }) | undefined
+
+  function told(committal: Committal) {
+    if (last?.of !== committal) last = { of: committal, ...inOurWords(committal) }
+    return last
+  }
+
   return {
-    async write(writes, { level, cause }) {
-      const committed = await partition.submit(writes.map(commandOf), { level, cause })
-      return {
-        written: committed.answers,
-        revision: committed.revision,
-        level: committed.level,
-        ms: committed.ms,
-      }
-    },
+    write: (writes, { level, cause }) =>
+      partition
+        .submit(writes.map(commandOf), { level, cause })
+        .then(({ answers, revision, level, ms }) => ({ written: answers, revision, level, ms })),
     get: ({ scope, key }) =>
       partition.read((tables, nowMs) => {
         const entry = tables.get(scopeOf(scope), key)
@@ -142,9 +154,8 @@ export function createPartitionStore(partition: Partition): StateStore {
     },
     revision: () => partition.status().revision,
     follow: follower =>
-      partition.follow(({ changes, publications }) => {
-        const ours = changes.filter(isOurs).map(changeOf)
-        const published = publications.map(({ topic, data, cause }) => ({ topic, data, cause }))
+      partition.follow(committal => {
+        const { ours, published } = told(committal)
         if (ours.length > 0 || published.length > 0) follower(ours, published)
       }),
   }
