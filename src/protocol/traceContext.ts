@@ -92,6 +92,20 @@ function writeBaggage(members: Map<string, string>): string {
   return out
 }
 
+/** Members of functions that were called lately: an event is told to the same functions again and again. */
+const functionMembers = new Map<string, string>()
+const MOST_FUNCTION_MEMBERS = 4096
+
+/** The member that names a function; empty for a built-in one. */
+function functionMember(functionId: string): string {
+  const known = functionMembers.get(functionId)
+  if (known !== undefined) return known
+  const member = isBuiltInId(functionId) ? '' : `${FUNCTION_KEY}=${encodeBaggageValue(functionId)}`
+  if (functionMembers.size >= MOST_FUNCTION_MEMBERS) functionMembers.clear()
+  functionMembers.set(functionId, member)
+  return member
+}
+
 /**
  * The baggage of a delivered call. Nothing is added to a call that came with neither header; otherwise
  * `iii.function.id` names the target, except for built-in targets.
@@ -102,11 +116,10 @@ export function forwardedBaggage(
   baggage: string | undefined,
 ): string | undefined {
   if (traceparent === undefined && baggage === undefined) return undefined
-  const builtIn = isBuiltInId(functionId)
-  if (baggage === undefined) return builtIn ? undefined : `${FUNCTION_KEY}=${encodeBaggageValue(functionId)}`
-  if (PLAIN_MEMBER.test(baggage))
-    return builtIn ? baggage : `${baggage},${FUNCTION_KEY}=${encodeBaggageValue(functionId)}`
+  const member = functionMember(functionId)
+  if (baggage === undefined) return member || undefined
+  if (PLAIN_MEMBER.test(baggage)) return member === '' ? baggage : `${baggage},${member}`
   const members = parseBaggage(baggage)
-  if (!builtIn) members.set(FUNCTION_KEY, functionId)
+  if (member !== '') members.set(FUNCTION_KEY, functionId)
   return writeBaggage(members) || undefined
 }
