@@ -25,6 +25,13 @@ export function callerSuffix(workerId: string): string {
   return `,"${CALLER_KEY}":"${workerId}"}`
 }
 
+const mayHoldCaller = (data: JsonText): boolean => data.includes(CALLER_KEY) || data.includes('\\u00')
+
+/** What a caller may write: any JSON value, but an object without `_caller_worker_id`. */
+export function withoutForgedCaller(data: JsonText): JsonText {
+  return data.charCodeAt(0) === OPEN_BRACE && mayHoldCaller(data) ? withoutCaller(data) : data
+}
+
 /**
  * Sets `_caller_worker_id` inside an object, as its last member; any other JSON value is returned as it is.
  * A value the client sent under that name, also one spelled with escapes, is removed first: some parsers take the
@@ -32,8 +39,7 @@ export function callerSuffix(workerId: string): string {
  */
 export function withCaller(data: JsonText, suffix: string): JsonText {
   if (data.charCodeAt(0) !== OPEN_BRACE) return data
-  const mayHoldKey = data.includes(CALLER_KEY) || data.includes('\\u00')
-  const object = mayHoldKey ? withoutCaller(data) : data
+  const object = mayHoldCaller(data) ? withoutCaller(data) : data
   return asJsonText(isEmptyObject(object) ? `{${suffix.slice(1)}` : object.slice(0, -1) + suffix)
 }
 

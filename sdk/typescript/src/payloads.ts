@@ -8,7 +8,13 @@ import type { InvokeFrame, Payload } from '../../../src/protocol/frames.ts'
 import { fromJsonText, type JsonText, toJsonText } from '../../../src/protocol/jsonText.ts'
 import { CODEC_JSON, CODEC_RAW } from '../../../src/protocol/msgpack/layout.ts'
 import { jsonOf } from '../../../src/protocol/msgpack/payload.ts'
-import { CALLER_KEY, callerSuffix, withCaller, withoutCaller } from '../../../src/protocol/payload.ts'
+import {
+  CALLER_KEY,
+  callerSuffix,
+  withCaller,
+  withoutCaller,
+  withoutForgedCaller,
+} from '../../../src/protocol/payload.ts'
 
 export type FramingName = 'json' | 'msgpack'
 
@@ -53,7 +59,7 @@ export function inputOf({ data, caller }: InvokeFrame, framing: FramingName): un
  */
 export function rawInputOf({ data, caller }: InvokeFrame, framing: FramingName): JsonText {
   const text = jsonOf(data)
-  if (framing === 'json') return text
+  if (framing === 'json') return caller === undefined ? text : withoutForgedCaller(text)
   if (caller !== undefined) return withCaller(text, callerSuffix(caller))
   return text.startsWith('{') ? withoutCaller(text) : text
 }
