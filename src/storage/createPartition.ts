@@ -13,7 +13,6 @@
 import type { Clock } from '../clock/clock.ts'
 import type { Log } from '../log/log.ts'
 import { limits } from '../protocol/limits.ts'
-import type { ApplyOperations } from './apply/context.ts'
 import { createExpiry } from './expiry.ts'
 import { createFeed } from './feed.ts'
 import type { Committal, Committed, Level, Partition, PartitionStatus } from './partition.ts'
@@ -25,7 +24,6 @@ import { type Outcome, runTurn, type Work } from './turn.ts'
 
 export interface PartitionOptions {
   readonly store: Store
-  readonly applyOperations: ApplyOperations
   readonly clock: Clock
   /** The clock on the wall, milliseconds: `Date.now`. Entries expire by it. */
   readonly wallClock: () => number
@@ -104,11 +102,10 @@ export function createPartition(options: PartitionOptions): Partition {
 
   function commit(turn: readonly Waiting[]): void {
     const isSynced = turn.some(({ level }) => level === 'disk')
-    const { applyOperations } = options
     try {
       // Not before the disk has recovered: `retry` sees to that.
       if (trouble?.kind === 'broken') throw new StorageFault('broken', trouble.reason)
-      const result = runTurn(turn, { store, nowMs: wallNow(), isSynced, applyOperations })
+      const result = runTurn(turn, { store, nowMs: wallNow(), isSynced })
       if (result.changes.length > 0) {
         commits++
         if (trouble !== undefined) recovered()

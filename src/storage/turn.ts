@@ -1,6 +1,6 @@
 /** One turn of the event loop: everything that was submitted in it, applied in one transaction. */
 import { apply } from './apply/apply.ts'
-import type { ApplyContext, ApplyOperations } from './apply/context.ts'
+import type { ApplyContext } from './apply/context.ts'
 import { expire } from './apply/expire.ts'
 import type { Cause, EntryChange, Publication } from './change.ts'
 import type { Answer, Command } from './command.ts'
@@ -39,7 +39,6 @@ export interface TurnOptions {
   readonly store: Store
   readonly nowMs: number
   readonly isSynced: boolean
-  readonly applyOperations: ApplyOperations
 }
 
 /**
@@ -83,7 +82,6 @@ function attempt(
   const context: ApplyContext = {
     nowMs: options.nowMs,
     tables: store.tables,
-    applyOperations: options.applyOperations,
     nextRevision: () => ++revision,
     emit: change => void changes.push(cause === undefined ? change : { ...change, cause }),
     publish: publication =>

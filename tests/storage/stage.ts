@@ -1,7 +1,6 @@
 /** A partition for tests: time and turns move when the test says so. */
 
 import { asJsonText } from '../../src/protocol/jsonText.ts'
-import type { ApplyOperations } from '../../src/storage/apply/context.ts'
 import type { Collection, Command, PutCommand, UpdateCommand } from '../../src/storage/command.ts'
 import { createPartition, type PartitionOptions } from '../../src/storage/createPartition.ts'
 import { createMemoryStore } from '../../src/storage/memory/store.ts'
@@ -36,12 +35,6 @@ export const removalOf = (key: string, ifVersion?: number, tellsMissing = false)
   ifVersion,
   tellsMissing,
 })
-
-/** Operations of tests: the last `set` at the root wins. */
-export const setsRoot: ApplyOperations = (value, operations) => {
-  const last = operations.at(-1)
-  return { value: last?.type === 'set' ? last.value! : (value ?? asJsonText('{}')), errors: [] }
-}
 
 export const updateOf = (key: string, value: string, more: Partial<UpdateCommand> = {}): UpdateCommand => ({
   command: 'update',
@@ -78,7 +71,6 @@ export function setStage({ store = createMemoryStore(), ...options }: Partial<Pa
   let tasks: (() => void)[] = []
   const partition = createPartition({
     store,
-    applyOperations: setsRoot,
     clock,
     wallClock: clock.now,
     atTurnEnd: task => void tasks.push(task),

@@ -174,7 +174,7 @@ describe('an update', () => {
 
   test('keeps the time at which the value expires, a put ends it', async () => {
     const { partition, endTurn, clock } = setStage()
-    const expiresAtMs = clock.now() + 1000
+    const expiresAtMs = Math.ceil(clock.now()) + 1000
     void partition.submit([putOf('a', '1', { expiresAtMs })])
     void partition.submit([updateOf('a', '2')])
     endTurn()

@@ -1,6 +1,7 @@
 import type { JsonText } from '../../protocol/jsonText.ts'
 import type { Answer, UpdateCommand } from '../command.ts'
 import { StorageError } from '../storageError.ts'
+import { applyOperations } from '../update/apply.ts'
 import type { ApplyContext } from './context.ts'
 import { checkVersion, currentEntry } from './current.ts'
 import { writeValue } from './write.ts'
@@ -9,7 +10,7 @@ export function update(command: UpdateCommand, context: ApplyContext): Answer {
   const { collection, key } = command
   const current = currentEntry(context, collection, key)
   checkVersion(current.entry, command.ifVersion)
-  const { value, errors } = context.applyOperations(current.entry?.value, command.operations)
+  const { value, errors } = applyOperations(current.entry?.value, command.operations)
   checkSize(value, command.maxValueBytes)
   const expiresAtMs = command.expiresAtMs ?? current.entry?.expiresAtMs
   return writeValue(context, collection, key, current, { value, expiresAtMs, errors })

@@ -82,9 +82,11 @@ function statements(db: Database) {
 
     entry: ask<EntryRow>(`SELECT ${ENTRY} FROM entries WHERE collection = ?1 AND key = ?2`),
     addEntry: ask(`INSERT INTO entries (${ENTRY}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`),
+    // No index has to be looked at.
     changeEntry: ask(
-      'UPDATE entries SET value = ?2, version = ?3, updated_at_ms = ?4, expires_at_ms = ?5, checksum = ?6 WHERE created_at = ?1',
+      'UPDATE entries SET value = ?2, version = ?3, updated_at_ms = ?4, checksum = ?5 WHERE created_at = ?1',
     ),
+    changeExpiry: ask('UPDATE entries SET expires_at_ms = ?2 WHERE created_at = ?1'),
     removeEntry: ask('DELETE FROM entries WHERE created_at = ?1'),
     entriesInOrder: ask<EntryRow>(
       `SELECT ${ENTRY} FROM entries INDEXED BY entries_in_order WHERE collection = ?1 AND created_at > ?2 ORDER BY created_at LIMIT ?3`,

@@ -78,9 +78,10 @@ export function createSqliteTables(session: Session): SqliteTables {
   function change(collection: number, row: EntryRow, entry: Entry): void {
     const { createdAt, value, version, updatedAtMs, expiresAtMs = null } = entry
     const checksum = entryChecksum(collection, row.key, entry)
-    using(session, ({ ask }) =>
-      ask.changeEntry.run(createdAt, value, version, updatedAtMs, expiresAtMs, checksum),
-    )
+    using(session, ({ ask }) => {
+      ask.changeEntry.run(createdAt, value, version, updatedAtMs, checksum)
+      if (expiresAtMs !== row.expires_at_ms) ask.changeExpiry.run(createdAt, expiresAtMs)
+    })
     addToTotals(session.totals, createdAt, row.checksum, -1)
     addToTotals(session.totals, createdAt, checksum, 1)
   }

@@ -1,0 +1,69 @@
+/** Makes a data folder of a backup. */
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { StorageError } from '../storageError.ts'
+import { pathsOf, syncFile, syncFolder } from './files.ts'
+import { checkMarker } from './marker.ts'
+import { type FolderReport, verifyFolder } from './verify.ts'
+
+export interface RestoreOptions {
+  /** What is in the folder is replaced; else a folder with data in it is refused. */
+  readonly replaces?: boolean
+}
+
+/**
+ * The backup is copied and looked at as a whole before anything in the folder changes. Throws a `StorageError`:
+ * `data_folder_corrupt` if the backup is damaged, `data_folder_unusable` if there is data in the folder,
+ * `data_folder_in_use`.
+ */
+export async function restoreFolder(
+  backup: string,
+  folder: string,
+  { replaces = false }: RestoreOptions = {},
+): Promise<FolderReport> {
+  const paths = pathsOf(folder)
+  if (existsSync(paths.database)) {
+    if (!replaces) {
+      throw new StorageError(
+        'data_folder_unusable',
+        `There is data in ${folder} already; nothing was changed. Name an empty folder, or say that what is there is to be replaced.`,
+      )
+    }
+    // Somebody may work with it.
+    await verifyFolder(folder)
+  }
+  const draft = join(folder, 'restoring')
+  rmSync(draft, { recursive: true, force: true })
+  mkdirSync(draft, { recursive: true })
+  try {
+    const report = await verified(backup, draft)
+    for (const suffix of ['-wal', '-shm', '-journal']) rmSync(paths.database + suffix, { force: true })
+    rmSync(paths.witness, { force: true })
+    renameSync(pathsOf(draft).database, paths.database)
+    checkMarker(paths)
+    syncFolder(folder)
+    return { ...report, folder }
+  } finally {
+    rmSync(draft, { recursive: true, force: true })
+  }
+}
+
+async function verified(backup: string, draft: string): Promise<FolderReport> {
+  const { database } = pathsOf(draft)
+  try {
+    copyFileSync(backup, database)
+    syncFile(database)
+  } catch (error) {
+    throw new StorageError(
+      'data_folder_unusable',
+      `The backup ${backup} cannot be copied: ${(error as Error).message}. Check its name, and that there is room for it.`,
+      { cause: error },
+    )
+  }
+  const report = await verifyFolder(draft)
+  if (report.problems.length === 0) return report
+  throw new StorageError(
+    'data_folder_corrupt',
+    `The backup ${backup} is damaged, nothing was changed: ${report.problems[0]!.replaceAll(draft, backup)}`,
+  )
+}

@@ -1,0 +1,62 @@
+/** Looks at everything in a data folder, for `iii doctor --data`. */
+import { existsSync } from 'node:fs'
+import { changesOf } from '../sqlite/history.ts'
+import type { SqliteStore } from '../sqlite/store.ts'
+import { StorageError } from '../storageError.ts'
+import { pathsOf } from './files.ts'
+import { openFolder } from './open.ts'
+
+export interface FolderReport {
+  readonly folder: string
+  /** Sentences; none: everything is as it was written. */
+  readonly problems: readonly string[]
+  /** `undefined` when it cannot be opened. */
+  readonly entries: number | undefined
+  readonly revision: number | undefined
+}
+
+/**
+ * Works with the folder as an engine would: what was committed before a crash is moved to its place, nothing else is
+ * changed. Throws a `StorageError` if an engine works with it, or if there is none.
+ */
+export async function verifyFolder(folder: string): Promise<FolderReport> {
+  const { database } = pathsOf(folder)
+  if (!existsSync(database)) {
+    throw new StorageError(
+      'data_folder_unusable',
+      `There is no data in ${folder}: it has no file ${database}. Check the name.`,
+    )
+  }
+  let store: SqliteStore
+  try {
+    store = openFolder(folder, { entriesCheckedAtStart: Number.POSITIVE_INFINITY })
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.code !== 'data_folder_corrupt') throw error
+    return { folder, problems: [error.message], entries: undefined, revision: undefined }
+  }
+  try {
+    const problems = problemsOfFeed(store)
+    return { folder, problems, entries: store.session.totals.entries, revision: store.revision() }
+  } finally {
+    await store.close()
+  }
+}
+
+/** Without the feed nothing is lost but the way to resume. */
+function problemsOfFeed(store: SqliteStore): string[] {
+  const problems: string[] = []
+  const { ask } = store.session.connection
+  for (let place = store.oldest(); place < store.revision(); ) {
+    const row = ask.changesAfter.get(place)
+    if (row === null || row.first_revision > place + 1)
+      problems.push(`The changes after revision ${place} are missing.`)
+    if (row === null) break
+    try {
+      changesOf(row)
+    } catch (error) {
+      problems.push((error as Error).message)
+    }
+    place = row.last_revision
+  }
+  return problems
+}
