@@ -6,7 +6,6 @@ import { openFolder } from '../storage/folder/open.ts'
 import { createMemoryStore } from '../storage/memory/store.ts'
 import type { Partition } from '../storage/partition.ts'
 import type { Store } from '../storage/store.ts'
-import { applyOperations } from '../storage/update/apply.ts'
 
 interface Common {
   readonly clock: Clock
@@ -16,7 +15,6 @@ interface Common {
 function over(store: Store, { clock, log }: Common): Partition {
   return createPartition({
     store,
-    applyOperations,
     clock,
     wallClock: Date.now,
     atTurnEnd: task => void setImmediate(task),

@@ -8,7 +8,6 @@ import { createPartition } from '../../../src/storage/createPartition.ts'
 import { openFolder } from '../../../src/storage/folder/open.ts'
 import { createMemoryStore } from '../../../src/storage/memory/store.ts'
 import type { Store } from '../../../src/storage/store.ts'
-import { applyOperations } from '../../../src/storage/update/apply.ts'
 import { readOperations } from '../../../src/storage/update/read.ts'
 import { createPartitionStore } from '../../../workers/state/adapters/partition.ts'
 import type { StateChange, StateStore, Write, WriteOptions, Written } from '../../../workers/state/store.ts'
@@ -45,7 +44,6 @@ describe.each(Object.keys(stores))('a state store over %s', name => {
     changes = []
     const partition = createPartition({
       store: stores[name]!(),
-      applyOperations,
       clock,
       wallClock: clock.now,
       atTurnEnd: task => void setImmediate(task),

@@ -5,7 +5,6 @@ import { createLocalLink } from '../../../src/engine/links/local.ts'
 import { createPartition } from '../../../src/storage/createPartition.ts'
 import { createMemoryStore } from '../../../src/storage/memory/store.ts'
 import type { Partition } from '../../../src/storage/partition.ts'
-import { applyOperations } from '../../../src/storage/update/apply.ts'
 import { createLocalTransport } from '../../../src/threads/localTransport.ts'
 import { createPartitionStore } from '../../../workers/state/adapters/partition.ts'
 import { stateConfigSchema } from '../../../workers/state/config.ts'
@@ -59,7 +58,6 @@ async function settled(): Promise<void> {
 export function openMemory(clock: Clock, log: RecordingLog): Partition {
   return createPartition({
     store: createMemoryStore(),
-    applyOperations,
     clock,
     wallClock: clock.now,
     atTurnEnd: setImmediate,
