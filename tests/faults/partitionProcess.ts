@@ -16,6 +16,8 @@ export interface HostOptions {
 export interface PartitionProcess {
   /** Resolves when the folder is open. Rejects with what the process says against it. */
   readonly opened: Promise<void>
+  /** Rejects when it ends and nobody wanted it to. */
+  readonly died: Promise<never>
   write(id: number, transaction: Omit<Extract<Request, { ask: 'write' }>, 'ask' | 'id'>): void
   dump(since: number): Promise<Dump>
   /** Resolves when it is dead and everything it has said was heard. */
@@ -35,7 +37,7 @@ export function startPartition({ folder, env = {}, done, told }: HostOptions): P
   const opened = Promise.withResolvers<void>()
   opened.promise.catch(() => {})
   const dumps: ((dump: Dump) => void)[] = []
-  let isKilled = false
+  let isEnding = false
   let failure: unknown
 
   function hear(line: string): void {
@@ -44,7 +46,7 @@ export function startPartition({ folder, env = {}, done, told }: HostOptions): P
       reply = JSON.parse(line) as Reply
     } catch (error) {
       // It was killed in the middle of a line.
-      if (isKilled) return
+      if (isEnding) return
       throw error
     }
     switch (reply.said) {
@@ -84,6 +86,12 @@ export function startPartition({ folder, env = {}, done, told }: HostOptions): P
     opened.reject(new Error(`it ended before its folder was open: ${text}`))
   }
 
+  const died = child.exited.then(async code => {
+    if (!isEnding) throw new Error(`it ended with ${code}: ${await errors}`)
+    return await new Promise<never>(() => {})
+  })
+  died.catch(() => {})
+
   function say(request: Request): void {
     const text = JSON.stringify(request, (_, value) => (typeof value === 'bigint' ? String(value) : value))
     child.stdin.write(`${text}\n`)
@@ -92,19 +100,21 @@ export function startPartition({ folder, env = {}, done, told }: HostOptions): P
 
   return {
     opened: opened.promise,
+    died,
     write: (id, transaction) => say({ ask: 'write', id, ...transaction }),
     async dump(since) {
       const { promise, resolve } = Promise.withResolvers<Dump>()
       dumps.push(resolve)
       say({ ask: 'dump', since })
-      return await within('a dump', promise)
+      return await Promise.race([within('a dump', promise), died])
     },
     async kill() {
-      isKilled = true
+      isEnding = true
       child.kill('SIGKILL')
       await ended()
     },
     async close() {
+      isEnding = true
       say({ ask: 'close' })
       await ended()
       if (child.exitCode !== 0) throw new Error(`it ended with ${child.exitCode}: ${await errors}`)

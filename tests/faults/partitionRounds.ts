@@ -21,8 +21,6 @@ export interface RoundsOptions {
   /** What comes after is opened, when the process has ended. `onlySynced`: the power went. */
   readonly afterwards?: (round: number) => void
   readonly onlySynced?: boolean
-  /** It knows how to say what it has resumed with. Default: the feed since the round before began has to be whole. */
-  readonly mayForget?: boolean
 }
 
 export interface Tally {
@@ -41,7 +39,7 @@ export async function runRounds(options: RoundsOptions): Promise<Tally> {
 
   async function round(number: number): Promise<void> {
     const endAfter =
-      random.between(0, 4) === 0 ? 0 : random.between(1, random.between(0, 3) === 0 ? 3000 : 400)
+      random.between(0, 4) === 0 ? 0 : random.between(1, random.between(0, 5) === 0 ? 2000 : 250)
     const enough = Promise.withResolvers<void>()
     let isWriting = false
     let next = createHistory(base)
@@ -88,7 +86,7 @@ export async function runRounds(options: RoundsOptions): Promise<Tally> {
     }
     isWriting = true
     write()
-    if (endAfter > 0) await enough.promise
+    if (endAfter > 0) await Promise.race([enough.promise, process.died])
     isWriting = false
     await (options.end ?? (({ kill }) => kill()))(process, number)
     tally.answered += next.answered()

@@ -1,0 +1,57 @@
+/** The power goes while a partition writes: what was not synced is lost, or is there in part. */
+import { describe, expect, test } from 'bun:test'
+import type { Level } from '../../src/storage/partition.ts'
+import { createRandom } from '../support/random.ts'
+import { createDisk, noDiskBecause, survivals } from './disk/disk.ts'
+import { runRounds, type Tally } from './partitionRounds.ts'
+
+/** Of each way in which what was not synced may survive. */
+const ROUNDS = Math.ceil(Number(process.env.III_FAULT_ROUNDS ?? 200) / 10)
+const PATIENT_MS = 60_000 + ROUNDS * 3000
+
+const limits = { walPages: 60, feedChanges: 20_000 }
+
+async function loseThePower(
+  survival: (typeof survivals)[number],
+  rounds: number,
+  levels: readonly Level[],
+  fault: string = '',
+): Promise<Tally> {
+  const random = createRandom()
+  using disk = createDisk(random)
+  return await runRounds({
+    seed: random.seed,
+    rounds,
+    folder: disk.folder,
+    env: { ...disk.env, III_FAULT_LIMITS: JSON.stringify(limits), III_FAULT: fault },
+    levels,
+    afterwards: () => disk.losePower(survival),
+    onlySynced: true,
+  })
+}
+
+const reason = noDiskBecause()
+if (reason !== undefined) console.log(`tests of power loss are skipped: ${reason}`)
+
+describe.skipIf(reason !== undefined)('of what was not synced there remains', () => {
+  test.each(survivals.map(survival => [survival] as const))(
+    '%s: what was acknowledged at level disk is there, and what else is there is a beginning',
+    async survival => {
+      const began = performance.now()
+      const tally = await loseThePower(survival, ROUNDS, ['disk', 'os', 'memory'])
+      const ms = Math.round((performance.now() - began) / (ROUNDS + 1))
+      console.log(`power loss, ${survival}: ${JSON.stringify(tally)}, ${ms} ms a round`)
+      expect(tally.answered).toBeGreaterThan(ROUNDS)
+    },
+    PATIENT_MS,
+  )
+
+  test(
+    'a partition that acknowledges without an fsync is found out',
+    async () => {
+      const lost = loseThePower('none of it', ROUNDS + 10, ['disk'], 'unsynced')
+      await expect(lost).rejects.toThrow(/is not what the first|damaged/)
+    },
+    PATIENT_MS,
+  )
+})
