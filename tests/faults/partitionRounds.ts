@@ -63,7 +63,6 @@ export async function runRounds(options: RoundsOptions): Promise<Tally> {
     await process.opened
     const dump = await process.dump(base.revision())
     if (
-      options.mayForget !== true &&
       dump.revision < base.revision() + 1_000_000 &&
       dump.changes === undefined
     )

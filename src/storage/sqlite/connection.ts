@@ -58,8 +58,6 @@ function statements(db: Database) {
     savepoint: ask('SAVEPOINT works'),
     release: ask('RELEASE works'),
     rollbackToSavepoint: ask('ROLLBACK TO works'),
-    waitForDisk: ask('PRAGMA synchronous = FULL'),
-    doNotWaitForDisk: ask('PRAGMA synchronous = NORMAL'),
 
     collection: ask<CollectionRow>(
       `SELECT ${COLLECTION} FROM collections WHERE space = ?1 AND name = ?2 AND "group" = ?3`,

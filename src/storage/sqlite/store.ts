@@ -57,7 +57,8 @@ export function openSqliteStore({ file, folder, history: kept, onSynced }: Sqlit
 
   function waitForDisk(waits: boolean): void {
     if (waits === waitsForDisk) return
-    using(session, ({ ask }) => (waits ? ask.waitForDisk : ask.doNotWaitForDisk).run())
+    // No prepared statement: this takes effect when it is prepared, and never again.
+    using(session, ({ db }) => db.run(`PRAGMA synchronous = ${waits ? 'FULL' : 'NORMAL'}`))
     waitsForDisk = waits
   }
 
