@@ -254,14 +254,21 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
     .addHelpText('after', workerRunHelp(command))
     .showHelpAfterError(seeHelp('worker run --help'))
     .action(async (name: string, flags: WorkerRunFlags) => {
-      const [{ runWorker }, { startAlone }, { knownWorkers, runsAlone }, { connectWorker }, { diagnose }] =
-        await Promise.all([
-          import('./worker/run.ts'),
-          import('../threads/alone.ts'),
-          import('../threads/placement.ts'),
-          import('../../sdk/typescript/src/connect.ts'),
-          import('./trigger/diagnose.ts'),
-        ])
+      const [
+        { runWorker },
+        { startAlone },
+        { knownWorkers },
+        { runsAlone },
+        { connectWorker },
+        { diagnose },
+      ] = await Promise.all([
+        import('./worker/run.ts'),
+        import('../threads/alone.ts'),
+        import('../threads/placement.ts'),
+        import('../threads/parts.ts'),
+        import('../../sdk/typescript/src/connect.ts'),
+        import('./trigger/diagnose.ts'),
+      ])
       const parts = { knownWorkers, canRun: runsAlone, startAlone, connect: connectWorker, diagnose }
       end(await runWorker(name, flags, terminal, parts))
     })

@@ -214,12 +214,6 @@ export const errorCatalogue = {
     fix: 'Use another id or namespace. The claim waits: when the owner leaves, it takes over. Clients before 0.23 ignore this message; look for `refused` in `engine::workers::info`.',
   },
   // HTTP
-  condition_failed: {
-    where: ['http'],
-    cause: 'The expression of the route makes no sense for this request; the message says why.',
-    fix: 'Correct the `condition` of the trigger: `has(…)` asks whether something is there, `string(…)` makes a text of it.',
-    status: 500,
-  },
   BAD_REQUEST: {
     where: ['http'],
     status: 400,
@@ -280,6 +274,12 @@ export const errorCatalogue = {
     cause:
       'A condition of the route says no: its function returned `false`, or its expression does not hold.',
     fix: 'Nothing, if that is meant; else look at the condition.',
+  },
+  CONDITION_FAILED: {
+    where: ['http'],
+    cause: 'The expression of the route makes no sense for this request; the message says why.',
+    fix: 'Correct the `condition` of the trigger: `has(…)` asks whether something is there, `string(…)` makes a text of it.',
+    status: 500,
   },
   HEADERS_TOO_LARGE: {
     where: ['http'],

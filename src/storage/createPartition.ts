@@ -71,6 +71,8 @@ export function createPartition(options: PartitionOptions): Partition {
   /** What was found damaged, and is told until the engine is started anew. */
   let damage: string | undefined
   let cancelScrub: (() => void) | undefined
+  /** Followers have heard of everything up to this revision. */
+  let told = store.revision()
   let commits = 0
   let commandCount = 0
   expiry.look(store.tables.nextExpiryMs())
@@ -134,6 +136,7 @@ export function createPartition(options: PartitionOptions): Partition {
   }
 
   function tell({ changes, publications }: Committal): void {
+    told = changes.at(-1)?.revision ?? told
     recent.add(changes)
     if (changes.length === 0 && publications.length === 0) return
     for (const follower of followers) {
@@ -154,11 +157,10 @@ export function createPartition(options: PartitionOptions): Partition {
   function retry(): void {
     cancelRetry = undefined
     if (trouble === undefined || isClosed) return
-    const known = store.revision()
     try {
       store.recover()
       // The commit that failed may have reached the disk after all.
-      tellFrom(known)
+      tellMissed()
       recovered()
     } catch (error) {
       if (!(error instanceof StorageFault)) throw error
@@ -174,16 +176,12 @@ export function createPartition(options: PartitionOptions): Partition {
     expiry.look(store.tables.nextExpiryMs())
   }
 
-  function tellFrom(known: number): void {
-    if (known < store.oldest()) {
-      recent.restart(store.revision())
-      return
+  function tellMissed(): void {
+    if (told < store.oldest()) {
+      told = store.revision()
+      recent.restart(told)
     }
-    for (let revision = known; revision < store.revision(); ) {
-      const portion = store.portion(revision)
-      tell({ changes: portion.changes, publications: [] })
-      revision = portion.revision
-    }
+    while (told < store.revision()) tell({ changes: store.portion(told).changes, publications: [] })
   }
 
   function query<Result>(ask: (tables: ReadTables, nowMs: number) => Result): Result {

@@ -9,7 +9,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Log } from '../log/log.ts'
 import { openInMemory, openOnDisk } from './openPartition.ts'
 import { createPartitions, type Partitions } from './partitions.ts'
-import { partsOn } from './placement.ts'
+import { partsOn } from './parts.ts'
 
 export interface AloneParts {
   readonly log: Log

@@ -10,7 +10,7 @@ import type { Settings } from '../config/settings.ts'
 import { MAIN } from '../engine/registry.ts'
 import type { Place } from '../engine/routes.ts'
 import { limits } from '../protocol/limits.ts'
-import { partsOn } from './placement.ts'
+import { partsOn } from './parts.ts'
 
 /**
  * What a thread of the pool is for.

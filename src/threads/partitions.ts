@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path'
 import type { Partition } from '../storage/partition.ts'
-import type { Keeping } from './placement.ts'
+import type { Keeping } from './parts.ts'
 
 export interface PartitionsParts {
   /** The data folder of the engine, absolute. */

@@ -9,7 +9,9 @@ const root = join(import.meta.dir, '..', '..')
 const sources = await readSources(join(root, 'tsconfig.json'))
 
 /** Files longer than the rule, each with the reason why it is not split. */
-const longFiles: Record<string, string> = {}
+const longFiles: Record<string, string> = {
+  'src/protocol/errors.ts': 'a table with a row for each code',
+}
 
 describe('the project', () => {
   test('is read: known files and known imports are there', () => {

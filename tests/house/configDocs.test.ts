@@ -7,6 +7,7 @@ import { listenerSchema } from '../../src/server/config.ts'
 import { knownWorkers } from '../../src/threads/placement.ts'
 import { httpConfigSchema } from '../../workers/http/config.ts'
 import { pubsubConfigSchema } from '../../workers/pubsub/config.ts'
+import { stateConfigSchema } from '../../workers/state/config.ts'
 import { runIii, temporaryFolder } from '../cli/support.ts'
 import { fencedBlocks, tableBelow } from './pageParts.ts'
 
@@ -27,6 +28,7 @@ interface JsonSchema {
 function valueText({ type, minimum, maximum, maxItems, not }: JsonSchema): string {
   if (not !== undefined) return 'refused'
   if (type === 'array') return maxItems === 0 ? 'empty list' : 'list of text'
+  if (type === 'object') return 'text for each name'
   if (type === 'boolean') return 'true or false'
   if (type === 'string') return 'text'
   return maximum === Number.MAX_SAFE_INTEGER ? `${minimum} or more` : `${minimum} to ${maximum}`
@@ -51,6 +53,7 @@ describe('the keys on the configuration page', () => {
     ['### `iii-worker-manager`', listenerSchema],
     ['### `iii-http`', httpConfigSchema],
     ['### `iii-pubsub`', pubsubConfigSchema],
+    ['### `iii-state`', stateConfigSchema],
   ] as [string, z.ZodType][])(
     'below %s are those of its schema, with values and defaults',
     (heading, schema) => {

@@ -15,6 +15,7 @@ workers:
   - name: iii-http
     config: { port: ${httpPort} }
   - name: iii-pubsub
+  - name: iii-state
 `
 
 export interface Started {

@@ -154,7 +154,7 @@ describe('a condition that is an expression', () => {
   test('that makes no sense for a request is an error of the route', async () => {
     const response = await send('/large-orders/1', { total: 'many' })
     expect(response.status).toBe(500)
-    expect((await errorOf(response)).error.code).toBe('condition_failed')
+    expect((await errorOf(response)).error.code).toBe('CONDITION_FAILED')
   })
 })
 

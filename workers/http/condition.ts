@@ -12,5 +12,5 @@ export function refusalBy(
   if (verdict === 'run') return undefined
   return verdict === 'skip'
     ? ['CONDITION_NOT_MET', 'Request condition not met']
-    : ['condition_failed', `The condition of the route cannot be decided: ${verdict.error}`]
+    : ['CONDITION_FAILED', `The condition of the route cannot be decided: ${verdict.error}`]
 }

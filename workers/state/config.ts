@@ -43,10 +43,3 @@ export const stateConfigSchema = z.strictObject({
 
 /** Parsed and with every default filled in. */
 export type StateConfig = z.output<typeof stateConfigSchema>
-
-/** Where the values are kept. `folder`: absent means the data folder of the engine. */
-export function stateKeeping({ adapter: { config } }: StateConfig) {
-  return config.store_method === 'in_memory'
-    ? ({ adapter: 'memory' } as const)
-    : ({ adapter: 'sqlite', folder: config.file_path } as const)
-}

@@ -36,4 +36,8 @@ export const TriggerAction = {
 }
 
 /** Connects to an engine in the background and returns at once. */
-export const registerWorker: (address?: string, options?: InitOptions) => WorkerClient = connectWorker
+export function registerWorker(address?: string, options: InitOptions = {}): WorkerClient {
+  // What only built-ins need is no part of the surface.
+  const { tellAll: _, ...client } = connectWorker(address, options)
+  return client
+}

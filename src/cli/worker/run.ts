@@ -121,28 +121,32 @@ export async function runWorker(
     return client
   }
 
-  // Until it serves there is nothing to drain, so the first signal ends the start.
+  async function begin(): Promise<AloneWorker> {
+    const worker = await parts.startAlone(settings, { log, connect }).catch((error: unknown) => {
+      throw startFailure(error, settings, terminal.command)
+    })
+    try {
+      await worker.serves()
+      return worker
+    } catch (error) {
+      await worker.stop()
+      throw refused(error as Error, name)
+    }
+  }
+
+  // Until it serves there is nothing to drain, so the first signal ends the start; what is kept is committed already.
   const interrupted = Promise.withResolvers<number>()
   const listenNoMore = terminal.onStopSignal(signal => interrupted.resolve(exitCodeOf(signal)))
-  const worker = await parts.startAlone(settings, { log, connect }).catch((error: unknown) => {
-    throw startFailure(error, settings, terminal.command)
+  const refusal = failure.promise.then(error => {
+    throw refused(error, name)
   })
+  refusal.catch(() => {})
   const cancelNote = systemClock.after(limits.engineNoteMs, async () => {
     const why = await parts.diagnose(url, limits.commandConnectMs)
     log.warn(`no engine answers at ${redactText(url)} yet: ${why}; trying again until one does`)
   })
-  const began = await Promise.race([
-    worker.serves().catch((error: Error) => error),
-    failure.promise,
-    interrupted.promise,
-  ])
-  cancelNote()
-  if (began !== undefined) {
-    listenNoMore()
-    await worker.stop()
-    if (typeof began === 'number') return began
-    throw refused(began, name)
-  }
+  const worker = await Promise.race([begin(), refusal, interrupted.promise]).finally(cancelNote)
+  if (typeof worker === 'number') return worker
 
   const stopped = untilStopped({
     thread: { drain: worker.drain, stop: worker.stop, failed: failure.promise },

@@ -2,7 +2,7 @@
  * Opens a data folder: nobody else works with it, this version understands it, and what is in it is what was written.
  * With many entries the last is looked at in the background (`scrub`).
  */
-import { mkdirSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { limits } from '../../protocol/limits.ts'
 import { NewerDatabase } from '../sqlite/connection.ts'
 import { isBusy, isCorrupt } from '../sqlite/faults.ts'
@@ -28,13 +28,23 @@ export interface OpenFolderOptions {
 export function openFolder(folder: string, options: OpenFolderOptions = {}): SqliteStore {
   const paths = pathsOf(folder)
   const witness = prepare(paths)
-  const store = openStore(paths, witness, options)
+  const log = keepLog(paths)
+  let store: SqliteStore
+  try {
+    store = openStore(paths, witness, options)
+  } catch (error) {
+    // It is that of the process which works with the folder.
+    if (error instanceof StorageError && error.code === 'data_folder_in_use') log.release()
+    else log.putBack()
+    throw error
+  }
   try {
     nameHolder(paths)
     checkWitness(paths, store, witness)
     const { entriesCheckedAtStart = limits.entriesCheckedAtStart } = options
     const isChecked = store.session.totals.entries <= entriesCheckedAtStart
     if (isChecked) checkAll(store)
+    log.release()
     return {
       ...store,
       isChecked,
@@ -45,8 +55,10 @@ export function openFolder(folder: string, options: OpenFolderOptions = {}): Sql
       },
     }
   } catch (error) {
-    void store.close()
+    store.abandon()
+    log.putBack()
     witness.close()
+    unnameHolder(paths)
     throw damage(paths, error)
   }
 }
@@ -59,6 +71,27 @@ function prepare(paths: FolderPaths): Witness {
   } catch (error) {
     if (error instanceof StorageError) throw error
     throw unusable(paths, error)
+  }
+}
+
+/**
+ * Closing a database moves what is good of its log to its place and deletes the log. If the folder is refused, the log is
+ * all that is left of what comes behind the damage: it stays, under a second name meanwhile.
+ */
+function keepLog(paths: FolderPaths): { release(): void; putBack(): void } {
+  const log = `${paths.database}-wal`
+  const kept = `${log}.kept`
+  rmSync(kept, { force: true })
+  try {
+    linkSync(log, kept)
+  } catch {
+    // There is none, or this file system has no second names.
+  }
+  return {
+    release: () => rmSync(kept, { force: true }),
+    putBack() {
+      if (existsSync(kept)) renameSync(kept, log)
+    },
   }
 }
 

@@ -25,6 +25,8 @@ export interface SqliteStoreOptions {
 
 export interface SqliteStore extends Store {
   readonly session: Session
+  /** Closes it at once, when it turns out to be of no use. */
+  abandon(): void
   close(): Promise<void>
 }
 
@@ -177,6 +179,7 @@ export function openSqliteStore({ file, folder, history: kept, onSynced }: Sqlit
       })
       await copying
     },
+    abandon: () => closeConnection(session.connection),
     async close() {
       await copying?.catch(() => {})
       if (session.totals.isRelaxed) {

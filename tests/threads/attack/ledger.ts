@@ -4,10 +4,12 @@
  * every thread of an attacked engine.
  */
 import { z } from 'zod'
+import type { KnownWorker } from '../../../src/config/settings.ts'
 import type { Target } from '../../../src/protocol/frames.ts'
 import { asJsonText, toJsonText } from '../../../src/protocol/jsonText.ts'
 import type { Collection } from '../../../src/storage/command.ts'
-import { type DurableParts, knownWorkers, type Placement } from '../../../src/threads/placement.ts'
+import { type DurableParts, type Part, workerParts } from '../../../src/threads/parts.ts'
+import { knownWorkers } from '../../../src/threads/placement.ts'
 import type { BuiltInWorker } from '../../../workers/worker.ts'
 
 export const LEDGER = 'test-ledger'
@@ -64,17 +66,13 @@ function createLedger({ log, partition }: DurableParts): BuiltInWorker {
 }
 
 export function addLedger(): void {
-  const row: Placement = {
-    schema,
-    multiple: false,
-    parts: [
-      {
-        on: 'durable',
-        keeps: config => ({ adapter: 'sqlite', folder: (config as z.infer<typeof schema>).folder }),
-        create: (_, parts) => createLedger(parts),
-      },
-    ],
+  const part: Part = {
+    on: 'durable',
+    keeps: config => ({ adapter: 'sqlite', folder: (config as z.infer<typeof schema>).folder }),
+    create: (_, parts) => createLedger(parts),
   }
-  const rows = knownWorkers as Map<string, Placement>
-  rows.set(LEDGER, row)
+  const known = knownWorkers as Map<string, KnownWorker>
+  known.set(LEDGER, { schema, multiple: false })
+  const placed = workerParts as Map<string, readonly Part[]>
+  placed.set(LEDGER, [part])
 }

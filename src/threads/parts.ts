@@ -1,0 +1,151 @@
+/**
+ * On which threads the parts of built-in workers stand, and how each is made. One row per worker; `placement.ts` has what a
+ * configuration may say to them. Every thread knows this table and loads those workers only that stand on it.
+ */
+import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import type { HttpConfig } from '../../workers/http/config.ts'
+import type { PubsubConfig } from '../../workers/pubsub/config.ts'
+import type { StateConfig } from '../../workers/state/config.ts'
+import { stateKeeping } from '../../workers/state/keeping.ts'
+import type { BuiltInWorker } from '../../workers/worker.ts'
+import type { Clock } from '../clock/clock.ts'
+import type { Settings } from '../config/settings.ts'
+import type { Log } from '../log/log.ts'
+import type { Partition } from '../storage/partition.ts'
+
+/** What a part can be made from, wherever it stands. */
+export interface CommonParts {
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** What a part on the threads with sockets can be made from. */
+export interface PlacementParts extends CommonParts {
+  /** Its listener shares its port with those of other shards. */
+  readonly reusePort: boolean
+  /**
+   * Resolves when everything the worker has registered is in effect. Absent where nobody can be connected before it
+   * listens.
+   */
+  readonly hasRegistered?: (client: WorkerClient) => Promise<void>
+  /** Resolves when everything has come that the thread with the directory has sent. Absent on that thread. */
+  readonly upToDate?: () => Promise<void>
+}
+
+/** What a part on the durable thread can be made from. */
+export interface DurableParts extends CommonParts {
+  /** The one of the folder that the part's `keeps` names: parts that name the same one share it. */
+  readonly partition: Partition
+}
+
+/** Where a part keeps its things: in memory, or on disk. */
+export type Keeping =
+  | { readonly adapter: 'memory' }
+  /** `folder`: absolute, or relative to the folder of the configuration file; absent: the data folder of the engine. */
+  | { readonly adapter: 'sqlite'; readonly folder: string | undefined }
+
+type Made = BuiltInWorker | Promise<BuiltInWorker>
+
+/**
+ * A part of a worker and where it stands. A worker may have several: what it keeps on the durable thread, the sockets of
+ * its clients where all sockets are. Each is a worker of its own to the engine, and they speak through the engine.
+ */
+export type Part =
+  /**
+   * Where the sockets are: on every shard, or on the acceptor or the main thread. `'one'`: a gateway, whose instances are one
+   * worker. `'each'`: every instance is a worker of its own, with functions of its own.
+   */
+  | {
+      readonly on: 'shards'
+      readonly as: 'one' | 'each'
+      /** What its name has behind that of the worker, if that has another part: `clients` for `iii-stream:clients`. */
+      readonly suffix?: string
+      readonly create: (config: unknown, parts: PlacementParts) => Made
+    }
+  | {
+      readonly on: 'main'
+      readonly suffix?: string
+      readonly create: (config: unknown, parts: CommonParts) => Made
+    }
+  | {
+      readonly on: 'durable'
+      readonly suffix?: string
+      readonly keeps: (config: unknown) => Keeping
+      readonly create: (config: unknown, parts: DurableParts) => Made
+    }
+
+/** By the name of the worker. A worker that always runs, or has no part of its own, is not here. */
+export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string, readonly Part[]>([
+  [
+    'iii-http',
+    [
+      {
+        on: 'shards',
+        as: 'one',
+        async create(config, parts) {
+          const { createHttpWorker } = await import('../../workers/http/worker.ts')
+          return createHttpWorker(config as HttpConfig, parts)
+        },
+      },
+    ],
+  ],
+  [
+    'iii-pubsub',
+    [
+      // Beside the directory: who subscribes is known there first, and a message leaves once for each thread.
+      {
+        on: 'main',
+        async create(config, parts) {
+          const { createPubsubWorker } = await import('../../workers/pubsub/worker.ts')
+          return createPubsubWorker(config as PubsubConfig, parts)
+        },
+      },
+    ],
+  ],
+  [
+    'iii-state',
+    [
+      {
+        on: 'durable',
+        keeps: config => stateKeeping(config as StateConfig),
+        async create(config, { partition, ...parts }) {
+          const [{ createStateWorker }, { createPartitionStore }] = await Promise.all([
+            import('../../workers/state/worker.ts'),
+            import('../../workers/state/adapters/partition.ts'),
+          ])
+          const store = createPartitionStore(partition)
+          return createStateWorker(config as StateConfig, { ...parts, store, wallClock: Date.now })
+        },
+      },
+    ],
+  ],
+])
+
+/** A part of a configured worker. */
+export interface PlacedPart<On extends Part['on']> {
+  readonly part: Extract<Part, { on: On }>
+  /** The instance of the worker it is a part of. */
+  readonly worker: string
+  /** The name it announces. */
+  readonly instance: string
+  readonly config: unknown
+}
+
+/** The parts that stand on threads of a kind, in the order of the settings. */
+export function partsOn<On extends Part['on']>(on: On, { workers }: Settings): PlacedPart<On>[] {
+  return workers.flatMap(({ name, instance, config }) =>
+    (workerParts.get(name) ?? [])
+      .filter((part): part is Extract<Part, { on: On }> => part.on === on)
+      .map(part => ({
+        part,
+        worker: instance,
+        instance: part.suffix === undefined ? instance : `${instance}:${part.suffix}`,
+        config,
+      })),
+  )
+}
+
+/** A worker of parts needs nothing of the engine but a client. */
+export function runsAlone(name: string): boolean {
+  return workerParts.has(name)
+}

@@ -1,0 +1,489 @@
+import { Database } from 'bun:sqlite'
+import { afterAll, describe, expect, test } from 'bun:test'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { asJsonText } from '../../src/protocol/jsonText.ts'
+import { pathsOf } from '../../src/storage/folder/files.ts'
+import { type OpenFolderOptions, openFolder } from '../../src/storage/folder/open.ts'
+import { restoreFolder } from '../../src/storage/folder/restore.ts'
+import { verifyFolder } from '../../src/storage/folder/verify.ts'
+import type { Level } from '../../src/storage/partition.ts'
+import type { StorageError } from '../../src/storage/storageError.ts'
+import { createRandom } from '../support/random.ts'
+import { putOf, refusalCode, removalOf, type Stage, scope, setStage } from './stage.ts'
+import { temporaryFolder } from './stores.ts'
+
+const temporary = temporaryFolder()
+afterAll(() => temporary[Symbol.dispose]())
+
+let folders = 0
+const newFolder = (): string => join(temporary.folder, `data${++folders}`)
+
+function open(folder: string, options: OpenFolderOptions = {}): Stage {
+  return setStage({ store: openFolder(folder, options) })
+}
+
+function write(stage: Stage, key: string, value: string, level: Level = 'disk'): void {
+  void stage.partition.submit([putOf(key, value)], { level })
+  stage.endTurn()
+}
+
+const read = (stage: Stage, key: string): string | undefined =>
+  stage.partition.read(tables => tables.get(scope('s'), key)?.value) as string | undefined
+
+function codeOf(work: () => unknown): string {
+  try {
+    work()
+    return 'nothing'
+  } catch (error) {
+    return (error as StorageError).code ?? String(error)
+  }
+}
+
+/** The folder as it would be found after a kill now. */
+function copyOf(folder: string): string {
+  const copy = newFolder()
+  Bun.spawnSync(['cp', '-r', folder, copy])
+  return copy
+}
+
+describe('a data folder', () => {
+  test('keeps what was written, its versions and its feed', async () => {
+    const folder = newFolder()
+    const first = open(folder)
+    write(first, 'a', '1')
+    write(first, 'a', '{"big":9007199254740993}')
+    void first.partition.submit([putOf('gone'), removalOf('gone')])
+    first.endTurn()
+    await first.partition.close()
+    expect(readdirSync(folder).toSorted()).toEqual(['iii-data.json', 'partition.db', 'witness'])
+
+    const second = open(folder)
+    expect(read(second, 'a')).toBe('{"big":9007199254740993}')
+    expect(second.partition.status().revision).toBe(4)
+    const feed = await second.partition.since(scope('s'), 1, 10)
+    expect(feed).toMatchObject({
+      kind: 'changes',
+      revision: 4,
+      changes: [
+        { revision: 2, oldValue: asJsonText('1'), newValue: asJsonText('{"big":9007199254740993}') },
+        { revision: 3, event: 'created' },
+        { revision: 4, event: 'deleted', newValue: undefined },
+      ],
+    })
+    await second.partition.close()
+  })
+
+  test('keeps what was answered when the process is killed', () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    for (let number = 0; number < 20; number++)
+      write(stage, `k${number}`, `${number}`, number % 2 ? 'os' : 'disk')
+    const killed = open(copyOf(folder))
+    for (let number = 0; number < 20; number++) expect(read(killed, `k${number}`)).toBe(`${number}`)
+  })
+
+  test('keeps what was answered as synced when the power goes', async () => {
+    const folder = newFolder()
+    let onDisk = ''
+    let synced = 0
+    const stage = open(folder, {
+      onSynced(revision) {
+        synced = revision
+        onDisk = copyOf(folder)
+      },
+    })
+    const answered: number[] = []
+    for (let number = 1; number <= 30; number++) {
+      const level = number % 3 === 0 ? 'disk' : 'os'
+      const submitted = stage.partition.submit([putOf(`k${number}`, `${number}`)], { level })
+      stage.endTurn()
+      const committed = await submitted
+      if (committed.level === 'disk') answered.push(number)
+      expect(level === 'os' || committed.level === 'disk').toBe(true)
+    }
+    expect(synced).toBe(30)
+    write(stage, 'late', '1', 'os')
+    const found = open(onDisk)
+    for (const number of answered) expect(read(found, `k${number}`)).toBe(`${number}`)
+    expect(read(found, 'late')).toBeUndefined()
+    // Revision 31 was told as that of another write.
+    write(found, 'after', '1')
+    expect(found.partition.status().revision).toBeGreaterThan(31)
+    expect(await found.partition.since('state', 31, 10)).toMatchObject({ kind: 'gone' })
+  })
+
+  test('never hands out a revision twice after a kill without lost writes either', async () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    write(stage, 'a', '1')
+    const killed = open(copyOf(folder))
+    write(killed, 'b', '1')
+    // Nothing was committed without waiting for the disk, so nothing is left out.
+    expect(killed.partition.status().revision).toBe(2)
+  })
+
+  test('remembers when entries expire', async () => {
+    const folder = newFolder()
+    const first = open(folder)
+    void first.partition.submit([putOf('a', '1', { expiresAtMs: first.clock.now() + 5000 })])
+    first.endTurn()
+    await first.partition.close()
+    const second = open(folder)
+    second.clock.advance(5001)
+    second.endTurn()
+    expect(second.committals[0]?.changes).toMatchObject([{ key: 'a', reason: 'expired' }])
+    await second.partition.close()
+  })
+
+  test('forgets the oldest changes, and says so to those who come too late', async () => {
+    const folder = newFolder()
+    const first = open(folder, { history: { changes: 10, bytes: 1e6, ageMs: 1e9 } })
+    for (let number = 0; number < 40; number++) write(first, 'a', `${number}`)
+    await first.partition.close()
+    const second = open(folder)
+    expect(await second.partition.since('state', 5, 100)).toEqual({ kind: 'gone', oldest: 30, revision: 40 })
+    expect(await second.partition.since('state', 30, 100)).toMatchObject({ kind: 'changes', revision: 40 })
+    expect(await second.partition.since('state', 41, 100)).toMatchObject({ kind: 'gone' })
+    await second.partition.close()
+  })
+})
+
+describe('a feed that was written before the start', () => {
+  test('is read in portions, goes on in memory, and holds only what was asked for', async () => {
+    const folder = newFolder()
+    const first = open(folder)
+    for (let number = 1; number <= 60; number++) {
+      void first.partition.submit([
+        putOf(`k${number}`, '1', { collection: scope(number % 3 === 0 ? 'third' : 'other') }),
+      ])
+      if (number % 7 === 0) first.endTurn()
+    }
+    first.endTurn()
+    await first.partition.close()
+    const second = setStage({ store: openFolder(folder), atTurnEnd: task => void setImmediate(task) })
+    await second.partition.submit([putOf('k63', '1', { collection: scope('third') })])
+    const seen: (number | undefined)[] = []
+    let revision = 1
+    while (true) {
+      const feed = await second.partition.since(scope('third'), revision, 4)
+      if (feed.kind !== 'changes' || feed.changes.length === 0) break
+      seen.push(...feed.changes.map(change => change.revision))
+      revision = feed.revision
+    }
+    expect(seen).toEqual([...Array.from({ length: 20 }, (_, number) => (number + 1) * 3), 61])
+    await second.partition.close()
+  })
+})
+
+describe('the folder is refused', () => {
+  test('when another process works with it, which is named', async () => {
+    const folder = newFolder()
+    const code = `
+      const { openFolder } = await import(${JSON.stringify(join(import.meta.dir, '../../src/storage/folder/open.ts'))})
+      openFolder(${JSON.stringify(folder)})
+      console.log('open')
+      setInterval(() => {}, 1000)
+    `
+    const child = Bun.spawn([process.execPath, '-e', code], { stdout: 'pipe', stderr: 'inherit' })
+    try {
+      await child.stdout.getReader().read()
+      expect(() => openFolder(folder)).toThrow(`Process ${child.pid} works with the data folder ${folder}`)
+      expect(codeOf(() => openFolder(folder))).toBe('data_folder_in_use')
+    } finally {
+      child.kill('SIGKILL')
+      await child.exited
+    }
+    // Its lock died with it.
+    const stage = open(folder)
+    write(stage, 'a', '1')
+    await stage.partition.close()
+  })
+
+  test('when this process works with it already', async () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    write(stage, 'a', '1')
+    expect(codeOf(() => openFolder(folder))).toBe('data_folder_in_use')
+    write(stage, 'b', '1')
+    await stage.partition.close()
+  })
+
+  test('when a newer version has written it', async () => {
+    const folder = newFolder()
+    await open(folder).partition.close()
+    const { marker, database } = pathsOf(folder)
+    const text = readFileSync(marker, 'utf8')
+    writeFileSync(marker, text.replace('"format":1', '"format":2'))
+    expect(codeOf(() => openFolder(folder))).toBe('data_folder_newer')
+    writeFileSync(marker, text)
+    const db = new Database(database)
+    db.run('PRAGMA user_version = 99')
+    db.close()
+    expect(codeOf(() => openFolder(folder))).toBe('data_folder_newer')
+  })
+
+  test.each([
+    ['another adapter', '{"format":1,"adapter":"other"}', 'data_folder_unusable'],
+    ['nobody', 'no JSON', 'data_folder_corrupt'],
+  ])('when %s has written it', async (_, marker, code) => {
+    const folder = newFolder()
+    await open(folder).partition.close()
+    writeFileSync(pathsOf(folder).marker, marker)
+    expect(codeOf(() => openFolder(folder))).toBe(code)
+  })
+
+  test('when it is no folder', () => {
+    const file = join(temporary.folder, 'file')
+    writeFileSync(file, '')
+    expect(codeOf(() => openFolder(join(file, 'data')))).toBe('data_folder_unusable')
+  })
+})
+
+describe('damage', () => {
+  /** A folder with values of all sizes, closed. */
+  async function written(): Promise<string> {
+    const folder = newFolder()
+    const stage = open(folder)
+    const random = createRandom(7)
+    for (let number = 0; number < 300; number++) {
+      const size = number % 50 === 0 ? 20_000 : random.between(0, 600)
+      void stage.partition.submit([
+        putOf(`key ${number}`, JSON.stringify('x'.repeat(size)), {
+          collection: scope(`scope ${number % 7}`),
+          expiresAtMs: number % 5 === 0 ? 4e12 + number : undefined,
+        }),
+      ])
+      if (number % 10 === 9) stage.endTurn()
+    }
+    for (let number = 0; number < 300; number += 3) {
+      void stage.partition.submit([removalOf(`key ${number}`)])
+    }
+    stage.endTurn()
+    await stage.partition.close()
+    return folder
+  }
+
+  const all = (stage: Stage): unknown =>
+    stage.partition.read(tables =>
+      tables
+        .names('state', { prefix: undefined, after: undefined, limit: 100 })
+        .map(name => [
+          name,
+          tables.list(scope(name), { prefix: undefined, after: undefined, limit: 1000 }),
+          tables.list(scope(name), { prefix: '', after: undefined, limit: 1000 }),
+        ]),
+    )
+
+  /** What a user would get: everything as it was, or an error. */
+  async function isNoticedOrHarmless(folder: string, expected: unknown): Promise<boolean> {
+    let stage: Stage
+    try {
+      stage = open(folder)
+    } catch (error) {
+      return (error as StorageError).code === 'data_folder_corrupt'
+    }
+    try {
+      return Bun.deepEquals(all(stage), expected)
+    } catch (error) {
+      return (error as StorageError).code === 'CORRUPT_DATA'
+    } finally {
+      await stage.partition.close().catch(() => {})
+    }
+  }
+
+  test('of one bit is noticed on every page of the database', async () => {
+    const folder = await written()
+    const before = open(folder)
+    const expected = all(before)
+    await before.partition.close()
+    const { database } = pathsOf(folder)
+    const bytes = readFileSync(database)
+    const random = createRandom()
+    for (let page = 0; page < bytes.length / 4096; page++) {
+      const at = page * 4096 + random.between(0, 4096)
+      const bit = 1 << random.between(0, 8)
+      const copy = newFolder()
+      Bun.spawnSync(['cp', '-r', folder, copy])
+      const flipped = Buffer.from(bytes)
+      flipped[at]! ^= bit
+      writeFileSync(pathsOf(copy).database, flipped)
+      if (!(await isNoticedOrHarmless(copy, expected))) {
+        throw new Error(`III_TEST_SEED=${random.seed}: bit ${bit} of byte ${at} was not noticed`)
+      }
+      rmSync(copy, { recursive: true })
+    }
+  }, 60_000)
+
+  test('of one bit in the log is noticed, wherever it is', () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    for (let number = 0; number < 12; number++) write(stage, `k${number}`, `"${'x'.repeat(100)}"`)
+    const expected = all(stage)
+    const log = `${pathsOf(folder).database}-wal`
+    const bytes = readFileSync(log)
+    const random = createRandom()
+    const frame = 4096 + 24
+    return (async () => {
+      for (let start = 32; start < bytes.length; start += frame) {
+        const copy = copyOf(folder)
+        const flipped = Buffer.from(bytes)
+        const at = start + random.between(0, frame)
+        flipped[at]! ^= 1 << random.between(0, 8)
+        writeFileSync(`${pathsOf(copy).database}-wal`, flipped)
+        if (!(await isNoticedOrHarmless(copy, expected))) {
+          throw new Error(`III_TEST_SEED=${random.seed}: byte ${at} of the log was not noticed`)
+        }
+        rmSync(copy, { recursive: true })
+      }
+    })()
+  }, 60_000)
+
+  test('by cutting off an end is noticed', async () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    for (let number = 0; number < 12; number++) write(stage, `k${number}`, '1')
+    const killed = copyOf(folder)
+    const log = `${pathsOf(killed).database}-wal`
+    truncateSync(log, statSync(log).size - 4120)
+    expect(codeOf(() => openFolder(killed))).toBe('data_folder_corrupt')
+    rmSync(log)
+    expect(codeOf(() => openFolder(killed))).toBe('data_folder_corrupt')
+
+    const closed = await written()
+    const { database } = pathsOf(closed)
+    truncateSync(database, statSync(database).size - 4096)
+    expect(codeOf(() => openFolder(closed))).toBe('data_folder_corrupt')
+    truncateSync(database, 100)
+    expect(codeOf(() => openFolder(closed))).toBe('data_folder_corrupt')
+  })
+
+  /** Changes the database behind the engine's back. */
+  function tamper(folder: string, sql: string): void {
+    const db = new Database(pathsOf(folder).database)
+    db.run(sql)
+    db.close()
+  }
+
+  test.each([
+    ['a value', `UPDATE entries SET value = '"other"' WHERE created_at = 2`],
+    ['a version', 'UPDATE entries SET version = 1 WHERE created_at = 2'],
+    ['a time of expiry', 'UPDATE entries SET expires_at_ms = 5 WHERE created_at = 2'],
+    ['a key', `UPDATE entries SET key = 'other' WHERE created_at = 2`],
+    ['a missing entry', 'DELETE FROM entries WHERE created_at = 2'],
+    ['a foreign collection', 'UPDATE entries SET collection = 99 WHERE created_at = 2'],
+    ['a name', `UPDATE collections SET name = 'other' WHERE id = 2`],
+    ['the totals', 'UPDATE totals SET revision = 99'],
+    ['missing totals', 'DELETE FROM totals'],
+  ])('by others (%s) is noticed at the start, and listed by a doctor', async (_, sql) => {
+    const folder = await written()
+    tamper(folder, sql)
+    expect(codeOf(() => openFolder(folder))).toBe('data_folder_corrupt')
+    expect((await verifyFolder(folder)).problems).toHaveLength(1)
+  })
+
+  test('in a large folder is noticed when the value is read, and in the background', async () => {
+    const folder = await written()
+    tamper(folder, `UPDATE entries SET value = '"other"' WHERE created_at = 2`)
+    const stage = setStage({ store: openFolder(folder, { entriesCheckedAtStart: 10 }) })
+    const asked = (): unknown => stage.partition.read(tables => tables.get(scope('scope 1'), 'key 1')?.value)
+    expect(codeOf(asked)).toBe('CORRUPT_DATA')
+    expect(await refusalCode(Promise.try(asked))).toBe('CORRUPT_DATA')
+    // What is not damaged is served.
+    expect(stage.partition.read(tables => tables.get(scope('scope 2'), 'key 2')?.key)).toBe('key 2')
+    await stage.partition.close()
+
+    const other = setStage({ store: openFolder(folder, { entriesCheckedAtStart: 10 }) })
+    expect(other.partition.status().health).toBe('ok')
+    other.clock.advance(1000)
+    expect(other.partition.status()).toMatchObject({ health: 'degraded' })
+    expect(other.log.warnings()).toHaveLength(1)
+    await other.partition.close()
+  })
+
+  test('a look at all entries goes on while they are written', async () => {
+    const folder = await written()
+    const stage = setStage({ store: openFolder(folder, { entriesCheckedAtStart: 10 }) })
+    const random = createRandom()
+    for (let step = 0; step < 200; step++) {
+      const collection = scope(`scope ${random.between(0, 7)}`)
+      const key = `key ${random.between(0, 300)}`
+      const isRefused = random.between(0, 4) === 0
+      void stage.partition
+        .submit([
+          { ...putOf(key, `${step}`), collection },
+          { ...removalOf(`key ${random.between(0, 300)}`), collection } as never,
+          ...(isRefused ? [putOf('x', '1', { ifVersion: 1e9 })] : []),
+        ])
+        .catch(() => {})
+      stage.endTurn()
+      stage.store.scrub()
+    }
+    while (!stage.store.scrub());
+    await stage.partition.close()
+    expect((await verifyFolder(folder)).problems).toEqual([])
+  })
+
+  test('of the feed leaves the values alone', async () => {
+    const folder = await written()
+    tamper(
+      folder,
+      'DELETE FROM changes WHERE last_revision IN (SELECT max(last_revision) FROM changes WHERE last_revision < 100)',
+    )
+    expect((await verifyFolder(folder)).problems[0]).toContain('are missing')
+    const stage = setStage({ store: openFolder(folder), atTurnEnd: task => void setImmediate(task) })
+    expect(await refusalCode(Promise.resolve(stage.partition.since('state', 0, 1000)))).toBe('CORRUPT_DATA')
+    await stage.partition.close()
+  })
+})
+
+describe('a backup', () => {
+  test('of a running engine is consistent, and becomes a folder again', async () => {
+    const folder = newFolder()
+    const stage = setStage({ store: openFolder(folder), atTurnEnd: task => void setImmediate(task) })
+    await stage.partition.submit([putOf('a', '1'), putOf('b', '1')])
+    const file = join(temporary.folder, 'backup.db')
+    const backup = stage.partition.backup(file)
+    for (let number = 2; number < 30; number++) {
+      await stage.partition.submit([putOf('a', `${number}`), putOf('b', `${number}`)])
+    }
+    await backup
+    await stage.partition.close()
+
+    const restored = newFolder()
+    expect(await restoreFolder(file, restored)).toMatchObject({ problems: [], entries: 2, revision: 2 })
+    const copy = open(restored)
+    expect([read(copy, 'a'), read(copy, 'b')]).toEqual(['1', '1'])
+    await copy.partition.close()
+    expect(await refusalCode(restoreFolder(file, folder))).toBe('data_folder_unusable')
+    await restoreFolder(file, folder, { replaces: true })
+    const replaced = open(folder)
+    expect(read(replaced, 'a')).toBe('1')
+    await replaced.partition.close()
+  })
+
+  test('that is damaged changes nothing', async () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    write(stage, 'a', '1')
+    const file = join(temporary.folder, 'damaged.db')
+    await stage.partition.backup(file)
+    await stage.partition.close()
+    const db = new Database(file)
+    db.run('DELETE FROM entries')
+    db.close()
+    expect(await refusalCode(restoreFolder(file, folder, { replaces: true }))).toBe('data_folder_corrupt')
+    expect(await refusalCode(restoreFolder(`${file}.missing`, newFolder()))).toBe('data_folder_unusable')
+    const same = open(folder)
+    expect(read(same, 'a')).toBe('1')
+    await same.partition.close()
+  })
+
+  test('to where nothing can be written is refused, and leaves nothing', async () => {
+    const stage = open(newFolder())
+    const file = join(temporary.folder, 'no', 'such', 'folder.db')
+    expect(await refusalCode(stage.partition.backup(file))).toBe('STORAGE_UNAVAILABLE')
+    expect(existsSync(`${file}.new`)).toBe(false)
+    await stage.partition.close()
+  })
+})
