@@ -21,7 +21,7 @@ export function defaultSettings(context: ConfigContext): ConfigResult {
 }
 
 /** Of the engine, unless it is told another one. */
-export const DATA_FOLDER = 'data'
+const DATA_FOLDER = 'data'
 
 /** What a file says; `undefined`: nothing. */
 interface Chosen {

@@ -46,6 +46,9 @@ export type Keeping =
 
 type Made = BuiltInWorker | Promise<BuiltInWorker>
 
+/** Begins to load the code of a part, so that `create` need not wait for it. */
+type Load = () => Promise<unknown>
+
 /**
  * A part of a worker and where it stands. A worker may have several: what it keeps on the durable thread, the sockets of
  * its clients where all sockets are. Each is a worker of its own to the engine, and they speak through the engine.
@@ -60,19 +63,27 @@ export type Part =
       readonly as: 'one' | 'each'
       /** What its name has behind that of the worker, if that has another part: `clients` for `iii-stream:clients`. */
       readonly suffix?: string
+      readonly load?: Load
       readonly create: (config: unknown, parts: PlacementParts) => Made
     }
   | {
       readonly on: 'main'
       readonly suffix?: string
+      readonly load?: Load
       readonly create: (config: unknown, parts: CommonParts) => Made
     }
   | {
       readonly on: 'durable'
       readonly suffix?: string
       readonly keeps: (config: unknown) => Keeping
+      readonly load?: Load
       readonly create: (config: unknown, parts: DurableParts) => Made
     }
+
+const loadHttp = () => import('../../workers/http/worker.ts')
+const loadPubsub = () => import('../../workers/pubsub/worker.ts')
+const loadState = () =>
+  Promise.all([import('../../workers/state/worker.ts'), import('../../workers/state/adapters/partition.ts')])
 
 /** By the name of the worker. A worker that always runs, or has no part of its own, is not here. */
 export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string, readonly Part[]>([
@@ -82,8 +93,9 @@ export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string,
       {
         on: 'shards',
         as: 'one',
+        load: loadHttp,
         async create(config, parts) {
-          const { createHttpWorker } = await import('../../workers/http/worker.ts')
+          const { createHttpWorker } = await loadHttp()
           return createHttpWorker(config as HttpConfig, parts)
         },
       },
@@ -95,8 +107,9 @@ export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string,
       // Beside the directory: who subscribes is known there first, and a message leaves once for each thread.
       {
         on: 'main',
+        load: loadPubsub,
         async create(config, parts) {
-          const { createPubsubWorker } = await import('../../workers/pubsub/worker.ts')
+          const { createPubsubWorker } = await loadPubsub()
           return createPubsubWorker(config as PubsubConfig, parts)
         },
       },
@@ -108,11 +121,9 @@ export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string,
       {
         on: 'durable',
         keeps: config => stateKeeping(config as StateConfig),
+        load: loadState,
         async create(config, { partition, ...parts }) {
-          const [{ createStateWorker }, { createPartitionStore }] = await Promise.all([
-            import('../../workers/state/worker.ts'),
-            import('../../workers/state/adapters/partition.ts'),
-          ])
+          const [{ createStateWorker }, { createPartitionStore }] = await loadState()
           const store = createPartitionStore(partition)
           return createStateWorker(config as StateConfig, { ...parts, store, wallClock: Date.now })
         },
@@ -148,4 +159,9 @@ export function partsOn<On extends Part['on']>(on: On, { workers }: Settings): P
 /** A worker of parts needs nothing of the engine but a client. */
 export function runsAlone(name: string): boolean {
   return workerParts.has(name)
+}
+
+/** Has the code of the parts loaded that stand on threads of a kind. Whether that fails is found out when they are made. */
+export function loadParts(on: Part['on'], settings: Settings): void {
+  for (const { part } of partsOn(on, settings)) part.load?.().catch(() => {})
 }

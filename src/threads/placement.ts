@@ -3,6 +3,8 @@
  * `parts.ts`.
  */
 import { z } from 'zod'
+// Loaded with the rest, because nearly every engine has it: by itself it takes 20 ms.
+import '../../workers/http/worker.ts'
 import type { EngineStatus } from '../../workers/engine-functions/catalogue.ts'
 import { createEngineFunctionsWorker } from '../../workers/engine-functions/worker.ts'
 import { httpConfigSchema } from '../../workers/http/config.ts'

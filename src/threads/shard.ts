@@ -15,7 +15,7 @@ import { accountOf, type ThreadAccount } from './account.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { createMemberRegistry } from './memberRegistry.ts'
 import { nameThread } from './osThread.ts'
-import { partsOn } from './parts.ts'
+import { loadParts, partsOn } from './parts.ts'
 import { createRelay, type Relay } from './relay.ts'
 import { createRemoteLog } from './remoteLog.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
@@ -23,10 +23,15 @@ import type { FromShard, RingPair, ShardPorts, ShardTask, ToShard } from './shar
 import { createStandins } from './standins.ts'
 import { createThread, createThreadTurn, type Thread } from './thread.ts'
 
-/** Resolves when the shard has been stopped. */
+const loadDurable = () => import('./durable.ts')
+
+/** Resolves when the thread has been stopped. */
 export default async function shard(task: ShardTask): Promise<void> {
   const { port, place } = task
   const threadId = nameThread(`iii ${task.name}`)
+  const { role } = task
+  if (role === 'durable') void loadDurable()
+  if (role !== 'shard behind acceptor') loadParts(role === 'durable' ? 'durable' : 'shards', task.settings)
   const stopHeartbeat = startHeartbeat(new Int32Array(task.beats), place, systemClock)
   const say = (message: FromShard): void => port.postMessage(message)
   const log = createRemoteLog({
@@ -141,7 +146,7 @@ export default async function shard(task: ShardTask): Promise<void> {
   const settings = await Promise.race([serving.promise, ended.promise])
   try {
     if (settings !== undefined && task.role === 'durable') {
-      const { placeDurable } = await import('./durable.ts')
+      const { placeDurable } = await loadDurable()
       const durable = await placeDurable(thread, settings, log, answered)
       close = durable.close
       say({ say: 'ready', ports: { listeners: [], gateways: {} }, addresses: {} })

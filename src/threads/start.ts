@@ -11,7 +11,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Log } from '../log/log.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { createMainEngine, placeAlways, type RunningEngine } from './mainThread.ts'
-import { partsOn } from './parts.ts'
+import { loadParts, partsOn } from './parts.ts'
 import { claimPorts } from './ports.ts'
 import type { Shards } from './shards.ts'
 import { createThread, createThreadTurn, type Thread } from './thread.ts'
@@ -25,6 +25,8 @@ export interface StartOptions {
 /** When one part cannot start, the others are stopped and the error is thrown. */
 export async function startEngine(settings: Settings, { log }: StartOptions): Promise<RunningEngine> {
   const layout = layoutOf(settings)
+  loadParts('main', settings)
+  if (layout.mainServes) loadParts('shards', settings)
   const turn = createThreadTurn(log)
   let others: Shards | undefined
   if (layout.posts.length > 0) {
