@@ -15,6 +15,8 @@ export interface LoadOptions {
   readonly levels: readonly Level[]
   /** Knows what is there when the write is made; conditions are right or wrong by it. */
   readonly reference: Reference
+  /** What the functions of the state can do. */
+  readonly isState?: boolean
 }
 
 const COLLECTIONS: readonly Collection[] = [
@@ -27,7 +29,7 @@ const COUNTERS: Collection = { space: 'state', name: 'counters', group: '' }
 const KEYS = 80
 
 /** Each write says its number, so that a value that nobody has written is known at once. */
-export function createLoad({ random, levels, reference }: LoadOptions): () => Transaction {
+export function createLoad({ random, levels, reference, isState = false }: LoadOptions): () => Transaction {
   const { between } = random
   const pick = <Item>(items: readonly Item[]): Item => items[between(0, items.length)]!
   const chance = (percent: number): boolean => between(0, 100) < percent
@@ -40,7 +42,7 @@ export function createLoad({ random, levels, reference }: LoadOptions): () => Tr
 
   function commandOf(): Command {
     made++
-    const collection = pick(COLLECTIONS)
+    const collection = pick(isState ? COLLECTIONS.slice(0, 3) : COLLECTIONS)
     const key = `key ${between(0, KEYS)}`
     const version = reference.entries.get(placeOf(collection, key))?.version ?? 0
     const ifVersion = chance(80) ? undefined : chance(70) ? version : version + 1
@@ -48,8 +50,10 @@ export function createLoad({ random, levels, reference }: LoadOptions): () => Tr
     if (dice < 55) {
       return { command: 'put', collection, key, value: textOf(), ifVersion, expiresAtMs: undefined }
     }
-    if (dice < 70) return { command: 'remove', collection, key, ifVersion, tellsMissing: chance(50) }
-    if (dice < 75) return { command: 'tell', collection, key, type: 'event', data: textOf() }
+    if (dice < 70) {
+      return { command: 'remove', collection, key, ifVersion, tellsMissing: isState || chance(50) }
+    }
+    if (dice < 75 && !isState) return { command: 'tell', collection, key, type: 'event', data: textOf() }
     const [counter, by] = [`counter ${between(0, 10)}`, BigInt(between(1, 100))]
     return {
       command: 'update',

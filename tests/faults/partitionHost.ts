@@ -38,7 +38,8 @@ export type Reply =
   | {
       readonly said: 'done'
       readonly id: number
-      readonly revision: number
+      /** `undefined`: it does not say. */
+      readonly revision: number | undefined
       readonly level: Level
       readonly answers: readonly (readonly [string | null, string | null, number])[]
     }
