@@ -42,18 +42,22 @@ interface Row {
 /** What was written has no spaces, so that it is the same text again. */
 const textOf = (value: unknown): string | undefined => (value === null ? undefined : JSON.stringify(value))
 
-function operationOf(command: Command): Record<string, unknown> {
+/** A command as an operation of a transaction; without `op` it is the input of the function of that name. */
+export function operationOf(command: Command): Record<string, unknown> {
   if (!('collection' in command) || command.command === 'tell') throw new Error('no write of the state')
   const { collection, key, ifVersion } = command
   const target = { scope: collection.name, key, if_version: ifVersion }
-  if (command.command === 'put') return { op: 'state::set', ...target, value: JSON.parse(command.value) }
   if (command.command === 'remove') return { op: 'state::delete', ...target }
+  const expires_at = command.expiresAtMs
+  if (command.command === 'put') {
+    return { op: 'state::set', ...target, value: JSON.parse(command.value), expires_at }
+  }
   const ops = command.operations.map(({ type, path, ...operation }) => ({
     type,
     path,
     by: 'by' in operation ? Number(operation.by) : undefined,
   }))
-  return { op: 'state::update', ...target, ops }
+  return { op: 'state::update', ...target, ops, expires_at }
 }
 
 /** Of calls of which nobody knows whether they were done, and of those that came too late. */
