@@ -50,6 +50,15 @@ export function createFaultyStore(inner: Store): FaultyStore {
       }
       if (fault === 'crash after') throw new Crash()
     },
+    portion(place) {
+      const { changes, revision } = inner.portion(place)
+      if (known === undefined) return { changes, revision }
+      const most = known
+      return {
+        changes: changes.filter(change => change.revision <= most),
+        revision: Math.min(revision, most),
+      }
+    },
     recover() {
       if (this.failingRecoveries > 0) {
         this.failingRecoveries--
