@@ -10,6 +10,7 @@ import { ENGINE_PORT } from '../protocol/address.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import { CommandError, describeFailure, usageError } from './commandError.ts'
+import { addDataCommands } from './data/commands.ts'
 import { exitCodes } from './exitCodes.ts'
 import type { ServeFlags } from './serve/flags.ts'
 import type { SpokenCommand } from './spokenCommand.ts'
@@ -272,6 +273,8 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
       const parts = { knownWorkers, canRun: runsAlone, startAlone, connect: connectWorker, diagnose }
       end(await runWorker(name, flags, terminal, parts))
     })
+
+  addDataCommands(program, { terminal, end, createDialler, seeHelp, port: wholeNumber(1, 65_535) })
 
   for (const [name, instead] of Object.entries(laterCommands(command))) {
     program

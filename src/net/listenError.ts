@@ -17,6 +17,8 @@ export interface ListenPlace {
   readonly listener: string
   readonly host: string
   readonly port: number
+  /** What else would make it secure: `set …`. */
+  readonly remedy?: string
 }
 
 const CAUSES: Record<ListenErrorCode, string> = {
@@ -25,12 +27,14 @@ const CAUSES: Record<ListenErrorCode, string> = {
   listen_failed: 'the address cannot be listened on',
 }
 
-function fixOf(code: ListenErrorCode, { listener, host, port }: ListenPlace): string {
+function fixOf(code: ListenErrorCode, { listener, host, port, remedy }: ListenPlace): string {
   switch (code) {
     case 'port_in_use':
       return `stop the process that holds port ${port}, or set another \`port\` for ${listener}`
     case 'insecure_bind':
-      return `bind ${listener} to 127.0.0.1, or say --insecure (III_INSECURE=1, or \`insecure: true\` on the listener) to open it to everyone who can reach ${host}`
+      return remedy !== undefined
+        ? `bind ${listener} to 127.0.0.1, ${remedy}, or say --insecure (III_INSECURE=1) to open it to everyone who can reach ${host}`
+        : `bind ${listener} to 127.0.0.1, or say --insecure (III_INSECURE=1, or \`insecure: true\` on the listener) to open it to everyone who can reach ${host}`
     case 'listen_failed':
       return `set \`host\` of ${listener} to an address of this machine`
   }

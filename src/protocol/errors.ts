@@ -3,6 +3,8 @@
  * `docs/errors.md` is made from it (`bun scripts/errorDocs.ts`); a test holds the two equal.
  */
 
+import { streamErrors } from './streamErrors.ts'
+
 /** Where a code appears. */
 export type ErrorPlace =
   /** `error` of an `invocationresult`. */
@@ -181,6 +183,7 @@ export const errorCatalogue = {
     cause: '`state::watch` failed for a reason of the store; the message says which.',
     fix: 'Look at the log of the engine.',
   },
+  ...streamErrors,
   topic_not_set: {
     where: ['call'],
     cause: '`publish` was called with an empty topic.',

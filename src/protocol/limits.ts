@@ -191,6 +191,45 @@ export const limits = {
   httpConcurrency: 1024,
   /** HTTP requests that wait for a place there; further ones are refused with 503. */
   httpWaiting: 4096,
+  /** Largest message of a client of streams: names and ids, no values. */
+  streamMessageBytes: 64 * 1024,
+  /** Client connections of one instance of the stream gateway, one on each thread that accepts. */
+  streamConnections: 100_000,
+  /** Upgrades of such connections that wait for the auth function; further ones are refused with 503. */
+  streamUpgrades: 1024,
+  /** Subscriptions of one client. */
+  streamSubscriptions: 1000,
+  /** Messages of one client in a second, in the long run, and at once; then it is read no further for a moment. */
+  streamMessagesPerSecond: 1000,
+  streamMessageBurst: 5000,
+  /** How long it is not read then. */
+  streamPauseMs: 100,
+  /** A client with this much unsent output is slow (`docs/streams.md#slow-clients`). */
+  streamUnsentBytes: MiB,
+  /** Bytes published between two looks at how much their clients have not taken. */
+  streamLookBytes: 64 * 1024,
+  /** A slow client that takes nothing for this long is cut. */
+  streamStuckMs: 30_000,
+  /** How often slow clients are looked at, in case nobody says that they have caught up. */
+  streamSlowLookMs: 500,
+  /** Silence after which a client of streams is closed; it is pinged before. */
+  streamIdleMs: 60_000,
+  /** Time of the auth function of streams, and of handlers that are asked about a subscription. */
+  streamAuthMs: 10_000,
+  /** Kinds of log lines about stream triggers and clients that are counted one by one. */
+  streamNotices: 200,
+  /** Events that are kept for one subscription until what was before is read; with more it is read anew. */
+  streamKeptEvents: 10_000,
+  /** How often it is read anew, when there are always more. */
+  streamOpenings: 5,
+  /** Events that are replayed to a client that has been away; with more it gets everything anew. */
+  streamReplayEvents: 10_000,
+  /** Items of a group that are deleted in one transaction. */
+  streamDeletePortion: 1000,
+  /** Pause before a gateway asks again for the store half of the stream worker. */
+  streamAttachMs: 100,
+  /** How often a gateway says anew that it is there: well before its call has come to its end (`callAgeMs`). */
+  streamAttachAgainMs: 12 * 3_600_000,
   /** Memory of a ring from or to the main thread or the acceptor: room for some turns of traffic, and for snapshots. */
   ringBytes: 4 * MiB,
   /** The same between two shards, of which there are as many as the square of them: four records of calls at their largest. */
@@ -222,6 +261,10 @@ export const limits = {
   shardLossWindowMs: 60_000,
   /** Pause before a lost shard is replaced; doubled with every further loss in the window. */
   shardPauseMs: 50,
+  /** Backups that may lie in the data folder of an engine: whoever asks for one without end does not fill its disk. */
+  backups: 16,
+  /** Time the command waits for a backup of an engine. */
+  backupMs: 600_000,
   /** Time after which a worker that runs as a process of its own says that no engine answers yet. */
   engineNoteMs: 1000,
   /** Time a shard has to end when it is told to, before its thread is ended; within `stopMs`. */
@@ -256,12 +299,14 @@ export const limits = {
   collectionsRemembered: 10_000,
   /** Memory for pages of a database. */
   pageCacheBytes: 64 * MiB,
-  /** Pages of 4 KiB written to the log of a database before they are moved to their places. */
-  walPages: 4000,
+  /** Bytes of a page: a write costs at least one, in the log and later in its place. */
+  pageBytes: 1024,
+  /** Written to the log of a database before its pages are moved to their places. */
+  walBytes: 16 * MiB,
   /** Revisions left out when some that were told may have been lost with the power. */
   revisionGap: 1_000_000,
-  /** Entries that are all looked at when a data folder is opened: some 0.3 s. With more it is done in the background. */
-  entriesCheckedAtStart: 100_000,
+  /** Entries that are all looked at when a data folder is opened: some 0.5 s. With more it is done in the background. */
+  entriesCheckedAtStart: 40_000,
   /** Entries looked at in one step of that, and the pause between steps. */
   scrubPortion: 200,
   scrubPauseMs: 20,

@@ -12,10 +12,11 @@ import type { Log } from '../log/log.ts'
 import { isMilestone, shortened } from '../log/notices.ts'
 import { createListenError, explainListenFailure } from '../net/listenError.ts'
 import { isLoopbackHost } from '../net/loopback.ts'
+import { isAllowedOrigin } from '../net/origin.ts'
+import { pathOf, upgradeFault } from '../net/upgrade.ts'
 import { limits as defaultLimits } from '../protocol/limits.ts'
 import { SUBPROTOCOL } from '../protocol/msgpack/layout.ts'
 import type { ListenerSettings } from './config.ts'
-import { isAllowedOrigin } from './origin.ts'
 import { NO_STATUS } from './outlet.ts'
 import { createSocketHandlers, type SocketData, type SocketHandlers } from './sockets.ts'
 import type { Turn } from './turn.ts'
@@ -64,28 +65,6 @@ function refuse(status: number, text: string, headers: Record<string, string> = 
     status,
     headers: { ...HEADERS, 'content-type': 'text/plain', ...headers },
   })
-}
-
-/** The path of a request target without building a URL object. */
-function pathOf(url: string): string {
-  const start = url.indexOf('/', url.indexOf('://') + 3)
-  const query = url.indexOf('?', start)
-  return start < 0 ? '/' : url.slice(start, query < 0 ? undefined : query)
-}
-
-/** The fault of a request that should have been an upgrade. */
-function upgradeFault(headers: Headers): string | undefined {
-  const has = (name: string, token: string): boolean =>
-    (headers.get(name) ?? '')
-      .toLowerCase()
-      .split(',')
-      .some(part => part.trim() === token)
-  if (!has('connection', 'upgrade'))
-    return 'Header "Connection: Upgrade" is missing: this is a WebSocket endpoint.'
-  if (!has('upgrade', 'websocket')) return 'Header "Upgrade: websocket" is missing.'
-  if (headers.get('sec-websocket-version') !== '13') return 'Header "Sec-WebSocket-Version: 13" is missing.'
-  if (!headers.has('sec-websocket-key')) return 'Header "Sec-WebSocket-Key" is missing.'
-  return undefined
 }
 
 export function listen(settings: ListenerSettings, parts: ListenerParts): Listener {

@@ -177,11 +177,18 @@ export function createPartition(options: PartitionOptions): Partition {
   }
 
   function tellMissed(): void {
-    if (told < store.oldest()) {
-      told = store.revision()
-      recent.restart(told)
+    try {
+      while (told < store.revision() && told >= store.oldest()) {
+        tell({ changes: store.portion(told).changes, publications: [] })
+      }
+    } catch (error) {
+      if (error instanceof StorageFault) throw error
+      noticeDamage(error)
     }
-    while (told < store.revision()) tell({ changes: store.portion(told).changes, publications: [] })
+    if (told === store.revision()) return
+    // Whoever resumes is told that it has missed something.
+    told = store.revision()
+    recent.restart(told)
   }
 
   function query<Result>(ask: (tables: ReadTables, nowMs: number) => Result): Result {

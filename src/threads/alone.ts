@@ -7,7 +7,7 @@ import type { BuiltInWorker, RunningWorker } from '../../workers/worker.ts'
 import { systemClock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Log } from '../log/log.ts'
-import { openInMemory, openOnDisk } from './openPartition.ts'
+import { createMemoryPartition, openPartition } from '../storage/mod.ts'
 import { createPartitions, type Partitions } from './partitions.ts'
 import { partsOn } from './parts.ts'
 
@@ -100,7 +100,10 @@ async function makeParts(
     made.push({ worker: await part.create(config, common), instance })
   }
   for (const { part, instance, config } of partsOn('shards', settings)) {
-    made.push({ worker: await part.create(config, { ...common, reusePort: false }), instance })
+    made.push({
+      worker: await part.create(config, { ...common, reusePort: false, insecure: settings.insecure }),
+      instance,
+    })
   }
   return made
 }
@@ -111,8 +114,8 @@ export async function startAlone(settings: Settings, { log, connect }: AlonePart
   const partitions = createPartitions({
     dataFolder: settings.data.folder,
     base: settings.data.base,
-    onDisk: folder => openOnDisk(folder, common),
-    inMemory: () => openInMemory(common),
+    onDisk: folder => openPartition(folder, common),
+    inMemory: () => createMemoryPartition(common),
   })
   const parts: RunningPart[] = []
 
@@ -147,8 +150,8 @@ export async function startAlone(settings: Settings, { log, connect }: AlonePart
     async drain(ms) {
       const timeOver = new Promise<void>(resolve => systemClock.after(ms, resolve))
       const ended = parts.map(async ({ running, retire }) => {
-        await retire()
-        await running.drain()
+        // What it drains may be calls of its own functions.
+        await Promise.all([retire(), running.drain()])
       })
       await Promise.race([Promise.all(ended), timeOver])
     },

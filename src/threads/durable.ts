@@ -3,11 +3,12 @@
  * holds up nobody but them. Loaded by that thread only.
  */
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import { createStorageWorker } from '../../workers/storage/worker.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
 import { systemClock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Log } from '../log/log.ts'
-import { openInMemory, openOnDisk } from './openPartition.ts'
+import { createMemoryPartition, openPartition } from '../storage/mod.ts'
 import { createPartitions } from './partitions.ts'
 import { partsOn } from './parts.ts'
 import type { Thread } from './thread.ts'
@@ -32,6 +33,12 @@ function untilRegistered(
   }
 }
 
+/** What everybody has been told of when they call is known. */
+function hasFunction({ state }: Thread['engine'], id: string): boolean {
+  state.catchUp?.()
+  return state.routes.find(undefined, id) !== undefined
+}
+
 /** Places every part that stands here. When one cannot start, the partitions are closed and the error is thrown. */
 export async function placeDurable(
   thread: Thread,
@@ -43,15 +50,25 @@ export async function placeDurable(
   const partitions = createPartitions({
     dataFolder: settings.data.folder,
     base: settings.data.base,
-    onDisk: folder => openOnDisk(folder, common),
-    inMemory: () => openInMemory(common),
+    onDisk: folder => openPartition(folder, common),
+    inMemory: () => createMemoryPartition(common),
   })
   try {
     for (const { part, instance, config } of partsOn('durable', settings)) {
       const partition = await partitions.open(part.keeps(config))
-      const worker = await part.create(config, { ...common, partition })
+      const worker = await part.create(config, {
+        ...common,
+        partition,
+        hasFunction: id => hasFunction(thread.engine, id),
+      })
       await thread.place(untilRegistered(worker, hasRegistered), instance)
     }
+    const keeper = createStorageWorker({
+      partitions: partitions.folders,
+      clock: systemClock,
+      wallClock: Date.now,
+    })
+    await thread.place(untilRegistered(keeper, hasRegistered), keeper.name)
   } catch (error) {
     await partitions.close()
     throw error

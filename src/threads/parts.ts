@@ -7,6 +7,8 @@ import type { HttpConfig } from '../../workers/http/config.ts'
 import type { PubsubConfig } from '../../workers/pubsub/config.ts'
 import type { StateConfig } from '../../workers/state/config.ts'
 import { stateKeeping } from '../../workers/state/keeping.ts'
+import type { StreamConfig } from '../../workers/stream/config.ts'
+import { streamKeeping } from '../../workers/stream/keeping.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
@@ -21,6 +23,8 @@ export interface CommonParts {
 
 /** What a part on the threads with sockets can be made from. */
 export interface PlacementParts extends CommonParts {
+  /** It may listen beyond this machine without authentication. */
+  readonly insecure: boolean
   /** Its listener shares its port with those of other shards. */
   readonly reusePort: boolean
   /**
@@ -36,6 +40,8 @@ export interface PlacementParts extends CommonParts {
 export interface DurableParts extends CommonParts {
   /** The one of the folder that the part's `keeps` names: parts that name the same one share it. */
   readonly partition: Partition
+  /** Whether somebody answers a function of the default namespace now. Absent outside the process of the engine. */
+  readonly hasFunction?: (id: string) => boolean
 }
 
 /** Where a part keeps its things: in memory, or on disk. */
@@ -85,6 +91,13 @@ const loadPubsub = () => import('../../workers/pubsub/worker.ts')
 const loadState = () =>
   Promise.all([import('../../workers/state/worker.ts'), import('../../workers/state/adapters/partition.ts')])
 
+const loadStream = () =>
+  Promise.all([
+    import('../../workers/stream/worker.ts'),
+    import('../../workers/stream/adapters/partition.ts'),
+  ])
+const loadStreamGateway = () => import('../../workers/stream/gateway/worker.ts')
+
 /** By the name of the worker. A worker that always runs, or has no part of its own, is not here. */
 export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string, readonly Part[]>([
   [
@@ -126,6 +139,31 @@ export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string,
           const [{ createStateWorker }, { createPartitionStore }] = await loadState()
           const store = createPartitionStore(partition)
           return createStateWorker(config as StateConfig, { ...parts, store, wallClock: Date.now })
+        },
+      },
+    ],
+  ],
+  [
+    'iii-stream',
+    [
+      {
+        on: 'durable',
+        keeps: config => streamKeeping(config as StreamConfig),
+        load: loadStream,
+        async create(config, { partition, ...parts }) {
+          const [{ createStreamWorker }, { createPartitionStore }] = await loadStream()
+          const store = createPartitionStore(partition)
+          return createStreamWorker(config as StreamConfig, { ...parts, store, wallClock: Date.now })
+        },
+      },
+      {
+        on: 'shards',
+        as: 'each',
+        suffix: 'clients',
+        load: loadStreamGateway,
+        async create(config, parts) {
+          const { createStreamGateway } = await loadStreamGateway()
+          return createStreamGateway(config as StreamConfig, { ...parts, newId: () => crypto.randomUUID() })
         },
       },
     ],

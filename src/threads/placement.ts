@@ -10,6 +10,7 @@ import { createEngineFunctionsWorker } from '../../workers/engine-functions/work
 import { httpConfigSchema } from '../../workers/http/config.ts'
 import { pubsubConfigSchema } from '../../workers/pubsub/config.ts'
 import { stateConfigSchema } from '../../workers/state/config.ts'
+import { streamConfigSchema } from '../../workers/stream/config.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { KnownWorker } from '../config/settings.ts'
@@ -38,6 +39,7 @@ export const knownWorkers: ReadonlyMap<string, KnownWorker> = new Map<string, Kn
   ['iii-http', { schema: httpConfigSchema, multiple: false }],
   ['iii-pubsub', { schema: pubsubConfigSchema, multiple: false }],
   ['iii-state', { schema: stateConfigSchema, multiple: false }],
+  ['iii-stream', { schema: streamConfigSchema, multiple: false }],
 ])
 
 /** Workers that always run and have no configuration. */

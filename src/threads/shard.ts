@@ -186,7 +186,14 @@ async function placeAll(
   const reusePort = role === 'shard'
   const gateways: Record<string, Readonly<Record<string, string>>> = {}
   for (const { part, worker: name, instance, config } of partsOn('shards', settings)) {
-    const parts = { clock: systemClock, log, reusePort, hasRegistered: answered, upToDate }
+    const parts = {
+      clock: systemClock,
+      log,
+      reusePort,
+      insecure: settings.insecure,
+      hasRegistered: answered,
+      upToDate,
+    }
     const worker = await part.create(config, parts)
     const running = await thread.place(worker, instance, identities.get(instance))
     gateways[name] = running.addresses

@@ -76,7 +76,8 @@ export async function startEngine(settings: Settings, { log }: StartOptions): Pr
 /** Gateways and listeners on the main thread. */
 async function serveHere(thread: Thread, settings: Settings, log: Log): Promise<void> {
   for (const { part, instance, config } of partsOn('shards', settings)) {
-    const worker = await part.create(config, { clock: systemClock, log, reusePort: false })
+    const { insecure } = settings
+    const worker = await part.create(config, { clock: systemClock, log, reusePort: false, insecure })
     await thread.place(worker, instance)
   }
   // The workers' port opens last: who connects finds everything there.

@@ -81,6 +81,8 @@ export function createThread(engine: Engine, turn: Turn, log: Log): Thread {
           version: packageJson.version,
           runtime: 'engine',
           isolation: 'in-process',
+          // Handlers hear when nobody waits for them any more.
+          features: ['cancel.v1'],
         }),
       })
       const started = await worker.start(client)

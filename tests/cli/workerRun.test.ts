@@ -67,6 +67,32 @@ describe('a built-in as a process of its own', () => {
     PATIENT_MS,
   )
 
+  test(
+    'keeps its own things: the state of an engine that has none is there again after both were killed',
+    async () => {
+      await using engine = await startEngine()
+      const words = ['worker', 'run', 'workers/state', '--url', engine.url, '--data', 'kept', '--json']
+      const big = '{"big":9007199254740993}'
+      {
+        await using state = startIii(words, { cwd: folder.path })
+        expect(JSON.parse(await state.stdoutHas('\n'))).toMatchObject({
+          worker: 'iii-state',
+          data: join(folder.path, 'kept'),
+        })
+        await using client = await connectRaw(engine.url)
+        const put = `{"scope":"s","key":"k","value":${big}}`
+        expect(await client.callText('state::set', put)).toContain(big)
+        state.kill('SIGKILL')
+      }
+      await engine.restart('SIGKILL')
+      await using state = startIii(words, { cwd: folder.path })
+      await state.stdoutHas('\n')
+      await using client = await connectRaw(engine.url)
+      expect(await client.callText('state::get', '{"scope":"s","key":"k"}')).toContain(big)
+    },
+    PATIENT_MS,
+  )
+
   test.each([['msgpack'], ['json']])(
     'goes before that of the engine while it is connected, triggers included (%s)',
     async framing => {

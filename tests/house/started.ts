@@ -16,6 +16,8 @@ workers:
     config: { port: ${httpPort} }
   - name: iii-pubsub
   - name: iii-state
+  - name: iii-stream
+    config: { port: 0 }
 `
 
 export interface Started {
@@ -64,6 +66,7 @@ export async function startExamples(env: Record<string, string> = {}, httpPort =
   await promise
 
   const http = /https?:\/\/\S+:\d+/.exec(summary)?.[0] ?? ''
+  const stream = /stream +(wss?:\/\/\S+:\d+)/.exec(summary)?.[1] ?? ''
   const worker = /wss?:\/\/\S+:\d+/.exec(summary)?.[0] ?? ''
   return {
     child,
@@ -73,6 +76,7 @@ export async function startExamples(env: Record<string, string> = {}, httpPort =
     withAddresses: text =>
       text
         .replaceAll(/http:\/\/(127\.0\.0\.1|localhost):3111/g, http)
+        .replaceAll(/ws:\/\/(127\.0\.0\.1|localhost):3112/g, stream)
         .replaceAll(/ws:\/\/(127\.0\.0\.1|localhost):49134/g, worker),
     stop(signal = 'SIGTERM') {
       child.kill(signal)

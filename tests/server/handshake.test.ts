@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { ListenError } from '../../src/net/listenError.ts'
-import { isAllowedOrigin } from '../../src/server/origin.ts'
+import { isAllowedOrigin } from '../../src/net/origin.ts'
 import {
   clientFrame,
   dialTcp,

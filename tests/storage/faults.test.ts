@@ -48,7 +48,7 @@ describe('a full disk', () => {
   test('refuses writes, not reads, until there is room', async () => {
     const store = openFolder(newFolder())
     const { db } = store.session.connection
-    db.run('PRAGMA max_page_count = 200')
+    db.run('PRAGMA max_page_count = 800')
     await showsFullDisk(setStage({ store }), () => db.run('PRAGMA max_page_count = 1000000'))
   })
 
@@ -70,7 +70,7 @@ describe('a full disk', () => {
   test('is tried again without anybody writing', async () => {
     const store = openFolder(newFolder())
     const { db } = store.session.connection
-    db.run('PRAGMA max_page_count = 60')
+    db.run('PRAGMA max_page_count = 240')
     const stage = setStage({ store })
     while ((await write(stage, 'a', large)) === 'nothing');
     expect(stage.partition.status().health).toBe('degraded')
@@ -83,7 +83,7 @@ describe('a full disk', () => {
   test('refuses all of a turn, and keeps nothing of it', async () => {
     const store = openFolder(newFolder())
     const { db } = store.session.connection
-    db.run('PRAGMA max_page_count = 60')
+    db.run('PRAGMA max_page_count = 240')
     const stage = setStage({ store })
     const small = stage.partition.submit([putOf('small')])
     const tooLarge = stage.partition.submit([putOf('large', JSON.stringify('x'.repeat(1_000_000)))])

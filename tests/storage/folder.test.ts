@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
+import { limits } from '../../src/protocol/limits.ts'
 import { pathsOf } from '../../src/storage/folder/files.ts'
 import { type OpenFolderOptions, openFolder } from '../../src/storage/folder/open.ts'
 import { restoreFolder } from '../../src/storage/folder/restore.ts'
@@ -56,7 +57,7 @@ describe('a data folder', () => {
     void first.partition.submit([putOf('gone'), removalOf('gone')])
     first.endTurn()
     await first.partition.close()
-    expect(readdirSync(folder).toSorted()).toEqual(['iii-data.json', 'partition.db', 'witness'])
+    expect(readdirSync(folder).toSorted()).toEqual(['iii-data.json', 'lock', 'partition.db', 'witness'])
 
     const second = open(folder)
     expect(read(second, 'a')).toBe('{"big":9007199254740993}')
@@ -200,6 +201,21 @@ describe('the folder is refused', () => {
     await stage.partition.close()
   })
 
+  test('when another process works with it, also after it has made a backup', async () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    write(stage, 'a', '1')
+    await stage.partition.backup(join(temporary.folder, 'while-locked.db'))
+    const code = `
+      const { openFolder } = await import(${JSON.stringify(join(import.meta.dir, '../../src/storage/folder/open.ts'))})
+      try { openFolder(${JSON.stringify(folder)}); console.log('open') } catch ({ code }) { console.log(code) }
+    `
+    const child = Bun.spawn([process.execPath, '-e', code], { stdout: 'pipe', stderr: 'inherit' })
+    expect(await new Response(child.stdout).text()).toBe('data_folder_in_use\n')
+    write(stage, 'b', '1')
+    await stage.partition.close()
+  })
+
   test('when this process works with it already', async () => {
     const folder = newFolder()
     const stage = open(folder)
@@ -240,14 +256,16 @@ describe('the folder is refused', () => {
   })
 })
 
+const PAGE = limits.pageBytes
+
 describe('damage', () => {
   /** A folder with values of all sizes, closed. */
   async function written(): Promise<string> {
     const folder = newFolder()
     const stage = open(folder)
     const random = createRandom(7)
-    for (let number = 0; number < 300; number++) {
-      const size = number % 50 === 0 ? 20_000 : random.between(0, 600)
+    for (let number = 0; number < 120; number++) {
+      const size = number % 50 === 0 ? 5000 : random.between(0, 600)
       void stage.partition.submit([
         putOf(`key ${number}`, JSON.stringify('x'.repeat(size)), {
           collection: scope(`scope ${number % 7}`),
@@ -256,7 +274,7 @@ describe('damage', () => {
       ])
       if (number % 10 === 9) stage.endTurn()
     }
-    for (let number = 0; number < 300; number += 3) {
+    for (let number = 0; number < 120; number += 3) {
       void stage.partition.submit([removalOf(`key ${number}`)])
     }
     stage.endTurn()
@@ -300,8 +318,8 @@ describe('damage', () => {
     const { database } = pathsOf(folder)
     const bytes = readFileSync(database)
     const random = createRandom()
-    for (let page = 0; page < bytes.length / 4096; page++) {
-      const at = page * 4096 + random.between(0, 4096)
+    for (let page = 0; page < bytes.length / PAGE; page++) {
+      const at = page * PAGE + random.between(0, PAGE)
       const bit = 1 << random.between(0, 8)
       const copy = newFolder()
       Bun.spawnSync(['cp', '-r', folder, copy])
@@ -323,7 +341,7 @@ describe('damage', () => {
     const log = `${pathsOf(folder).database}-wal`
     const bytes = readFileSync(log)
     const random = createRandom()
-    const frame = 4096 + 24
+    const frame = PAGE + 24
     return (async () => {
       for (let start = 32; start < bytes.length; start += frame) {
         const copy = copyOf(folder)
@@ -345,14 +363,14 @@ describe('damage', () => {
     for (let number = 0; number < 12; number++) write(stage, `k${number}`, '1')
     const killed = copyOf(folder)
     const log = `${pathsOf(killed).database}-wal`
-    truncateSync(log, statSync(log).size - 4120)
+    truncateSync(log, statSync(log).size - PAGE)
     expect(codeOf(() => openFolder(killed))).toBe('data_folder_corrupt')
     rmSync(log)
     expect(codeOf(() => openFolder(killed))).toBe('data_folder_corrupt')
 
     const closed = await written()
     const { database } = pathsOf(closed)
-    truncateSync(database, statSync(database).size - 4096)
+    truncateSync(database, statSync(database).size - PAGE)
     expect(codeOf(() => openFolder(closed))).toBe('data_folder_corrupt')
     truncateSync(database, 100)
     expect(codeOf(() => openFolder(closed))).toBe('data_folder_corrupt')

@@ -25,6 +25,8 @@ export interface EngineProcess extends AsyncDisposable {
   readonly url: string
   /** Of the http worker, `http://127.0.0.1:<port>`. Stays the same over `restart`. */
   readonly http: string
+  /** What listens where, by name: `workers`, `http`, … */
+  addresses(): Readonly<Record<string, string>>
   pid(): number
   /** Resolves with the exit code, when it ends. */
   exited(): Promise<number>
@@ -38,7 +40,7 @@ export interface EngineProcess extends AsyncDisposable {
 
 interface StartDocument {
   pid: number
-  addresses: { workers: string; http: string }
+  addresses: { workers: string; http: string; [name: string]: string }
 }
 
 function configText(ports: { workers: number; http: number }, more: string): string {
@@ -63,6 +65,7 @@ export async function startEngine({
   const file = join(folder, 'config.yaml')
   const preloaded = preload === undefined ? [] : ['--preload', preload]
   let log = ''
+  let listening: Readonly<Record<string, string>> = {}
   let child: Bun.Subprocess<'ignore', 'pipe', 'pipe'>
 
   async function start(ports: { workers: number; http: number }): Promise<StartDocument> {
@@ -86,7 +89,9 @@ export async function startEngine({
     // Once it runs, its end is no surprise.
     ended.catch(() => {})
     const line = await within('the engine starts', Promise.race([started.promise, ended]), START_MS)
-    return JSON.parse(line) as StartDocument
+    const document = JSON.parse(line) as StartDocument
+    listening = document.addresses
+    return document
   }
 
   async function stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<number> {
@@ -103,6 +108,7 @@ export async function startEngine({
     return {
       url: addresses.workers,
       http: addresses.http,
+      addresses: () => listening,
       pid: () => child.pid,
       exited: () => child.exited,
       log: () => log,

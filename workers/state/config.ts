@@ -1,5 +1,6 @@
 /** Settings of the state worker: the `config:` block of `iii-state`. Times in milliseconds, sizes in bytes. */
 import { z } from 'zod'
+import { limits } from '../../src/protocol/limits.ts'
 
 const LEVELS = ['memory', 'os', 'disk'] as const
 
@@ -33,6 +34,8 @@ export const stateConfigSchema = z.strictObject({
   adapter,
   /** Whether triggers of type `state` fire. */
   triggers_enabled: z.boolean().default(true),
+  /** Events that may cause each other; a deeper one goes to nobody. */
+  depth_limit: z.int().min(1).max(10_000).default(limits.deliveryDepth),
   /** Of one value; absent: what a message can hold. */
   max_value_bytes: z.int().min(0).optional(),
   /** How far a write comes before it is answered, where the call does not say. */

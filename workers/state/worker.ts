@@ -31,7 +31,11 @@ export function createStateWorker(
     async start(client) {
       const watch = createWatch(store, clock)
       const functions = registerFunctions(client, { store, watch, config, wallClock })
-      const deliveries = createDeliveries(client, { clock, log })
+      const deliveries = createDeliveries(client, {
+        clock,
+        log,
+        limits: { deliveryDepth: config.depth_limit },
+      })
       const triggers = provideTriggers(client, deliveries, config.triggers_enabled)
       const unfollow = store.follow((changes, publications) => {
         triggers.fire(changes)

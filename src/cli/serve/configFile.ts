@@ -8,7 +8,7 @@ import { exitCodes } from '../exitCodes.ts'
 import type { SpokenCommand } from '../spokenCommand.ts'
 import type { Terminal } from '../terminal.ts'
 
-const CONFIG_FILE = 'config.yaml'
+export const CONFIG_FILE = 'config.yaml'
 const COMPOSE_FILE = 'worker-compose.yaml'
 
 const STARTER = `# Workers this engine starts. For example:
@@ -19,7 +19,7 @@ workers: []
 `
 
 /** Looks in a folder, then in its parents, as far as the root. */
-function findUpwards(folder: string, name: string): string | undefined {
+export function findUpwards(folder: string, name: string): string | undefined {
   let current = resolve(folder)
   for (;;) {
     const candidate = join(current, name)

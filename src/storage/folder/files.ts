@@ -10,6 +10,8 @@ export interface FolderPaths {
   readonly marker: string
   /** Which process works with it. */
   readonly holder: string
+  /** Held by whoever works with it. */
+  readonly lock: string
   /** Up to which revision everything has reached the disk. */
   readonly witness: string
 }
@@ -20,6 +22,7 @@ export function pathsOf(folder: string): FolderPaths {
     database: join(folder, 'partition.db'),
     marker: join(folder, 'iii-data.json'),
     holder: join(folder, 'holder.json'),
+    lock: join(folder, 'lock'),
     witness: join(folder, 'witness'),
   }
 }

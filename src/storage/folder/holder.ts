@@ -1,5 +1,5 @@
 /**
- * Which process works with the folder. Only for messages: the lock itself is that of the database, which the system
+ * Which process works with the folder. Only for messages: the lock (`lock.ts`) is what counts, which the system
  * frees when the process ends, however it ends.
  */
 import { rmSync, writeFileSync } from 'node:fs'

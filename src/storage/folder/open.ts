@@ -12,6 +12,7 @@ import { openSqliteStore, type SqliteStore } from '../sqlite/store.ts'
 import { CorruptData, StorageError } from '../storageError.ts'
 import { type FolderPaths, pathsOf } from './files.ts'
 import { inUse, nameHolder, unnameHolder } from './holder.ts'
+import { lockFolder } from './lock.ts'
 import { checkMarker, newer } from './marker.ts'
 import { openWitness, type Witness } from './witness.ts'
 
@@ -27,6 +28,26 @@ export interface OpenFolderOptions {
 /** Throws a `StorageError` of a code `data_folder_…`. */
 export function openFolder(folder: string, options: OpenFolderOptions = {}): SqliteStore {
   const paths = pathsOf(folder)
+  const unlock = lock(paths)
+  try {
+    const store = openLocked(paths, options)
+    return {
+      ...store,
+      async close() {
+        try {
+          await store.close()
+        } finally {
+          unlock()
+        }
+      },
+    }
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+function openLocked(paths: FolderPaths, options: OpenFolderOptions): SqliteStore {
   const witness = prepare(paths)
   const log = keepLog(paths)
   let store: SqliteStore
@@ -63,9 +84,17 @@ export function openFolder(folder: string, options: OpenFolderOptions = {}): Sql
   }
 }
 
-function prepare(paths: FolderPaths): Witness {
+function lock(paths: FolderPaths): () => void {
   try {
     mkdirSync(paths.folder, { recursive: true })
+    return lockFolder(paths)
+  } catch (error) {
+    throw error instanceof StorageError ? error : unusable(paths, error)
+  }
+}
+
+function prepare(paths: FolderPaths): Witness {
+  try {
     checkMarker(paths)
     return openWitness(paths.witness)
   } catch (error) {

@@ -31,6 +31,8 @@ export interface ChangesRow {
   readonly last_revision: number
   readonly first_revision: number
   readonly at_ms: number
+  /** Characters of `changes`. */
+  readonly length: number
   readonly changes: string
   readonly checksum: number
 }
@@ -111,9 +113,13 @@ function statements(db: Database) {
       'SELECT created_at FROM entries INDEXED BY entries_in_order WHERE collection = ?1 AND created_at = ?2',
     ),
 
-    addChanges: ask('INSERT INTO changes VALUES (?1, ?2, ?3, ?4, ?5)'),
+    addChanges: ask('INSERT INTO changes VALUES (?1, ?2, ?3, ?4, ?5, ?6)'),
     changesAfter: ask<ChangesRow>(
       'SELECT * FROM changes WHERE last_revision > ?1 ORDER BY last_revision LIMIT 1',
+    ),
+    // Without reading what is forgotten.
+    oldestChanges: ask<Omit<ChangesRow, 'changes' | 'checksum'>>(
+      'SELECT last_revision, first_revision, at_ms, length FROM changes WHERE last_revision > ?1 ORDER BY last_revision LIMIT 1',
     ),
     forgetChanges: ask('DELETE FROM changes WHERE last_revision <= ?1'),
 
@@ -139,6 +145,7 @@ export function openConnection(file: string): Connection {
   const db = new Database(file, { create: true, readwrite: true })
   try {
     for (const pragma of [
+      `page_size = ${limits.pageBytes}`,
       'locking_mode = EXCLUSIVE',
       'journal_mode = WAL',
       'synchronous = FULL',
@@ -147,8 +154,8 @@ export function openConnection(file: string): Connection {
       'trusted_schema = OFF',
       'temp_store = MEMORY',
       `cache_size = -${limits.pageCacheBytes / 1024}`,
-      `wal_autocheckpoint = ${limits.walPages}`,
-      `journal_size_limit = ${limits.walPages * 4096 * 4}`,
+      `wal_autocheckpoint = ${limits.walBytes / limits.pageBytes}`,
+      `journal_size_limit = ${limits.walBytes * 4}`,
     ]) {
       db.run(`PRAGMA ${pragma}`)
     }

@@ -23,6 +23,8 @@ export interface History {
   forget(): void
 }
 
+type ForgottenRow = Omit<ChangesRow, 'changes' | 'checksum'>
+
 /** What is in a row, when it was not just written. Throws `CorruptData`. */
 export function changesOf(row: ChangesRow): EntryChange[] {
   if (textChecksum(row.first_revision, row.last_revision, row.at_ms, row.changes) !== row.checksum) {
@@ -35,9 +37,9 @@ export function changesOf(row: ChangesRow): EntryChange[] {
 
 export function createHistory(session: Session, most: HistoryLimits): History {
   /** The row that is forgotten next, if it is known. */
-  let oldest: ChangesRow | undefined
+  let oldest: ForgottenRow | undefined
 
-  function isTooMuch(row: ChangesRow, nowMs: number): boolean {
+  function isTooMuch(row: ForgottenRow, nowMs: number): boolean {
     const { keptChanges, keptBytes } = session.totals
     return keptChanges > most.changes || keptBytes > most.bytes || row.at_ms < nowMs - most.ageMs
   }
@@ -45,12 +47,12 @@ export function createHistory(session: Session, most: HistoryLimits): History {
   function forgetOldest({ ask }: Connection, nowMs: number): void {
     const { totals } = session
     for (let count = 0; count < limits.feedForgotten; count++) {
-      oldest ??= ask.changesAfter.get(totals.oldestChange) ?? undefined
+      oldest ??= ask.oldestChanges.get(totals.oldestChange) ?? undefined
       if (oldest === undefined || !isTooMuch(oldest, nowMs)) return
       ask.forgetChanges.run(oldest.last_revision)
       totals.oldestChange = oldest.last_revision
       totals.keptChanges -= oldest.last_revision - oldest.first_revision + 1
-      totals.keptBytes -= oldest.changes.length
+      totals.keptBytes -= oldest.length
       oldest = undefined
     }
   }
@@ -61,7 +63,7 @@ export function createHistory(session: Session, most: HistoryLimits): History {
       const text = writeChanges(changes)
       using(session, connection => {
         const checksum = textChecksum(first.revision, last.revision, last.atMs, text)
-        connection.ask.addChanges.run(last.revision, first.revision, last.atMs, text, checksum)
+        connection.ask.addChanges.run(last.revision, first.revision, last.atMs, text.length, text, checksum)
         session.totals.keptChanges += last.revision - first.revision + 1
         session.totals.keptBytes += text.length
         forgetOldest(connection, last.atMs)

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { limits } from '../../protocol/limits.ts'
 import { syncFile, syncFolder } from '../folder/files.ts'
 import { StorageError } from '../storageError.ts'
-import type { Store } from '../store.ts'
+import { StorageFault, type Store } from '../store.ts'
 import { type Connection, openConnection } from './connection.ts'
 import { meaningOf } from './faults.ts'
 import { createHistory, type HistoryLimits } from './history.ts'
@@ -91,6 +91,18 @@ export function openSqliteStore({ file, folder, history: kept, onSynced }: Sqlit
     if (session.connection.db.inTransaction) using(session, ({ ask }) => ask.rollback.run())
   }
 
+  /** Everything is on disk now. On a disk that cannot be written the next start finds out that it is not. */
+  function tighten(): void {
+    try {
+      begin(true)
+      session.totals.isRelaxed = false
+      commit(session.totals.revision)
+    } catch (error) {
+      if (!(error instanceof StorageFault)) throw error
+      rollback()
+    }
+  }
+
   function reopen(): void {
     try {
       closeConnection(session.connection)
@@ -128,7 +140,7 @@ export function openSqliteStore({ file, folder, history: kept, onSynced }: Sqlit
         { cause: error },
       )
     } finally {
-      using(session, ({ db }) => db.run(`PRAGMA wal_autocheckpoint = ${limits.walPages}`))
+      using(session, ({ db }) => db.run(`PRAGMA wal_autocheckpoint = ${limits.walBytes / limits.pageBytes}`))
     }
   }
 
@@ -182,11 +194,7 @@ export function openSqliteStore({ file, folder, history: kept, onSynced }: Sqlit
     abandon: () => closeConnection(session.connection),
     async close() {
       await copying?.catch(() => {})
-      if (session.totals.isRelaxed) {
-        begin(true)
-        session.totals.isRelaxed = false
-        commit(session.totals.revision)
-      }
+      if (session.totals.isRelaxed) tighten()
       closeConnection(session.connection)
     },
   }

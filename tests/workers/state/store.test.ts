@@ -4,10 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { asJsonText, type JsonText } from '../../../src/protocol/jsonText.ts'
-import { createPartition } from '../../../src/storage/createPartition.ts'
-import { openFolder } from '../../../src/storage/folder/open.ts'
-import { createMemoryStore } from '../../../src/storage/memory/store.ts'
-import type { Store } from '../../../src/storage/store.ts'
+import { createMemoryPartition, openPartition, type PartitionSurroundings } from '../../../src/storage/mod.ts'
+import type { Partition } from '../../../src/storage/partition.ts'
 import { readOperations } from '../../../src/storage/update/read.ts'
 import { createPartitionStore } from '../../../workers/state/adapters/partition.ts'
 import type { StateChange, StateStore, Write, WriteOptions, Written } from '../../../workers/state/store.ts'
@@ -17,9 +15,9 @@ const root = mkdtempSync(join(tmpdir(), 'iii-state-'))
 afterAll(() => rmSync(root, { recursive: true }))
 
 let folders = 0
-const stores: Readonly<Record<string, () => Store>> = {
-  memory: createMemoryStore,
-  sqlite: () => openFolder(join(root, `${folders++}`)),
+const partitions: Readonly<Record<string, (surroundings: PartitionSurroundings) => Partition>> = {
+  memory: createMemoryPartition,
+  sqlite: surroundings => openPartition(join(root, `${folders++}`), surroundings),
 }
 
 const json = (value: unknown): JsonText => asJsonText(JSON.stringify(value))
@@ -34,7 +32,7 @@ const set = (key: string, value: unknown, more = {}): Write => ({
 })
 const remove = (key: string): Write => ({ kind: 'delete', scope: 's', key, ifVersion: undefined })
 
-describe.each(Object.keys(stores))('a state store over %s', name => {
+describe.each(Object.keys(partitions))('a state store over %s', name => {
   let store: StateStore
   let clock: VirtualClock
   let changes: StateChange[]
@@ -42,13 +40,8 @@ describe.each(Object.keys(stores))('a state store over %s', name => {
   beforeEach(() => {
     clock = createVirtualClock()
     changes = []
-    const partition = createPartition({
-      store: stores[name]!(),
-      clock,
-      wallClock: clock.now,
-      atTurnEnd: task => void setImmediate(task),
-      log: createRecordingLog(),
-    })
+    const log = createRecordingLog()
+    const partition = partitions[name]!({ clock, log, wallClock: clock.now })
     store = createPartitionStore(partition)
     store.follow(happened => void changes.push(...happened))
   })

@@ -1,9 +1,7 @@
 /** A world with the state worker in it, on its local link; who calls it is a puppet. */
 import { createClient } from '../../../sdk/typescript/src/client.ts'
-import type { Clock } from '../../../src/clock/clock.ts'
 import { createLocalLink } from '../../../src/engine/links/local.ts'
-import { createPartition } from '../../../src/storage/createPartition.ts'
-import { createMemoryStore } from '../../../src/storage/memory/store.ts'
+import { createMemoryPartition } from '../../../src/storage/mod.ts'
 import type { Partition } from '../../../src/storage/partition.ts'
 import { createLocalTransport } from '../../../src/threads/localTransport.ts'
 import { createPartitionStore } from '../../../workers/state/adapters/partition.ts'
@@ -11,7 +9,7 @@ import { stateConfigSchema } from '../../../workers/state/config.ts'
 import type { StateStore } from '../../../workers/state/store.ts'
 import { createStateWorker } from '../../../workers/state/worker.ts'
 import type { RunningWorker } from '../../../workers/worker.ts'
-import { createSeededIds, type RecordingLog } from '../../support/fakes.ts'
+import { createSeededIds } from '../../support/fakes.ts'
 import {
   createWorld,
   type Message,
@@ -55,20 +53,7 @@ async function settled(): Promise<void> {
   for (let turn = 0; turn < 6; turn++) await new Promise(resolve => setImmediate(resolve))
 }
 
-export function openMemory(clock: Clock, log: RecordingLog): Partition {
-  return createPartition({
-    store: createMemoryStore(),
-    clock,
-    wallClock: clock.now,
-    atTurnEnd: setImmediate,
-    log,
-  })
-}
-
-export async function createState(
-  config: unknown = {},
-  open: (clock: Clock, log: RecordingLog) => Partition = openMemory,
-): Promise<StateWorld> {
+export async function createState(config: unknown = {}): Promise<StateWorld> {
   const world = createWorld()
   const { engine, clock, log } = world
   const [engineSide, workerSide] = createLocalLink()
@@ -79,7 +64,7 @@ export async function createState(
     newId: createSeededIds(79),
     announcement: () => ({ name: 'iii-state', version: '9.9.9', runtime: 'engine' }),
   })
-  const partition = open(clock, log)
+  const partition = createMemoryPartition({ clock, log, wallClock: clock.now })
   const store = createPartitionStore(partition)
   const parts = { store, clock, wallClock: clock.now, log }
   const state = await createStateWorker(stateConfigSchema.parse(config), parts).start(client)

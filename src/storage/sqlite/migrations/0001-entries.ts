@@ -33,6 +33,7 @@ export const sql = `
     last_revision INTEGER PRIMARY KEY,
     first_revision INTEGER NOT NULL,
     at_ms INTEGER NOT NULL,
+    length INTEGER NOT NULL,
     changes TEXT NOT NULL,
     checksum INTEGER NOT NULL
   ) STRICT;

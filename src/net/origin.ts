@@ -1,5 +1,5 @@
 /** Who may connect from a browser. CORS does not apply to WebSockets, so the engine looks at `Origin` itself. */
-import { isLoopbackHost } from '../net/loopback.ts'
+import { isLoopbackHost } from './loopback.ts'
 
 /**
  * True when an upgrade with this `Origin` header may proceed. No header: not a browser. On a listener without

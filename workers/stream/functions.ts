@@ -1,0 +1,252 @@
+/** The `stream::*` functions (`docs/streams.md#functions`). */
+import { HandlerError } from '../../sdk/typescript/src/errors.ts'
+import { type BuiltInClient, type CallContext, RawJson } from '../../sdk/typescript/src/worker.ts'
+import { depthOf } from '../../src/protocol/json/split.ts'
+import { asJsonText, JSON_NULL, type JsonText, quote, toJsonText } from '../../src/protocol/jsonText.ts'
+import { limits } from '../../src/protocol/limits.ts'
+import type { Cause } from '../../src/storage/change.ts'
+import type { Level } from '../../src/storage/partition.ts'
+import { StorageError } from '../../src/storage/storageError.ts'
+import { CODES } from './codes.ts'
+import type { StreamConfig } from './config.ts'
+import type { Custom } from './custom.ts'
+import * as customWrites from './customWrites.ts'
+import { formats } from './formats.ts'
+import { type Input, readInput } from './input.ts'
+import { LEVELS } from './keeping.ts'
+import { itemsText, itemText, toldData } from './messages.ts'
+import { readOps } from './ops.ts'
+import type { Address, Group, StreamStore, WriteOptions, Written } from './store.ts'
+
+export interface FunctionParts {
+  readonly store: StreamStore
+  readonly custom: Custom
+  readonly wallClock: () => number
+  readonly config: StreamConfig
+}
+
+type FunctionId = keyof typeof CODES
+
+export function addressOf(input: Input): Address {
+  return { ...groupOf(input), item: input.text('item_id') }
+}
+
+export function groupOf(input: Input): Group {
+  return { stream: input.text('stream_name'), group: input.text('group_id') }
+}
+
+export function writtenText({ oldValue, newValue, version, errors }: Written): RawJson {
+  const failed = errors.length === 0 ? '' : `,"errors":${toJsonText(errors)}`
+  return new RawJson(
+    asJsonText(
+      `{"old_value":${oldValue ?? JSON_NULL},"new_value":${newValue ?? JSON_NULL},"version":${version}${failed}}`,
+    ),
+  )
+}
+
+/** Refuses a value that is larger, or nested more deeply, than what is kept. */
+function checked(data: JsonText, most: number | undefined): JsonText {
+  if (most !== undefined && data.length * 3 > most) {
+    const bytes = Buffer.byteLength(data)
+    if (bytes > most)
+      throw new HandlerError(
+        'VALUE_TOO_LARGE',
+        `value of ${bytes} bytes exceeds the configured max_value_bytes limit of ${most}`,
+      )
+  }
+  if (data.length > 2 * limits.valueDepth && depthOf(data) > limits.valueDepth) {
+    throw new HandlerError(
+      'VALUE_TOO_DEEP',
+      `the value is nested ${depthOf(data)} levels deep, the maximum is ${limits.valueDepth}`,
+    )
+  }
+  return data
+}
+
+/** Options that only the store knows. */
+function refuseOptions(input: Input, stream: string): void {
+  for (const name of ['if_version', 'ttl_ms', 'expires_at']) {
+    if (input.raw(name) !== undefined)
+      input.refuse(`stream '${stream}' has storage of its own, which does not know \`${name}\``)
+  }
+}
+
+export function registerFunctions(
+  client: BuiltInClient,
+  { store, custom, wallClock, config }: FunctionParts,
+): void {
+  const levels = new Map(Object.entries(config.stream_durability))
+
+  const causeOf = ({ traceparent, baggage }: CallContext): Cause => ({ traceparent, baggage })
+
+  function levelOf(input: Input, stream: string): Level {
+    const asked = input.optionalText('durability')
+    if (asked === undefined) return levels.get(stream) ?? config.durability
+    return (
+      LEVELS.find(level => level === asked) ?? input.refuse('field `durability` must be memory, os or disk')
+    )
+  }
+
+  function writeOptionsOf(input: Input, { stream }: Group, context: CallContext): WriteOptions {
+    const ttlMs = input.optionalNumber('ttl_ms', 1)
+    const expiresAtMs = input.optionalNumber('expires_at', 0)
+    if (ttlMs !== undefined && expiresAtMs !== undefined)
+      input.refuse('give either `ttl_ms` or `expires_at`, not both')
+    return {
+      ifVersion: input.optionalNumber('if_version', 0),
+      expiresAtMs: expiresAtMs ?? (ttlMs === undefined ? undefined : Math.floor(wallClock()) + ttlMs),
+      level: levelOf(input, stream),
+      cause: causeOf(context),
+    }
+  }
+
+  function add(
+    id: FunctionId,
+    description: string,
+    handle: (input: Input, context: CallContext) => Promise<unknown>,
+  ): void {
+    client.registerFunction<RawJson>(
+      id,
+      async (given, context) => {
+        try {
+          return await handle(readInput(id, given), context)
+        } catch (error) {
+          throw meant(error, CODES[id])
+        }
+      },
+      { description, request_format: formats[id], rawInput: true },
+    )
+  }
+
+  add('stream::set', 'Sets an item of a stream and tells its clients', async (input, context) => {
+    const address = addressOf(input)
+    const data = checked(input.value('data'), config.max_value_bytes)
+    if (await custom.has('set', address.stream)) {
+      refuseOptions(input, address.stream)
+      return await customWrites.set({ store, custom, cause: causeOf(context) }, address, data)
+    }
+    return writtenText(await store.set(address, data, writeOptionsOf(input, address, context)))
+  })
+
+  add('stream::get', 'Reads an item of a stream', async input => {
+    const address = addressOf(input)
+    if (await custom.has('get', address.stream))
+      return raw(await custom.ask('get', address.stream, customWrites.addressText(address)))
+    const item = await store.get(address)
+    if (item === undefined) return undefined
+    return new RawJson(input.flag('with_ids') ? asJsonText(itemText(item)) : item.data)
+  })
+
+  add('stream::delete', 'Deletes an item of a stream and tells its clients', async (input, context) => {
+    const address = addressOf(input)
+    if (await custom.has('delete', address.stream)) {
+      refuseOptions(input, address.stream)
+      return await customWrites.remove({ store, custom, cause: causeOf(context) }, address)
+    }
+    const { oldValue } = await store.remove(address, writeOptionsOf(input, address, context))
+    return new RawJson(asJsonText(`{"old_value":${oldValue ?? JSON_NULL}}`))
+  })
+
+  add('stream::update', 'Changes an item of a stream by operations', async (input, context) => {
+    const address = addressOf(input)
+    const text = input.value('ops')
+    const operations = readOps('stream::update', text)
+    if ((await custom.has('update', address.stream)) || (await custom.has('set', address.stream))) {
+      refuseOptions(input, address.stream)
+      return await customWrites.update({ store, custom, cause: causeOf(context) }, address, text, operations)
+    }
+    const options = { ...writeOptionsOf(input, address, context), maxValueBytes: config.max_value_bytes }
+    return writtenText(await store.update(address, operations, options))
+  })
+
+  add('stream::list', 'Lists the items of a group', async input => {
+    const group = groupOf(input)
+    if (await custom.has('list', group.stream))
+      return raw(await custom.ask('list', group.stream, customWrites.groupText(group)))
+    const limit = input.optionalNumber('limit', 1)
+    const cursor = input.optionalText('cursor')
+    const withIds = input.flag('with_ids')
+    const query = { prefix: input.optionalText('prefix'), cursor, limit }
+    const page = await store.list(group, query).catch((error: unknown) => {
+      throw error instanceof SyntaxError
+        ? input.refuse('field `cursor` is none that this function has returned')
+        : error
+    })
+    const items = itemsText(page.items, withIds)
+    if (!withIds) return new RawJson(items)
+    const next = page.cursor === undefined ? '' : `,"cursor":${quote(page.cursor)}`
+    return new RawJson(asJsonText(`{"items":${items}${next}}`))
+  })
+
+  add('stream::list_groups', 'Lists the groups of a stream', async input => {
+    const stream = input.text('stream_name')
+    if (await custom.has('list_groups', stream)) {
+      return raw(await custom.ask('list_groups', stream, asJsonText(`{"stream_name":${quote(stream)}}`)))
+    }
+    return await store.groups(stream, {
+      prefix: input.optionalText('prefix'),
+      after: input.optionalText('cursor'),
+      limit: input.optionalNumber('limit', 1),
+    })
+  })
+
+  add('stream::list_all', 'Lists all streams and their groups', async input => {
+    const streams = await store.streams({
+      prefix: input.optionalText('prefix'),
+      after: input.optionalText('cursor'),
+      limit: input.optionalNumber('limit', 1),
+    })
+    const all = { prefix: undefined, after: undefined, limit: undefined }
+    const rows = await Promise.all(streams.map(async id => ({ id, groups: await store.groups(id, all) })))
+    return { stream: rows, count: rows.length }
+  })
+
+  add('stream::send', 'Tells the clients of a group something that is not stored', async (input, context) => {
+    const group = groupOf(input)
+    const item = input.optionalText('id')
+    await store.tell(
+      group,
+      item,
+      'event',
+      toldData(input.text('type'), checked(input.value('data'), config.max_value_bytes)),
+      causeOf(context),
+    )
+    return undefined
+  })
+
+  add('stream::delete_group', 'Deletes all items of a group', async (input, context) => {
+    const group = groupOf(input)
+    if (await custom.has('set', group.stream))
+      input.refuse(`stream '${group.stream}' has storage of its own; delete its items one by one`)
+    let deleted = 0
+    let cursor: string | undefined
+    do {
+      const page = await store.list(group, {
+        prefix: undefined,
+        cursor,
+        limit: limits.streamDeletePortion,
+      })
+      if (page.items.length > 0) {
+        await store.removeAll(
+          group,
+          page.items.map(({ id }) => id),
+          causeOf(context),
+        )
+      }
+      deleted += page.items.length
+      cursor = page.cursor
+    } while (cursor !== undefined)
+    return { deleted }
+  })
+}
+
+function raw(result: JsonText | undefined): RawJson | undefined {
+  return result === undefined ? undefined : new RawJson(result)
+}
+
+/** An error with a code: its own, if it is meant for the caller. */
+function meant(error: unknown, code: string): unknown {
+  if (error instanceof HandlerError) return error
+  if (error instanceof StorageError) return new HandlerError(error.code, error.message, error.details)
+  return new HandlerError(code, error instanceof Error ? error.message : String(error))
+}

@@ -1,0 +1,122 @@
+/**
+ * What a client is told when it has subscribed: how everything is, or what it has missed, and then what has happened
+ * meanwhile. It leaves in one parcel, and later events leave behind it.
+ */
+import type { BuiltInClient } from '../../sdk/typescript/src/worker.ts'
+import type { Clock } from '../../src/clock/clock.ts'
+import type { Log } from '../../src/log/log.ts'
+import { createBoundedTally, shortened } from '../../src/log/notices.ts'
+import { JSON_NULL, type JsonText } from '../../src/protocol/jsonText.ts'
+import { limits } from '../../src/protocol/limits.ts'
+import type { Custom } from './custom.ts'
+import { addressText, groupText } from './customWrites.ts'
+import { matches } from './fanOut.ts'
+import { messageOf, syncData, syncMessage } from './messages.ts'
+import { type Part, packParcel } from './parcel.ts'
+import type { StreamEvent, StreamStore } from './store.ts'
+import type { Subscription, Subscriptions } from './subscriptions.ts'
+
+export interface OpeningParts {
+  readonly client: BuiltInClient
+  readonly subscriptions: Subscriptions
+  readonly store: StreamStore
+  readonly custom: Custom
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** What was before. `upTo`: number of the last event in it. */
+interface Before {
+  readonly upTo: number
+  readonly parts: readonly Part[]
+}
+
+/** Resolves when the subscription lives, or is gone. */
+export type Open = (subscription: Subscription, since: number | undefined) => Promise<void>
+
+export function createOpening(parts: OpeningParts): Open {
+  const { client, subscriptions, store, custom, clock, log } = parts
+  const tally = createBoundedTally(limits.streamNotices)
+
+  function replayPart(number: number, event: StreamEvent): Part {
+    const text = messageOf(event)
+    return { row: ['replay', number, event.seq, text.length], text }
+  }
+
+  async function replayed(subscription: Subscription, since: number): Promise<Before | undefined> {
+    // What another worker keeps has events of other streams' making only as far as they are kept here: the same.
+    const replay = await store.replay(subscription, since, limits.streamReplayEvents)
+    if (replay === undefined) return undefined
+    const events = replay.events.filter(event => matches(subscription.item, event))
+    return { upTo: replay.seq, parts: events.map(event => replayPart(subscription.number, event)) }
+  }
+
+  async function read(subscription: Subscription): Promise<{ data: JsonText; seq: number }> {
+    const { stream, item } = subscription
+    if (await custom.has(item === undefined ? 'list' : 'get', stream)) {
+      const seq = store.seq()
+      const data = await (item === undefined
+        ? custom.ask('list', stream, groupText(subscription))
+        : custom.ask('get', stream, addressText({ ...subscription, item })))
+      return { data: data ?? JSON_NULL, seq }
+    }
+    const { items, seq } = await store.snapshot(subscription, item)
+    return { data: syncData(items, subscription), seq }
+  }
+
+  async function synced(subscription: Subscription): Promise<Before> {
+    const { data, seq } = await read(subscription)
+    const text = syncMessage(subscription, clock.now(), data, seq)
+    return { upTo: seq, parts: [{ row: ['sync', subscription.number, seq, text.length], text }] }
+  }
+
+  /** If it cannot be read, the client is told nothing and hears of what happens from now on. */
+  async function before(subscription: Subscription, since: number | undefined): Promise<Before> {
+    try {
+      const missed = since === undefined ? undefined : await replayed(subscription, since)
+      return missed ?? (await synced(subscription))
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      const count = tally(subscription.stream)
+      if (count !== undefined)
+        log.warn('what is in a group could not be read: its new client was sent no sync', {
+          stream_name: shortened(subscription.stream),
+          group_id: shortened(subscription.group),
+          error: shortened(why, 400),
+          count,
+        })
+      return { upTo: store.seq(), parts: [] }
+    }
+  }
+
+  function tell(gateway: string, told: readonly Part[]): void {
+    const target = { functionId: gateway, namespace: undefined, metadata: undefined }
+    client.tellAll([target], packParcel(told))
+  }
+
+  function finish(subscription: Subscription, { upTo, parts: first }: Before): void {
+    const { gateway, number } = subscription
+    const kept = (subscription.kept ?? []).filter(({ seq }) => seq > upTo)
+    // Of the whole group: events behind this one are those that the gateway will hear of.
+    const seq = Math.max(upTo, subscriptions.audience(subscription)?.lastSeq ?? 0)
+    const ready: Part = { row: ['ready', number, seq, 1], text: '0' }
+    subscriptions.becomeLive(subscription)
+    tell(gateway, [...first, ...kept.map(event => replayPart(number, event)), ready])
+  }
+
+  return async (subscription, since) => {
+    for (let attempt = 1; subscription.state !== 'gone'; attempt++) {
+      subscriptions.beginOpening(subscription)
+      const { opening } = subscription
+      const found = await before(subscription, since)
+      // Gone meanwhile, or begun anew by somebody else.
+      if ((subscription.state as Subscription['state']) !== 'opening' || subscription.opening !== opening)
+        return
+      const isComplete = (subscription.kept?.length ?? 0) <= limits.streamKeptEvents
+      if (isComplete || attempt >= limits.streamOpenings) {
+        finish(subscription, found)
+        return
+      }
+    }
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * What the store half tells a gateway: rows that say what each text is, and the texts, which are sliced out and never
+ * parsed. A parcel is a JSON array, so that it can be the payload of a call:
+ *
+ *     [ <characters of the rows>, <rows>, "", <text>, <text>, … ]
+ */
+import type { JsonText } from '../../src/protocol/jsonText.ts'
+
+/**
+ * A message for everybody who is subscribed to what it is about. `before`: number of the event before it in its group, so
+ * that a gateway sees when one was lost on the way.
+ */
+export type EventRow = readonly [
+  kind: 'event',
+  stream: string,
+  group: string,
+  item: string | null,
+  seq: number,
+  before: number,
+  length: number,
+]
+/**
+ * A message for one subscription. `sync`: how everything was after the event `seq`; `replay`: an event that came after it;
+ * `ready`: it is up to date with `seq` and lives from now on (the text means nothing).
+ */
+export type OpenRow = readonly [
+  kind: 'sync' | 'replay' | 'ready',
+  number: number,
+  seq: number,
+  length: number,
+]
+
+export type Row = EventRow | OpenRow
+
+export interface Part {
+  readonly row: Row
+  readonly text: string
+}
+
+const LENGTH = { event: 6, sync: 3, replay: 3, ready: 3 } as const
+
+const lengthOf = (row: Row): number => row[LENGTH[row[0]]] as number
+
+/** Each part's row has the length of its text. */
+export function packParcel(parts: readonly Part[]): JsonText {
+  const rows = JSON.stringify(parts.map(({ row }) => row))
+  return `[${rows.length},${rows},"",${parts.map(({ text }) => text).join(',')}]` as JsonText
+}
+
+/** What stands between the rows and the first text. */
+const GAP = ',"",'.length
+
+export function unpackParcel(parcel: JsonText, take: (row: Row, text: string) => void): void {
+  const comma = parcel.indexOf(',')
+  const rowsEnd = comma + 1 + Number(parcel.slice(1, comma))
+  const rows = JSON.parse(parcel.slice(comma + 1, rowsEnd)) as Row[]
+  let at = rowsEnd + GAP
+  for (const row of rows) {
+    const end = at + lengthOf(row)
+    take(row, parcel.slice(at, end))
+    at = end + 1
+  }
+}
