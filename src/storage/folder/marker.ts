@@ -3,7 +3,7 @@ import { StorageError } from '../storageError.ts'
 import { type FolderPaths, readIfThere, writeWhole } from './files.ts'
 
 /** Of the folder, not of the database in it: which files there are, and what they mean. */
-export const FOLDER_FORMAT = 1
+const FOLDER_FORMAT = 1
 
 interface Marker {
   readonly format: number

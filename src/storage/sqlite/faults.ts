@@ -14,7 +14,7 @@ const CODES = {
   notADatabase: 26,
 } as const
 
-export function primaryCode(error: unknown): number | undefined {
+function primaryCode(error: unknown): number | undefined {
   return error instanceof SQLiteError ? error.errno & 0xff : undefined
 }
 

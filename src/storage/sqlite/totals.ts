@@ -23,7 +23,7 @@ export interface Totals {
   scrubbedDigest: number
 }
 
-export const emptyTotals: Readonly<Totals> = {
+const emptyTotals: Readonly<Totals> = {
   revision: 0,
   entries: 0,
   digest: 0,

@@ -1,0 +1,214 @@
+import { Database } from 'bun:sqlite'
+import { afterAll, describe, expect, test } from 'bun:test'
+import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { limits } from '../../src/protocol/limits.ts'
+import { pathsOf } from '../../src/storage/folder/files.ts'
+import { openFolder } from '../../src/storage/folder/open.ts'
+import { verifyFolder } from '../../src/storage/folder/verify.ts'
+import type { StorageError } from '../../src/storage/storageError.ts'
+import { createRandom } from '../support/random.ts'
+import { codeOf, createFolders, open, write } from './folders.ts'
+import { putOf, refusalCode, removalOf, type Stage, scope, setStage } from './stage.ts'
+
+const folders = createFolders()
+const { newFolder, copyOf } = folders
+afterAll(() => folders[Symbol.dispose]())
+
+const PAGE = limits.pageBytes
+
+describe('damage', () => {
+  /** A folder with values of all sizes, closed. */
+  async function written(): Promise<string> {
+    const folder = newFolder()
+    const stage = open(folder)
+    const random = createRandom(7)
+    for (let number = 0; number < 120; number++) {
+      const size = number % 50 === 0 ? 5000 : random.between(0, 600)
+      void stage.partition.submit([
+        putOf(`key ${number}`, JSON.stringify('x'.repeat(size)), {
+          collection: scope(`scope ${number % 7}`),
+          expiresAtMs: number % 5 === 0 ? 4e12 + number : undefined,
+        }),
+      ])
+      if (number % 10 === 9) stage.endTurn()
+    }
+    for (let number = 0; number < 120; number += 3) {
+      void stage.partition.submit([removalOf(`key ${number}`)])
+    }
+    stage.endTurn()
+    await stage.partition.close()
+    return folder
+  }
+
+  const all = (stage: Stage): unknown =>
+    stage.partition.read(tables =>
+      tables
+        .names('state', { prefix: undefined, after: undefined, limit: 100 })
+        .map(name => [
+          name,
+          tables.list(scope(name), { prefix: undefined, after: undefined, limit: 1000 }),
+          tables.list(scope(name), { prefix: '', after: undefined, limit: 1000 }),
+        ]),
+    )
+
+  /** What a user would get: everything as it was, or an error. */
+  async function isNoticedOrHarmless(folder: string, expected: unknown): Promise<boolean> {
+    let stage: Stage
+    try {
+      stage = open(folder)
+    } catch (error) {
+      return (error as StorageError).code === 'data_folder_corrupt'
+    }
+    try {
+      return Bun.deepEquals(all(stage), expected)
+    } catch (error) {
+      return (error as StorageError).code === 'CORRUPT_DATA'
+    } finally {
+      await stage.partition.close().catch(() => {})
+    }
+  }
+
+  test('of one bit is noticed on every page of the database', async () => {
+    const folder = await written()
+    const before = open(folder)
+    const expected = all(before)
+    await before.partition.close()
+    const { database } = pathsOf(folder)
+    const bytes = readFileSync(database)
+    const random = createRandom()
+    for (let page = 0; page < bytes.length / PAGE; page++) {
+      const at = page * PAGE + random.between(0, PAGE)
+      const bit = 1 << random.between(0, 8)
+      const copy = newFolder()
+      Bun.spawnSync(['cp', '-r', folder, copy])
+      const flipped = Buffer.from(bytes)
+      flipped[at]! ^= bit
+      writeFileSync(pathsOf(copy).database, flipped)
+      if (!(await isNoticedOrHarmless(copy, expected))) {
+        throw new Error(`III_TEST_SEED=${random.seed}: bit ${bit} of byte ${at} was not noticed`)
+      }
+      rmSync(copy, { recursive: true })
+    }
+  }, 60_000)
+
+  test('of one bit in the log is noticed, wherever it is', () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    for (let number = 0; number < 12; number++) write(stage, `k${number}`, `"${'x'.repeat(100)}"`)
+    const expected = all(stage)
+    const log = `${pathsOf(folder).database}-wal`
+    const bytes = readFileSync(log)
+    const random = createRandom()
+    const frame = PAGE + 24
+    return (async () => {
+      for (let start = 32; start < bytes.length; start += frame) {
+        const copy = copyOf(folder)
+        const flipped = Buffer.from(bytes)
+        const at = start + random.between(0, frame)
+        flipped[at]! ^= 1 << random.between(0, 8)
+        writeFileSync(`${pathsOf(copy).database}-wal`, flipped)
+        if (!(await isNoticedOrHarmless(copy, expected))) {
+          throw new Error(`III_TEST_SEED=${random.seed}: byte ${at} of the log was not noticed`)
+        }
+        rmSync(copy, { recursive: true })
+      }
+    })()
+  }, 60_000)
+
+  test('by cutting off an end is noticed', async () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    for (let number = 0; number < 12; number++) write(stage, `k${number}`, '1')
+    const killed = copyOf(folder)
+    const log = `${pathsOf(killed).database}-wal`
+    truncateSync(log, statSync(log).size - PAGE)
+    expect(codeOf(() => openFolder(killed))).toBe('data_folder_corrupt')
+    rmSync(log)
+    expect(codeOf(() => openFolder(killed))).toBe('data_folder_corrupt')
+
+    const closed = await written()
+    const { database } = pathsOf(closed)
+    truncateSync(database, statSync(database).size - PAGE)
+    expect(codeOf(() => openFolder(closed))).toBe('data_folder_corrupt')
+    truncateSync(database, 100)
+    expect(codeOf(() => openFolder(closed))).toBe('data_folder_corrupt')
+  })
+
+  /** Changes the database behind the engine's back. */
+  function tamper(folder: string, sql: string): void {
+    const db = new Database(pathsOf(folder).database)
+    db.run(sql)
+    db.close()
+  }
+
+  test.each([
+    ['a value', `UPDATE entries SET value = '"other"' WHERE created_at = 2`],
+    ['a version', 'UPDATE entries SET version = 1 WHERE created_at = 2'],
+    ['a time of expiry', 'UPDATE entries SET expires_at_ms = 5 WHERE created_at = 2'],
+    ['a key', `UPDATE entries SET key = 'other' WHERE created_at = 2`],
+    ['a missing entry', 'DELETE FROM entries WHERE created_at = 2'],
+    ['a foreign collection', 'UPDATE entries SET collection = 99 WHERE created_at = 2'],
+    ['a name', `UPDATE collections SET name = 'other' WHERE id = 2`],
+    ['the totals', 'UPDATE totals SET revision = 99'],
+    ['missing totals', 'DELETE FROM totals'],
+  ])('by others (%s) is noticed at the start, and listed by a doctor', async (_, sql) => {
+    const folder = await written()
+    tamper(folder, sql)
+    expect(codeOf(() => openFolder(folder))).toBe('data_folder_corrupt')
+    expect((await verifyFolder(folder)).problems).toHaveLength(1)
+  })
+
+  test('in a large folder is noticed when the value is read, and in the background', async () => {
+    const folder = await written()
+    tamper(folder, `UPDATE entries SET value = '"other"' WHERE created_at = 2`)
+    const stage = setStage({ store: openFolder(folder, { entriesCheckedAtStart: 10 }) })
+    const asked = (): unknown => stage.partition.read(tables => tables.get(scope('scope 1'), 'key 1')?.value)
+    expect(codeOf(asked)).toBe('CORRUPT_DATA')
+    expect(await refusalCode(Promise.try(asked))).toBe('CORRUPT_DATA')
+    // What is not damaged is served.
+    expect(stage.partition.read(tables => tables.get(scope('scope 2'), 'key 2')?.key)).toBe('key 2')
+    await stage.partition.close()
+
+    const other = setStage({ store: openFolder(folder, { entriesCheckedAtStart: 10 }) })
+    expect(other.partition.status().health).toBe('ok')
+    other.clock.advance(1000)
+    expect(other.partition.status()).toMatchObject({ health: 'degraded' })
+    expect(other.log.warnings()).toHaveLength(1)
+    await other.partition.close()
+  })
+
+  test('a look at all entries goes on while they are written', async () => {
+    const folder = await written()
+    const stage = setStage({ store: openFolder(folder, { entriesCheckedAtStart: 10 }) })
+    const random = createRandom()
+    for (let step = 0; step < 200; step++) {
+      const collection = scope(`scope ${random.between(0, 7)}`)
+      const key = `key ${random.between(0, 300)}`
+      const isRefused = random.between(0, 4) === 0
+      void stage.partition
+        .submit([
+          { ...putOf(key, `${step}`), collection },
+          { ...removalOf(`key ${random.between(0, 300)}`), collection } as never,
+          ...(isRefused ? [putOf('x', '1', { ifVersion: 1e9 })] : []),
+        ])
+        .catch(() => {})
+      stage.endTurn()
+      stage.store.scrub()
+    }
+    while (!stage.store.scrub());
+    await stage.partition.close()
+    expect((await verifyFolder(folder)).problems).toEqual([])
+  })
+
+  test('of the feed leaves the values alone', async () => {
+    const folder = await written()
+    tamper(
+      folder,
+      'DELETE FROM changes WHERE last_revision IN (SELECT max(last_revision) FROM changes WHERE last_revision < 100)',
+    )
+    expect((await verifyFolder(folder)).problems[0]).toContain('are missing')
+    const stage = setStage({ store: openFolder(folder), atTurnEnd: task => void setImmediate(task) })
+    expect(await refusalCode(Promise.resolve(stage.partition.since('state', 0, 1000)))).toBe('CORRUPT_DATA')
+    await stage.partition.close()
+  })
+})
