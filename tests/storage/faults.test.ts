@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { fdatasyncSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openFolder } from '../../src/storage/folder/open.ts'
 import type { SqliteStore } from '../../src/storage/sqlite/store.ts'
@@ -173,6 +173,52 @@ describe('a disk that reports errors', () => {
     stage.clock.advance(2500)
     stage.endTurn()
     expect(stage.committals.at(-1)?.changes).toMatchObject([{ reason: 'expired' }])
+    await stage.partition.close()
+  })
+})
+
+describe('an fsync that fails', () => {
+  test('is never taken for one that worked: the database is opened anew, and what it holds is told', async () => {
+    let fails = false
+    let syncs = 0
+    const store = openFolder(newFolder(), {
+      sync(file) {
+        if (fails) throw new Error('EIO: i/o error, fdatasync')
+        syncs++
+        fdatasyncSync(file)
+      },
+    })
+    const stage = setStage({ store })
+    expect(await write(stage, 'a')).toBe('nothing')
+    expect([syncs, stage.partition.status().syncs]).toEqual([1, 1])
+    const { connection } = store.session
+    fails = true
+    expect(await write(stage, 'b')).toBe('STORAGE_UNAVAILABLE')
+    stage.clock.advance(1500)
+    expect(stage.partition.status()).toMatchObject({ health: 'degraded' })
+    expect(stage.partition.status().reason).toContain('EIO')
+    expect(read(stage, 'a')).toBe('1')
+    fails = false
+    stage.clock.advance(1000)
+    expect(stage.partition.status()).toMatchObject({ health: 'ok' })
+    expect(store.session.connection).not.toBe(connection)
+    expect(await write(stage, 'c')).toBe('nothing')
+    expect(stage.committals.flatMap(({ changes }) => changes.map(({ key }) => key))).toEqual(['a', 'b', 'c'])
+    await stage.partition.close()
+  })
+
+  test('is waited for by writes of level disk only', async () => {
+    let syncs = 0
+    const store = openFolder(newFolder(), { sync: () => void syncs++ })
+    const stage = setStage({ store })
+    const levels: string[] = []
+    // The first one that need not be on disk is: it says that from now on something may be lost.
+    for (const level of ['disk', 'os', 'memory', 'os', 'disk', 'os'] as const) {
+      const submitted = stage.partition.submit([putOf('a', level)], { level })
+      stage.endTurn()
+      levels.push(`${(await submitted).level} ${syncs}`)
+    }
+    expect(levels).toEqual(['disk 1', 'os 2', 'os 2', 'os 2', 'disk 3', 'os 3'])
     await stage.partition.close()
   })
 })

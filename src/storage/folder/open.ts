@@ -19,6 +19,8 @@ import { openWitness, type Witness } from './witness.ts'
 export interface OpenFolderOptions {
   /** Which changes are kept for those who resume. */
   readonly history?: HistoryLimits
+  /** Waits until a file is on disk; for tests of disks that fail. Default `fdatasync`. */
+  readonly sync?: (file: number) => void
   /** Called when everything up to a revision has reached the disk; for tests that take the power away. */
   readonly onSynced?: (revision: number) => void
   /** Larger databases are looked at in the background. Default `entriesCheckedAtStart`. */
@@ -127,13 +129,14 @@ function keepLog(paths: FolderPaths): { release(): void; putBack(): void } {
 function openStore(
   paths: FolderPaths,
   witness: Witness,
-  { history, onSynced }: OpenFolderOptions,
+  { history, sync, onSynced }: OpenFolderOptions,
 ): SqliteStore {
   try {
     return openSqliteStore({
       file: paths.database,
       folder: paths.folder,
       ...(history === undefined ? {} : { history }),
+      ...(sync === undefined ? {} : { sync }),
       onSynced(revision) {
         witness.reached(revision)
         onSynced?.(revision)

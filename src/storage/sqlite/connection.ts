@@ -148,7 +148,8 @@ export function openConnection(file: string): Connection {
       `page_size = ${limits.pageBytes}`,
       'locking_mode = EXCLUSIVE',
       'journal_mode = WAL',
-      'synchronous = FULL',
+      // Commits are synced by the store; SQLite syncs what it moves from the log to its place.
+      'synchronous = NORMAL',
       // Damage is noticed where it is, not where it leads to.
       'cell_size_check = ON',
       'trusted_schema = OFF',

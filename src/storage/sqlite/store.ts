@@ -1,4 +1,5 @@
 /** A partition in a SQLite database: `bun:sqlite`, write-ahead log, an fsync for each commit that waits for the disk. */
+import { closeSync, fdatasyncSync, openSync } from 'node:fs'
 import { copyFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { limits } from '../../protocol/limits.ts'
@@ -19,6 +20,8 @@ export interface SqliteStoreOptions {
   readonly folder: string
   /** Which changes are kept. */
   readonly history?: HistoryLimits
+  /** Waits until everything that was written to a file is on disk. Default `fdatasync`. */
+  readonly sync?: (file: number) => void
   /** Everything up to this revision is on disk now. */
   readonly onSynced?: (revision: number) => void
 }
@@ -37,16 +40,22 @@ const historyLimits: HistoryLimits = {
 }
 
 /** Throws what SQLite says, a `NewerDatabase` or a `CorruptData`. */
-export function openSqliteStore({ file, folder, history: kept, onSynced }: SqliteStoreOptions): SqliteStore {
+export function openSqliteStore({
+  file,
+  folder,
+  history: kept,
+  sync = fdatasyncSync,
+  onSynced,
+}: SqliteStoreOptions): SqliteStore {
   const session = openSession(file, folder)
+  syncFolder(dirname(file))
   const tables = createSqliteTables(session)
   const history = createHistory(session, kept ?? historyLimits)
   /** As of the last commit, and as of the savepoint. */
   let committed: Totals = { ...session.totals }
   let saved: Totals = committed
   let isSynced = true
-  /** What the connection is set to. */
-  let waitsForDisk = true
+  let log: number | undefined
   let syncs = 0
   let opened = 1
   let copying: Promise<void> | undefined
@@ -57,17 +66,34 @@ export function openSqliteStore({ file, folder, history: kept, onSynced }: Sqlit
     history.forget()
   }
 
-  function waitForDisk(waits: boolean): void {
-    if (waits === waitsForDisk) return
-    // No prepared statement: this takes effect when it is prepared, and never again.
-    using(session, ({ db }) => db.run(`PRAGMA synchronous = ${waits ? 'FULL' : 'NORMAL'}`))
-    waitsForDisk = waits
+  /**
+   * What SQLite would do with `synchronous = FULL`. Here it is decided for each commit, and one that fails is not taken
+   * for a transaction that was rolled back.
+   */
+  function syncLog(): void {
+    try {
+      log ??= openSync(`${file}-wal`, 'r')
+      sync(log)
+    } catch (error) {
+      session.isBroken = true
+      const { message } = error as Error
+      throw new StorageFault(
+        'broken',
+        `The disk of the data folder ${folder} reports an error (${message}); what was being written may be lost. Look after the disk: the engine tries again every second.`,
+        error,
+      )
+    }
+    syncs++
+  }
+
+  function closeLog(): void {
+    if (log !== undefined) closeSync(log)
+    log = undefined
   }
 
   function begin(waits: boolean): void {
     // The first commit that does not wait says so, and this has to be on disk.
     isSynced = waits || !session.totals.isRelaxed
-    waitForDisk(isSynced)
     // A scrub goes on between transactions.
     committed = { ...session.totals }
     if (!waits) session.totals.isRelaxed = true
@@ -82,7 +108,7 @@ export function openSqliteStore({ file, folder, history: kept, onSynced }: Sqlit
     })
     committed = { ...session.totals }
     if (!isSynced) return
-    syncs++
+    syncLog()
     onSynced?.(revision)
   }
 
@@ -104,6 +130,7 @@ export function openSqliteStore({ file, folder, history: kept, onSynced }: Sqlit
   }
 
   function reopen(): void {
+    closeLog()
     try {
       closeConnection(session.connection)
     } catch {
@@ -112,7 +139,8 @@ export function openSqliteStore({ file, folder, history: kept, onSynced }: Sqlit
     const { connection, totals } = openSession(file, folder)
     opened++
     session.connection = connection
-    waitsForDisk = true
+    // What is in the log may never have reached the disk, though the system has forgotten that: it is written again.
+    connection.db.run('PRAGMA wal_checkpoint(TRUNCATE)')
     committed = totals
     undo(totals)
     session.isBroken = false
@@ -191,10 +219,14 @@ export function openSqliteStore({ file, folder, history: kept, onSynced }: Sqlit
       })
       await copying
     },
-    abandon: () => closeConnection(session.connection),
+    abandon() {
+      closeLog()
+      closeConnection(session.connection)
+    },
     async close() {
       await copying?.catch(() => {})
       if (session.totals.isRelaxed) tighten()
+      closeLog()
       closeConnection(session.connection)
     },
   }
