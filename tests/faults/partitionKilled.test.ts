@@ -13,7 +13,7 @@ const ROUNDS = Number(process.env.III_FAULT_ROUNDS ?? 200)
 const PATIENT_MS = 60_000 + ROUNDS * 2000
 
 /** So that the log is moved to its place, and changes are forgotten, within a few rounds. */
-const env = { III_FAULT_LIMITS: JSON.stringify({ walPages: 60, feedChanges: 20_000 }) }
+const env = { III_FAULT_LIMITS: JSON.stringify({ walBytes: 256 * 1024, feedChanges: 20_000 }) }
 
 test(
   'what was acknowledged outlasts every kill, in order, all or nothing, and its events can be read again',

@@ -9,7 +9,7 @@ import { runRounds, type Tally } from './partitionRounds.ts'
 const ROUNDS = Math.ceil(Number(process.env.III_FAULT_ROUNDS ?? 200) / 10)
 const PATIENT_MS = 60_000 + ROUNDS * 3000
 
-const limits = { walPages: 60, feedChanges: 20_000 }
+const limits = { walBytes: 256 * 1024, feedChanges: 20_000 }
 
 async function loseThePower(
   survival: (typeof survivals)[number],

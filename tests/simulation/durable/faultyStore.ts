@@ -24,17 +24,15 @@ export interface FaultyStore extends Store {
 /** The process ends here. */
 export class Crash extends Error {}
 
-export function createFaultyStore(inner: Store): FaultyStore {
+/** `syncFails`: set while a commit is to be written, but not synced. */
+export function createFaultyStore(inner: Store, disk: { syncFails: boolean }): FaultyStore {
   let attempts: Attempt[] = []
   let recovery: 'failed' | 'done' | undefined
-  /** Of a commit of which the partition does not know that it has succeeded. */
-  let known: number | undefined
 
   return {
     ...inner,
     fault: undefined,
     failingRecoveries: 0,
-    revision: () => known ?? inner.revision(),
     commit(revision, changes) {
       const { fault } = this
       this.fault = undefined
@@ -42,22 +40,13 @@ export function createFaultyStore(inner: Store): FaultyStore {
       if (fault === 'full') throw new StorageFault('full', 'the disk is full')
       if (fault === 'broken before') throw new StorageFault('broken', 'the disk reports an error')
       if (fault === 'crash before') throw new Crash()
-      const before = inner.revision()
-      inner.commit(revision, changes)
-      if (fault === 'broken after') {
-        known = before
-        throw new StorageFault('broken', 'the disk reports an error')
+      disk.syncFails = fault === 'broken after'
+      try {
+        inner.commit(revision, changes)
+      } finally {
+        disk.syncFails = false
       }
       if (fault === 'crash after') throw new Crash()
-    },
-    portion(place) {
-      const { changes, revision } = inner.portion(place)
-      if (known === undefined) return { changes, revision }
-      const most = known
-      return {
-        changes: changes.filter(change => change.revision <= most),
-        revision: Math.min(revision, most),
-      }
     },
     recover() {
       if (this.failingRecoveries > 0) {
@@ -66,7 +55,6 @@ export function createFaultyStore(inner: Store): FaultyStore {
         throw new StorageFault('broken', 'the disk still reports an error')
       }
       inner.recover()
-      known = undefined
       recovery = 'done'
     },
     attempts() {

@@ -76,8 +76,12 @@ export function createHost(world: World, adapter: Host['adapter'], mistakes: Mis
     async start() {
       await closeOpened()
       const clock = clockOf(generation)
-      opened = adapter === 'memory' ? createMemoryStore() : openFolder(folder())
-      store = createFaultyStore(opened)
+      const disk = { syncFails: false }
+      function sync(): void {
+        if (disk.syncFails) throw new Error('EIO')
+      }
+      opened = adapter === 'memory' ? createMemoryStore() : openFolder(folder(), { sync })
+      store = createFaultyStore(opened, disk)
       const partition = createPartition({
         store: mistakes.inStore?.(store) ?? store,
         clock,

@@ -13,6 +13,8 @@ export interface Truth {
   reference(): Reference
   /** All committed changes that a feed may tell of. */
   readonly log: readonly Told[]
+  /** Committed, and the partition is not sure of it yet. */
+  readonly unknown: readonly Told[]
   /** A turn was committed with these changes; returns what each of its callers is to hear. Throws what cannot be. */
   commit(works: readonly (readonly Command[])[], changes: readonly EntryChange[], nowMs: number): Verdict[]
   /** What is committed from now on is not known, until `learn`. */
@@ -26,7 +28,6 @@ export interface Truth {
 export function createTruth(): Truth {
   let reference = createReference()
   let log: Told[] = []
-  /** Committed, and the partition does not know it yet. */
   let unknown: Told[] = []
   let isDoubtful = false
 
@@ -34,6 +35,9 @@ export function createTruth(): Truth {
     reference: () => reference,
     get log() {
       return log
+    },
+    get unknown() {
+      return unknown
     },
     commit(works, committed, nowMs) {
       let changes = committed.map(toldOf)
