@@ -86,9 +86,8 @@ async function host(folder: string): Promise<void> {
 
   function open(): ReturnType<typeof createPartition> {
     try {
-      const store = openFolder(folder)
       // A fault that has to be found: it does not wait for the disk.
-      if (process.env.III_FAULT === 'unsynced') store.session.connection.db.run('PRAGMA synchronous = OFF')
+      const store = openFolder(folder, process.env.III_FAULT === 'unsynced' ? { sync() {} } : {})
       const atTurnEnd = (task: () => void): void => void setImmediate(task)
       const log = { debug() {}, info() {}, warn() {}, error() {} }
       return createPartition({ store, clock: systemClock, wallClock: Date.now, atTurnEnd, log })
