@@ -18,6 +18,7 @@ const processes = [
   'cli',
   'compat',
   'examples',
+  'faults/engineKilled.test.ts',
   'house/docs.test.ts',
   'house/docsWorkers.test.ts',
   'house/start.test.ts',

@@ -22,7 +22,7 @@ export interface FaultyStore extends Store {
 }
 
 /** The process ends here. */
-export class Crash extends Error {}
+class Crash extends Error {}
 
 /** `syncFails`: set while a commit is to be written, but not synced. */
 export function createFaultyStore(inner: Store, disk: { syncFails: boolean }): FaultyStore {
