@@ -13,7 +13,7 @@ const ROUNDS = Math.ceil(Number(process.env.III_FAULT_ROUNDS ?? 200) / 10)
 const PATIENT_MS = 60_000 + ROUNDS * 6000
 const IN_FLIGHT = 64
 
-const STATE = '  - name: iii-state\n'
+const KEEPING = '  - name: iii-state\n  - name: iii-stream\n    config: { port: 0 }\n'
 
 interface Loaded {
   readonly history: History
@@ -85,7 +85,7 @@ function checkEvents(events: readonly Told[], changes: readonly Told[]): void {
 
 async function rounds(signal: 'SIGKILL' | 'SIGTERM', count: number): Promise<void> {
   const random = createRandom()
-  await using engine = await startEngine({ workers: STATE })
+  await using engine = await startEngine({ workers: KEEPING })
   let base = createReference()
   let before: Loaded | undefined
   let answered = 0

@@ -15,7 +15,7 @@ export interface LoadOptions {
   readonly levels: readonly Level[]
   /** Knows what is there when the write is made; conditions are right or wrong by it. */
   readonly reference: Reference
-  /** What the functions of the state can do. */
+  /** What the functions of the state can do: items of streams are written in transactions only. */
   readonly isState?: boolean
 }
 
@@ -40,9 +40,9 @@ export function createLoad({ random, levels, reference, isState = false }: LoadO
     return asJsonText(`{"write":${made},"seed":${random.seed},"text":"${'x'.repeat(length)}"}`)
   }
 
-  function commandOf(): Command {
+  function commandOf(isAlone: boolean): Command {
     made++
-    const collection = pick(isState ? COLLECTIONS.slice(0, 3) : COLLECTIONS)
+    const collection = pick(isState && isAlone ? COLLECTIONS.slice(0, 3) : COLLECTIONS)
     const key = `key ${between(0, KEYS)}`
     const version = reference.entries.get(placeOf(collection, key))?.version ?? 0
     const ifVersion = chance(80) ? undefined : chance(70) ? version : version + 1
@@ -51,7 +51,8 @@ export function createLoad({ random, levels, reference, isState = false }: LoadO
       return { command: 'put', collection, key, value: textOf(), ifVersion, expiresAtMs: undefined }
     }
     if (dice < 70) {
-      return { command: 'remove', collection, key, ifVersion, tellsMissing: isState || chance(50) }
+      const tellsMissing = isState ? collection.space === 'state' : chance(50)
+      return { command: 'remove', collection, key, ifVersion, tellsMissing }
     }
     if (dice < 75 && !isState) return { command: 'tell', collection, key, type: 'event', data: textOf() }
     const [counter, by] = [`counter ${between(0, 10)}`, BigInt(between(1, 100))]
@@ -66,8 +67,9 @@ export function createLoad({ random, levels, reference, isState = false }: LoadO
     }
   }
 
-  return () => ({
-    commands: Array.from({ length: chance(80) ? 1 : between(2, 6) }, commandOf),
-    level: pick(levels),
-  })
+  return () => {
+    const count = chance(80) ? 1 : between(2, 6)
+    const commands = Array.from({ length: count }, () => commandOf(count === 1))
+    return { commands, level: pick(levels) }
+  }
 }

@@ -39,6 +39,12 @@ interface Row {
   readonly version: number
 }
 
+interface Item {
+  readonly id: string
+  readonly data: unknown
+  readonly version: number
+}
+
 /** What was written has no spaces, so that it is the same text again. */
 const textOf = (value: unknown): string | undefined => (value === null ? undefined : JSON.stringify(value))
 
@@ -46,11 +52,15 @@ const textOf = (value: unknown): string | undefined => (value === null ? undefin
 export function operationOf(command: Command): Record<string, unknown> {
   if (!('collection' in command) || command.command === 'tell') throw new Error('no write of the state')
   const { collection, key, ifVersion } = command
-  const target = { scope: collection.name, key, if_version: ifVersion }
-  if (command.command === 'remove') return { op: 'state::delete', ...target }
+  const { space, name, group } = collection
+  const target = {
+    if_version: ifVersion,
+    ...(space === 'state' ? { scope: name, key } : { stream_name: name, group_id: group, item_id: key }),
+  }
+  if (command.command === 'remove') return { op: `${space}::delete`, ...target }
   const expires_at = command.expiresAtMs
   if (command.command === 'put') {
-    return { op: 'state::set', ...target, value: JSON.parse(command.value), expires_at }
+    return { op: `${space}::set`, ...target, value: JSON.parse(command.value), expires_at }
   }
   const ops = command.operations.map(({ type, path, ...operation }) => ({
     type,
@@ -140,6 +150,12 @@ export async function dumpState(client: WorkerClient, since: number): Promise<Du
       const place = placeOf({ space: 'state', name: scope, group: '' }, key)
       entries.push([place, { value: textOf(value)!, version, createdAt: 0, expiresAtMs: undefined }])
     }
+  }
+  const payload = { stream_name: 'chat', group_id: 'room', with_ids: true }
+  const room = await client.trigger<{ items: Item[] }>({ function_id: 'stream::list', payload })
+  for (const { id, data, version } of room.items) {
+    const place = placeOf({ space: 'stream', name: 'chat', group: 'room' }, id)
+    entries.push([place, { value: textOf(data)!, version, createdAt: 0, expiresAtMs: undefined }])
   }
   try {
     return { entries, ...(await changesSince(client, since)) }
