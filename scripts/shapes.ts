@@ -17,6 +17,7 @@ const inProcess = ['engine', 'simulation', 'workers']
 const processes = [
   'cli',
   'compat',
+  'configuration/engine.test.ts',
   'examples',
   'faults/engineKilled.test.ts',
   'house/docs.test.ts',
@@ -35,10 +36,7 @@ function onShards(shards: number, acceptor: 'kernel' | 'thread', paths: readonly
 
 export const shapes: readonly Shape[] = [
   { name: 'one thread', env: { III_TEST_SHARDS: '0', III_TEST_ACCEPTOR: 'kernel' } },
-  onShards(2, 'kernel', [...inProcess, ...processes]),
-  onShards(1, 'kernel', [...inProcess, 'cli', 'compat/npm.test.ts']),
-  onShards(4, 'kernel', [...inProcess, 'cli', 'compat/npm.test.ts']),
-  onShards(2, 'thread', ['cli', 'compat/npm.test.ts', 'examples', 'threads']),
-  onShards(1, 'thread', ['cli/drain.test.ts', 'compat/npm.test.ts', 'examples']),
-  onShards(4, 'thread', ['cli/drain.test.ts', 'compat/npm.test.ts', 'examples']),
+  ...[2, 1, 4].map(shards => onShards(shards, 'kernel', [...inProcess, ...processes])),
+  // An engine in the process of the test has no sockets, and no acceptor.
+  ...[2, 1, 4].map(shards => onShards(shards, 'thread', [...processes, 'threads'])),
 ]

@@ -10,6 +10,7 @@ import type { Limits } from '../protocol/limits.ts'
 import { inputToJson } from './adapt.ts'
 import { reply } from './calls.ts'
 import type { Connection } from './connection.ts'
+import type { Command } from './directory/command.ts'
 import { type Announcement, DEFAULT_NAMESPACE } from './directory/records.ts'
 import { submit } from './order.ts'
 import { blankAnnouncedNamespace, longAnnouncedNamespace, undecodable } from './refusals.ts'
@@ -111,15 +112,48 @@ export function announce(engine: EngineState, connection: Connection, frame: Inv
   const { id: workerId } = connection
   // From here on the namespace is decided; what comes meanwhile is held as before.
   connection.cancelGrace()
-  submit(engine, connection, { command: 'announce', workerId, namespace, announcement }, () => {
-    const accepted = isLive(connection)
-    if (accepted) {
-      connection.name = announcement.name
-      fixNamespace(engine, connection, namespace)
-      // Told last: who hears of the worker finds what it has registered.
-      engine.registry.submit({ command: 'announced', workerId })
+  connection.announcing = true
+  propose(
+    engine,
+    connection,
+    { command: 'announce', workerId, namespace, announcement, insists: false },
+    () => {
+      const accepted = isLive(connection)
+      if (accepted) {
+        connection.name = announcement.name
+        fixNamespace(engine, connection, namespace)
+        // Told last: who hears of the worker finds what it has registered.
+        engine.registry.submit({ command: 'announced', workerId })
+      }
+      respond(undefined, asJsonText(`{"success":${accepted}}`))
+    },
+  )
+}
+
+/** Gives the directory an announce; again, when its name was held on a thread that has looked after the holder meanwhile. */
+function propose(
+  engine: EngineState,
+  connection: Connection,
+  command: Extract<Command, { command: 'announce' }>,
+  decided: () => void,
+): void {
+  submit(engine, connection, command, () => {
+    if (!connection.nameIsDoubted) {
+      decided()
+      return
     }
-    respond(undefined, asJsonText(`{"success":${accepted}}`))
+    connection.nameIsDoubted = false
+    // What waits for the announce goes on waiting.
+    connection.unanswered++
+    function again(): void {
+      connection.doubted = connection.doubted.filter(other => other !== again)
+      cancelWait()
+      if (isLive(connection)) propose(engine, connection, { ...command, insists: true }, decided)
+      connection.unanswered--
+    }
+    // That thread may be no more.
+    const cancelWait = engine.clock.after(engine.limits.threadAnswerMs, again)
+    connection.doubted.push(again)
   })
 }
 

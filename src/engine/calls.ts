@@ -278,7 +278,8 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
     finish(invocation, frame.error, frame.result)
     return
   }
-  const fault = adaptResult(engine, callee, caller, invocation.functionId, frame)
+  const fault =
+    untaken(engine, callee, invocation) ?? adaptResult(engine, callee, caller, invocation.functionId, frame)
   if (fault !== undefined) {
     finish(invocation, fault, undefined)
     return
@@ -291,6 +292,16 @@ export function answer(engine: EngineState, callee: Connection, frame: ResultFra
   if (caller.takesSmallMessagesOnly) warnOfSize(engine, caller, frame)
   caller.link.send(frame)
   stallIfUntaken(engine, caller, callee)
+}
+
+/**
+ * An answer of a built-in, which is never held back, to a thread that has not taken what it was sent: a connection with as
+ * much would be cut.
+ */
+function untaken(engine: EngineState, { builtIn }: Connection, invocation: Invocation): JsonText | undefined {
+  const { trunk, link } = invocation.caller
+  if (!builtIn || !trunk || link.backlog() < engine.limits.outboundBytes) return undefined
+  return refusals.answersUntaken(invocation.functionId)
 }
 
 function warnOfSize(engine: EngineState, caller: Connection, frame: ResultFrame): void {

@@ -79,6 +79,12 @@ export interface Connection {
   heldFunctions: Set<string>
   lastFrameAtMs: number
   cancelGrace: () => void
+  /** An announce is under way, which will decide about the namespace. */
+  announcing: boolean
+  /** Its announce was not decided about: the name is held on another thread, which looks whether that is still so. */
+  nameIsDoubted: boolean
+  /** What makes such announces again. */
+  doubted: (() => void)[]
   /** Commands of this connection that the directory has not answered yet. */
   unanswered: number
   /** Frames that wait until it has, in order. */
@@ -163,6 +169,9 @@ export function createConnection(link: Link, parts: ConnectionParts): Connection
     heldFunctions: new Set(),
     lastFrameAtMs: 0,
     cancelGrace: nothing,
+    announcing: false,
+    nameIsDoubted: false,
+    doubted: [],
     unanswered: 0,
     parked: [],
     executing: link.framing === 'msgpack' ? createSlotTable() : createUuidTable(parts.newCallId),

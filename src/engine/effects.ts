@@ -14,6 +14,11 @@ import type { EngineState } from './state.ts'
 export type Effect =
   /** A worker is sent a frame. */
   | { readonly effect: 'send'; readonly workerId: string; readonly frame: Frame }
+  /** The announce of a worker is not answered yet: it is to be made again. */
+  | { readonly effect: 'doubt'; readonly workerId: string }
+  /** Its thread looks whether a worker still stands, for another one that wants its name. */
+  | { readonly effect: 'look'; readonly asker: string }
+  | { readonly effect: 'announceAgain'; readonly workerId: string }
   /** A connection ends, after it has been told why. */
   | {
       readonly effect: 'expel'
@@ -65,10 +70,12 @@ function triggerResult(
 
 /** `undefined`: nothing follows for any connection. */
 export function effectOf(directory: Directory, change: Change): PlacedEffect | undefined {
-  const send = (workerId: string, frame: Frame): PlacedEffect | undefined => {
+  const on = (workerId: string, effect: Effect): PlacedEffect | undefined => {
     const place = directory.workers.get(workerId)?.place
-    return place === undefined ? undefined : { place, effect: { effect: 'send', workerId, frame } }
+    return place === undefined ? undefined : { place, effect }
   }
+  const send = (workerId: string, frame: Frame): PlacedEffect | undefined =>
+    on(workerId, { effect: 'send', workerId, frame })
   switch (change.change) {
     case 'bind':
       return send(change.providerId, bindFrame(change.binding))
@@ -92,6 +99,12 @@ export function effectOf(directory: Directory, change: Change): PlacedEffect | u
       )
     case 'workerRejected':
       return rejection(directory, change)
+    case 'nameDoubted':
+      return on(change.workerId, { effect: 'doubt', workerId: change.workerId })
+    case 'look':
+      return on(change.workerId, { effect: 'look', asker: change.asker })
+    case 'looked':
+      return on(change.asker, { effect: 'announceAgain', workerId: change.asker })
     case 'evicted': {
       const { place, workerId } = change
       const reason = 'replaced by a new connection of the same worker'
@@ -156,6 +169,17 @@ export function perform(engine: EngineState, effect: Effect): void {
     case 'send':
       engine.connections.get(effect.workerId)?.link.send(effect.frame)
       return
+    case 'doubt': {
+      const connection = engine.connections.get(effect.workerId)
+      if (connection !== undefined) connection.nameIsDoubted = true
+      return
+    }
+    case 'look':
+      look(engine, effect.asker)
+      return
+    case 'announceAgain':
+      engine.connections.get(effect.workerId)?.doubted[0]?.()
+      return
     case 'expel': {
       const connection = engine.connections.get(effect.workerId)
       if (connection !== undefined) expel(engine, connection, effect.frame, effect.reason)
@@ -168,6 +192,15 @@ export function perform(engine: EngineState, effect: Effect): void {
       return
     }
   }
+}
+
+/** In one of them sockets are read, in the next one it is told that one has closed. */
+const TURNS_TO_LOOK = 3
+
+/** Lets everything be seen that had come when this was asked. */
+function look(engine: EngineState, asker: string, turns = TURNS_TO_LOOK): void {
+  if (turns > 0) engine.later(() => look(engine, asker, turns - 1))
+  else engine.registry.submit({ command: 'looked', workerId: asker })
 }
 
 function expel(engine: EngineState, connection: Connection, frame: Frame | undefined, reason: string): void {

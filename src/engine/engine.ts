@@ -18,6 +18,7 @@ import { createDirectory } from './directory/directory.ts'
 import type { Invocation } from './invocations.ts'
 import { watchTargets } from './missingTargets.ts'
 import { createNearestFunction } from './nearestFunction.ts'
+import { submit } from './order.ts'
 import { proceed, startGrace } from './registrations.ts'
 import {
   createCarryOut,
@@ -38,6 +39,8 @@ export interface EngineOptions {
   randomId: () => string
   limits?: Limits
   namespaceGraceMs?: number
+  /** Runs a task after the event loop had its turn. */
+  later?: (task: () => void) => void
   lasting?: Place | undefined
   /** Names of the built-in workers that a configuration can start, for advice. */
   builtIns?: ReadonlySet<string>
@@ -120,6 +123,7 @@ function createState(options: ThreadEngineOptions): EngineState {
     registry: options.registry,
     routes,
     catchUp: options.catchUp,
+    later: options.later ?? (task => void setImmediate(task)),
     connections: new Map(),
     trunks: new Map(),
     deadlines: createDeadlines<Invocation>(clock, DEADLINE_RESOLUTION_MS, invocation =>
@@ -195,8 +199,9 @@ function engineOn<State extends EngineState>(state: State): Engine<State> {
       state.connections.set(id, connection)
       link.send({ type: 'workerregistered', workerId: id, reattachToken: token })
       const { place } = state
+      // Whoever it calls can ask who it is.
       if (identity === undefined)
-        state.registry.submit({ command: 'join', id, token, builtIn, ipAddress, place })
+        submit(state, connection, { command: 'join', id, token, builtIn, ipAddress, place })
       if (!builtIn) startGrace(state, connection)
       return { workerId: id, receiver: receiverOf(connection) }
     },

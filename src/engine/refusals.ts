@@ -60,6 +60,13 @@ export function workerOverloaded(id: string): JsonText {
   )
 }
 
+export function answersUntaken(id: string): JsonText {
+  return answer(
+    'worker_overloaded',
+    `The answer of ${id} was dropped: too many answers wait for the thread of its caller; try again later`,
+  )
+}
+
 export const ENGINE_STOPPING = answer(
   'engine_stopping',
   'The engine is stopping: only work under way may still make calls; call again when it is back',

@@ -36,7 +36,7 @@ export function hold(
     return
   }
   // An announce under way decides; the main thread may be busy with it.
-  if (connection.held.length === 0 && connection.unanswered === 0) cutGraceShortWhenQuiet(engine, connection)
+  if (connection.held.length === 0 && !connection.announcing) cutGraceShortWhenQuiet(engine, connection)
   connection.held.push(frame)
   if (frame.type === 'registerfunction') connection.heldFunctions.add(frame.id)
 }

@@ -17,13 +17,17 @@
  * The caller's thread lets W go by itself after `stallMs`, and when the other thread is gone. Who feeds a full trunk is
  * held until it has drained or is gone, without a time limit: a thread reads its rings whatever its workers do, and one
  * that does not is replaced.
+ *
+ * Built-ins of the main thread answer whatever becomes of their answers. So that these do not pile up before the caller's
+ * link, maybe on another thread, shows that they are not read, who calls when many of these calls are open is held too.
  */
 import type { Connection } from './connection.ts'
+import { MAIN } from './registry.ts'
 import type { EngineState } from './state.ts'
 
 /** `source` has fed `target`; for an answer both are the caller that is to read it. */
 export function stallIfFull(engine: EngineState, target: Connection, source: Connection): void {
-  if (target.link.backlog() < engine.limits.outboundHighWaterBytes) return
+  if (target.link.backlog() < engine.limits.outboundHighWaterBytes && !isAskedMuch(engine, target)) return
   if (source.builtIn || source.phase === 'gone' || target.phase === 'gone') return
   if (source.trunk && source.speaker === undefined) return
   if (target.stalled === undefined) {
@@ -46,6 +50,20 @@ export function stallIfFull(engine: EngineState, target: Connection, source: Con
 export function stallIfUntaken(engine: EngineState, caller: Connection, callee: Connection): void {
   if (!caller.trunk) stallIfFull(engine, caller, caller)
   else if (!callee.trunk) stallIfFull(engine, caller, callee)
+  if (callee.stalled !== undefined && (callee.trunk || callee.builtIn)) releaseIfTaken(engine, callee)
+}
+
+/** Whether this is a built-in, or the way to those of the main thread, and many calls there are not answered. */
+function isAskedMuch(engine: EngineState, target: Connection): boolean {
+  if (!target.trunk && !target.builtIn) return false
+  if (target.executing.size() < engine.limits.callsToBuiltIns) return false
+  return target.builtIn || target === engine.trunks.get(MAIN)
+}
+
+function releaseIfTaken({ limits }: EngineState, callee: Connection): void {
+  if (callee.executing.size() * 2 > limits.callsToBuiltIns || callee.link.backlog() >= limits.drainedBytes)
+    return
+  release(callee)
 }
 
 function releaseLater(engine: EngineState, target: Connection): void {

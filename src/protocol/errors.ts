@@ -61,7 +61,7 @@ export const errorCatalogue = {
   worker_overloaded: {
     where: ['call'],
     cause:
-      'The worker does not read its messages fast enough and too many bytes wait for it, or it executes as many calls as it takes. An HTTP request is answered with 503.',
+      'The worker does not read its messages fast enough, it executes as many calls as it takes, or too many bytes wait for the thread of a caller that asks too much of a built-in. An HTTP request is answered with 503.',
     fix: 'Try again later, send less at a time, or run the function on more workers.',
   },
   engine_stopping: {
@@ -99,6 +99,43 @@ export const errorCatalogue = {
     cause: 'A discovery function was called with arguments that do not go together.',
     fix: 'The message says which ones.',
   },
+  // Configuration
+  NOT_REGISTERED: {
+    where: ['call'],
+    cause: 'A value was to be set for a configuration that nobody has registered.',
+    fix: 'Call `configuration::register` first.',
+  },
+  INVALID_ID: {
+    where: ['call'],
+    cause: 'The id of a configuration may have 1 to 64 characters: small letters, digits, `_` and `-`.',
+    fix: 'Choose another id.',
+  },
+  SCHEMA_INVALID: {
+    where: ['call'],
+    cause: 'A configuration value is not what its schema allows; the message names path and expected type.',
+    fix: 'Correct the value. One that is stored already is corrected with `configuration::set`, or in its file.',
+  },
+  SCHEMA_UNAVAILABLE: {
+    where: ['call'],
+    cause: 'A configuration was found as a file, and nobody has registered its schema yet.',
+    fix: 'Start the worker that it belongs to.',
+  },
+  EXPAND_FAILED: {
+    where: ['call'],
+    cause: 'A configuration refers to environment variables that are not set and have no default.',
+    fix: 'Set them for the engine and start it again, or give each a default after a colon.',
+  },
+  ADAPTER_ERROR: {
+    where: ['call'],
+    cause: 'A configuration could not be read from or written to its folder; the message has the reason.',
+    fix: 'Look at the folder: space, permissions, files that belong to something else.',
+  },
+  REVISION_CONFLICT: {
+    where: ['call'],
+    cause:
+      'The configuration has changed since the revision that was named as `if_revision`; the message has the present one.',
+    fix: 'Get it again and decide anew.',
+  },
   // Values that last
   VERSION_CONFLICT: {
     where: ['call'],
@@ -108,8 +145,8 @@ export const errorCatalogue = {
   },
   VALUE_TOO_LARGE: {
     where: ['call'],
-    cause: 'The value has more bytes than the setting of its worker allows.',
-    fix: 'Store less under one key, or raise `max_value_bytes`.',
+    cause: 'The value has more bytes than its worker allows; the message says how many that are.',
+    fix: 'Store less under one key, or raise `max_value_bytes` where the worker has that setting.',
   },
   STORAGE_UNAVAILABLE: {
     where: ['call'],

@@ -30,6 +30,11 @@ export const limits = {
    * for a thread that does not read its ring it is held as long as that takes; one that never does is replaced.
    */
   stallMs: 1000,
+  /**
+   * Calls to a built-in, or of one shard's workers to those of the main thread; with so many unanswered, who makes more is
+   * held back, for `stallMs` at most: the answers wait in memory until they are taken, and take the time of everybody.
+   */
+  callsToBuiltIns: 1024,
   /** A connection whose output makes no progress for this long is cut (`docs/guarantees.md#neighbours`). */
   writeDeadlineMs: 10_000,
   /** Silence after which a socket is closed. It is pinged up to 16 s before, so that only a dead peer stays silent. */
@@ -146,6 +151,28 @@ export const limits = {
   configWorkers: 1000,
   /** Problems of one configuration that are told; the rest is counted. */
   configProblems: 20,
+  /** Entries of the configuration worker; its files are all read at start. */
+  configurationEntries: 10_000,
+  /** A value of an entry as JSON, and what placeholders may make of it. */
+  configurationValueBytes: MiB,
+  /** The schema of an entry as JSON. */
+  configurationSchemaBytes: MiB / 2,
+  /** Name and description of an entry (characters), and its metadata as JSON. */
+  configurationTextBytes: 64 * 1024,
+  /** Deepest nesting of a value: half of what the reader of YAML allows, which counts dashes, too. */
+  configurationDepth: 32,
+  /** Deepest nesting of a schema: three levels for one of the value. */
+  configurationSchemaDepth: 96,
+  /** The file of an entry: the largest value as YAML. */
+  configurationFileBytes: 4 * MiB,
+  /** Earlier values kept of an entry, all together. */
+  configurationHistoryBytes: 4 * MiB,
+  /** The record of an entry: schema and history. */
+  configurationRecordBytes: 16 * MiB,
+  /** An edited file is read when its folder has been quiet for this long: editors write in steps. */
+  configurationSettleMs: 500,
+  /** All entries in memory together, as JSON with their history; further changes are refused. */
+  configurationCharacters: 256 * MiB,
   /** Names that the command line looks through for the one that was meant. */
   suggestionNames: 5000,
   /** Log text that waits for a reader of stderr that does not read; further lines are left out. */
@@ -224,6 +251,9 @@ export const limits = {
   streamOpenings: 5,
   /** Events that are replayed to a client that has been away; with more it gets everything anew. */
   streamReplayEvents: 10_000,
+  /** Snapshots of groups kept in memory for those who join next, and their characters together. */
+  streamSnapshots: 100,
+  streamSnapshotCharacters: 16 * MiB,
   /** Items of a group that are deleted in one transaction. */
   streamDeletePortion: 1000,
   /** Pause before a gateway asks again for the store half of the stream worker. */

@@ -26,6 +26,8 @@ export interface Listener {
   readonly port: number
   /** Accepts no further connection; those that stand go on. */
   close(): void
+  /** Ends every connection at once. */
+  cut(): void
   /** Ends everything and frees the port. */
   stop(): Promise<void>
 }
@@ -167,19 +169,24 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
     throw explainListenFailure(error, place)
   }
 
+  // Bun would close them with 1001, after which old clients do not come back (`docs/protocol/json.md#closing`).
+  function cut(): void {
+    for (const socket of [...sockets]) {
+      if (socket.data.kind === 'telemetry') socket.close(NO_STATUS)
+      else socket.terminate()
+    }
+  }
+
   return {
     host: settings.host,
     port: server.port ?? settings.port,
     close() {
       accepting = false
     },
+    cut,
     async stop() {
       accepting = false
-      // Bun would close them with 1001, after which old clients do not come back (`docs/protocol/json.md#closing`).
-      for (const socket of [...sockets]) {
-        if (socket.data.kind === 'telemetry') socket.close(NO_STATUS)
-        else socket.terminate()
-      }
+      cut()
       await server.stop(true)
     },
   }

@@ -229,6 +229,7 @@ export function createOutlet(socket: Socket, parts: OutletParts): Outlet {
       if (state === 'ended') return
       if (blocked) bufferedBytes = socket.getBufferedAmount()
       else block()
+      if (backlog() > limits.outboundBytes) slow()
     },
 
     drained() {

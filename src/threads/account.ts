@@ -100,6 +100,8 @@ export interface Peer {
   readonly restarts: number
   /** `undefined`: it did not answer in time, or is no more. */
   readonly account: ThreadAccount | undefined
+  /** What was counted in its place so far, also by those it has replaced; as last known if it did not answer. */
+  readonly counters: EngineCounters
 }
 
 export interface Peers {

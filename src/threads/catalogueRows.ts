@@ -36,10 +36,9 @@ function completed(row: WorkerRow, place: Place, answers: readonly Peer[]): Work
 export async function countersOf(engine: HostState, peers: Peers | undefined): Promise<CountersRow> {
   if (peers === undefined) return { counters: { ...engine.counters }, silentThreads: [] }
   const answers = await peers.ask([])
-  const heard = answers.map(({ account }) => account?.counters).filter(counters => counters !== undefined)
   const silent = answers.filter(({ account }) => account === undefined)
   return {
-    counters: sumCounters([engine.counters, ...heard]),
+    counters: sumCounters([engine.counters, ...answers.map(({ counters }) => counters)]),
     silentThreads: silent.map(({ name }) => name),
   }
 }

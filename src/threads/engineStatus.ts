@@ -57,7 +57,7 @@ export function createStatus(parts: StatusParts): () => Promise<EngineStatus> {
   const measure = createCpuMeter(parts.cpuSeconds ?? cpuSeconds)
 
   function rowOf(peer: Peer, nowMs: number): ThreadStatus {
-    const { account, name, state, restarts } = peer
+    const { account, name, state, restarts, counters } = peer
     return {
       name,
       state: state === 'serving' && account === undefined ? 'silent' : state,
@@ -68,7 +68,7 @@ export function createStatus(parts: StatusParts): () => Promise<EngineStatus> {
       callsInFlight: account?.callsInFlight,
       resyncs: account?.resyncs,
       rings: account?.rings.map(({ to, ...ring }) => ({ to: nameOf(to), ...ring })),
-      counters: account?.counters,
+      counters,
     }
   }
 
@@ -76,12 +76,13 @@ export function createStatus(parts: StatusParts): () => Promise<EngineStatus> {
     const others = (await peers?.ask([])) ?? []
     const account = accountOf(engine, parts.own(), [])
     const main = { place: MAIN, name: nameOf(MAIN) }
-    const own: Peer = { ...main, state: 'serving', startedAtMs, restarts: 0, account }
+    const { counters: ownCounters } = account
+    const own: Peer = { ...main, state: 'serving', startedAtMs, restarts: 0, account, counters: ownCounters }
     const known = [own, ...others]
     const accounts = known.map(peer => peer.account).filter(given => given !== undefined)
     const sum = (of: (account: ThreadAccount) => number): number =>
       accounts.reduce((total, each) => total + of(each), 0)
-    const counters = sumCounters(accounts.map(each => each.counters))
+    const counters = sumCounters(known.map(each => each.counters))
     const nowMs = clock.now()
     return {
       version: packageJson.version,

@@ -53,9 +53,10 @@ export async function placeAlways(
   thread: Thread,
   { state: engine }: HostEngine,
   log: Log,
-  parts: Omit<StatusParts, 'engine'>,
+  parts: Omit<StatusParts, 'engine'> & Pick<Settings, 'data' | 'workers'>,
 ): Promise<void> {
   const status = createStatus({ ...parts, engine })
-  const workers = alwaysPlaced({ engine, clock: systemClock, log, peers: parts.peers, status })
+  const { peers } = parts
+  const workers = alwaysPlaced({ engine, clock: systemClock, log, peers, status, settings: parts })
   for (const worker of workers) await thread.place(worker, worker.name)
 }

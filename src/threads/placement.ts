@@ -3,6 +3,9 @@
  * `parts.ts`.
  */
 import { z } from 'zod'
+import { type ConfigurationConfig, configurationConfigSchema } from '../../workers/configuration/config.ts'
+import { systemFiles } from '../../workers/configuration/files.ts'
+import { createConfigurationWorker } from '../../workers/configuration/worker.ts'
 // Loaded with the rest, because nearly every engine has it: by itself it takes 20 ms.
 import '../../workers/http/worker.ts'
 import type { EngineStatus } from '../../workers/engine-functions/catalogue.ts'
@@ -13,10 +16,11 @@ import { stateConfigSchema } from '../../workers/state/config.ts'
 import { streamConfigSchema } from '../../workers/stream/config.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
 import type { Clock } from '../clock/clock.ts'
-import type { KnownWorker } from '../config/settings.ts'
+import type { KnownWorker, Settings } from '../config/settings.ts'
 import type { HostState } from '../engine/registry.ts'
 import type { Log } from '../log/log.ts'
 import type { Peers } from './account.ts'
+import { createFindCaller } from './callers.ts'
 import { createCatalogue } from './catalogue.ts'
 
 /** What workers of the main thread can be made from. */
@@ -25,6 +29,7 @@ export interface MainParts {
   /** The other threads, if there are any. */
   readonly peers: Peers | undefined
   readonly status: () => Promise<EngineStatus>
+  readonly settings: Pick<Settings, 'data' | 'workers'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -36,14 +41,30 @@ export interface MainParts {
  */
 export const knownWorkers: ReadonlyMap<string, KnownWorker> = new Map<string, KnownWorker>([
   ['iii-engine-functions', { schema: z.strictObject({}), multiple: false }],
+  ['configuration', { schema: configurationConfigSchema, multiple: false }],
   ['iii-http', { schema: httpConfigSchema, multiple: false }],
   ['iii-pubsub', { schema: pubsubConfigSchema, multiple: false }],
   ['iii-state', { schema: stateConfigSchema, multiple: false }],
   ['iii-stream', { schema: streamConfigSchema, multiple: false }],
 ])
 
-/** Workers that always run and have no configuration. */
-export function alwaysPlaced({ engine, clock, log, peers, status }: MainParts): BuiltInWorker[] {
+/** Workers that always run, on the main thread. */
+export function alwaysPlaced({ engine, clock, log, peers, status, settings }: MainParts): BuiltInWorker[] {
   const catalogue = createCatalogue(engine, { peers, status })
-  return [createEngineFunctionsWorker({ catalogue, clock, log, newId: engine.randomId })]
+  const configuration = settings.workers.find(({ name }) => name === 'configuration')
+  return [
+    createEngineFunctionsWorker({ catalogue, clock, log, newId: engine.randomId }),
+    createConfigurationWorker(
+      (configuration?.config ?? configurationConfigSchema.parse({})) as ConfigurationConfig,
+      {
+        files: systemFiles,
+        folder: settings.data.base,
+        env: process.env,
+        findCaller: createFindCaller(engine, clock),
+        loadReader: async () => (await import('../config/document.ts')).readDocument,
+        clock,
+        log,
+      },
+    ),
+  ]
 }

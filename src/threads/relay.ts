@@ -114,8 +114,11 @@ export function createRelay(): Relay {
     const { socket } = relayed
     const status = socket.send(message)
     if (status === QUEUED) tell(relayed, BLOCKED, amountOf(socket))
-    // Beyond the bound of its buffer: its reader does not read.
-    else if (status === LOST && isOpen(socket)) socket.terminate()
+    else if (status === LOST && isOpen(socket)) {
+      // Beyond the bound of its buffer: its reader does not read. Its link counts it, by what waits now.
+      tell(relayed, BLOCKED, String(socket.getBufferedAmount() + message.length))
+      socket.terminate()
+    }
   }
 
   return {

@@ -13,6 +13,8 @@ import type { Log } from '../log/log.ts'
 import { createSocketHandlers } from '../server/sockets.ts'
 import { accountOf, type ThreadAccount } from './account.ts'
 import { startHeartbeat } from './heartbeat.ts'
+import { asLastAct } from './lastAct.ts'
+import { ledgerWriter } from './ledger.ts'
 import { createMemberRegistry } from './memberRegistry.ts'
 import { nameThread } from './osThread.ts'
 import { loadParts, partsOn } from './parts.ts'
@@ -32,7 +34,9 @@ export default async function shard(task: ShardTask): Promise<void> {
   const { role } = task
   if (role === 'durable') void loadDurable()
   if (role !== 'shard behind acceptor') loadParts(role === 'durable' ? 'durable' : 'shards', task.settings)
-  const stopHeartbeat = startHeartbeat(new Int32Array(task.beats), place, systemClock)
+  let writeDown = (): void => {}
+  const beats = new Int32Array(task.beats)
+  const stopHeartbeat = startHeartbeat(beats, place, systemClock, () => writeDown())
   const say = (message: FromShard): void => port.postMessage(message)
   const log = createRemoteLog({
     post: say,
@@ -53,6 +57,7 @@ export default async function shard(task: ShardTask): Promise<void> {
     randomId: () => crypto.randomUUID(),
     namespaceGraceMs: task.settings.namespaceGraceMs,
   })
+  writeDown = ledgerWriter(task.ledger, engine.state.counters)
   const thread = createThread(engine, turn, log)
   const relay = task.role === 'acceptor' ? createRelay() : undefined
   const standins =
@@ -112,6 +117,11 @@ export default async function shard(task: ShardTask): Promise<void> {
     return accountOf(engine.state, { threadId, links, resyncs: registry.resyncs() }, workers)
   }
 
+  // The runtime would close its sockets with a code that keeps old clients away (`docs/protocol/json.md#closing`).
+  const forgetLastAct = asLastAct(() => {
+    writeDown()
+    thread.cut()
+  })
   const ended = Promise.withResolvers<undefined>()
   const serving = Promise.withResolvers<Settings>()
   /** What is left to do when the workers have stopped. */
@@ -158,9 +168,11 @@ export default async function shard(task: ShardTask): Promise<void> {
     say({ say: 'failed', error: describe(error) })
     stopHeartbeat()
     await thread.stop()
+    forgetLastAct()
     return
   }
   await ended.promise
+  forgetLastAct()
   stopHeartbeat()
   for (const link of links.values()) link.drop()
   port.close()

@@ -29,6 +29,8 @@ export interface ShardTask {
   readonly gateways: ReadonlyMap<string, Identity>
   /** One counter for each thread; a thread that lives counts its own up. */
   readonly beats: SharedArrayBuffer
+  /** Where this thread writes down what it has counted (`ledger.ts`). */
+  readonly ledger: SharedArrayBuffer
   readonly logLevel: LogLevel
   /** One number: log lines of this thread that the main thread has not taken yet. */
   readonly linesUnderWay: SharedArrayBuffer

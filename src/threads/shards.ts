@@ -18,6 +18,7 @@ import type { Turn } from '../server/turn.ts'
 import type { Peer, Peers, ThreadParts } from './account.ts'
 import { createGateways, type Gateways } from './gateways.ts'
 import { hasGateways, type Layout, nounOf, type Post, patienceOf } from './layout.ts'
+import { createLedger } from './ledger.ts'
 import { createMembers } from './members.ts'
 import { nameThread } from './osThread.ts'
 import { partsOn } from './parts.ts'
@@ -87,6 +88,7 @@ export function createShards({ settings, layout, log, turn }: ShardsParts): Shar
   )
   const beats = new SharedArrayBuffer(4 * (posts.length + 1))
   const counted = new Int32Array(beats)
+  const ledger = createLedger()
   const pool = createPool(posts.length)
   const shards = new Map<Place, Shard>()
   const failure = Promise.withResolvers<Error>()
@@ -140,6 +142,7 @@ export function createShards({ settings, layout, log, turn }: ShardsParts): Shar
       rings,
       gateways: gatewayIds,
       beats,
+      ledger: ledger.begins(place),
       logLevel: log.level ?? 'debug',
       linesUnderWay,
     }
@@ -214,6 +217,7 @@ export function createShards({ settings, layout, log, turn }: ShardsParts): Shar
     shard.state = 'lost'
     const { place } = shard
     shards.delete(place)
+    ledger.lost(place)
     shard.link.drop()
     engine.disconnectTrunk(place)
     for (const peer of shards.values()) peer.handle.say({ say: 'peer gone', place })
@@ -229,13 +233,14 @@ export function createShards({ settings, layout, log, turn }: ShardsParts): Shar
     supervision?.replace(place)
   }
 
-  async function askOne({ place, name }: Post, workers: readonly string[]): Promise<Peer> {
+  async function askOne({ place, name }: Post, workers: readonly string[]): Promise<Omit<Peer, 'counters'>> {
     const shard = shards.get(place)
     const known = { place, name, restarts: supervision?.restarts(place) ?? 0 }
     if (shard === undefined) {
       return { ...known, state: 'lost', startedAtMs: 0, account: undefined }
     }
     const account = await shard.handle.ask(workers)
+    if (account !== undefined && shards.get(place) === shard) ledger.said(place, account.counters)
     return { ...known, state: shard.state, startedAtMs: shard.startedAtMs, account }
   }
 
@@ -250,9 +255,11 @@ export function createShards({ settings, layout, log, turn }: ShardsParts): Shar
     }),
 
     peers: {
-      ask(workers, wanted) {
+      async ask(workers, wanted) {
         const asked = wanted === undefined ? posts : posts.filter(({ place }) => wanted.has(place))
-        return Promise.all(asked.map(post => askOne(post, workers)))
+        const answers = await Promise.all(asked.map(post => askOne(post, workers)))
+        // Looked up together: nothing of a thread that is lost meanwhile is counted twice, or left out.
+        return answers.map(answer => ({ ...answer, counters: ledger.total(answer.place) }))
       },
     },
 

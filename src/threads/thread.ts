@@ -42,6 +42,8 @@ export interface Thread {
    * `unsentBytes`: what waits to leave beside that of the engine.
    */
   drain(ms: number, unsentBytes?: () => number): Promise<void>
+  /** Ends the connections of sockets at once, for a thread that is about to be no more. */
+  cut(): void
   /** Ends at once and frees the ports. */
   stop(): Promise<void>
 }
@@ -123,6 +125,10 @@ export function createThread(engine: Engine, turn: Turn, log: Log): Thread {
         await new Promise<void>(resolve => systemClock.after(DRAIN_LOOK_MS, resolve))
       }
       log.debug('drained', { calls_left: engine.callsInFlight() })
+    },
+
+    cut() {
+      for (const listener of listeners) listener.cut()
     },
 
     async stop() {

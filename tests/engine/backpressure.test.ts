@@ -174,3 +174,20 @@ describe('the calls one connection has in flight', () => {
     expect(callee.hears()).toHaveLength(14)
   })
 })
+
+test('a built-in with many calls open: who makes more is held back until it has answered half of them', () => {
+  const world = createWorld()
+  const builtIn = world.builtIn()
+  builtIn.says(registerFunction('built::f'))
+  const [feeder, other] = [world.join(), world.join()]
+  const most = limits.callsToBuiltIns
+  for (let count = 1; count < most; count++) feeder.calls('built::f')
+  expect(feeder.link.isPaused).toBe(false)
+  feeder.calls('built::f')
+  expect([feeder.link.isPaused, other.link.isPaused]).toEqual([true, false])
+  const calls = builtIn.hears().filter(frame => frame.type === 'invokefunction')
+  for (const call of calls.slice(0, most / 2 - 1)) builtIn.says(answerTo(call))
+  expect(feeder.link.isPaused).toBe(true)
+  builtIn.says(answerTo(calls.at(-1)))
+  expect(feeder.link.isPaused).toBe(false)
+})

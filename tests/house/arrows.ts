@@ -27,7 +27,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   sdk: ['protocol', 'clock'],
   workers: ['delivery', 'storage', 'sdk', 'protocol', 'net', 'clock', 'log'],
   threads: ['server', 'engine', 'storage', 'config', 'workers', 'sdk', 'protocol', 'net', 'clock', 'log'],
-  cli: ['threads', 'config', 'storage', 'sdk', 'protocol', 'net', 'clock', 'log'],
+  cli: ['threads', 'storage', 'config', 'sdk', 'protocol', 'net', 'clock', 'log'],
   main: ['cli', 'log'],
   examples: ['sdk'],
 }

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { createBuiltInNames, LISTENER, TELEMETRY } from '../../src/config/names.ts'
 import { listenerSchema } from '../../src/server/config.ts'
 import { knownWorkers } from '../../src/threads/placement.ts'
+import { configurationConfigSchema } from '../../workers/configuration/config.ts'
 import { httpConfigSchema } from '../../workers/http/config.ts'
 import { pubsubConfigSchema } from '../../workers/pubsub/config.ts'
 import { stateConfigSchema } from '../../workers/state/config.ts'
@@ -52,6 +53,7 @@ describe('the keys on the configuration page', () => {
   test.each([
     ['### `iii-worker-manager`', listenerSchema],
     ['### `iii-http`', httpConfigSchema],
+    ['### `configuration`', configurationConfigSchema],
     ['### `iii-pubsub`', pubsubConfigSchema],
     ['### `iii-state`', stateConfigSchema],
   ] as [string, z.ZodType][])(

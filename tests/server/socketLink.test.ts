@@ -343,3 +343,19 @@ describe('a pause', () => {
     expect(events).toEqual(['pause', 'ping', 'pong', 'resume'])
   })
 })
+
+describe('a socket of another thread', () => {
+  test('that says late that too much waits in it is cut as one that does not read', () => {
+    const { link, events, endTurn, holds } = createFixture()
+    link.send(ping)
+    endTurn()
+    holds(limits.outboundBytes)
+    link.blocked()
+    expect(events).toEqual([])
+    holds(limits.outboundBytes + 1)
+    link.blocked()
+    expect(events).toEqual([`slow ${limits.outboundBytes + 1}`, 'terminate'])
+    link.blocked()
+    expect(events).toHaveLength(2)
+  })
+})

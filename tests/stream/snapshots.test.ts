@@ -143,3 +143,36 @@ test('when the store half comes back, its clients are told everything anew', () 
     expect(event!.event).toEqual({ type: 'update', data: 2 })
     expect((await call('presence', {})).count).toBe(1)
   }))
+
+test('many clients that join at once are read to once, and none of them gets what is not true any more', () =>
+  withStreams({}, async streams => {
+    const { call, connect, partition } = streams
+    let reads = 0
+    const { read } = partition
+    Object.assign(partition, {
+      read: (query: Parameters<typeof read>[0]) => {
+        reads++
+        return read(query)
+      },
+    })
+    await call('set', item('a', { data: 1 }))
+    const first = await connect()
+    const clients = await Promise.all(Array.from({ length: 20 }, () => connect()))
+    first.join('sub', 's', 'g')
+    await first.has(1)
+    for (const client of clients) client.join('sub', 's', 'g')
+    for (const client of clients) expect((await client.has(1))[0]!.event.data).toEqual([1])
+    expect(reads).toBe(1)
+    await call('set', item('a', { data: 2 }))
+    const late = await connect()
+    late.join('sub', 's', 'g')
+    expect((await late.has(1))[0]!.event.data).toEqual([2])
+    // While nobody listens, nobody knows what happens.
+    for (const client of [first, late, ...clients]) client.close()
+    await until('all have left', async () => (await call('presence', {})).count === 0)
+    await call('set', item('a', { data: 3 }))
+    const last = await connect()
+    last.join('sub', 's', 'g')
+    expect((await last.has(1))[0]!.event.data).toEqual([3])
+    expect(reads).toBe(3)
+  }))

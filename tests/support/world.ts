@@ -203,7 +203,13 @@ export function createWorld(options: WorldOptions = {}): World {
         telemetry: undefined,
       }
       const workerId = puppet.id
-      engine.state.registry.submit({ command: 'announce', workerId, namespace: 'default', announcement })
+      engine.state.registry.submit({
+        command: 'announce',
+        workerId,
+        namespace: 'default',
+        announcement,
+        insists: false,
+      })
       engine.state.registry.submit({ command: 'announced', workerId })
       return puppet
     },

@@ -27,7 +27,8 @@ function peersOf({ shards }: Threads, silent: readonly Place[] = []): Peers & { 
   function peerOf({ state }: Engine, workers: readonly string[]): Peer {
     const { place } = state
     const known = { place, name: `shard ${place}`, state: 'serving' as const, startedAtMs: 0, restarts: 0 }
-    return { ...known, account: silent.includes(place) ? undefined : accountOf(state, parts, workers) }
+    const account = silent.includes(place) ? undefined : accountOf(state, parts, workers)
+    return { ...known, account, counters: { ...state.counters } }
   }
   return {
     asked,
@@ -77,13 +78,13 @@ describe('counters of all threads together', () => {
     expect({ timeouts, answers, made }).toEqual({ timeouts: 1, answers: 0, made: 1 })
   })
 
-  test('leave out threads that do not answer, and name them', async () => {
+  test('are what is known of threads that do not answer, which are named', async () => {
     using threads = createThreads(2)
     const peers = peersOf(threads, [2])
     const { counters } = createCatalogue(threads.main.state, { peers, status: noStatus })
     threads.shards[0]!.state.counters.problems = 3
     threads.shards[1]!.state.counters.problems = 5
-    expect(await counters()).toMatchObject({ counters: { problems: 3 }, silentThreads: ['shard 2'] })
+    expect(await counters()).toMatchObject({ counters: { problems: 8 }, silentThreads: ['shard 2'] })
   })
 
   test('are sums, and accounts of one worker on several threads are, too', () => {
@@ -171,7 +172,8 @@ describe('the details of workers', () => {
       async ask(workers, places) {
         expect([workers, places]).toEqual([[id], undefined])
         const account = { ...accountOf(threads.shards[0]!.state, parts, []), workers: accounts }
-        const known = { name: '', state: 'serving' as const, startedAtMs: 0, restarts: 0, account }
+        const { counters } = account
+        const known = { name: '', state: 'serving' as const, startedAtMs: 0, restarts: 0, account, counters }
         return [1, 2].map(place => ({ place, ...known }))
       },
     }
@@ -197,11 +199,14 @@ describe('the status of an engine', () => {
     const world = createWorld()
     const startMs = world.clock.now()
     const cpu = new Map([[7, 1]])
+    const none = { ...world.engine.state.counters }
     const known = { name: 'shard 1', place: 1, startedAtMs, restarts: 0, state: 'serving' as const }
     const status = createStatus({
       engine: world.engine.state,
       own: () => ({ ...parts, threadId: 7 }),
-      peers: { ask: async () => peers.map(peer => ({ ...known, account: undefined, ...peer })) },
+      peers: {
+        ask: async () => peers.map(peer => ({ ...known, account: undefined, counters: none, ...peer })),
+      },
       nameOf: place => ['main', 'shard 1', 'shard 2', 'acceptor'][place]!,
       shards: 2,
       acceptor: 'thread',

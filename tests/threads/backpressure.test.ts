@@ -6,7 +6,7 @@ import { limits } from '../../src/protocol/limits.ts'
 import { createOutBuffer } from '../../src/protocol/msgpack/outBuffer.ts'
 import { createFrameReader, openMessage } from '../../src/protocol/msgpack/reader.ts'
 import { writeArrayHead, writeInteger, writeText } from '../../src/protocol/msgpack/writeValue.ts'
-import { createRecordingLog, createVirtualClock } from '../support/fakes.ts'
+import { createRecordingLink, createRecordingLog, createVirtualClock } from '../support/fakes.ts'
 import { until } from '../support/waiting.ts'
 import { createThreads, type TestWorker, type Threads } from './threads.ts'
 
@@ -182,5 +182,85 @@ describe('a thread that does not read its ring holds back who answers its worker
     expect(slow.link.isPaused).toBe(true)
     threads.shards[1]!.disconnectTrunk(1)
     expect(slow.link.isPaused).toBe(false)
+  })
+})
+
+describe('a built-in of the main thread, which answers whatever becomes of its answers,', () => {
+  /** Its calls wait until the test answers them. */
+  async function scene(threads: Threads): Promise<{
+    feeder: TestWorker
+    calls: InvokeFrame[]
+    come(count: number): Promise<unknown>
+    answer(call: InvokeFrame, result: string): void
+  }> {
+    const link = createRecordingLink()
+    const { receiver } = threads.main.connect(link, { builtIn: true, ipAddress: undefined })
+    const described = { description: undefined, requestFormat: undefined, responseFormat: undefined }
+    const definition = { id: 'built::f', metadata: undefined, invocation: undefined, ...described }
+    receiver.receive({ type: 'registerfunction', ...definition })
+    const feeder = await threads.worker(0, [])
+    const connection = threads.shards[0]!.state.connections.get(feeder.id)!
+    await until('its announce is answered', () => connection.unanswered === 0)
+    const calls: InvokeFrame[] = []
+    return {
+      feeder,
+      calls,
+      come: count =>
+        until(`${count} calls`, () => {
+          for (const frame of link.take()) if (frame.type === 'invokefunction') calls.push(frame)
+          return calls.length === count
+        }),
+      answer({ invocationId, functionId }, result) {
+        const headers = { error: undefined, traceparent: undefined, baggage: undefined }
+        const type = 'invocationresult'
+        const id = { invocationId: invocationId!, functionId }
+        receiver.receive({ type, ...id, result: toJsonText(result), ...headers })
+      },
+    }
+  }
+
+  test('has only so many calls of a shard at once: who makes more is held back until it has answered most', async () => {
+    const clock = createVirtualClock()
+    using threads = createThreads(1, { clock, limits: { ...limits, callsToBuiltIns: 8 } })
+    const { feeder, calls, come, answer } = await scene(threads)
+    for (let count = 0; count < 7; count++) feeder.receiver.receive(call('built::f', 'plain'))
+    expect(feeder.link.isPaused).toBe(false)
+    feeder.receiver.receive(call('built::f', 'plain'))
+    expect(feeder.link.isPaused).toBe(true)
+    await come(8)
+    for (const asked of calls.splice(0, 4)) answer(asked, 'x')
+    await goesOn(feeder)
+    expect(threads.shards[0]!.callsInFlight()).toBe(4)
+  })
+
+  test('may need its caller for the answer: after a second that one goes on', async () => {
+    const clock = createVirtualClock()
+    using threads = createThreads(1, { clock, limits: { ...limits, callsToBuiltIns: 1 } })
+    const { feeder } = await scene(threads)
+    feeder.receiver.receive(call('built::f', 'plain'))
+    expect(feeder.link.isPaused).toBe(true)
+    clock.advance(limits.stallMs)
+    expect(feeder.link.isPaused).toBe(false)
+  })
+
+  test('keeps no more for a thread that takes nothing than a connection may have; what is beyond is an error', async () => {
+    using threads = createThreads(1, { limits: { ...limits, outboundBytes: 3 * HIGH } })
+    const { feeder, calls, come, answer } = await scene(threads)
+    for (let count = 0; count < 8; count++) feeder.receiver.receive(call('built::f', 'plain'))
+    await come(8)
+    const { link } = threads.main.state.trunks.get(1)!
+    threads.links.get(1)!.get(0)!.pause()
+    for (const asked of calls) answer(asked, 'x'.repeat(HIGH))
+    expect(link.backlog()).toBeWithin(3 * HIGH, 5 * HIGH)
+    threads.links.get(1)!.get(0)!.resume()
+    const answers: unknown[] = []
+    await until('eight answers', () => {
+      for (const frame of feeder.link.take()) {
+        if (frame.type === 'invocationresult') answers.push(frame.error && JSON.parse(frame.error).code)
+      }
+      return answers.length === 8
+    })
+    expect(answers.slice(0, 3)).toEqual([undefined, undefined, undefined])
+    expect(answers.slice(-3)).toEqual(['worker_overloaded', 'worker_overloaded', 'worker_overloaded'])
   })
 })

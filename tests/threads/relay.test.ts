@@ -149,12 +149,14 @@ describe('a relayed socket', () => {
     expect(orphan.events).toEqual(['terminate'])
   })
 
-  test('that takes nothing beyond its bound is ended', () => {
-    const { open } = createPair()
+  test('that takes nothing beyond its bound is ended, and its shard hears of what waited', () => {
+    const { heard, open } = createPair()
     const { socket, standin } = open()
     socket.takes = 'nothing'
-    standin.send('x')
+    socket.buffered = 100
+    standin.send('xyz')
     expect(socket.events).toEqual(['terminate'])
+    expect(heard.events).toEqual(['blocked 103'])
   })
 })
 

@@ -5,6 +5,7 @@ import type { Place } from '../../src/engine/routes.ts'
 import { type Log, silentLog } from '../../src/log/log.ts'
 import { newCall } from '../../src/protocol/frames.ts'
 import { JSON_EMPTY_OBJECT } from '../../src/protocol/jsonText.ts'
+import { type Limits, limits as usual } from '../../src/protocol/limits.ts'
 import type { LinkReceiver } from '../../src/protocol/link.ts'
 import type { RingLink } from '../../src/threads/ringLink.ts'
 import { createRecordingLink, type RecordingLink } from '../support/fakes.ts'
@@ -39,7 +40,11 @@ export interface Threads extends Disposable {
 
 export function createThreads(
   shardCount: number,
-  { clock = systemClock, log = silentLog }: { clock?: Clock; log?: Log } = {},
+  {
+    clock = systemClock,
+    log = silentLog,
+    limits = usual,
+  }: { clock?: Clock; log?: Log; limits?: Limits } = {},
 ): Threads {
   const arrivals = new Map<string, Arrived>()
 
@@ -51,7 +56,7 @@ export function createThreads(
   }
 
   const { main, parts } = joinThreads({
-    engine: { clock, log, randomId: () => crypto.randomUUID() },
+    engine: { clock, log, limits, randomId: () => crypto.randomUUID() },
     shards: shardCount,
     ringBytes: RING_BYTES,
     ringClock: systemClock,

@@ -122,7 +122,7 @@ export interface ThreadStatus {
   readonly rings:
     | readonly { readonly to: string; readonly parkedBytes: number; readonly missedWakeUps: number }[]
     | undefined
-  readonly counters: object | undefined
+  readonly counters: object
 }
 
 export interface EngineStatus {

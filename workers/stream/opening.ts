@@ -13,6 +13,7 @@ import { addressText, groupText } from './customWrites.ts'
 import { matches } from './fanOut.ts'
 import { messageOf, syncData, syncMessage } from './messages.ts'
 import { type Part, packParcel } from './parcel.ts'
+import { createSnapshots } from './snapshots.ts'
 import type { StreamEvent, StreamStore } from './store.ts'
 import type { Subscription, Subscriptions } from './subscriptions.ts'
 
@@ -37,6 +38,7 @@ export type Open = (subscription: Subscription, since: number | undefined) => Pr
 export function createOpening(parts: OpeningParts): Open {
   const { client, subscriptions, store, custom, clock, log } = parts
   const tally = createBoundedTally(limits.streamNotices)
+  const snapshots = createSnapshots()
 
   function replayPart(number: number, event: StreamEvent): Part {
     const text = messageOf(event)
@@ -60,8 +62,14 @@ export function createOpening(parts: OpeningParts): Open {
         : custom.ask('get', stream, addressText({ ...subscription, item })))
       return { data: data ?? JSON_NULL, seq }
     }
+    const { withIds } = subscription
+    const audience = item === undefined ? subscriptions.audience(subscription) : undefined
+    const known = audience === undefined ? undefined : snapshots.find(audience, withIds)
+    if (known !== undefined) return known
     const { items, seq } = await store.snapshot(subscription, item)
-    return { data: syncData(items, subscription), seq }
+    const data = syncData(items, subscription)
+    if (audience !== undefined) snapshots.keep(audience, withIds, { data, seq })
+    return { data, seq }
   }
 
   async function synced(subscription: Subscription): Promise<Before> {

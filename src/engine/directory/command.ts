@@ -21,7 +21,11 @@ export type Command =
       readonly workerId: string
       readonly namespace: string
       readonly announcement: Announcement
+      /** The holder of its name, on another thread, has been looked after already. */
+      readonly insists: boolean
     }
+  /** A thread has looked after a worker whose name `workerId` wants; if that one was gone, its leaving came before. */
+  | { readonly command: 'looked'; readonly workerId: string }
   /** What was held back until the announce is registered now: others may be told of the worker. */
   | { readonly command: 'announced'; readonly workerId: string }
   | {
@@ -82,9 +86,11 @@ export function decide(directory: Directory, command: Command): Change[] {
     case 'join':
       return directory.join(command)
     case 'announce': {
-      const { workerId, namespace, announcement } = command
-      return directory.announce(workerId, namespace, announcement)
+      const { workerId, namespace, announcement, insists } = command
+      return directory.announce(workerId, namespace, announcement, insists)
     }
+    case 'looked':
+      return [{ change: 'looked', asker: command.workerId }]
     case 'announced':
       return directory.workers.has(command.workerId)
         ? [{ change: 'workerChanged', event: 'worker_metadata_updated', workerId: command.workerId }]

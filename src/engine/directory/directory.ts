@@ -62,7 +62,8 @@ export interface Directory {
    * Stores what a worker says of itself and claims its name. A refused claim returns a `workerRejected` change and
    * leaves the record as it was. Others are told of the worker by `announced`, not by this.
    */
-  announce(workerId: string, namespace: string, announcement: Announcement): Change[]
+  /** Without `insists` a name that is held on another thread is doubted first. */
+  announce(workerId: string, namespace: string, announcement: Announcement, insists?: boolean): Change[]
   /**
    * A worker says that it was `previousId`, and proves it with that one's token: the earlier connection ends, and what
    * strangers took from it is its again.
@@ -113,12 +114,18 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     worker.nameKey = undefined
   }
 
-  function claimName(worker: WorkerRecord, namespace: string, name: string): Change[] {
+  function claimName(worker: WorkerRecord, namespace: string, name: string, insists: boolean): Change[] {
     const key = keyIn(namespace, name)
     if (worker.nameKey === key) return []
     const reclaims = takesBack(worker, 'name', namespace, name)
     const holder = names.get(key)
     if (holder !== undefined && !reclaims) {
+      if (!insists && workers.get(holder)!.place !== worker.place) {
+        return [
+          { change: 'nameDoubted', workerId: worker.id },
+          { change: 'look', workerId: holder, asker: worker.id },
+        ]
+      }
       return [{ change: 'workerRejected', workerId: worker.id, namespace, name, ownerId: holder }]
     }
     const stranger = holder === undefined ? undefined : workers.get(holder)
@@ -202,16 +209,18 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       return [{ change: 'workerChanged', event: 'worker_connected', workerId: id }]
     },
 
-    announce(workerId, namespace, announcement) {
+    announce(workerId, namespace, announcement, insists = false) {
       const worker = workers.get(workerId)
       if (worker === undefined) return []
       const legacy = isLegacyVersion(announcement.version)
       const { name } = announcement
       const leases = name !== undefined && !legacy && !worker.builtIn && !name.startsWith(COMMAND_LINE_NAME)
-      const claimed = leases ? claimName(worker, namespace, name) : []
+      const claimed = leases ? claimName(worker, namespace, name, insists) : []
       const changes = [...claimed, ...refusalsOfNames(claimed)]
-      if (changes.some(change => change.change === 'workerRejected' && change.workerId === workerId))
-        return changes
+      const refused = (change: Change): boolean =>
+        change.change === 'nameDoubted' ||
+        (change.change === 'workerRejected' && change.workerId === workerId)
+      if (changes.some(refused)) return changes
       if (!leases) releaseName(worker)
       worker.legacy = legacy
       worker.namespace = namespace

@@ -1,0 +1,77 @@
+/** What an entry is when it is read: placeholders replaced, checked, and for most callers masked. */
+import { HandlerError } from '../../sdk/typescript/src/errors.ts'
+import { limits } from '../../src/protocol/limits.ts'
+import { schemaInvalid } from './decide.ts'
+import type { Entry } from './entry.ts'
+import { type Environment, type Expansion, expandValue } from './expand.ts'
+import type { Json } from './json.ts'
+import { maskSecrets } from './secrets.ts'
+import type { CheckValue } from './validate.ts'
+
+export interface ReadingParts {
+  readonly env: Environment
+  readonly check: CheckValue
+}
+
+export interface Reading {
+  /**
+   * Refuses a value that is to be stored with `SCHEMA_INVALID`. What an unset variable may hold is not judged before it is
+   * read.
+   */
+  requireValid(schema: Json | undefined, value: Json): Promise<void>
+  /** The value as its owner gets it. Rejects with `EXPAND_FAILED` or `SCHEMA_INVALID`. */
+  read(entry: Entry): Promise<Json>
+  /** As `read`, for everybody: without secrets, and with placeholders of unset variables left as they are. */
+  masked(schema: Json | undefined, value: Json): Json
+}
+
+export function createReading({ env, check }: ReadingParts): Reading {
+  const known = new WeakMap<Entry, Promise<Json>>()
+
+  function expand(value: Json, masked: boolean): Expansion {
+    return expandValue(value, { env, masked, mostCharacters: limits.configurationValueBytes })
+  }
+
+  async function readOnce({ id, schema, value }: Entry): Promise<Json> {
+    const { value: expanded, missing, isTooLarge } = expand(value, false)
+    if (missing.length > 0) {
+      throw new HandlerError(
+        'EXPAND_FAILED',
+        `configuration '${id}' references unset environment variable(s) with no default: ${missing.join(', ')}`,
+      )
+    }
+    if (isTooLarge) throw new HandlerError('EXPAND_FAILED', tooLarge(id))
+    const problems = schema === undefined ? [] : await check(schema, expanded)
+    if (problems.length > 0) throw schemaInvalid(problems)
+    return expanded
+  }
+
+  return {
+    async requireValid(schema, value) {
+      if (schema === undefined) return
+      const { value: expanded, missing, isTooLarge } = expand(value, false)
+      if (isTooLarge) {
+        throw schemaInvalid([
+          `/: expected at most ${limits.configurationValueBytes} characters from placeholders`,
+        ])
+      }
+      const problems = missing.length > 0 ? [] : await check(schema, expanded)
+      if (problems.length > 0) throw schemaInvalid(problems)
+    },
+
+    read(entry) {
+      let reading = known.get(entry)
+      if (reading === undefined) {
+        reading = readOnce(entry)
+        known.set(entry, reading)
+      }
+      return reading
+    },
+
+    masked: (schema, value) => maskSecrets(expand(value, true).value, schema, false),
+  }
+}
+
+function tooLarge(id: string): string {
+  return `configuration '${id}' becomes larger than ${limits.configurationValueBytes} bytes with its environment variables`
+}
