@@ -1,9 +1,10 @@
 /** Rounds of: open, look whether all is as it has to be, write under load, end at a moment that chance chooses. */
 import type { Level } from '../../src/storage/partition.ts'
 import { createRandom } from '../support/random.ts'
+import { within } from '../support/waiting.ts'
 import { createHistory, type History } from './history.ts'
 import { createLoad } from './load.ts'
-import { type PartitionProcess, startPartition } from './partitionProcess.ts'
+import { startPartition } from './partitionProcess.ts'
 import { createReference } from './reference.ts'
 
 /** Transactions that are not answered yet. */
@@ -16,8 +17,8 @@ export interface RoundsOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Levels of the writes of a round; all of them `disk` in every other one. */
   readonly levels: readonly Level[]
-  /** The end of a round. Default: it is killed. */
-  readonly end?: (process: PartitionProcess, round: number) => Promise<void>
+  /** Called under load, before the end: from then on nothing can be synced, which has to be noticed. */
+  readonly breakDisk?: () => void
   /** What comes after is opened, when the process has ended. `onlySynced`: the power went. */
   readonly afterwards?: (round: number) => void
   readonly onlySynced?: boolean
@@ -41,12 +42,18 @@ export async function runRounds(options: RoundsOptions): Promise<Tally> {
     const endAfter =
       random.between(0, 4) === 0 ? 0 : random.between(1, random.between(0, 5) === 0 ? 2000 : 250)
     const enough = Promise.withResolvers<void>()
+    const refused = Promise.withResolvers<void>()
     let isWriting = false
     let next = createHistory(base)
     const process = startPartition({
       folder,
       env,
       done(id, outcome) {
+        if (outcome.said === 'refused' && outcome.code === 'STORAGE_UNAVAILABLE') {
+          isWriting = false
+          refused.resolve()
+          return
+        }
         next.done(id, outcome)
         if (next.answered() >= endAfter) enough.resolve()
         if (isWriting) write()
@@ -54,6 +61,7 @@ export async function runRounds(options: RoundsOptions): Promise<Tally> {
       told: changes => next.told(changes),
     })
     if (number < rounds && random.between(0, 12) === 0) {
+      // Any moment of its start will do.
       await Bun.sleep(random.between(20, 120))
       await process.kill()
       tally.killedAtStart++
@@ -81,8 +89,12 @@ export async function runRounds(options: RoundsOptions): Promise<Tally> {
     isWriting = true
     write()
     if (endAfter > 0) await Promise.race([enough.promise, process.died])
+    if (options.breakDisk !== undefined) {
+      options.breakDisk()
+      await Promise.race([within('writes are refused', refused.promise), process.died])
+    }
     isWriting = false
-    await (options.end ?? (({ kill }) => kill()))(process, number)
+    await process.kill()
     tally.answered += next.answered()
     tally.unanswered += next.inFlight()
     options.afterwards?.(number)

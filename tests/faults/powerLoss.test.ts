@@ -15,7 +15,7 @@ async function loseThePower(
   survival: (typeof survivals)[number],
   rounds: number,
   levels: readonly Level[],
-  fault: string = '',
+  { fault = '', breaks = false }: { fault?: string; breaks?: boolean } = {},
 ): Promise<Tally> {
   const random = createRandom()
   using disk = createDisk(random)
@@ -27,6 +27,7 @@ async function loseThePower(
     levels,
     afterwards: () => disk.losePower(survival),
     onlySynced: true,
+    ...(breaks ? { breakDisk: disk.fail } : {}),
   })
 }
 
@@ -47,9 +48,19 @@ describe.skipIf(reason !== undefined)('of what was not synced there remains', ()
   )
 
   test(
+    'none of it, after a disk that could not sync any more: nothing was acknowledged since',
+    async () => {
+      const tally = await loseThePower('none of it', ROUNDS, ['disk'], { breaks: true })
+      console.log(`power loss after a broken disk: ${JSON.stringify(tally)}`)
+      expect(tally.answered).toBeGreaterThan(ROUNDS)
+    },
+    PATIENT_MS,
+  )
+
+  test(
     'a partition that acknowledges without an fsync is found out',
     async () => {
-      const lost = loseThePower('none of it', ROUNDS + 10, ['disk'], 'unsynced')
+      const lost = loseThePower('none of it', ROUNDS + 10, ['disk'], { fault: 'unsynced' })
       await expect(lost).rejects.toThrow(/is not what the first|damaged/)
     },
     PATIENT_MS,

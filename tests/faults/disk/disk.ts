@@ -31,6 +31,8 @@ export type Survival = (typeof survivals)[number]
 export interface Disk extends Disposable {
   readonly folder: string
   readonly env: Readonly<Record<string, string>>
+  /** Nothing can be synced any more, until the power is lost. */
+  fail(): void
   /** Call it when the process is dead. From then on the folder is as it was found when the power came back. */
   losePower(survival: Survival): void
 }
@@ -81,13 +83,14 @@ export function createDisk(random: Random): Disk {
   const shim = compileShim(base)
 
   function filesOf(of: string): Map<string, Buffer> {
-    const names = readdirSync(of).filter(name => !name.startsWith('.new-'))
+    const names = readdirSync(of).filter(name => !name.startsWith('.new-') && name !== '.fails')
     return new Map(names.map(name => [name, readFileSync(join(of, name))]))
   }
 
   return {
     folder,
     env: { LD_PRELOAD: shim, III_DISK_FOLDER: folder, III_DISK_SYNCED: synced },
+    fail: () => writeFileSync(join(synced, '.fails'), ''),
     losePower(survival) {
       const [onDisk, written] = [filesOf(synced), filesOf(folder)]
       const found = new Map<string, Buffer>()

@@ -5,11 +5,12 @@
  *     cc -shared -fPIC -o syncedOnly.so syncedOnly.c -ldl
  *     III_DISK_FOLDER=/data III_DISK_SYNCED=/synced LD_PRELOAD=./syncedOnly.so program
  *
- * Files whose name is not synced yet have `.new-` before it.
+ * Files whose name is not synced yet have `.new-` before it. While there is a file `.fails` beside them, syncing fails.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -113,7 +114,7 @@ static void keepNames(void) {
   char from[PATH_BYTES], to[PATH_BYTES], real[PATH_BYTES];
   for (struct dirent *entry; (entry = readdir(names)) != NULL;) {
     const char *name = entry->d_name;
-    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, ".fails") == 0) continue;
     int isNew = strncmp(name, ".new-", 5) == 0;
     const char *own = isNew ? name + 5 : name;
     snprintf(from, sizeof from, "%s/%s", synced(), name);
@@ -136,13 +137,28 @@ static void isSynced(int fd) {
   isInside = 0;
 }
 
+/* What a sync that fails has written is nowhere for sure, and the next one does not write it again. */
+static int fails(int fd) {
+  char name[256], path[PATH_BYTES];
+  if (isInside || !nameOf(fd, name)) return 0;
+  snprintf(path, sizeof path, "%s/.fails", synced());
+  if (access(path, F_OK) != 0) return 0;
+  pthread_mutex_lock(&lock);
+  if (name[0] != 0) fileOf(name)->count = 0;
+  pthread_mutex_unlock(&lock);
+  errno = EIO;
+  return 1;
+}
+
 int fsync(int fd) {
+  if (fails(fd)) return -1;
   int result = REAL(fsync)(fd);
   if (result == 0) isSynced(fd);
   return result;
 }
 
 int fdatasync(int fd) {
+  if (fails(fd)) return -1;
   int result = REAL(fdatasync)(fd);
   if (result == 0) isSynced(fd);
   return result;
