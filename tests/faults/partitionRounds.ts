@@ -1,7 +1,8 @@
 /** Rounds of: open, look whether all is as it has to be, write under load, end at a moment that chance chooses. */
+import { asJsonText } from '../../src/protocol/jsonText.ts'
 import type { Level } from '../../src/storage/partition.ts'
 import { createRandom } from '../support/random.ts'
-import { within } from '../support/waiting.ts'
+import { until, within } from '../support/waiting.ts'
 import { createHistory, type History } from './history.ts'
 import { createLoad } from './load.ts'
 import { startPartition } from './partitionProcess.ts'
@@ -9,6 +10,8 @@ import { createReference } from './reference.ts'
 
 /** Transactions that are not answered yet. */
 const IN_FLIGHT = 64
+/** A write that changes nothing. */
+const PROBE = -1
 
 export interface RoundsOptions {
   readonly seed: number
@@ -19,6 +22,8 @@ export interface RoundsOptions {
   readonly levels: readonly Level[]
   /** Called under load, before the end: from then on nothing can be synced, which has to be noticed. */
   readonly breakDisk?: () => void
+  /** Called when that was noticed: it goes on with what is there then. */
+  readonly mendDisk?: () => void
   /** What comes after is opened, when the process has ended. `onlySynced`: the power went. */
   readonly afterwards?: (round: number) => void
   readonly onlySynced?: boolean
@@ -41,16 +46,23 @@ export async function runRounds(options: RoundsOptions): Promise<Tally> {
   async function round(number: number): Promise<void> {
     const endAfter =
       random.between(0, 4) === 0 ? 0 : random.between(1, random.between(0, 5) === 0 ? 2000 : 250)
-    const enough = Promise.withResolvers<void>()
+    let enough = Promise.withResolvers<void>()
     const refused = Promise.withResolvers<void>()
     let isWriting = false
+    let refusals = 0
     let next = createHistory(base)
+    let probed = Promise.withResolvers<boolean>()
     const process = startPartition({
       folder,
       env,
       done(id, outcome) {
+        if (id === PROBE) {
+          probed.resolve(outcome.said === 'done')
+          return
+        }
         if (outcome.said === 'refused' && outcome.code === 'STORAGE_UNAVAILABLE') {
           isWriting = false
+          refusals++
           refused.resolve()
           return
         }
@@ -60,6 +72,32 @@ export async function runRounds(options: RoundsOptions): Promise<Tally> {
       },
       told: changes => next.told(changes),
     })
+    let load = createLoad({ random, levels, reference: next.reference })
+
+    function write(): void {
+      while (next.inFlight() < IN_FLIGHT) {
+        const transaction = load()
+        process.write(next.sent(transaction), transaction)
+      }
+    }
+
+    async function writeEnough(on: readonly Level[]): Promise<void> {
+      next = createHistory(base)
+      history = next
+      load = createLoad({ random, levels: on, reference: next.reference })
+      enough = Promise.withResolvers()
+      isWriting = true
+      write()
+      if (endAfter > 0) await Promise.race([enough.promise, process.died])
+    }
+
+    async function canWrite(): Promise<boolean> {
+      probed = Promise.withResolvers()
+      const commands = [{ command: 'publish', topic: 'probe', data: asJsonText('1') }] as const
+      process.write(PROBE, { commands, level: 'disk' })
+      return await Promise.race([probed.promise, process.died])
+    }
+
     if (number < rounds && random.between(0, 12) === 0) {
       // Any moment of its start will do.
       await Bun.sleep(random.between(20, 120))
@@ -71,27 +109,23 @@ export async function runRounds(options: RoundsOptions): Promise<Tally> {
     await process.opened
     const dump = await process.dump(base.revision())
     base = history.check(dump, onlySynced)
-    next = createHistory(base)
-    history = next
     if (number === rounds) {
       await process.close()
       return
     }
     const own = number % 2 === 0 ? levels : (['disk'] as const)
-    const load = createLoad({ random, levels: own, reference: next.reference })
-
-    function write(): void {
-      while (next.inFlight() < IN_FLIGHT) {
-        const transaction = load()
-        process.write(next.sent(transaction), transaction)
-      }
-    }
-    isWriting = true
-    write()
-    if (endAfter > 0) await Promise.race([enough.promise, process.died])
+    await writeEnough(own)
     if (options.breakDisk !== undefined) {
       options.breakDisk()
       await Promise.race([within('writes are refused', refused.promise), process.died])
+    }
+    if (options.mendDisk !== undefined) {
+      await until('all are answered or refused', () => next.inFlight() === refusals)
+      options.mendDisk()
+      await until('writes are taken again', canWrite)
+      // What could not be synced is there or not; now it is known.
+      base = history.check(await process.dump(base.revision()))
+      await writeEnough(own)
     }
     isWriting = false
     await process.kill()

@@ -15,7 +15,7 @@ async function loseThePower(
   survival: (typeof survivals)[number],
   rounds: number,
   levels: readonly Level[],
-  { fault = '', breaks = false }: { fault?: string; breaks?: boolean } = {},
+  { fault = '', breaks, mends }: { fault?: string; breaks?: boolean; mends?: boolean } = {},
 ): Promise<Tally> {
   const random = createRandom()
   using disk = createDisk(random)
@@ -28,6 +28,7 @@ async function loseThePower(
     afterwards: () => disk.losePower(survival),
     onlySynced: true,
     ...(breaks ? { breakDisk: disk.fail } : {}),
+    ...(mends ? { mendDisk: disk.mend } : {}),
   })
 }
 
@@ -53,6 +54,17 @@ describe.skipIf(reason !== undefined)('of what was not synced there remains', ()
       const tally = await loseThePower('none of it', ROUNDS, ['disk'], { breaks: true })
       console.log(`power loss after a broken disk: ${JSON.stringify(tally)}`)
       expect(tally.answered).toBeGreaterThan(ROUNDS)
+    },
+    PATIENT_MS,
+  )
+
+  test(
+    'none of it, after a disk that could not sync for a while, and has forgotten what it should have',
+    async () => {
+      const rounds = Math.ceil(ROUNDS / 2)
+      const tally = await loseThePower('none of it', rounds, ['disk'], { breaks: true, mends: true })
+      console.log(`power loss after a mended disk: ${JSON.stringify(tally)}`)
+      expect(tally.answered).toBeGreaterThan(rounds)
     },
     PATIENT_MS,
   )

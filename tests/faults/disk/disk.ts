@@ -31,8 +31,9 @@ export type Survival = (typeof survivals)[number]
 export interface Disk extends Disposable {
   readonly folder: string
   readonly env: Readonly<Record<string, string>>
-  /** Nothing can be synced any more, until the power is lost. */
+  /** Nothing can be synced any more, until it is mended or the power is lost; what was to be synced is forgotten. */
   fail(): void
+  mend(): void
   /** Call it when the process is dead. From then on the folder is as it was found when the power came back. */
   losePower(survival: Survival): void
 }
@@ -91,6 +92,7 @@ export function createDisk(random: Random): Disk {
     folder,
     env: { LD_PRELOAD: shim, III_DISK_FOLDER: folder, III_DISK_SYNCED: synced },
     fail: () => writeFileSync(join(synced, '.fails'), ''),
+    mend: () => rmSync(join(synced, '.fails')),
     losePower(survival) {
       const [onDisk, written] = [filesOf(synced), filesOf(folder)]
       const found = new Map<string, Buffer>()
