@@ -23,6 +23,7 @@ const processes = [
   'house/docs.test.ts',
   'house/docsWorkers.test.ts',
   'house/start.test.ts',
+  'stream',
 ]
 
 function onShards(shards: number, acceptor: 'kernel' | 'thread', paths: readonly string[]): Shape {
