@@ -89,9 +89,11 @@ async function restartWhileAway(
   signal: 'SIGKILL' | 'SIGTERM',
   written: () => Promise<void>,
 ): Promise<void> {
-  await page.context().setOffline(true)
-  await engine.restart(signal)
+  await engine.stop(signal)
+  // Offline, a page is not told of the end of its connections.
   await until('the page knows', async () => (await keptBy(page)).connections.at(-1)!.to !== undefined)
+  await page.context().setOffline(true)
+  await engine.restart()
   await written()
   await page.context().setOffline(false)
 }
