@@ -24,10 +24,10 @@ afterAll(async () => {
   await pages?.[Symbol.asyncDispose]()
 })
 
-/** What becomes of a connection from a page of that host. */
+/** What becomes of a connection from a page of that host, or from one without an origin. */
 async function connectFrom(host: string, to: string): Promise<string> {
   const page = await browser.newPage()
-  await page.goto(`http://${host}:${pages.port}/`)
+  await page.goto(host.startsWith('data:') ? host : `http://${host}:${pages.port}/`)
   const outcome = await page.evaluate(
     url =>
       new Promise<string>(resolve => {
@@ -49,6 +49,7 @@ describe.skipIf(leftOut !== undefined)(`pages in Chromium${note}`, () => {
     ['stranger.example', 'closed with 1006'],
     // Looks like an address of this machine at its beginning.
     ['127.0.0.1.example', 'closed with 1006'],
+    ['data:text/html,no origin', 'closed with 1006'],
   ])('of %s, as clients of streams: %s', async (host, outcome) => {
     expect(await connectFrom(host, engine.addresses().stream!)).toBe(outcome)
   })
