@@ -10,6 +10,7 @@ const program = join(import.meta.dir, '../../examples/stream-page/worker.ts')
 
 let engine: EngineProcess
 let worker: Bun.Subprocess
+let browser: Browser
 
 beforeAll(async () => {
   engine = await startEngine({
@@ -23,8 +24,10 @@ beforeAll(async () => {
     stderr: 'ignore',
   })
   await until('the page is served', async () => (await fetch(`${engine.http}/notes`)).ok)
+  if (leftOut === undefined) browser = await startChromium()
 }, BROWSER_TEST_MS)
 afterAll(async () => {
+  await browser?.close()
   worker?.kill('SIGKILL')
   await engine?.[Symbol.asyncDispose]()
 })
@@ -49,12 +52,6 @@ test('a page, its program, and notes that have a text', async () => {
 })
 
 describe.skipIf(leftOut !== undefined)(`two tabs in Chromium${note}`, () => {
-  let browser: Browser
-  beforeAll(async () => {
-    browser = await startChromium()
-  }, BROWSER_TEST_MS)
-  afterAll(() => browser?.close())
-
   const open = async (): Promise<Page> => {
     const page = await browser.newPage()
     await page.goto(`${engine.http}/notes`)

@@ -71,16 +71,18 @@ async function openPage(url: string): Promise<Page> {
     },
     { url, program: '/follow.js' },
   )
-  await hears(page, 1)
+  await hasHeard(page, 1)
   return page
 }
 
 const keptBy = (page: Page): Promise<Kept> => page.evaluate(() => (window as unknown as { kept: Kept }).kept)
 
-async function hears(page: Page, count: number): Promise<void> {
-  const enough = (await keptBy(page)).heard.length + count
-  await until(`the page hears ${count} messages`, async () => (await keptBy(page)).heard.length >= enough)
-}
+/** Resolves when the page has heard so many in all. */
+const hasHeard = (page: Page, count: number): Promise<unknown> =>
+  until(`${count} messages`, async () => (await keptBy(page)).heard.length >= count)
+
+const hearsMore = async (page: Page, count: number): Promise<unknown> =>
+  hasHeard(page, (await keptBy(page)).heard.length + count)
 
 /** The engine goes and comes back, and is written to, before the page can return. */
 async function restartWhileAway(
@@ -124,11 +126,11 @@ describe.skipIf(leftOut !== undefined)(`a page in Chromium${note}`, () => {
       const writer = startWriter(engine.url, address, random)
       await writer.writes(50)
       const page = await openPage(engine.addresses().stream!)
-      await hears(page, 100)
+      await hearsMore(page, 100)
       await restartWhileAway(page, engine, 'SIGKILL', () => writer.writes(100))
-      await hears(page, 200)
+      await hearsMore(page, 200)
       await restartWhileAway(page, engine, 'SIGTERM', () => writer.writes(100))
-      await hears(page, 200)
+      await hearsMore(page, 200)
       await writer.stop()
       await writer.worker.trigger({
         function_id: 'stream::set',
@@ -184,7 +186,7 @@ describe.skipIf(leftOut !== undefined)(`a page in Chromium${note}`, () => {
         for (let written = 0; written <= limits.streamReplayEvents; written += 500)
           await Promise.all(Array.from({ length: 500 }, (_, index) => set(index % 50)))
       })
-      await hears(page, 1)
+      await hasHeard(page, 2)
       const { heard, items } = await keptBy(page)
       expect(heard.map(({ type }) => type)).toEqual(['sync', 'sync'])
       expect(items).toEqual(await stored(worker))

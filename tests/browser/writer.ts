@@ -3,8 +3,8 @@ import { registerWorker, type WorkerClient } from '../../sdk/typescript/src/mod.
 import type { Random } from '../support/random.ts'
 import { until } from '../support/waiting.ts'
 
-/** So that the pages hear less than what is kept for those who were away. */
-const PAUSE_MS = 4
+/** So slow that all of a test is less than what is told again to those who were away (`limits.streamReplayEvents`). */
+const PAUSE_MS = 8
 const LANES = 2
 const ITEMS = 40
 
