@@ -2,7 +2,8 @@
  * What threads tell each other besides frames: commands for the directory, and what follows from them. Rare and of many
  * shapes, so a general encoder writes them.
  */
-import { Packr } from 'msgpackr'
+// Not all of the package: streams and a native addon, which nobody here needs, take 15 ms to load.
+import { Packr } from 'msgpackr/pack'
 import type { Command } from '../engine/directory/command.ts'
 import type { Effect } from '../engine/effects.ts'
 import { limits } from '../protocol/limits.ts'
