@@ -33,10 +33,11 @@ export interface Pool {
 /** The types of Bun and Node disagree about what can be transferred. */
 type TransferList = NonNullable<NonNullable<Parameters<Piscina['run']>[1]>['transferList']>
 
+/** The threads load their code at once, before there is anything to run. */
 export function createPool(threads: number): Pool {
   const pool = new Piscina({
     filename: new URL('./shard.ts', import.meta.url).href,
-    minThreads: 0,
+    minThreads: threads,
     maxThreads: threads,
     concurrentTasksPerWorker: 1,
     idleTimeout: Number.POSITIVE_INFINITY,
