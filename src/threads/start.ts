@@ -13,6 +13,7 @@ import type { Log } from '../log/log.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import type { RunningEngine } from './mainThread.ts'
 import { loadParts, partsOn } from './parts.ts'
+import type { Pool } from './pool.ts'
 import type { Shards } from './shards.ts'
 import type { Thread } from './thread.ts'
 
@@ -20,13 +21,18 @@ export type { RunningEngine }
 
 export interface StartOptions {
   readonly log: Log
+  /** Threads that load their code already. */
+  readonly pool?: Pool | undefined
 }
 
 /** When one part cannot start, the others are stopped and the error is thrown. */
-export async function startEngine(settings: Settings, { log }: StartOptions): Promise<RunningEngine> {
+export async function startEngine(
+  settings: Settings,
+  { log, pool: begun }: StartOptions,
+): Promise<RunningEngine> {
   const layout = layoutOf(settings)
   const count = layout.posts.length
-  const pool = count === 0 ? undefined : (await import('./pool.ts')).createPool(count)
+  const pool = begun ?? (count === 0 ? undefined : (await import('./pool.ts')).createPool(count))
   loadParts('main', settings)
   if (layout.mainServes) loadParts('shards', settings)
   const [{ createMainEngine, placeAlways }, { createThread, createThreadTurn }, shards] = await Promise.all([
