@@ -2,7 +2,7 @@
  * The threads beside the main one, as it sees them: starts them, joins them by rings, and has those replaced that are lost
  * (`supervise.ts`).
  *
- *     begin: all threads load their code at the same time ──serve, one after the other──▶ each places its workers and listens
+ *     begin: all threads get ready at the same time ──serve, one after the other──▶ each places its workers and listens
  *
  * A thread that is lost takes its connections with it: its workers have left, callers of what they executed hear
  * `invocation_stopped`, and its clients connect again to the threads that stand.
