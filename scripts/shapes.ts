@@ -19,9 +19,11 @@ const processes = [
   'compat',
   'configuration/engine.test.ts',
   'examples',
+  'faults/engineKilled.test.ts',
   'house/docs.test.ts',
   'house/docsWorkers.test.ts',
   'house/start.test.ts',
+  'stream',
 ]
 
 function onShards(shards: number, acceptor: 'kernel' | 'thread', paths: readonly string[]): Shape {

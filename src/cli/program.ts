@@ -160,12 +160,15 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
       const [word] = program.args
       // Without this, a mistyped command would start an engine.
       if (word !== undefined) throw unknownCommand(program, word, command)
+      // The defaults keep things: the thread for that loads its code while this one does. Others wait for the settings.
+      const pool = flags.defaults ? (await import('../threads/pool.ts')).createPool(1) : undefined
       const [{ serve }, { startEngine }, { knownWorkers }] = await Promise.all([
         import('./serve/run.ts'),
         import('../threads/start.ts'),
         import('../threads/placement.ts'),
       ])
-      end(await serve(flags, terminal, { startEngine, knownWorkers }))
+      const start: typeof startEngine = (settings, options) => startEngine(settings, { ...options, pool })
+      end(await serve(flags, terminal, { startEngine: start, knownWorkers }))
     })
 
   const trigger = program

@@ -13,8 +13,9 @@ import { createBoundedTally, shortened } from '../log/notices.ts'
 import type { ErrorBody, Target } from '../protocol/frames.ts'
 import type { JsonText } from '../protocol/jsonText.ts'
 import { limits as defaultLimits, type Limits } from '../protocol/limits.ts'
-import { type Condition, parseEvent } from './condition.ts'
+import type { Condition } from './condition.ts'
 import { type Cause, depthOf, withDepth } from './depth.ts'
+import { parseEvent } from './event.ts'
 import { createDeliveryQueue, type DeliveryQueue } from './queue.ts'
 
 export interface DeliveryOptions {

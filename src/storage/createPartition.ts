@@ -50,7 +50,7 @@ export function createPartition(options: PartitionOptions): Partition {
   const { store, clock, wallClock, atTurnEnd, log } = options
   const { adapter } = store
   const recent = createRecentChanges(store.revision(), options.recent ?? recentLimits(adapter))
-  const feed = createFeed(store, recent, atTurnEnd)
+  const feed = createFeed(store, recent, () => told, atTurnEnd)
   const followers = new Set<(committal: Committal) => void>()
   const expiry = createExpiry(clock, wallClock, () => {
     gather({
@@ -225,7 +225,7 @@ export function createPartition(options: PartitionOptions): Partition {
     adapter,
     health: (trouble ?? damage) === undefined ? 'ok' : 'degraded',
     reason: trouble?.reason ?? damage,
-    revision: store.revision(),
+    revision: told,
     commits,
     commands: commandCount,
     syncs: store.syncs(),

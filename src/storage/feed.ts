@@ -14,6 +14,8 @@ function belongsTo(change: EntryChange, of: Collection | Space): boolean {
 export function createFeed(
   store: Store,
   recent: RecentChanges,
+  /** Up to this revision everything was told. The store may hold more, of which nobody knows whether it is on disk. */
+  told: () => number,
   atTurnEnd: (task: () => void) => void,
 ): Partition['since'] {
   const oldest = (): number => Math.min(store.oldest(), recent.oldest())
@@ -32,7 +34,8 @@ export function createFeed(
       if (place < oldest()) return gone()
       const portion = store.portion(place)
       for (const change of portion.changes) {
-        if (belongsTo(change, of) && changes.length < limit) changes.push(change)
+        const isTold = change.revision <= told()
+        if (isTold && belongsTo(change, of) && changes.length < limit) changes.push(change)
       }
       place = portion.revision
       looked += portion.changes.length
@@ -41,19 +44,20 @@ export function createFeed(
       await new Promise<void>(resolve => atTurnEnd(resolve))
     }
     if (changes.length < limit) changes.push(...fromMemory(of, place, limit - changes.length))
-    return feedOf(changes, limit)
+    return feedOf(changes, revision, limit)
   }
 
-  const gone = (): Feed => ({ kind: 'gone', oldest: oldest(), revision: store.revision() })
+  const gone = (): Feed => ({ kind: 'gone', oldest: oldest(), revision: told() })
 
-  function feedOf(changes: readonly EntryChange[], limit: number): Feed {
+  function feedOf(changes: readonly EntryChange[], after: number, limit: number): Feed {
     const isAll = changes.length < limit
-    return { kind: 'changes', changes, revision: isAll ? store.revision() : (changes.at(-1)?.revision ?? 0) }
+    const revision = isAll ? Math.max(told(), after) : (changes.at(-1)?.revision ?? 0)
+    return { kind: 'changes', changes, revision }
   }
 
   return (of, revision, limit) => {
     if (revision > store.revision() || revision < oldest()) return gone()
     if (revision < recent.oldest()) return fromStore(of, revision, limit)
-    return feedOf(fromMemory(of, revision, limit), limit)
+    return feedOf(fromMemory(of, revision, limit), revision, limit)
   }
 }

@@ -14,23 +14,10 @@ import { partsOn } from './parts.ts'
 import type { Thread } from './thread.ts'
 
 export interface DurableThread {
+  /** Places the workers; resolves when what they have registered is in effect: nobody may connect before. */
+  serve(hasRegistered: (client: WorkerClient) => Promise<void>): Promise<void>
   /** Commits what is open and frees the folders. */
   close(): Promise<void>
-}
-
-/** Its start resolves when what it has registered is in effect: nobody may connect before. */
-function untilRegistered(
-  worker: BuiltInWorker,
-  hasRegistered: (client: WorkerClient) => Promise<void>,
-): BuiltInWorker {
-  return {
-    ...worker,
-    async start(client) {
-      const running = await worker.start(client)
-      await hasRegistered(client)
-      return running
-    },
-  }
 }
 
 /** What everybody has been told of when they call is known. */
@@ -39,13 +26,11 @@ function hasFunction({ state }: Thread['engine'], id: string): boolean {
   return state.routes.find(undefined, id) !== undefined
 }
 
-/** Places every part that stands here. When one cannot start, the partitions are closed and the error is thrown. */
-export async function placeDurable(
-  thread: Thread,
-  settings: Settings,
-  log: Log,
-  hasRegistered: (client: WorkerClient) => Promise<void>,
-): Promise<DurableThread> {
+/**
+ * Opens the partitions and makes the workers of every part that stands here, before anybody asks for them. When one cannot be
+ * made, the partitions are closed and the error is thrown.
+ */
+export async function openDurable(thread: Thread, settings: Settings, log: Log): Promise<DurableThread> {
   const common = { clock: systemClock, log }
   const partitions = createPartitions({
     dataFolder: settings.data.folder,
@@ -53,6 +38,7 @@ export async function placeDurable(
     onDisk: folder => openPartition(folder, common),
     inMemory: () => createMemoryPartition(common),
   })
+  const made: { worker: BuiltInWorker; instance: string }[] = []
   try {
     for (const { part, instance, config } of partsOn('durable', settings)) {
       const partition = await partitions.open(part.keeps(config))
@@ -61,17 +47,32 @@ export async function placeDurable(
         partition,
         hasFunction: id => hasFunction(thread.engine, id),
       })
-      await thread.place(untilRegistered(worker, hasRegistered), instance)
+      made.push({ worker, instance })
     }
-    const keeper = createStorageWorker({
-      partitions: partitions.folders,
-      clock: systemClock,
-      wallClock: Date.now,
-    })
-    await thread.place(untilRegistered(keeper, hasRegistered), keeper.name)
   } catch (error) {
     await partitions.close()
     throw error
   }
-  return { close: partitions.close }
+  const keeper = createStorageWorker({
+    partitions: partitions.folders,
+    clock: systemClock,
+    wallClock: Date.now,
+  })
+  made.push({ worker: keeper, instance: keeper.name })
+
+  return {
+    async serve(hasRegistered) {
+      const registered: Promise<void>[] = []
+      for (const { worker, instance } of made) {
+        const start: BuiltInWorker['start'] = async client => {
+          const running = await worker.start(client)
+          registered.push(hasRegistered(client))
+          return running
+        }
+        await thread.place({ ...worker, start }, instance)
+      }
+      await Promise.all(registered)
+    },
+    close: partitions.close,
+  }
 }

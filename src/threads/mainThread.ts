@@ -5,8 +5,9 @@ import type { Change } from '../engine/directory/changes.ts'
 import { isWorthLines } from '../engine/directory/records.ts'
 import { createEngine, type HostEngine, type HostOptions } from '../engine/engine.ts'
 import type { Log } from '../log/log.ts'
+import { alwaysPlaced } from './always.ts'
 import { createStatus, type StatusParts } from './engineStatus.ts'
-import { alwaysPlaced, knownWorkers } from './placement.ts'
+import { knownWorkers } from './placement.ts'
 import type { Thread } from './thread.ts'
 
 export interface RunningEngine {

@@ -1,8 +1,8 @@
 /**
  * What threads tell each other besides frames: commands for the directory, and what follows from them. Rare and of many
- * shapes, so a general encoder writes them.
+ * shapes, and payloads in them are texts already: so they are JSON. A field that is absent is as good as one that is
+ * `undefined`.
  */
-import { Packr } from 'msgpackr'
 import type { Command } from '../engine/directory/command.ts'
 import type { Effect } from '../engine/effects.ts'
 import { limits } from '../protocol/limits.ts'
@@ -30,19 +30,20 @@ export type Order =
       readonly answered: number
     }
 
-const packr = new Packr({ useRecords: false })
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
 
-export const packNote = (note: Report | Order): Uint8Array => packr.pack(note)
+export const packNote = (note: Report | Order): Uint8Array => encoder.encode(JSON.stringify(note))
 
-export const readReport = (bytes: Uint8Array): Report => packr.unpack(bytes) as Report
-export const readOrder = (bytes: Uint8Array): Order => packr.unpack(bytes) as Order
+export const readReport = (bytes: Uint8Array): Report => JSON.parse(decoder.decode(bytes)) as Report
+export const readOrder = (bytes: Uint8Array): Order => JSON.parse(decoder.decode(bytes)) as Order
 
-/** UTF-8 needs at most this for each unit of a string. */
+/** UTF-8 needs at most this for each unit of a string, and so do escapes but those of control characters. */
 const BYTES_PER_UNIT = 3
-/** More than a number, a name of a property or the head of a string or object takes. */
+/** More than a number takes, or what is around a string, an object or the name of a property. */
 const OVERHEAD_BYTES = 16
 
-/** At most this many bytes when packed. Not deep: payloads are texts. */
+/** At most about this many bytes when packed. Not deep: payloads are texts. */
 function sizeOf(value: unknown): number {
   if (typeof value === 'string') return OVERHEAD_BYTES + value.length * BYTES_PER_UNIT
   let size = OVERHEAD_BYTES

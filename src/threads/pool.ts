@@ -33,11 +33,15 @@ export interface Pool {
 /** The types of Bun and Node disagree about what can be transferred. */
 type TransferList = NonNullable<NonNullable<Parameters<Piscina['run']>[1]>['transferList']>
 
-export function createPool(threads: number): Pool {
+/** Every layout has room: the shards, an acceptor, the durable thread. */
+const MOST_THREADS = limits.shards + 2
+
+/** `least`: threads that load their code at once, before there is anything to run. */
+export function createPool(least: number): Pool {
   const pool = new Piscina({
     filename: new URL('./shard.ts', import.meta.url).href,
-    minThreads: 0,
-    maxThreads: threads,
+    minThreads: least,
+    maxThreads: MOST_THREADS,
     concurrentTasksPerWorker: 1,
     idleTimeout: Number.POSITIVE_INFINITY,
     // Tasks live as long as their threads; nothing is gained by waiting for the next one synchronously.

@@ -12,6 +12,7 @@ import type { Place } from '../engine/routes.ts'
 import type { Log } from '../log/log.ts'
 import { createSocketHandlers } from '../server/sockets.ts'
 import { accountOf, type ThreadAccount } from './account.ts'
+import type { DurableThread } from './durable.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { asLastAct } from './lastAct.ts'
 import { ledgerWriter } from './ledger.ts'
@@ -25,14 +26,18 @@ import type { FromShard, RingPair, ShardPorts, ShardTask, ToShard } from './shar
 import { createStandins } from './standins.ts'
 import { createThread, createThreadTurn, type Thread } from './thread.ts'
 
-const loadDurable = () => import('./durable.ts')
+/** Its code is loaded by that thread only. */
+async function openDurable(
+  ...parts: Parameters<typeof import('./durable.ts').openDurable>
+): Promise<DurableThread> {
+  return (await import('./durable.ts')).openDurable(...parts)
+}
 
 /** Resolves when the thread has been stopped. */
 export default async function shard(task: ShardTask): Promise<void> {
   const { port, place } = task
   const threadId = nameThread(`iii ${task.name}`)
   const { role } = task
-  if (role === 'durable') void loadDurable()
   if (role !== 'shard behind acceptor') loadParts(role === 'durable' ? 'durable' : 'shards', task.settings)
   let writeDown = (): void => {}
   const beats = new Int32Array(task.beats)
@@ -59,6 +64,9 @@ export default async function shard(task: ShardTask): Promise<void> {
   })
   writeDown = ledgerWriter(task.ledger, engine.state.counters)
   const thread = createThread(engine, turn, log)
+  const durable = role === 'durable' ? openDurable(thread, task.settings, log) : undefined
+  // Whoever has it serve hears of it.
+  durable?.catch(() => {})
   const relay = task.role === 'acceptor' ? createRelay() : undefined
   const standins =
     task.role === 'shard behind acceptor'
@@ -125,7 +133,12 @@ export default async function shard(task: ShardTask): Promise<void> {
   const ended = Promise.withResolvers<undefined>()
   const serving = Promise.withResolvers<Settings>()
   /** What is left to do when the workers have stopped. */
-  let close = async (): Promise<void> => {}
+  async function close(): Promise<void> {
+    await durable?.then(
+      opened => opened.close(),
+      () => {},
+    )
+  }
   port.on('message', (message: ToShard) => {
     switch (message.say) {
       case 'serve':
@@ -155,10 +168,8 @@ export default async function shard(task: ShardTask): Promise<void> {
   for (const [peer, rings] of task.rings) connectPeer(peer, rings)
   const settings = await Promise.race([serving.promise, ended.promise])
   try {
-    if (settings !== undefined && task.role === 'durable') {
-      const { placeDurable } = await loadDurable()
-      const durable = await placeDurable(thread, settings, log, answered)
-      close = durable.close
+    if (settings !== undefined && durable !== undefined) {
+      await (await durable).serve(answered)
       say({ say: 'ready', ports: { listeners: [], gateways: {} }, addresses: {} })
     } else if (settings !== undefined) {
       const ports = await placeAll(thread, { ...task, settings }, relay, log, upToDate)
@@ -168,6 +179,7 @@ export default async function shard(task: ShardTask): Promise<void> {
     say({ say: 'failed', error: describe(error) })
     stopHeartbeat()
     await thread.stop()
+    await close()
     forgetLastAct()
     return
   }

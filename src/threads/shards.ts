@@ -2,7 +2,7 @@
  * The threads beside the main one, as it sees them: starts them, joins them by rings, and has those replaced that are lost
  * (`supervise.ts`).
  *
- *     begin: all threads load their code at the same time ──serve, one after the other──▶ each places its workers and listens
+ *     begin: all threads get ready at the same time ──serve, one after the other──▶ each places its workers and listens
  *
  * A thread that is lost takes its connections with it: its workers have left, callers of what they executed hear
  * `invocation_stopped`, and its clients connect again to the threads that stand.
@@ -22,7 +22,7 @@ import { createLedger } from './ledger.ts'
 import { createMembers } from './members.ts'
 import { nameThread } from './osThread.ts'
 import { partsOn } from './parts.ts'
-import { createPool, type ShardHandle } from './pool.ts'
+import type { Pool, ShardHandle } from './pool.ts'
 import { withPorts } from './ports.ts'
 import { createRingLink, type RingLink } from './ringLink.ts'
 import { createRingPair, createRingPairs, ringBytesBetween } from './ringPairs.ts'
@@ -33,6 +33,8 @@ import type { Identity } from './thread.ts'
 export interface ShardsParts {
   readonly settings: Settings
   readonly layout: Layout
+  /** One thread for each post. */
+  readonly pool: Pool
   readonly log: Log
   /** Of the main thread. */
   readonly turn: Turn
@@ -70,7 +72,7 @@ interface Shard extends Supervised, Post {
   readonly ready: PromiseWithResolvers<void>
 }
 
-export function createShards({ settings, layout, log, turn }: ShardsParts): Shards {
+export function createShards({ settings, layout, pool, log, turn }: ShardsParts): Shards {
   const { posts, acceptor } = layout
   const threadId = nameThread('iii main')
   const gatewayIds = new Map<string, Identity>()
@@ -89,7 +91,6 @@ export function createShards({ settings, layout, log, turn }: ShardsParts): Shar
   const beats = new SharedArrayBuffer(4 * (posts.length + 1))
   const counted = new Int32Array(beats)
   const ledger = createLedger()
-  const pool = createPool(posts.length)
   const shards = new Map<Place, Shard>()
   const failure = Promise.withResolvers<Error>()
   /** Workers of a durable thread that was lost. */

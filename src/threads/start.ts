@@ -4,35 +4,44 @@
  *
  *     durable thread ──▶ sockets: on the main thread, or shard after shard, the acceptor last
  *
- * So who connects finds everything there.
+ * So who connects finds everything there. All threads load their code at the same time, the main one too: what this file
+ * imports is only what is needed to begin the others.
  */
 import { systemClock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Log } from '../log/log.ts'
 import { type Layout, layoutOf } from './layout.ts'
-import { createMainEngine, placeAlways, type RunningEngine } from './mainThread.ts'
+import type { RunningEngine } from './mainThread.ts'
 import { loadParts, partsOn } from './parts.ts'
-import { claimPorts } from './ports.ts'
+import type { Pool } from './pool.ts'
 import type { Shards } from './shards.ts'
-import { createThread, createThreadTurn, type Thread } from './thread.ts'
+import type { Thread } from './thread.ts'
 
 export type { RunningEngine }
 
 export interface StartOptions {
   readonly log: Log
+  /** Threads that load their code already. */
+  readonly pool?: Pool | undefined
 }
 
 /** When one part cannot start, the others are stopped and the error is thrown. */
-export async function startEngine(settings: Settings, { log }: StartOptions): Promise<RunningEngine> {
+export async function startEngine(
+  settings: Settings,
+  { log, pool: begun }: StartOptions,
+): Promise<RunningEngine> {
   const layout = layoutOf(settings)
+  const count = layout.posts.length
+  const pool = begun ?? (count === 0 ? undefined : (await import('./pool.ts')).createPool(count))
   loadParts('main', settings)
   if (layout.mainServes) loadParts('shards', settings)
+  const [{ createMainEngine, placeAlways }, { createThread, createThreadTurn }, shards] = await Promise.all([
+    import('./mainThread.ts'),
+    import('./thread.ts'),
+    pool === undefined ? undefined : import('./shards.ts'),
+  ])
   const turn = createThreadTurn(log)
-  let others: Shards | undefined
-  if (layout.posts.length > 0) {
-    const { createShards } = await import('./shards.ts')
-    others = createShards({ settings, layout, log, turn })
-  }
+  const others = pool && shards?.createShards({ settings, layout, pool, log, turn })
   const engine = createMainEngine(settings, log, {
     lasting: layout.durable,
     ...(others === undefined ? {} : { elsewhere: others.elsewhere }),
@@ -48,7 +57,7 @@ export async function startEngine(settings: Settings, { log }: StartOptions): Pr
   }
 
   try {
-    if (!layout.mainServes) await claimPorts(settings)
+    if (!layout.mainServes) await (await import('./ports.ts')).claimPorts(settings)
     others?.begin(engine)
     const { nameOf, durable } = layout
     // The number of a process is that of its first thread.

@@ -1,7 +1,8 @@
 /** Conditions that are expressions (`docs/delivery.md#conditions`). */
 import { describe, expect, test } from 'bun:test'
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
-import { compileCondition, parseEvent } from '../../src/delivery/condition.ts'
+import { compileCondition } from '../../src/delivery/condition.ts'
+import { parseEvent } from '../../src/delivery/event.ts'
 import { asJsonText, toJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 

@@ -1,4 +1,4 @@
-/** What a command loads before it can do anything: every module and every package costs each start milliseconds. */
+/** What a command or a thread loads before it can do anything: every module and every package costs each start milliseconds. */
 import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -23,14 +23,43 @@ function loadedBy(...entries: string[]): string[] {
 const ENGINE = 'src/engine/engine.ts'
 const SDK_FOR_SOCKETS = 'sdk/typescript/src/websocket.ts'
 
+const EXPRESSIONS = '@marcbachmann/cel-js'
+const WORKERS = ['http', 'pubsub', 'state', 'stream', 'stream/gateway'].map(
+  name => `workers/${name}/worker.ts`,
+)
+
 const commands: [command: string, loaded: string[], needs: string[], doesWithout: string[]][] = [
   ['--help and --version', loadedBy('src/main.ts'), ['commander'], [ENGINE, 'zod', 'yaml', SDK_FOR_SOCKETS]],
   [
-    'the engine',
+    'the engine before the first thread begins to load its own code',
+    loadedBy('src/main.ts', 'src/threads/pool.ts'),
+    ['piscina'],
+    [ENGINE, 'zod', 'yaml', ...WORKERS],
+  ],
+  [
+    'the engine before it has its settings',
     loadedBy('src/main.ts', 'src/cli/serve/run.ts', 'src/threads/start.ts', 'src/threads/placement.ts'),
+    ['zod'],
+    // yaml is for runs with a file.
+    [ENGINE, 'yaml', ...WORKERS],
+  ],
+  [
+    'the engine',
+    loadedBy('src/main.ts', 'src/threads/mainThread.ts', 'src/threads/shards.ts', ...WORKERS),
     [ENGINE, 'zod'],
-    // yaml is for runs with a file; the two of the platform take 10 ms together.
-    ['yaml', SDK_FOR_SOCKETS, 'node:net', 'node:readline/promises'],
+    // The two of the platform take 10 ms together.
+    ['yaml', EXPRESSIONS, SDK_FOR_SOCKETS, 'node:net', 'node:readline/promises'],
+  ],
+  [
+    'the durable thread',
+    loadedBy(
+      'src/threads/shard.ts',
+      'src/threads/durable.ts',
+      'workers/state/worker.ts',
+      'workers/stream/worker.ts',
+    ),
+    [ENGINE, 'bun:sqlite'],
+    ['yaml', 'zod', 'commander', 'piscina', EXPRESSIONS, SDK_FOR_SOCKETS, 'node:net'],
   ],
   [
     'trigger',

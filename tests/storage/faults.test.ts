@@ -207,6 +207,35 @@ describe('an fsync that fails', () => {
     await stage.partition.close()
   })
 
+  test.each([
+    ['in memory', 1000],
+    ['on disk', 1],
+  ])('leaves out nothing of a feed that is read %s meanwhile', async (_, changes) => {
+    let fails = false
+    const store = openFolder(newFolder(), {
+      sync(file) {
+        if (fails) throw new Error('EIO: i/o error, fdatasync')
+        fdatasyncSync(file)
+      },
+    })
+    const stage = setStage({ store, recent: { changes, bytes: 1_000_000, ageMs: 1_000_000 } })
+    const keysAfter = async (revision: number): Promise<unknown> => {
+      const feed = await stage.partition.since(scope('s'), revision, 10)
+      return feed.kind === 'gone' ? feed : [feed.revision, ...feed.changes.map(({ key }) => key)]
+    }
+    for (const key of ['a', 'b', 'c']) await write(stage, key)
+    fails = true
+    expect(await write(stage, 'd')).toBe('STORAGE_UNAVAILABLE')
+    // Whether it is on disk is not known, so nobody hears of it, nor goes on from behind it.
+    expect(await keysAfter(1)).toEqual([3, 'b', 'c'])
+    expect(await keysAfter(3)).toEqual([3])
+    expect(stage.partition.status().revision).toBe(3)
+    fails = false
+    stage.clock.advance(2000)
+    expect(await keysAfter(3)).toEqual([4, 'd'])
+    await stage.partition.close()
+  })
+
   test('is waited for by writes of level disk only', async () => {
     let syncs = 0
     const store = openFolder(newFolder(), { sync: () => void syncs++ })

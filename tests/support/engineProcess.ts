@@ -11,8 +11,11 @@ const START_MS = 20_000
 const STOP_MS = 15_000
 
 export interface EngineOptions {
-  /** More of the configuration file's `workers:` list, indented by two spaces. */
-  workers?: string
+  /**
+   * More of the configuration file's `workers:` list, indented by two spaces. A function gets the addresses of the time
+   * before, when it is started again.
+   */
+  workers?: string | ((before: Readonly<Record<string, string>>) => string)
   env?: Record<string, string>
   /** Threads; default those of this run (`shape.ts`). */
   shape?: readonly string[]
@@ -69,7 +72,7 @@ export async function startEngine({
   let child: Bun.Subprocess<'ignore', 'pipe', 'pipe'>
 
   async function start(ports: { workers: number; http: number }): Promise<StartDocument> {
-    writeFileSync(file, configText(ports, workers))
+    writeFileSync(file, configText(ports, typeof workers === 'string' ? workers : workers(listening)))
     child = Bun.spawn([process.execPath, ...preloaded, MAIN, '--config', file, '--json', ...shape], {
       cwd: folder,
       // Nothing of the caller's own settings reaches it.

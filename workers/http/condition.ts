@@ -1,5 +1,6 @@
 /** The condition of a route that is an expression: asked about the payload, without a call. */
-import { type Condition, parseEvent } from '../../src/delivery/condition.ts'
+import type { Condition } from '../../src/delivery/condition.ts'
+import { parseEvent } from '../../src/delivery/event.ts'
 import type { JsonText } from '../../src/protocol/jsonText.ts'
 import type { FailureCode } from './failures.ts'
 

@@ -1,8 +1,8 @@
 /** Triggers of type `state`: functions that are called when a value is written (`docs/state.md#triggers`). */
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { Binding, BuiltInClient } from '../../sdk/typescript/src/worker.ts'
-import { parseEvent } from '../../src/delivery/condition.ts'
 import type { Deliveries, Subscription } from '../../src/delivery/deliveries.ts'
+import { parseEvent } from '../../src/delivery/event.ts'
 import { deliveryProperties, readDeliveryOptions, unknownKeys } from '../../src/delivery/options.ts'
 import { fromJsonText } from '../../src/protocol/jsonText.ts'
 import { eventText } from './answers.ts'

@@ -1,6 +1,6 @@
 /** Asks the handlers of `stream:join` whether a client may subscribe. All of them are asked at once; one refusal is enough. */
 import type { BuiltInClient } from '../../sdk/typescript/src/worker.ts'
-import { parseEvent } from '../../src/delivery/condition.ts'
+import { parseEvent } from '../../src/delivery/event.ts'
 import type { Log } from '../../src/log/log.ts'
 import { createBoundedTally, shortened } from '../../src/log/notices.ts'
 import type { ErrorBody } from '../../src/protocol/frames.ts'
