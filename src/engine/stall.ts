@@ -66,8 +66,7 @@ function openCalls({ executing, link }: Connection): number {
 }
 
 function releaseIfTaken({ limits }: EngineState, callee: Connection): void {
-  if (openCalls(callee) * 2 > limits.callsToBuiltIns || callee.link.backlog() >= limits.drainedBytes)
-    return
+  if (openCalls(callee) * 2 > limits.callsToBuiltIns || callee.link.backlog() >= limits.drainedBytes) return
   release(callee)
 }
 
