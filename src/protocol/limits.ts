@@ -115,6 +115,8 @@ export const limits = {
   conditionDepth: 50,
   /** Characters of a topic, and of a pattern. */
   topicLength: 1024,
+  /** Parts of a pattern with wildcards: each takes some hundred bytes, and every message looks at them. */
+  patternParts: 32,
   /** Subscriptions to topics, all together. */
   subscriptions: 200_000,
   /** Most rows of one page of `iii-pubsub::subscriptions`. */
@@ -142,8 +144,8 @@ export const limits = {
   transactionCharacters: 60 * MiB,
   /** The same of a commit of a partition: with more, what has come is done in several. Some 100 ms of work. */
   turnCharacters: 16 * MiB,
-  /** Rows of a list that are looked at before it is seen whether they are enough. */
-  listPortion: 1000,
+  /** Rows of a list that are looked at before it is seen whether they are enough: a few, for each may be as large as a value. */
+  listPortion: 32,
   /** Changes in one answer of `state::watch`, and the longest it waits for one. */
   watchEvents: 1000,
   watchMs: 25_000,
