@@ -56,13 +56,17 @@ export function stallIfUntaken(engine: EngineState, caller: Connection, callee: 
 /** Whether this is a built-in, or the way to those of the main thread, and many calls there are not answered. */
 function isAskedMuch(engine: EngineState, target: Connection): boolean {
   if (!target.trunk && !target.builtIn) return false
-  if (target.executing.size() < engine.limits.callsToBuiltIns) return false
+  if (openCalls(target) < engine.limits.callsToBuiltIns) return false
   return target.builtIn || target === engine.trunks.get(MAIN)
 }
 
+/** Those that wait for something to happen may be many, and for long. */
+function openCalls({ executing, link }: Connection): number {
+  return executing.size() - (link.waiting?.() ?? 0)
+}
+
 function releaseIfTaken({ limits }: EngineState, callee: Connection): void {
-  if (callee.executing.size() * 2 > limits.callsToBuiltIns || callee.link.backlog() >= limits.drainedBytes)
-    return
+  if (openCalls(callee) * 2 > limits.callsToBuiltIns || callee.link.backlog() >= limits.drainedBytes) return
   release(callee)
 }
 

@@ -145,8 +145,15 @@ export const errorCatalogue = {
   },
   VALUE_TOO_LARGE: {
     where: ['call'],
-    cause: 'The value has more bytes than its worker allows; the message says how many that are.',
+    cause:
+      'The value has more bytes than its worker allows, or than a message can carry twice (31 MiB); the message says how many that are.',
     fix: 'Store less under one key, or raise `max_value_bytes` where the worker has that setting.',
+  },
+  TRANSACTION_TOO_LARGE: {
+    where: ['call'],
+    cause:
+      'The values before and after the operations of a batch or transaction have more characters together than an answer can carry. Nothing was written.',
+    fix: 'Do fewer operations at a time, above all on large values.',
   },
   STORAGE_UNAVAILABLE: {
     where: ['call'],

@@ -115,6 +115,8 @@ export const limits = {
   conditionDepth: 50,
   /** Characters of a topic, and of a pattern. */
   topicLength: 1024,
+  /** Parts of a pattern with wildcards: each takes some hundred bytes, and every message looks at them. */
+  patternParts: 32,
   /** Subscriptions to topics, all together. */
   subscriptions: 200_000,
   /** Most rows of one page of `iii-pubsub::subscriptions`. */
@@ -126,6 +128,8 @@ export const limits = {
    * events.
    */
   valueDepth: 115,
+  /** Largest value that is kept: a message holds it before and after a change, and whatever is said of them. */
+  valueBytes: 31 * MiB,
   /** Of an update operation: keys of a path, bytes of one of them (`docs/state.md#update-operations`). */
   updatePathDepth: 32,
   updateSegmentBytes: 256,
@@ -136,8 +140,12 @@ export const limits = {
   storedNameLength: 16_384,
   /** Operations of one batch or transaction: some milliseconds during which nobody else is served. */
   batchOperations: 1000,
-  /** Rows of a list that are looked at before it is seen whether they are enough. */
-  listPortion: 1000,
+  /** Values before and after all writes of one batch or transaction: its answer carries them. */
+  transactionCharacters: 60 * MiB,
+  /** The same of a commit of a partition: with more, what has come is done in several. Some 100 ms of work. */
+  turnCharacters: 16 * MiB,
+  /** Rows of a list that are looked at before it is seen whether they are enough: a few, for each may be as large as a value. */
+  listPortion: 32,
   /** Changes in one answer of `state::watch`, and the longest it waits for one. */
   watchEvents: 1000,
   watchMs: 25_000,

@@ -48,6 +48,8 @@ export interface Link {
    * threads.
    */
   readonly holdBack?: (workerId: string, isHeld: boolean) => void
+  /** Calls handed over here whose handlers wait for something to happen. Only on links within a thread. */
+  readonly waiting?: () => number
   /** Bytes (approximately) that were sent and have not left yet. */
   backlog(): number
   /** Stops the delivery of frames from the far side; they wait there or in a bounded buffer. */

@@ -63,7 +63,11 @@ export function createPartition(options: PartitionOptions): Partition {
     })
   })
   let works: Waiting[] = []
-  let reads: (() => void)[] = []
+  /** Each waits for the works that came before it. */
+  let reads: { readonly after: number; run(): void }[] = []
+  /** Works that have come, and those of them that are over. */
+  let come = 0
+  let over = 0
   let isGathering = false
   let isClosed = false
   let trouble: Trouble | undefined
@@ -89,20 +93,36 @@ export function createPartition(options: PartitionOptions): Partition {
 
   function gather(work: Waiting): void {
     works.push(work)
+    come++
     awaitTurnEnd()
   }
 
   function endTurn(): void {
     if (!isGathering) return
     isGathering = false
-    const [turn, waitingReads] = [works, reads]
+    const turn = works
     works = []
+    if (turn.length > 0) {
+      const count = commit(turn)
+      over += count
+      // What did not fit into one transaction goes before what comes now.
+      if (count < turn.length) works = [...turn.slice(count), ...works]
+    }
+    if (works.length > 0) awaitTurnEnd()
+    const waitingReads = reads
     reads = []
-    if (turn.length > 0) commit(turn)
-    for (const read of waitingReads) read()
+    for (const read of waitingReads) {
+      if (read.after <= over) read.run()
+      else reads.push(read)
+    }
   }
 
-  function commit(turn: readonly Waiting[]): void {
+  function endTurns(): void {
+    while (isGathering) endTurn()
+  }
+
+  /** Returns how many of them are over. */
+  function commit(turn: readonly Waiting[]): number {
     const isSynced = turn.some(({ level }) => level === 'disk')
     try {
       // Not before the disk has recovered: `retry` sees to that.
@@ -114,14 +134,17 @@ export function createPartition(options: PartitionOptions): Partition {
       }
       tell(result)
       const level = adapter === 'memory' ? 'memory' : isSynced ? 'disk' : 'os'
-      for (const [place, waiting] of turn.entries()) answer(waiting, result.outcomes[place]!, level)
-      expiry.after(turn, () => store.tables.nextExpiryMs())
+      const done = turn.slice(0, result.outcomes.length)
+      for (const [place, waiting] of done.entries()) answer(waiting, result.outcomes[place]!, level)
+      expiry.after(done, result.outcomes, () => store.tables.nextExpiryMs())
+      return done.length
     } catch (error) {
       if (error instanceof StorageFault) fail(error)
       else
         log.error('A transaction failed for a reason that nobody has thought of.', { error: String(error) })
       for (const { reject } of turn) reject(refusal(error))
       expiry.rest()
+      return turn.length
     }
   }
 
@@ -242,12 +265,15 @@ export function createPartition(options: PartitionOptions): Partition {
       if (isClosed) return Promise.reject(closed())
       if (!isGathering) return query(ask)
       const { promise, resolve, reject } = Promise.withResolvers<ReturnType<typeof ask>>()
-      reads.push(() => {
-        try {
-          resolve(query(ask))
-        } catch (error) {
-          reject(error)
-        }
+      reads.push({
+        after: come,
+        run() {
+          try {
+            resolve(query(ask))
+          } catch (error) {
+            reject(error)
+          }
+        },
       })
       return promise
     },
@@ -259,13 +285,13 @@ export function createPartition(options: PartitionOptions): Partition {
     status,
     async backup(file) {
       if (isClosed) throw closed()
-      endTurn()
+      endTurns()
       await store.backup(file)
     },
     async close() {
       if (isClosed) return
       isClosed = true
-      endTurn()
+      endTurns()
       expiry.stop()
       cancelScrub?.()
       cancelRetry?.()

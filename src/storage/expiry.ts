@@ -1,13 +1,13 @@
 /** When the partition has to look for entries whose time has passed. */
 import type { Clock } from '../clock/clock.ts'
 import { limits } from '../protocol/limits.ts'
-import type { Work } from './turn.ts'
+import type { Outcome, Work } from './turn.ts'
 
 export interface Expiry {
   /** Looks at this time of the clock on the wall, if not before. */
   look(atMs: number | undefined): void
   /** A turn is over: it may have set new times, or have removed what had expired. */
-  after(works: readonly Work[], next: () => number | undefined): void
+  after(works: readonly Work[], outcomes: readonly Outcome[], next: () => number | undefined): void
   /** A turn has failed; `look` is called when it is worth while again. */
   rest(): void
   stop(): void
@@ -30,6 +30,11 @@ export function createExpiry(clock: Clock, wallClock: () => number, due: () => v
     cancel = clock.after(Math.min(ms, limits.expiryLookMs), fire)
   }
 
+  function pause(): void {
+    armedFor = Number.NEGATIVE_INFINITY
+    cancel = clock.after(limits.expiryLookMs, due)
+  }
+
   /** The wall's clock may have been set meanwhile. */
   function fire(): void {
     if (wallClock() < armedFor) {
@@ -44,10 +49,12 @@ export function createExpiry(clock: Clock, wallClock: () => number, due: () => v
 
   return {
     look,
-    after(works, next) {
+    after(works, outcomes, next) {
       let earliest = Number.POSITIVE_INFINITY
       let hasExpired = false
-      for (const { commands, expires } of works) {
+      for (const [place, { commands, expires }] of works.entries()) {
+        // What cannot be removed would be found again at once.
+        if (expires > 0 && 'refusal' in outcomes[place]!) return pause()
         if (expires > 0) hasExpired = true
         for (const command of commands) {
           if ('expiresAtMs' in command && command.expiresAtMs !== undefined) {

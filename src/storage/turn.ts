@@ -1,4 +1,6 @@
 /** One turn of the event loop: everything that was submitted in it, applied in one transaction. */
+
+import { limits } from '../protocol/limits.ts'
 import { apply } from './apply/apply.ts'
 import type { ApplyContext } from './apply/context.ts'
 import { expire } from './apply/expire.ts'
@@ -21,7 +23,7 @@ export type Outcome =
   | { readonly refusal: unknown }
 
 export interface TurnResult extends Committal {
-  /** One for each work. */
+  /** One for each work that was done: the first ones. The others are for the next turn. */
   readonly outcomes: readonly Outcome[]
 }
 
@@ -77,13 +79,29 @@ function attempt(
   const changes: EntryChange[] = []
   const publications: Publication[] = []
   let revision = store.revision()
+  /** Of the values in the changes, and in those of the work that is being done. */
+  let characters = 0
+  let ofWork = 0
   /** Of the work that is being done. */
+  let isOneOfSeveral = false
   let cause: Cause | undefined
+
+  /** Throws only for one of several commands: what one alone writes is bounded by what a value may be. */
+  function weigh({ oldValue, newValue }: EntryChange): void {
+    const added = (oldValue?.length ?? 0) + (newValue?.length ?? 0)
+    characters += added
+    ofWork += added
+    if (isOneOfSeveral && ofWork > limits.transactionCharacters) throw tooLarge()
+  }
+
   const context: ApplyContext = {
     nowMs: options.nowMs,
     tables: store.tables,
     nextRevision: () => ++revision,
-    emit: change => void changes.push(cause === undefined ? change : { ...change, cause }),
+    emit(change) {
+      weigh(change)
+      changes.push(cause === undefined ? change : { ...change, cause })
+    },
     publish: publication =>
       void publications.push(cause === undefined ? publication : { ...publication, cause }),
   }
@@ -112,6 +130,8 @@ function attempt(
   function outcomeOf(work: Work, place: number): Outcome {
     if (refused.has(place)) return { refusal: refused.get(place) }
     cause = work.cause
+    isOneOfSeveral = work.commands.length > 1
+    ofWork = 0
     const before = { revision, changes: changes.length, publications: publications.length }
     try {
       return { answers: runWhole(work), revision }
@@ -127,8 +147,18 @@ function attempt(
   }
 
   store.begin(options.isSynced)
-  const outcomes = works.map(outcomeOf)
+  const outcomes: Outcome[] = []
+  for (const [place, work] of works.entries()) {
+    outcomes.push(outcomeOf(work, place))
+    if (characters >= limits.turnCharacters) break
+  }
   if (changes.length === 0) store.rollback()
   else store.commit(revision, changes)
   return { outcomes, changes, publications }
 }
+
+const tooLarge = (): StorageError =>
+  new StorageError(
+    'TRANSACTION_TOO_LARGE',
+    `The values before and after these operations have more than ${limits.transactionCharacters} characters together, which no answer could carry. Do fewer of them at a time; nothing was written.`,
+  )

@@ -23,6 +23,7 @@ export function createLocalTransport(side: LocalSide): InsideTransport {
     },
     send: frame => side.send(frame),
     fanOut: frame => side.fanOut(frame),
+    wait: more => side.wait(more),
     close() {
       isOver = true
       side.end('orderly')

@@ -6,6 +6,21 @@ import { createCheck } from '../../workers/configuration/validate.ts'
 
 const check = createCheck(() => performance.now())
 
+test('whether the items of an array differ is not asked where that takes seconds', async () => {
+  const schema = { properties: { list: { type: 'array', uniqueItems: true } } }
+  const listOf = (length: number): Json => ({ list: Array.from({ length }, (_, index) => index) })
+  const objects = (length: number): Json => ({ list: Array.from({ length }, (_, index) => ({ index })) })
+  expect(await check(schema, listOf(1000))).toEqual([])
+  expect(await check(schema, objects(1000))).toEqual([])
+  expect(await check(schema, { list: [1, 2, 1] })).toEqual(['/list: Duplicate items at indexes 0 and 2'])
+  const why =
+    '/: the schema itself cannot be used: an array is so long that it would take too long to find out whether its items differ'
+  expect(await check(schema, listOf(20_000))).toEqual([why])
+  expect(await check(schema, objects(5000))).toEqual([why])
+  // Of no matter where nothing is compared.
+  expect(await check({ type: 'object' }, listOf(200_000))).toEqual([])
+})
+
 describe('a value', () => {
   const person = {
     type: 'object',

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'bun:test'
-import { fdatasyncSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { fdatasyncSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openFolder } from '../../src/storage/folder/open.ts'
 import type { SqliteStore } from '../../src/storage/sqlite/store.ts'
@@ -173,6 +173,44 @@ describe('a disk that reports errors', () => {
     stage.clock.advance(2500)
     stage.endTurn()
     expect(stage.committals.at(-1)?.changes).toMatchObject([{ reason: 'expired' }])
+    await stage.partition.close()
+  })
+})
+
+describe('a data folder that is removed while it is in use', () => {
+  test('takes no writes, until it is back', async () => {
+    const folder = newFolder()
+    const stage = setStage({ store: openFolder(folder) })
+    expect(await write(stage, 'a')).toBe('nothing')
+    renameSync(folder, `${folder}-elsewhere`)
+    expect(await write(stage, 'b')).toBe('STORAGE_UNAVAILABLE')
+    stage.clock.advance(3000)
+    expect(stage.partition.status()).toMatchObject({ health: 'degraded' })
+    expect(stage.partition.status().reason).toContain('were removed or replaced')
+    expect(read(stage, 'a')).toBe('1')
+    expect(stage.log.warnings()).toHaveLength(1)
+    renameSync(`${folder}-elsewhere`, folder)
+    stage.clock.advance(1000)
+    expect(stage.partition.status()).toMatchObject({ health: 'ok', revision: 1 })
+    expect(await write(stage, 'c')).toBe('nothing')
+    await stage.partition.close()
+  })
+
+  test('is not replaced by an empty one, nor by another', async () => {
+    const [folder, other] = [newFolder(), newFolder()]
+    await setStage({ store: openFolder(other) }).partition.close()
+    const stage = setStage({ store: openFolder(folder) })
+    expect(await write(stage, 'a')).toBe('nothing')
+    rmSync(folder, { recursive: true })
+    mkdirSync(folder)
+    stage.clock.advance(3000)
+    expect(await write(stage, 'b')).toBe('STORAGE_UNAVAILABLE')
+    expect(readdirSync(folder)).toEqual([])
+    rmSync(folder, { recursive: true })
+    renameSync(other, folder)
+    stage.clock.advance(3000)
+    expect(await write(stage, 'b')).toBe('STORAGE_UNAVAILABLE')
+    expect(read(stage, 'a')).toBe('1')
     await stage.partition.close()
   })
 })

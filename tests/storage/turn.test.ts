@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
+import { limits } from '../../src/protocol/limits.ts'
 import { createMemoryStore } from '../../src/storage/memory/store.ts'
 import type { Partition } from '../../src/storage/partition.ts'
 import type { StorageError } from '../../src/storage/storageError.ts'
@@ -53,6 +54,34 @@ describe('a turn', () => {
     expect(log.warnings()).toHaveLength(1)
   })
 
+  test('is not larger than it may be: what is too much goes into the next, in order', async () => {
+    const { partition, endTurn, committals } = setStage()
+    const text = (letter: string): string => `"${letter.repeat(limits.turnCharacters / 2)}"`
+    const submitted = [...'abcde'].map(letter => partition.submit([putOf(letter, text(letter))]))
+    const small = partition.submit([putOf('small')])
+    const read = valueAt(partition, 'small')
+    endTurn()
+    expect(committals.map(({ changes }) => changes.map(({ key }) => key))).toEqual([['a', 'b']])
+    const later = partition.submit([putOf('later')])
+    endTurn()
+    endTurn()
+    expect(committals.map(({ changes }) => changes.map(({ key }) => key))).toEqual([
+      ['a', 'b'],
+      ['c', 'd'],
+      ['e', 'small', 'later'],
+    ])
+    await Promise.all([...submitted, small, later])
+    expect(await read).toBe('1')
+  })
+
+  test('is finished by closing, however many transactions that takes', async () => {
+    const { partition } = setStage()
+    const text = `"${'x'.repeat(limits.turnCharacters)}"`
+    const submitted = ['a', 'b', 'c'].map(key => partition.submit([putOf(key, text)]))
+    await partition.close()
+    expect((await Promise.all(submitted)).map(({ revision }) => revision)).toEqual([1, 2, 3])
+  })
+
   test('with nothing to keep commits nothing', async () => {
     const { partition, endTurn, committals } = setStage()
     const submitted = partition.submit([removalOf('missing')])
@@ -82,6 +111,26 @@ describe('a turn', () => {
   })
 })
 
+describe('a value', () => {
+  test('that a message could not carry twice is not kept', async () => {
+    const { partition, endTurn } = setStage()
+    // Three bytes each.
+    const most = `"${'€'.repeat(Math.floor((limits.valueBytes - 2) / 3))}"`
+    const kept = partition.submit([putOf('a', most)])
+    const refused = partition.submit([putOf('b', `"€€${most.slice(1)}`)])
+    const grown = partition.submit([
+      updateOf('a', '1', { operations: [{ type: 'append', path: '', value: asJsonText('"€€"') }] }),
+    ])
+    endTurn()
+    endTurn()
+    endTurn()
+    expect((await kept).revision).toBe(1)
+    expect(await refusalCode(refused)).toBe('VALUE_TOO_LARGE')
+    expect(await refusalCode(grown)).toBe('VALUE_TOO_LARGE')
+    expect(await valueAt(partition, 'a')).toBe(most)
+  })
+})
+
 describe('several commands', () => {
   test('are all done', async () => {
     const { partition, endTurn, committals } = setStage()
@@ -103,6 +152,21 @@ describe('several commands', () => {
       ['deleted', 2],
       ['told', 3],
     ])
+  })
+
+  test('or none, when no answer could carry what they do', async () => {
+    const { partition, endTurn } = setStage()
+    const large = `"${'x'.repeat(limits.transactionCharacters / 4)}"`
+    void partition.submit([putOf('a', large)])
+    endTurn()
+    const refused = partition.submit([putOf('b', '1'), putOf('a', '2'), putOf('a', large), putOf('a', large)])
+    const fits = partition.submit([putOf('c', large), putOf('c', large)])
+    endTurn()
+    endTurn()
+    expect(await refusalCode(refused)).toBe('TRANSACTION_TOO_LARGE')
+    expect(await valueAt(partition, 'b')).toBeUndefined()
+    expect(await valueAt(partition, 'a')).toBe(large)
+    expect((await fits).answers).toHaveLength(2)
   })
 
   test('or none, when one of them is refused', async () => {

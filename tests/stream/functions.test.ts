@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { limits } from '../../src/protocol/limits.ts'
 import { item, type Streams, withStreams } from './support.ts'
 
 const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
@@ -100,6 +101,15 @@ describe('items', () => {
       expect(await call('list_groups', { stream_name: 's' })).toEqual(['g', 'other'])
     }))
 })
+
+test('a group goes in as many transactions as its items need', () =>
+  withStreams({}, async ({ call }) => {
+    const address = { stream_name: 's', group_id: 'large' }
+    const data = 'x'.repeat(limits.valueBytes - 2)
+    for (const item_id of ['a', 'b', 'c']) await call('set', { ...address, item_id, data })
+    expect(await call('delete_group', address)).toEqual({ deleted: 3 })
+    expect(await call('list', address)).toEqual([])
+  }))
 
 test('names of streams and groups may have any characters', () =>
   withStreams({}, async ({ call }) => {

@@ -2,7 +2,7 @@
  * The file of an entry: YAML for people. What they write in it, comments and the order of keys, stays when the engine
  * writes a value.
  */
-import type { Document, Node, YAMLMap } from 'yaml'
+import type { Document, Node, Scalar, YAMLMap } from 'yaml'
 import type { Edit } from './decide.ts'
 import type { Entry } from './entry.ts'
 import { isObject, isSame, type Json } from './json.ts'
@@ -88,7 +88,7 @@ function rewrite(
   present: string,
 ): string | undefined {
   try {
-    // Bounded in depth, which the library is not.
+    // Bounded in depth, which the library is not. Its own search for keys that stand there twice compares each with each.
     if (readDocument(present).faults.length > 0) return undefined
     const document = yaml.parseDocument(present, { logLevel: 'silent', uniqueKeys: false })
     if (document.errors.length > 0 || !yaml.isMap(document.contents)) return undefined
@@ -102,7 +102,10 @@ function rewrite(
     if (hasAnchors) return undefined
     update(yaml, document, document.contents, content)
     const text = document.toString(FORM)
-    const { id, name, description, value, metadata } = yaml.parse(text) as Record<string, Json>
+    const { id, name, description, value, metadata } = yaml.parse(text, { uniqueKeys: false }) as Record<
+      string,
+      Json
+    >
     const reread = {
       id: id!,
       name: name!,
@@ -124,8 +127,9 @@ function update(
   wanted: { readonly [key: string]: Json },
 ): void {
   map.items = map.items.filter(({ key }) => yaml.isScalar(key) && Object.hasOwn(wanted, String(key.value)))
+  const present = new Map(map.items.map(pair => [String((pair.key as Scalar).value), pair]))
   for (const [key, value] of Object.entries(wanted)) {
-    const pair = map.items.find(item => yaml.isScalar(item.key) && String(item.key.value) === key)
+    const pair = present.get(key)
     if (pair === undefined) {
       map.items.push(document.createPair(key, value))
       continue

@@ -14,6 +14,10 @@ const MOST_PROBLEMS = 5
 const MOST_STEPS = 200_000
 /** Regular expressions of a schema are bounded by the platform, each look at one to about a second. */
 const MOST_MS = 2000
+/** Comparisons of `uniqueItems`, which compares each item of an array with each other: half a second. */
+const MOST_COMPARISONS = 100_000_000
+/** What one of items that are objects or arrays counts. */
+const DEEP_COMPARISON = 20
 
 /** What is wrong with a value, a sentence each, without any part of the value; empty: nothing. */
 export type CheckValue = (schema: Json, value: Json) => Promise<readonly string[]>
@@ -23,6 +27,8 @@ type Library = typeof import('@cfworker/json-schema')
 interface Prepared {
   readonly quick: Validator
   readonly thorough: Validator
+  /** Somewhere in it is `uniqueItems`. */
+  readonly comparesItems: boolean
   /** Allows as many steps again. */
   restart(): void
 }
@@ -44,6 +50,10 @@ export function createCheck(now: () => number): CheckValue {
         known.set(schema, prepared)
       }
       if (prepared instanceof Error) throw prepared
+      if (prepared.comparesItems && comparisonsIn(value) > MOST_COMPARISONS)
+        throw new Error(
+          'an array is so long that it would take too long to find out whether its items differ',
+        )
       prepared.restart()
       const verdict = prepared.quick.validate(value)
       return verdict.valid ? [] : problemsOf(prepared, value, verdict.errors)
@@ -54,6 +64,24 @@ export function createCheck(now: () => number): CheckValue {
       ]
     }
   }
+}
+
+function comparisonsIn(value: Json): number {
+  if (typeof value !== 'object' || value === null) return 0
+  const parts: readonly Json[] = Array.isArray(value) ? value : Object.values(value)
+  const inside = parts.reduce<number>((sum, part) => sum + comparisonsIn(part), 0)
+  if (!Array.isArray(value)) return inside
+  const isDeep = parts.some(part => typeof part === 'object' && part !== null)
+  return inside + parts.length ** 2 * (isDeep ? DEEP_COMPARISON : 1)
+}
+
+function mentions(schema: Json, keyword: string): boolean {
+  if (typeof schema !== 'object' || schema === null) return false
+  if (Array.isArray(schema)) return schema.some(part => mentions(part, keyword))
+  return (
+    Object.hasOwn(schema, keyword) ||
+    Object.values(schema as JsonObject).some(part => mentions(part, keyword))
+  )
 }
 
 function problemsOf({ thorough, restart }: Prepared, value: Json, first: readonly OutputUnit[]): string[] {
@@ -167,5 +195,10 @@ function prepare({ Validator }: Library, schema: JsonObject, now: () => number):
   }
   restart()
   const made = (isQuick: boolean): Validator => new Validator(counting(schema) as Schema, draft, isQuick)
-  return { quick: made(true), thorough: made(false), restart }
+  return {
+    quick: made(true),
+    thorough: made(false),
+    comparesItems: mentions(schema, 'uniqueItems'),
+    restart,
+  }
 }

@@ -55,6 +55,12 @@ export function splitTopic(topic: string, separators: string): Part[] {
 const isWildcard = ({ text }: Part, index: number, parts: readonly Part[]): boolean =>
   text === '*' || (text === '>' && index === parts.length - 1)
 
+/** Parts of a pattern with wildcards; 0: it is a topic. */
+export function wildcardParts(pattern: string, separators: string): number {
+  const parts = splitTopic(pattern, separators)
+  return parts.some(isWildcard) ? parts.length : 0
+}
+
 function run(steps: readonly (() => void)[]): void {
   for (const step of steps) step()
 }

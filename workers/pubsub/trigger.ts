@@ -5,6 +5,7 @@ import type { DeliveryOptions } from '../../src/delivery/deliveries.ts'
 import { deliveryProperties, readDeliveryOptions, unknownKeys } from '../../src/delivery/options.ts'
 import { fromJsonText, type JsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
+import { wildcardParts } from './topics.ts'
 
 export interface SubscribeTrigger {
   /** `undefined`: none that could match, the trigger never fires. */
@@ -23,7 +24,7 @@ function refuse(why: string): never {
 }
 
 /** Throws a `HandlerError` with the reason when the trigger cannot be bound. A topic that is none is only warned of. */
-export function parseSubscribeTrigger(text: JsonText): SubscribeTrigger {
+export function parseSubscribeTrigger(text: JsonText, separators: string): SubscribeTrigger {
   const value = fromJsonText(text)
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
   const config = (isObject ? value : {}) as Readonly<Record<string, unknown>>
@@ -32,6 +33,9 @@ export function parseSubscribeTrigger(text: JsonText): SubscribeTrigger {
   const warnings = unknownKeys(config, KNOWN_KEYS)
   if (typeof topic === 'string' && topic.length > limits.topicLength)
     return refuse(`topic is longer than ${limits.topicLength} characters`)
+  const parts = typeof topic === 'string' ? wildcardParts(topic, separators) : 0
+  if (parts > limits.patternParts)
+    return refuse(`topic is a pattern of ${parts} parts, the most are ${limits.patternParts}`)
   const isTopic = typeof topic === 'string' && topic !== ''
   if (!isTopic) warnings.unshift('it never fires: topic must be a text that is not empty')
   return {

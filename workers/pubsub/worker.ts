@@ -71,7 +71,7 @@ export function createPubsubWorker(config: PubsubConfig, { clock, log }: PubsubP
       client.registerFunction('iii-pubsub::on-config-change', () => undefined, {
         description: 'Told when the configuration of the worker changes',
       })
-      client.registerTriggerType(subscribeTriggerType, createProvider(subscriptions, log))
+      client.registerTriggerType(subscribeTriggerType, createProvider(subscriptions, config.separators, log))
       await client.ready()
       return {
         addresses: {},
@@ -82,13 +82,13 @@ export function createPubsubWorker(config: PubsubConfig, { clock, log }: PubsubP
   }
 }
 
-function createProvider(subscriptions: Subscriptions, log: Log): TriggerProvider {
+function createProvider(subscriptions: Subscriptions, separators: string, log: Log): TriggerProvider {
   const notices = createBoundedTally(limits.deliveryNotices)
   return {
     bind(binding) {
       // A trigger that comes again replaces itself, also when its new form is refused.
       subscriptions.remove(binding.id)
-      const trigger = parseSubscribeTrigger(binding.config)
+      const trigger = parseSubscribeTrigger(binding.config, separators)
       if (subscriptions.size() >= limits.subscriptions)
         throw new HandlerError(
           'trigger_registration_failed',

@@ -117,6 +117,8 @@ export interface ItemQuery {
   readonly cursor: string | undefined
   /** Absent: all. */
   readonly limit: number | undefined
+  /** Of the items nothing but their keys is asked for. */
+  readonly keysOnly: boolean
 }
 
 export interface ItemPage {
@@ -141,7 +143,10 @@ export interface StateStore {
   /** All of them or none. */
   write(writes: readonly Write[], options: WriteOptions): Promise<WriteResult>
   get(address: Address): Item | undefined | Promise<Item | undefined>
-  /** Throws a `RangeError` for a cursor that is none of its own. */
+  /**
+   * Throws a `RangeError` for a cursor that is none of its own, a `StorageError` of code `payload_too_large` if no message
+   * could hold them.
+   */
   list(query: ItemQuery): ItemPage | Promise<ItemPage>
   /** Sorted; also those that are empty now. */
   scopes(query: ScopeQuery): readonly string[] | Promise<readonly string[]>

@@ -32,7 +32,8 @@ interface Waiting {
   wake(): void
 }
 
-export function createWatch(store: StateStore, clock: Clock): Watch {
+/** `waits`: told of so many more that wait; negative: fewer. */
+export function createWatch(store: StateStore, clock: Clock, waits: (more: number) => void): Watch {
   const waiting = new Set<Waiting>()
   let isOver = false
 
@@ -49,12 +50,13 @@ export function createWatch(store: StateStore, clock: Clock): Watch {
       const each: Waiting = { matches, wake }
       const cancel = clock.after(ms, wake)
       function wake(): void {
-        waiting.delete(each)
+        if (waiting.delete(each)) waits(-1)
         cancel()
         signal.removeEventListener('abort', wake)
         resolve()
       }
       waiting.add(each)
+      waits(1)
       signal.addEventListener('abort', wake)
     })
   }
@@ -67,16 +69,20 @@ export function createWatch(store: StateStore, clock: Clock): Watch {
       /** All that is known after a revision, as far as it matters. */
       async function look(from: number): Promise<{ changes: StateChange[]; revision: number }> {
         const changes: StateChange[] = []
+        // Of what happened under other keys as much is read at once as may be: each look has its price.
+        const portion = key === undefined ? limit : limits.watchEvents
         for (let revision = from; ; ) {
-          const feed = await store.since(scope, revision, limit)
+          const feed = await store.since(scope, revision, portion)
           if (feed.kind === 'gone') throw gone(from, feed)
           for (const change of feed.changes) {
             if (!matches(change)) continue
             changes.push(change)
             if (changes.length === limit) return { changes, revision: change.revision }
           }
-          if (feed.changes.length < limit) return { changes, revision: feed.revision }
+          if (feed.changes.length < portion || signal.aborted) return { changes, revision: feed.revision }
           revision = feed.revision
+          // What is in memory is found at once: others have their turn meanwhile.
+          await new Promise<void>(resolve => clock.after(0, resolve))
         }
       }
 

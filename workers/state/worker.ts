@@ -29,7 +29,7 @@ export function createStateWorker(
     name: 'iii-state',
     description: 'Values under keys, with triggers that fire when they are written',
     async start(client) {
-      const watch = createWatch(store, clock)
+      const watch = createWatch(store, clock, more => client.wait(more))
       const functions = registerFunctions(client, { store, watch, config, wallClock })
       const deliveries = createDeliveries(client, {
         clock,

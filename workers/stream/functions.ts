@@ -225,6 +225,7 @@ export function registerFunctions(
         prefix: undefined,
         cursor,
         limit: limits.streamDeletePortion,
+        characters: limits.turnCharacters,
       })
       if (page.items.length > 0) {
         await store.removeAll(

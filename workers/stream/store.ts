@@ -66,6 +66,8 @@ export interface ItemQuery {
   readonly cursor: string | undefined
   /** Absent: all. */
   readonly limit: number | undefined
+  /** Of values, with which a page ends; absent: with more than a message holds nothing is listed. */
+  readonly characters?: number
 }
 
 export interface ItemPage {

@@ -356,5 +356,6 @@ export function createClient(
       closed(true)
     },
     tellAll,
+    wait: more => transport.wait?.(more),
   }
 }

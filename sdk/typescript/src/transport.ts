@@ -35,4 +35,6 @@ export interface Transport {
 export interface InsideTransport extends Transport {
   /** Hands over a payload for many functions. Only between `opened` and `closed`. */
   fanOut(frame: FanOutFrame): void
+  /** So many more calls wait for something to happen; negative: fewer. */
+  wait(more: number): void
 }

@@ -150,6 +150,11 @@ export interface BuiltInClient extends WorkerClient {
    * because there is no connection.
    */
   tellAll(targets: readonly Target[], data: JsonText, more?: TellOptions): boolean
+  /**
+   * So many more handlers wait for something to happen; negative: fewer. Their calls are no work that piles up: nobody who
+   * calls this worker is held back for them.
+   */
+  wait(more: number): void
 }
 
 export interface TellOptions {

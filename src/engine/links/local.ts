@@ -14,6 +14,8 @@ export interface LocalSide extends Link {
   /** Says who gets what comes in; frames that came earlier are delivered then. */
   listen(receiver: LinkReceiver): void
   readonly fanOut: (frame: FanOutFrame) => void
+  /** So many more calls from the far side wait for something to happen; negative: fewer. */
+  wait(more: number): void
 }
 
 /** When deliveries run: `soon` after the current task, `later` after the event loop had its turn. */
@@ -46,6 +48,8 @@ interface Side {
   ended: boolean
   /** The far side's backlog rose above the high-water mark and it waits for `drained`. */
   full: boolean
+  /** Calls it was sent that wait for something to happen. */
+  waiting: number
 }
 
 function createSide(): Side {
@@ -59,6 +63,7 @@ function createSide(): Side {
     ending: false,
     ended: false,
     full: false,
+    waiting: 0,
   }
 }
 
@@ -134,6 +139,10 @@ export function createLocalLink(
       },
       send,
       fanOut: send,
+      wait(more) {
+        own.waiting += more
+      },
+      waiting: () => far.waiting,
       backlog: () => far.bytes,
       pause() {
         own.paused = true

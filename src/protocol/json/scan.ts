@@ -12,7 +12,9 @@
  * a lone surrogate escape, a number beyond the range of a double, nesting past the limit
  * (`docs/protocol/json.md#how-messages-are-read`).
  */
+
 import { limits } from '../limits.ts'
+import { CUT_OUT_OF, cutOut } from './cutOut.ts'
 import { createNameTable, slotOf } from './nameTable.ts'
 
 export type ScanProblem = 'invalid_json' | 'not_an_object' | 'too_deep'
@@ -36,12 +38,6 @@ const UNUSUAL = /[\\\x00-\x1f]/g
 
 /** Integers of more digits than this may leave the range of a double; shorter ones without exponent cannot. */
 const SAFE_DIGITS = 300
-
-/**
- * A string that was cut out of a text keeps the whole text in memory. Out of texts longer than this (characters)
- * strings are copied, or the id of a call under way would hold on to megabytes of payload.
- */
-const CUT_OUT_OF = 2048
 
 // Scratch of the scan under way. A scan is synchronous and never re-entered, so one set serves the thread.
 let nextUnusual = -1
@@ -375,7 +371,7 @@ export function createObjectScanner(names: readonly string[]): ObjectScanner {
       return end > 0 && skipSpace(input, end) === input.length ? undefined : 'invalid_json'
     },
     has: member => seenIn[member] === scanNumber,
-    slice: member => text.slice(starts[member], ends[member]),
+    slice: member => cutOut(text, starts[member]!, ends[member]!),
     text: member =>
       escaped[member] === 1 || text.length > CUT_OUT_OF
         ? (JSON.parse(text.slice(starts[member], ends[member])) as string)

@@ -5,6 +5,7 @@
  * Only for text that a scanner has accepted: nothing is checked here.
  */
 import { asJsonText, type JsonText } from '../jsonText.ts'
+import { cutOut } from './cutOut.ts'
 
 export type JsonType = 'null' | 'boolean' | 'number' | 'string' | 'array' | 'object'
 
@@ -92,7 +93,7 @@ export function membersOf(object: JsonText): Map<string, JsonText> {
     const key = raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw
     const start = skipSpace(object, skipSpace(object, keyEnd) + 1)
     const end = endOfValue(object, start)
-    members.set(key, asJsonText(object.slice(start, end)))
+    members.set(key, asJsonText(cutOut(object, start, end)))
     at = skipSpace(object, end)
     if (object.charCodeAt(at) === COMMA) at = skipSpace(object, at + 1)
   }
@@ -104,7 +105,7 @@ export function elementsOf(array: JsonText): JsonText[] {
   let at = skipSpace(array, 1)
   while (array.charCodeAt(at) !== CLOSE_BRACKET) {
     const end = endOfValue(array, at)
-    elements.push(asJsonText(array.slice(at, end)))
+    elements.push(asJsonText(cutOut(array, at, end)))
     at = skipSpace(array, end)
     if (array.charCodeAt(at) === COMMA) at = skipSpace(array, at + 1)
   }

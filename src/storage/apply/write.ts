@@ -1,6 +1,8 @@
 /** The end of `put` and `update`: a value is stored, and told. */
 import type { JsonText } from '../../protocol/jsonText.ts'
+import { limits } from '../../protocol/limits.ts'
 import type { Answer, Collection, OperationError } from '../command.ts'
+import { StorageError } from '../storageError.ts'
 import { storableJson } from '../text.ts'
 import type { ApplyContext } from './context.ts'
 import { type Current, clearExpired } from './current.ts'
@@ -21,6 +23,7 @@ export function writeValue(
   { value: given, expiresAtMs, errors = NO_ERRORS }: NewValue,
 ): Answer {
   const value = storableJson(given)
+  requireSize(value)
   if (expired !== undefined) clearExpired(context, collection, expired)
   const revision = context.nextRevision()
   context.tables.put(collection, {
@@ -45,4 +48,14 @@ export function writeValue(
     type: undefined,
   })
   return { oldValue: entry?.value, newValue: value, version: revision, errors }
+}
+
+function requireSize(value: JsonText): void {
+  if (value.length * 3 <= limits.valueBytes) return
+  const bytes = Buffer.byteLength(value)
+  if (bytes <= limits.valueBytes) return
+  throw new StorageError(
+    'VALUE_TOO_LARGE',
+    `The value has ${bytes} bytes, the most are ${limits.valueBytes}: a message has to hold it before and after a change. Keep it in parts, under several keys.`,
+  )
 }

@@ -9,6 +9,7 @@ import { StorageFault, type Store } from '../store.ts'
 import { type Connection, openConnection } from './connection.ts'
 import { meaningOf } from './faults.ts'
 import { createHistory, type HistoryLimits } from './history.ts'
+import { requirePresent } from './presence.ts'
 import { scrub } from './scrub.ts'
 import { type Session, using } from './session.ts'
 import { createSqliteTables } from './tables.ts'
@@ -49,6 +50,7 @@ export function openSqliteStore({
 }: SqliteStoreOptions): SqliteStore {
   const session = openSession(file, folder)
   syncFolder(dirname(file))
+  const requireFile = requirePresent(file, folder)
   const tables = createSqliteTables(session)
   const history = createHistory(session, kept ?? historyLimits)
   /** As of the last commit, and as of the savepoint. */
@@ -101,6 +103,7 @@ export function openSqliteStore({
   }
 
   function commit(revision: number): void {
+    requireFile()
     session.totals.revision = revision
     using(session, connection => {
       keepTotals(connection, session.totals)
@@ -132,6 +135,8 @@ export function openSqliteStore({
   }
 
   function reopen(): void {
+    // Else there would be a new one, without anything in it.
+    requireFile()
     closeLog()
     try {
       closeConnection(session.connection)

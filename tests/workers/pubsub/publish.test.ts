@@ -173,6 +173,7 @@ describe('a subscription', () => {
     [{ topic: 't', timeout_ms: 'soon' }, 'timeout_ms must be'],
     [{ topic: 't', group: ' ' }, 'group must be'],
     [{ topic: 'x'.repeat(limits.topicLength + 1) }, 'topic is longer'],
+    [{ topic: `${'*.'.repeat(limits.patternParts)}a` }, 'topic is a pattern of 33 parts, the most are 32'],
   ])('is refused: case %#', async (config, why) => {
     const world = await createPubsub()
     const worker = world.worker('a::f')

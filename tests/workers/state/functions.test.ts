@@ -1,5 +1,6 @@
 /** `state::set`, `get`, `delete`, `update`, `list`, `list_groups` as published clients know them (`docs/state.md`). */
 import { describe, expect, test } from 'bun:test'
+import { limits } from '../../../src/protocol/limits.ts'
 import { createState } from './support.ts'
 
 const at = { scope: 's', key: 'k' }
@@ -262,6 +263,20 @@ describe('list', () => {
     await done('set', { scope: 's', key: 'b', value: 'b' })
     expect(await done('list', { scope: 's' })).toEqual(['a', '10', '9', 'b'])
     expect(await done('list', { scope: 'nothing' })).toEqual([])
+  })
+
+  test('that no message could hold is refused; in pages, or without the values, there is all of it', async () => {
+    const { ask, done } = await createState()
+    const value = 'x'.repeat(limits.messageBytes / 3)
+    for (const key of ['a', 'b', 'c', 'd']) await done('set', { scope: 's', key, value })
+    expect((await ask('list', { scope: 's' })).error?.code).toBe('payload_too_large')
+    expect(await done('list', { scope: 's', keys_only: true })).toEqual({ keys: ['a', 'b', 'c', 'd'] })
+    const page = { scope: 's', limit: 2, with_keys: true }
+    const { items, cursor } = await done<{ items: { key: string }[]; cursor: string }>('list', page)
+    expect(items.map(({ key }) => key)).toEqual(['a', 'b'])
+    const rest = await done<{ items: { key: string }[] }>('list', { ...page, cursor })
+    expect(rest.items.map(({ key }) => key)).toEqual(['c', 'd'])
+    expect(rest).not.toHaveProperty('cursor')
   })
 
   test('comes with keys, in pages', async () => {

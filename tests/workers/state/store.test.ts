@@ -53,7 +53,7 @@ describe.each(Object.keys(partitions))('a state store over %s', name => {
   const valueAt = async (key: string): Promise<string | undefined> =>
     (await store.get({ scope: 's', key }))?.value
   const keysOf = async (query: object = {}): Promise<string[]> => {
-    const all = { scope: 's', prefix: undefined, cursor: undefined, limit: undefined }
+    const all = { scope: 's', prefix: undefined, cursor: undefined, limit: undefined, keysOnly: false }
     return (await store.list({ ...all, ...query })).items.map(({ key }) => key)
   }
 
@@ -128,13 +128,14 @@ describe.each(Object.keys(partitions))('a state store over %s', name => {
       const seen: string[] = []
       let cursor: string | undefined
       do {
-        const page = await store.list({ scope: 's', prefix, cursor, limit: 2 })
+        const page = await store.list({ scope: 's', prefix, cursor, limit: 2, keysOnly: false })
         seen.push(...page.items.map(({ key }) => key))
         cursor = page.cursor
       } while (cursor !== undefined)
       expect(seen).toEqual(await keysOf({ prefix }))
     }
-    expect(() => store.list({ scope: 's', prefix: undefined, cursor: 'x', limit: 1 })).toThrow(RangeError)
+    const wrong = { scope: 's', prefix: undefined, cursor: 'x', limit: 1, keysOnly: false }
+    expect(() => store.list(wrong)).toThrow(RangeError)
   })
 
   test('knows scopes that are empty, sorted', async () => {

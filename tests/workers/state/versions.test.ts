@@ -241,6 +241,11 @@ describe('a transaction', () => {
       'deserialization_error',
       'operations[0]: field `topic` must not be empty',
     ],
+    [
+      { op: 'publish', topic: 't'.repeat(1025), data: 1 },
+      'deserialization_error',
+      'operations[0]: field `topic` has 1025 characters, the most are 1024',
+    ],
     [{ op: 'publish', topic: 't' }, 'deserialization_error', 'operations[0]: missing field `data`'],
   ])('with %j is refused', async (operation, code, why) => {
     const { ask } = await createState()

@@ -1,5 +1,6 @@
 /** `state::watch` (`docs/state.md#watching`). */
 import { describe, expect, test } from 'bun:test'
+import { limits } from '../../../src/protocol/limits.ts'
 import { createState } from './support.ts'
 
 interface Seen {
@@ -10,7 +11,7 @@ interface Seen {
 async function open() {
   const world = await createState()
   const set = (key: string, value: unknown, scope = 's') => world.done('set', { scope, key, value })
-  return { ...world, set }
+  return { ...world, world, set }
 }
 
 describe('watching', () => {
@@ -52,6 +53,36 @@ describe('watching', () => {
       since = revision
     }
     expect(seen).toEqual([0, 5, 10, 15, 20])
+  })
+
+  test('of one key looks at many others at once, whatever the size of the page', async () => {
+    const { done, partition } = await open()
+    for (let n = 0; n < 3; n++) {
+      const operations = Array.from({ length: 300 }, () => ({ op: 'set', key: 'usual', value: n }))
+      await done('batch', { scope: 's', operations })
+    }
+    let looks = 0
+    const { since } = partition
+    Object.assign(partition, {
+      since: (...asked: Parameters<typeof since>) => {
+        looks++
+        return since(...asked)
+      },
+    })
+    const answer = await done('watch', { scope: 's', key: 'rare', since: 0, limit: 1 })
+    expect(answer).toEqual({ events: [], revision: 900 })
+    expect(looks).toBe(1)
+  })
+
+  test('by many holds nobody back who calls the state', async () => {
+    const { asks, answerOf, world, settled } = await open()
+    const ids = Array.from({ length: limits.callsToBuiltIns + 100 }, () => asks('watch', { wait_ms: 5000 }))
+    await settled()
+    const other = world.join()
+    other.calls('state::get', { scope: 's', key: 'a' })
+    await settled()
+    expect(other.link.isPaused).toBe(false)
+    expect(answerOf(ids[0]!)).toBeUndefined()
   })
 
   test('waits for something to happen', async () => {

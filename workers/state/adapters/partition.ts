@@ -1,11 +1,11 @@
 /** Values in the durable partition, on disk or in memory. A scope is a collection; revisions are its own. */
 
 import { asJsonText, quote } from '../../../src/protocol/jsonText.ts'
-import { limits } from '../../../src/protocol/limits.ts'
 import type { EntryChange } from '../../../src/storage/change.ts'
 import type { Collection, Command } from '../../../src/storage/command.ts'
+import { listLive } from '../../../src/storage/live.ts'
 import type { Committal, Partition } from '../../../src/storage/partition.ts'
-import { type Entry, hasExpired, type ReadTables } from '../../../src/storage/tables.ts'
+import { type Entry, hasExpired } from '../../../src/storage/tables.ts'
 import type { Item, ItemAddress, StateChange, StateStore, Write } from '../store.ts'
 
 const SPACE = 'state'
@@ -99,24 +99,6 @@ function placeOf(cursor: string): Place {
   return { createdAt, key }
 }
 
-interface From {
-  readonly prefix: string | undefined
-  readonly after: Place | undefined
-}
-
-/** In portions, because what has expired must not make a page short. */
-function live(tables: ReadTables, nowMs: number, collection: Collection, from: From, most: number): Entry[] {
-  const found: Entry[] = []
-  let { after } = from
-  for (;;) {
-    const limit = Math.min(most - found.length, limits.listPortion)
-    const portion = tables.list(collection, { prefix: from.prefix, after, limit })
-    for (const entry of portion) if (!hasExpired(entry, nowMs)) found.push(entry)
-    if (portion.length < limit || found.length >= most) return found
-    after = portion.at(-1)
-  }
-}
-
 export function createPartitionStore(partition: Partition): StateStore {
   /** Several follow: what happened is put into their words once. */
   let last: (ReturnType<typeof inOurWords> & { readonly of: Committal }) | undefined
@@ -136,15 +118,16 @@ export function createPartitionStore(partition: Partition): StateStore {
         const entry = tables.get(scopeOf(scope), key)
         return entry === undefined || hasExpired(entry, nowMs) ? undefined : itemOf(entry)
       }),
-    list({ scope, prefix, cursor, limit = Number.POSITIVE_INFINITY }) {
+    list({ scope, prefix, cursor, keysOnly, limit = Number.POSITIVE_INFINITY }) {
       const after = cursor === undefined ? undefined : placeOf(cursor)
       return partition.read((tables, nowMs) => {
-        // One more than is shown says whether there is a further page.
-        const found = live(tables, nowMs, scopeOf(scope), { prefix, after }, limit + 1)
-        const shown = found.length > limit ? found.slice(0, limit) : found
-        const last = shown.at(-1)
-        const goesOn = shown.length < found.length && last !== undefined
-        return { items: shown.map(itemOf), cursor: goesOn ? cursorOf(last) : undefined }
+        const query = { prefix, after, limit, keysOnly, characters: undefined }
+        const { entries, goesOn } = listLive(tables, nowMs, scopeOf(scope), query)
+        const last = entries.at(-1)
+        return {
+          items: entries.map(itemOf),
+          cursor: goesOn && last !== undefined ? cursorOf(last) : undefined,
+        }
       })
     },
     scopes: query => partition.read(tables => tables.names(SPACE, query)),
