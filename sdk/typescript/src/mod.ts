@@ -38,6 +38,6 @@ export const TriggerAction = {
 /** Connects to an engine in the background and returns at once. */
 export function registerWorker(address?: string, options: InitOptions = {}): WorkerClient {
   // What only built-ins need is no part of the surface.
-  const { tellAll: _, ...client } = connectWorker(address, options)
+  const { tellAll: _, wait: __, ...client } = connectWorker(address, options)
   return client
 }
