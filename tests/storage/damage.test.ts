@@ -158,6 +158,37 @@ describe('damage', () => {
     expect((await verifyFolder(folder)).problems).toHaveLength(1)
   })
 
+  test('of what expires is not looked at again and again', async () => {
+    const folder = newFolder()
+    const first = open(folder)
+    const expiresAtMs = first.clock.now() + 2000
+    for (const key of ['a', 'b']) void first.partition.submit([putOf(key, '1', { expiresAtMs })])
+    first.endTurn()
+    await first.partition.close()
+    tamper(folder, `UPDATE entries SET value = '"other"' WHERE created_at = 1`)
+    const store = openFolder(folder, { entriesCheckedAtStart: 1 })
+    let looks = 0
+    const { expired } = store.tables
+    Object.assign(store.tables, {
+      expired: (...asked: Parameters<typeof expired>) => {
+        looks++
+        return expired(...asked)
+      },
+    })
+    const stage = setStage({ store })
+    const passes = (ms: number): void => {
+      stage.clock.advance(ms)
+      stage.endTurn()
+    }
+    passes(3000)
+    for (let turn = 0; turn < 100; turn++) passes(10)
+    expect(looks).toBe(1)
+    expect(stage.partition.status().health).toBe('degraded')
+    passes(limits.expiryLookMs)
+    expect(looks).toBe(2)
+    await stage.partition.close()
+  })
+
   test('in a large folder is noticed when the value is read, and in the background', async () => {
     const folder = await written()
     tamper(folder, `UPDATE entries SET value = '"other"' WHERE created_at = 2`)

@@ -9,6 +9,7 @@ import {
   COUNTERS,
   JOIN,
   type JoinAnswer,
+  type JoinRequest,
   LEAVE,
   type LeaveRequest,
   RESYNC,
@@ -66,10 +67,20 @@ export function createClients(parts: ClientsParts): Clients {
     return hold.promise
   }
 
+  /** A handler may take its time: nobody who calls the streams is held back for those who ask to come in. */
+  async function admitted(request: JoinRequest): Promise<boolean> {
+    client.wait(1)
+    try {
+      return await admission(request)
+    } finally {
+      client.wait(-1)
+    }
+  }
+
   async function join({ text }: RawJson): Promise<JoinAnswer> {
     const request = readJoin(text)
     const subscription = subscriptions.add(request, clock.now())
-    if (!request.granted && !(await admission(request))) {
+    if (!request.granted && !(await admitted(request))) {
       subscriptions.remove(subscription)
       return { unauthorized: true }
     }
