@@ -30,7 +30,7 @@ const real = {
  * `data_folder_in_use`, `data_folder_newer`, `data_folder_corrupt`, `data_folder_unusable`.
  */
 export function openPartition(folder: string, surroundings: PartitionSurroundings): Partition {
-  return createPartition({ ...real, ...surroundings, store: openFolder(folder) })
+  return createPartition({ ...real, ...surroundings, store: openFolder(folder, surroundings) })
 }
 
 /** A partition whose values end with the process. */

@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { afterAll, describe, expect, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
 import { pathsOf } from '../../src/storage/folder/files.ts'
@@ -90,6 +90,22 @@ describe('a data folder', () => {
     write(killed, 'b', '1')
     // Nothing was committed without waiting for the disk, so nothing is left out.
     expect(killed.partition.status().revision).toBe(2)
+  })
+
+  test('never hands out a revision twice when its end was given up', async () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    write(stage, 'a', '1')
+    const shorter = copyOf(folder)
+    for (const value of ['2', '3']) write(stage, 'a', value)
+    Bun.spawnSync(['cp', pathsOf(folder).witness, pathsOf(shorter).witness])
+    expect(codeOf(() => openFolder(shorter))).toBe('data_folder_corrupt')
+    rmSync(pathsOf(shorter).witness)
+    const found = open(shorter)
+    expect(read(found, 'a')).toBe('1')
+    expect(found.partition.status().revision).toBeGreaterThan(3)
+    expect(await found.partition.since('state', 3, 10)).toMatchObject({ kind: 'gone' })
+    await found.partition.close()
   })
 
   test('remembers when entries expire', async () => {
@@ -238,7 +254,7 @@ describe('a backup', () => {
     await stage.partition.close()
 
     const restored = newFolder()
-    expect(await restoreFolder(file, restored)).toMatchObject({ problems: [], entries: 2, revision: 2 })
+    expect(await restoreFolder(file, restored)).toMatchObject({ problems: [], entries: 2 })
     const copy = open(restored)
     expect([read(copy, 'a'), read(copy, 'b')]).toEqual(['1', '1'])
     await copy.partition.close()
@@ -247,6 +263,30 @@ describe('a backup', () => {
     const replaced = open(folder)
     expect(read(replaced, 'a')).toBe('1')
     await replaced.partition.close()
+  })
+
+  test('gives out no revision again that was told after it was made, and ends feeds from before', async () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    write(stage, 'a', '1')
+    const file = join(folders.root, 'early.db')
+    await stage.partition.backup(file)
+    for (const value of ['2', '3']) write(stage, 'a', value)
+    await stage.partition.close()
+    const { revision } = await restoreFolder(file, folder, { replaces: true })
+    const restored = open(folder)
+    expect(restored.partition.status().revision).toBe(revision!)
+    write(restored, 'a', '"other"')
+    write(restored, 'a', '"another"')
+    const late = restored.partition.submit([putOf('a', '"late"', { ifVersion: 3 })])
+    restored.endTurn()
+    expect(await refusalCode(late)).toBe('VERSION_CONFLICT')
+    for (const since of [0, 1, 3])
+      expect(await restored.partition.since('state', since, 10)).toMatchObject({ kind: 'gone' })
+    await restored.partition.close()
+    // Nor does a second restore, whatever the clock says.
+    const again = await restoreFolder(file, folder, { replaces: true })
+    expect(again.revision).toBeGreaterThan(revision! + 2)
   })
 
   test('that is damaged changes nothing', async () => {

@@ -4,13 +4,14 @@
  */
 import { existsSync, linkSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { limits } from '../../protocol/limits.ts'
+import { freshRevision } from '../freshRevision.ts'
 import { NewerDatabase } from '../sqlite/connection.ts'
 import { isBusy, isCorrupt } from '../sqlite/faults.ts'
 import type { HistoryLimits } from '../sqlite/history.ts'
 import { migrations } from '../sqlite/migrations/all.ts'
 import { openSqliteStore, type SqliteStore } from '../sqlite/store.ts'
 import { CorruptData, StorageError } from '../storageError.ts'
-import { type FolderPaths, pathsOf } from './files.ts'
+import { type FolderPaths, pathsOf, syncFolder } from './files.ts'
 import { inUse, nameHolder, unnameHolder } from './holder.ts'
 import { lockFolder } from './lock.ts'
 import { checkMarker, newer } from './marker.ts'
@@ -23,6 +24,10 @@ export interface OpenFolderOptions {
   readonly sync?: (file: number) => void
   /** Called when everything up to a revision has reached the disk; for tests that take the power away. */
   readonly onSynced?: (revision: number) => void
+  /** The clock on the wall, milliseconds. Default `Date.now`. */
+  readonly wallClock?: () => number
+  /** The folder takes the place of one whose revisions came up to here: none of them is given out again. */
+  readonly replacesRevision?: number | undefined
   /** Larger databases are looked at in the background. Default `entriesCheckedAtStart`. */
   readonly entriesCheckedAtStart?: number
 }
@@ -64,6 +69,7 @@ function openLocked(paths: FolderPaths, options: OpenFolderOptions): SqliteStore
   try {
     nameHolder(paths)
     checkWitness(paths, store, witness)
+    if (!witness.isThere) beginWitness(paths, store, witness, options)
     const { entriesCheckedAtStart = limits.entriesCheckedAtStart } = options
     const isChecked = store.session.totals.entries <= entriesCheckedAtStart
     if (isChecked) checkAll(store)
@@ -157,8 +163,27 @@ function checkWitness(paths: FolderPaths, store: SqliteStore, witness: Witness):
   const [has, had] = [store.revision(), witness.revision()]
   if (has >= had) return
   throw new CorruptData(
-    `It was written up to revision ${had}, but holds only what was written up to ${has}: its end was cut off or is damaged. To go on with what is left, delete ${paths.witness}`,
+    `It was written up to revision ${had}, but holds only what was written up to ${has}: its end was cut off or is damaged. To go on with what is left, delete ${paths.witness}; versions and revisions that somebody holds are void then`,
   )
+}
+
+/**
+ * The folder is new, or that of a backup, or its end was given up. Others may hold revisions that were told since then: none of them
+ * comes again.
+ */
+function beginWitness(
+  paths: FolderPaths,
+  store: SqliteStore,
+  witness: Witness,
+  { wallClock = Date.now, replacesRevision }: OpenFolderOptions,
+): void {
+  if (store.revision() > 0 || replacesRevision !== undefined) {
+    const had = Math.max(store.revision(), replacesRevision ?? 0)
+    store.leaveGap(Math.max(had + limits.revisionGap, freshRevision(wallClock())))
+  }
+  witness.create()
+  witness.reached(store.revision())
+  syncFolder(paths.folder)
 }
 
 /** The structure of the database, then each entry. */

@@ -2,9 +2,11 @@
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { StorageError } from '../storageError.ts'
-import { pathsOf, syncFile, syncFolder } from './files.ts'
+import { type FolderPaths, pathsOf, syncFile, syncFolder } from './files.ts'
 import { checkMarker } from './marker.ts'
+import type { OpenFolderOptions } from './open.ts'
 import { type FolderReport, verifyFolder } from './verify.ts'
+import { openWitness } from './witness.ts'
 
 export interface RestoreOptions {
   /** What is in the folder is replaced; else a folder with data in it is refused. */
@@ -12,7 +14,8 @@ export interface RestoreOptions {
 }
 
 /**
- * The backup is copied and looked at as a whole before anything in the folder changes. Throws a `StorageError`:
+ * The backup is copied and looked at as a whole before anything in the folder changes. Revisions that were told since it was
+ * made do not come again: the folder goes on behind all of them, and nobody resumes from before. Throws a `StorageError`:
  * `data_folder_corrupt` if the backup is damaged, `data_folder_unusable` if there is data in the folder,
  * `data_folder_in_use`.
  */
@@ -22,6 +25,7 @@ export async function restoreFolder(
   { replaces = false }: RestoreOptions = {},
 ): Promise<FolderReport> {
   const paths = pathsOf(folder)
+  let replacesRevision: number | undefined
   if (existsSync(paths.database)) {
     if (!replaces) {
       throw new StorageError(
@@ -30,16 +34,18 @@ export async function restoreFolder(
       )
     }
     // Somebody may work with it.
-    await verifyFolder(folder)
+    const { revision = 0 } = await verifyFolder(folder)
+    replacesRevision = Math.max(revision, witnessed(paths))
   }
   const draft = join(folder, 'restoring')
   rmSync(draft, { recursive: true, force: true })
   mkdirSync(draft, { recursive: true })
   try {
-    const report = await verified(backup, draft)
+    const report = await verified(backup, draft, { replacesRevision })
     for (const suffix of ['-wal', '-shm', '-journal']) rmSync(paths.database + suffix, { force: true })
     rmSync(paths.witness, { force: true })
     renameSync(pathsOf(draft).database, paths.database)
+    renameSync(pathsOf(draft).witness, paths.witness)
     checkMarker(paths)
     syncFolder(folder)
     return { ...report, folder }
@@ -48,7 +54,17 @@ export async function restoreFolder(
   }
 }
 
-async function verified(backup: string, draft: string): Promise<FolderReport> {
+/** Up to which revision the folder that is replaced was written. */
+function witnessed(paths: FolderPaths): number {
+  const witness = openWitness(paths.witness)
+  try {
+    return witness.revision()
+  } finally {
+    witness.close()
+  }
+}
+
+async function verified(backup: string, draft: string, options: OpenFolderOptions): Promise<FolderReport> {
   const { database } = pathsOf(draft)
   try {
     copyFileSync(backup, database)
@@ -60,7 +76,7 @@ async function verified(backup: string, draft: string): Promise<FolderReport> {
       { cause: error },
     )
   }
-  const report = await verifyFolder(draft)
+  const report = await verifyFolder(draft, options)
   if (report.problems.length === 0) return report
   throw new StorageError(
     'data_folder_corrupt',

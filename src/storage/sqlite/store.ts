@@ -28,6 +28,8 @@ export interface SqliteStoreOptions {
 
 export interface SqliteStore extends Store {
   readonly session: Session
+  /** From now on revisions above this one are given out, and nobody resumes from before. */
+  leaveGap(revision: number): void
   /** Closes it at once, when it turns out to be of no use. */
   abandon(): void
   close(): Promise<void>
@@ -219,6 +221,11 @@ export function openSqliteStore({
       })
       await copying
     },
+    leaveGap(revision) {
+      leaveGap(session.connection, session.totals, revision)
+      begin(true)
+      commit(revision)
+    },
     abandon() {
       closeLog()
       closeConnection(session.connection)
@@ -236,7 +243,7 @@ function openSession(file: string, folder: string): Session {
   const connection = openConnection(file)
   try {
     const totals = readTotals(connection)
-    if (totals.isRelaxed) leaveGap(connection, totals)
+    if (totals.isRelaxed) leaveGap(connection, totals, totals.revision + limits.revisionGap)
     return { folder, connection, totals, isBroken: false }
   } catch (error) {
     closeConnection(connection)
@@ -248,9 +255,9 @@ function openSession(file: string, folder: string): Session {
  * Revisions were told that may have been lost with the power. None comes twice: some are left out, and nobody resumes
  * from before.
  */
-function leaveGap(connection: Connection, totals: Totals): void {
+function leaveGap(connection: Connection, totals: Totals, revision: number): void {
   const { ask } = connection
-  totals.revision += limits.revisionGap
+  totals.revision = revision
   totals.oldestChange = totals.revision
   totals.keptChanges = 0
   totals.keptBytes = 0
