@@ -11,7 +11,7 @@ import type { HistoryLimits } from '../sqlite/history.ts'
 import { migrations } from '../sqlite/migrations/all.ts'
 import { openSqliteStore, type SqliteStore } from '../sqlite/store.ts'
 import { CorruptData, StorageError } from '../storageError.ts'
-import { type FolderPaths, pathsOf, syncFolder } from './files.ts'
+import { type FolderPaths, pathsOf, syncFile, syncFolder } from './files.ts'
 import { inUse, nameHolder, unnameHolder } from './holder.ts'
 import { lockFolder } from './lock.ts'
 import { checkMarker, newer } from './marker.ts'
@@ -183,6 +183,8 @@ function beginWitness(
   }
   witness.create()
   witness.reached(store.revision())
+  // That it is there is not to be lost.
+  syncFile(paths.witness)
   syncFolder(paths.folder)
 }
 
