@@ -70,12 +70,13 @@ export function createPartition(options: PartitionOptions): Partition {
   let cancelRetry: (() => void) | undefined
   /** What was found damaged, and is told until the engine is started anew. */
   let damage: string | undefined
+  let unforeseen: string | undefined
   let cancelScrub: (() => void) | undefined
   /** Followers have heard of everything up to this revision. */
   let told = store.revision()
   let commits = 0
   let commandCount = 0
-  expiry.look(store.tables.nextExpiryMs())
+  expiry.look(nextExpiryMs())
 
   if (!store.isChecked) scrub()
 
@@ -107,7 +108,7 @@ export function createPartition(options: PartitionOptions): Partition {
     try {
       // Not before the disk has recovered: `retry` sees to that.
       if (trouble?.kind === 'broken') throw new StorageFault('broken', trouble.reason)
-      const result = runTurn(turn, { store, nowMs: wallNow(), isSynced })
+      const result = runTurn(turn, { store, nowMs: wallNow(), isSynced, noticeDamage })
       if (result.changes.length > 0) {
         commits++
         if (trouble !== undefined) recovered()
@@ -115,13 +116,16 @@ export function createPartition(options: PartitionOptions): Partition {
       tell(result)
       const level = adapter === 'memory' ? 'memory' : isSynced ? 'disk' : 'os'
       for (const [place, waiting] of turn.entries()) answer(waiting, result.outcomes[place]!, level)
-      expiry.after(turn, () => store.tables.nextExpiryMs())
+      const hasExpired = result.changes.some(({ reason }) => reason === 'expired')
+      expiry.after(turn, nextExpiryMs, hasExpired)
     } catch (error) {
-      if (error instanceof StorageFault) fail(error)
-      else
-        log.error('A transaction failed for a reason that nobody has thought of.', { error: String(error) })
       for (const { reject } of turn) reject(refusal(error))
       expiry.rest()
+      if (error instanceof StorageFault) fail(error)
+      else {
+        if (!noticeDamage(error)) noticeUnforeseen(error)
+        expiry.look(wallNow() + limits.storageRetryMs)
+      }
     }
   }
 
@@ -173,7 +177,7 @@ export function createPartition(options: PartitionOptions): Partition {
     trouble = undefined
     cancelRetry?.()
     cancelRetry = undefined
-    expiry.look(store.tables.nextExpiryMs())
+    expiry.look(nextExpiryMs())
   }
 
   function tellMissed(): void {
@@ -207,17 +211,34 @@ export function createPartition(options: PartitionOptions): Partition {
       try {
         if (!store.scrub()) scrub()
       } catch (error) {
-        noticeDamage(error)
-        if (!(error instanceof CorruptData)) scrub()
+        if (!noticeDamage(error)) scrub()
       }
     })
   }
 
-  /** Loud the first time; afterwards whoever asks for what is damaged hears of it. */
-  function noticeDamage(error: unknown): void {
-    if (!(error instanceof CorruptData)) return
+  /** Loud the first time; afterwards whoever asks for what is damaged hears of it. False: it is no damage. */
+  function noticeDamage(error: unknown): boolean {
+    if (!(error instanceof CorruptData)) return false
     if (damage === undefined) log.error(error.message)
     damage ??= error.message
+    return true
+  }
+
+  /** Once, until something else fails: every turn may end so. */
+  function noticeUnforeseen(error: unknown): void {
+    const what = String(error)
+    if (what === unforeseen) return
+    unforeseen = what
+    log.error('A transaction failed for a reason that nobody has thought of.', { error: what })
+  }
+
+  function nextExpiryMs(): number | undefined {
+    try {
+      return store.tables.nextExpiryMs()
+    } catch (error) {
+      if (!noticeDamage(error) && !(error instanceof StorageFault)) throw error
+      return wallNow() + limits.storageRetryMs
+    }
   }
 
   const status = (): PartitionStatus => ({

@@ -6,8 +6,11 @@ import type { Work } from './turn.ts'
 export interface Expiry {
   /** Looks at this time of the clock on the wall, if not before. */
   look(atMs: number | undefined): void
-  /** A turn is over: it may have set new times, or have removed what had expired. */
-  after(works: readonly Work[], next: () => number | undefined): void
+  /**
+   * A turn is over: it may have set new times, or have removed what had expired. If that was due and nothing was removed
+   * (`hasExpired`), what is there cannot be: it is not tried at once again.
+   */
+  after(works: readonly Work[], next: () => number | undefined, hasExpired: boolean): void
   /** A turn has failed; `look` is called when it is worth while again. */
   rest(): void
   stop(): void
@@ -44,20 +47,21 @@ export function createExpiry(clock: Clock, wallClock: () => number, due: () => v
 
   return {
     look,
-    after(works, next) {
+    after(works, next, hasExpired) {
       let earliest = Number.POSITIVE_INFINITY
-      let hasExpired = false
+      let hasLooked = false
       for (const { commands, expires } of works) {
-        if (expires > 0) hasExpired = true
+        if (expires > 0) hasLooked = true
         for (const command of commands) {
           if ('expiresAtMs' in command && command.expiresAtMs !== undefined) {
             earliest = Math.min(earliest, command.expiresAtMs)
           }
         }
       }
-      if (hasExpired) {
+      if (hasLooked) {
+        const at = next()
         armedFor = Number.POSITIVE_INFINITY
-        look(next())
+        look(hasExpired || at === undefined ? at : Math.max(at, wallClock() + limits.storageRetryMs))
       } else if (earliest < armedFor) look(earliest)
     },
     rest() {

@@ -39,6 +39,8 @@ export interface TurnOptions {
   readonly store: Store
   readonly nowMs: number
   readonly isSynced: boolean
+  /** Of what is stepped over: it is nobody's to hear of. */
+  readonly noticeDamage: (damage: CorruptData) => void
 }
 
 /**
@@ -83,6 +85,7 @@ function attempt(
     nowMs: options.nowMs,
     tables: store.tables,
     nextRevision: () => ++revision,
+    noticeDamage: options.noticeDamage,
     emit: change => void changes.push(cause === undefined ? change : { ...change, cause }),
     publish: publication =>
       void publications.push(cause === undefined ? publication : { ...publication, cause }),

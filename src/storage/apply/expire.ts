@@ -4,7 +4,7 @@ import { clearExpired } from './current.ts'
 
 /** Removes up to `limit` entries, those that expired first before the others. Returns how many. */
 export function expire(limit: number, context: ApplyContext): number {
-  const expired = context.tables.expired(context.nowMs, limit)
+  const expired = context.tables.expired(context.nowMs, limit, context.noticeDamage)
   for (const { collection, entry } of expired) clearExpired(context, collection, entry)
   return expired.length
 }
