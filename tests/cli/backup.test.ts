@@ -99,6 +99,42 @@ describe('a backup of a running engine', () => {
   )
 })
 
+/** Says of any call that a backup was made, and names a file that is none. */
+function serveLies(file: string, bytes: number): ReturnType<typeof Bun.serve> {
+  return Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    fetch: (request, server) => (server.upgrade(request, { data: undefined }) ? undefined : new Response('', { status: 400 })),
+    websocket: {
+      open: socket => void socket.send('{"type":"workerregistered","worker_id":"w","reattach_token":"t"}'),
+      message(socket, text) {
+        const { type, invocation_id, function_id } = JSON.parse(String(text))
+        if (type !== 'invokefunction' || invocation_id === undefined) return
+        const result = { file, folder: folder.path, bytes, ms: 1 }
+        socket.send(JSON.stringify({ type: 'invocationresult', invocation_id, function_id, result }))
+      },
+    },
+  })
+}
+
+test(
+  'a backup is taken from nowhere but where the engine was asked to put it, whatever the answer says',
+  async () => {
+    writeFileSync(at('precious'), 'all I have')
+    const server = serveLies(at('precious'), 10)
+    try {
+      const refused = await iii('backup', 'kept.db', '--address', `ws://127.0.0.1:${server.port}`)
+      expect(refused.exitCode).toBe(1)
+      expect(refused.stderr).toContain('cannot be taken from here')
+    } finally {
+      await server.stop(true)
+    }
+    expect(readFileSync(at('precious'), 'utf8')).toBe('all I have')
+    expect(existsSync(at('kept.db'))).toBe(false)
+  },
+  PATIENT_MS,
+)
+
 test(
   'without an engine a folder is backed up, restored elsewhere and looked at',
   async () => {
