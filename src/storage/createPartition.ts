@@ -7,12 +7,16 @@
  *
  *     ok ──fault of the disk──▶ degraded: writes are refused, reads go on ──a commit works again──▶ ok
  *
+ * Not read meanwhile is what a commit has written of which the disk did not say that it has it (`doubt.ts`).
+ *
  * A full disk is tried again with every turn; after any other fault the store has to recover first. Either way it is
  * tried once in `storageRetryMs`, so that nobody has to write for the partition to notice.
  */
 import type { Clock } from '../clock/clock.ts'
 import type { Log } from '../log/log.ts'
 import { limits } from '../protocol/limits.ts'
+import type { EntryChange } from './change.ts'
+import { tablesInDoubt } from './doubt.ts'
 import { createExpiry } from './expiry.ts'
 import { createFeed } from './feed.ts'
 import type { Committal, Committed, Level, Partition, PartitionStatus } from './partition.ts'
@@ -70,6 +74,8 @@ export function createPartition(options: PartitionOptions): Partition {
   let cancelRetry: (() => void) | undefined
   /** What was found damaged, and is told until the engine is started anew. */
   let damage: string | undefined
+  /** What the last commit was to write. */
+  let attempted: readonly EntryChange[] = []
   let unforeseen: string | undefined
   let cancelScrub: (() => void) | undefined
   /** Followers have heard of everything up to this revision. */
@@ -108,7 +114,15 @@ export function createPartition(options: PartitionOptions): Partition {
     try {
       // Not before the disk has recovered: `retry` sees to that.
       if (trouble?.kind === 'broken') throw new StorageFault('broken', trouble.reason)
-      const result = runTurn(turn, { store, nowMs: wallNow(), isSynced, noticeDamage })
+      const result = runTurn(turn, {
+        store,
+        nowMs: wallNow(),
+        isSynced,
+        noticeDamage,
+        beforeCommit: changes => {
+          attempted = changes
+        },
+      })
       if (result.changes.length > 0) {
         commits++
         if (trouble !== undefined) recovered()
@@ -195,9 +209,14 @@ export function createPartition(options: PartitionOptions): Partition {
     recent.restart(told)
   }
 
+  function readable(): ReadTables {
+    if (store.revision() <= told || trouble === undefined) return store.tables
+    return tablesInDoubt(store.tables, attempted, trouble.reason)
+  }
+
   function query<Result>(ask: (tables: ReadTables, nowMs: number) => Result): Result {
     try {
-      return ask(store.tables, wallNow())
+      return ask(readable(), wallNow())
     } catch (error) {
       noticeDamage(error)
       if (error instanceof StorageFault && error.kind === 'broken') fail(error)

@@ -39,6 +39,8 @@ export interface TurnOptions {
   readonly store: Store
   readonly nowMs: number
   readonly isSynced: boolean
+  /** What the transaction is about to write: if its commit fails, nobody knows whether it did. */
+  readonly beforeCommit: (changes: readonly EntryChange[]) => void
   /** Of what is stepped over: it is nobody's to hear of. */
   readonly noticeDamage: (damage: CorruptData) => void
 }
@@ -132,6 +134,9 @@ function attempt(
   store.begin(options.isSynced)
   const outcomes = works.map(outcomeOf)
   if (changes.length === 0) store.rollback()
-  else store.commit(revision, changes)
+  else {
+    options.beforeCommit(changes)
+    store.commit(revision, changes)
+  }
   return { outcomes, changes, publications }
 }
