@@ -1,6 +1,6 @@
 /** `iii backup`, `iii restore`, `iii doctor --data`, with engines and without. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { limits } from '../../src/protocol/limits.ts'
 import { connectRaw } from '../support/rawClient.ts'
@@ -92,6 +92,14 @@ describe('a backup of a running engine', () => {
       for (let n = readdirSync(at('data/backups')).length; n < limits.backups; n++)
         writeFileSync(at(`data/backups/${n}`), '')
       expect((await client.call(BACKUP)).error?.code).toBe('limit_exceeded')
+      for (const name of readdirSync(at('data/backups'))) rmSync(at(`data/backups/${name}`))
+      writeFileSync(at('data/backups/.left by a kill.new'), '')
+      const names = Array.from({ length: 3 * limits.backups }, (_, n) => (n === 1 ? '0.new' : `${n}`))
+      const atOnce = await Promise.all([...names, '0'].map(name => client.call(BACKUP, { name })))
+      const made = atOnce.filter(({ error }) => error === undefined)
+      expect(made).toHaveLength(limits.backups)
+      expect(atOnce.at(-1)?.error?.message).toContain('already')
+      expect(readdirSync(at('data/backups'))).toHaveLength(limits.backups)
       const { result } = await client.call('engine::storage::status')
       expect(result).toMatchObject({ folders: [{ folder: at('data'), health: 'ok' }] })
     },
@@ -104,7 +112,8 @@ function serveLies(file: string, bytes: number): ReturnType<typeof Bun.serve> {
   return Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
-    fetch: (request, server) => (server.upgrade(request, { data: undefined }) ? undefined : new Response('', { status: 400 })),
+    fetch: (request, server) =>
+      server.upgrade(request, { data: undefined }) ? undefined : new Response('', { status: 400 }),
     websocket: {
       open: socket => void socket.send('{"type":"workerregistered","worker_id":"w","reattach_token":"t"}'),
       message(socket, text) {

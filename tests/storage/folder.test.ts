@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
-import { pathsOf } from '../../src/storage/folder/files.ts'
+import { draftOf, pathsOf } from '../../src/storage/folder/files.ts'
 import { openFolder } from '../../src/storage/folder/open.ts'
 import { restoreFolder } from '../../src/storage/folder/restore.ts'
 import { codeOf, createFolders, open, write } from './folders.ts'
@@ -310,7 +310,7 @@ describe('a backup', () => {
     const stage = open(newFolder())
     const file = join(folders.root, 'no', 'such', 'folder.db')
     expect(await refusalCode(stage.partition.backup(file))).toBe('STORAGE_UNAVAILABLE')
-    expect(existsSync(`${file}.new`)).toBe(false)
+    expect(existsSync(draftOf(file))).toBe(false)
     await stage.partition.close()
   })
 })

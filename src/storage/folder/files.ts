@@ -1,6 +1,6 @@
 /** The files of a data folder. */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 export interface FolderPaths {
   readonly folder: string
@@ -26,6 +26,11 @@ export function pathsOf(folder: string): FolderPaths {
     witness: join(folder, 'witness'),
   }
 }
+
+/** The name of a file until it is whole. No backup has such a name. */
+export const draftOf = (file: string): string => join(dirname(file), `.${basename(file)}.new`)
+
+export const isDraft = (file: string): boolean => /^\..*\.new$/s.test(basename(file))
 
 /** `undefined`: there is no such file. */
 export function readIfThere(file: string): string | undefined {

@@ -3,7 +3,7 @@ import { closeSync, fdatasyncSync, openSync } from 'node:fs'
 import { copyFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { limits } from '../../protocol/limits.ts'
-import { syncFile, syncFolder } from '../folder/files.ts'
+import { draftOf, syncFile, syncFolder } from '../folder/files.ts'
 import { StorageError } from '../storageError.ts'
 import { StorageFault, type Store } from '../store.ts'
 import { type Connection, openConnection } from './connection.ts'
@@ -149,7 +149,7 @@ export function openSqliteStore({
   }
 
   async function copy(target: string): Promise<void> {
-    const draft = `${target}.new`
+    const draft = draftOf(target)
     const isOf = opened
     // What is in the log goes to its place, and nothing else does until the copy is made: new commits stay in the log.
     using(session, ({ db }) => db.run('PRAGMA wal_autocheckpoint = 0'))
