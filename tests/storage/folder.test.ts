@@ -289,6 +289,32 @@ describe('a backup', () => {
     expect(again.revision).toBeGreaterThan(revision! + 2)
   })
 
+  test('is not restored into a folder with which somebody works, or which is not for this version', async () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    write(stage, 'a', '1')
+    const file = join(folders.root, 'for-later.db')
+    await stage.partition.backup(file)
+    // The database may be gone: it is the lock that counts.
+    const { marker, database } = pathsOf(folder)
+    rmSync(database)
+    for (const replaces of [true, false]) {
+      expect(await refusalCode(restoreFolder(file, folder, { replaces }))).toBe('data_folder_in_use')
+    }
+    await stage.partition.close()
+
+    writeFileSync(marker, '{"format":2,"adapter":"sqlite"}')
+    expect(await refusalCode(restoreFolder(file, folder, { replaces: true }))).toBe('data_folder_newer')
+    writeFileSync(marker, 'no JSON')
+    expect(await refusalCode(restoreFolder(file, folder))).toBe('data_folder_corrupt')
+    const restoring = restoreFolder(file, folder, { replaces: true })
+    expect(codeOf(() => openFolder(folder))).toBe('data_folder_in_use')
+    await restoring
+    const restored = open(folder)
+    expect(read(restored, 'a')).toBe('1')
+    await restored.partition.close()
+  })
+
   test('that is damaged changes nothing', async () => {
     const folder = newFolder()
     const stage = open(folder)

@@ -35,7 +35,7 @@ export interface OpenFolderOptions {
 /** Throws a `StorageError` of a code `data_folder_…`. */
 export function openFolder(folder: string, options: OpenFolderOptions = {}): SqliteStore {
   const paths = pathsOf(folder)
-  const unlock = lock(paths)
+  const unlock = takeFolder(paths)
   try {
     const store = openLocked(paths, options)
     return {
@@ -92,7 +92,8 @@ function openLocked(paths: FolderPaths, options: OpenFolderOptions): SqliteStore
   }
 }
 
-function lock(paths: FolderPaths): () => void {
+/** Makes the folder if it is not there, and locks it. Returns what ends that. Throws a `StorageError`. */
+export function takeFolder(paths: FolderPaths): () => void {
   try {
     mkdirSync(paths.folder, { recursive: true })
     return lockFolder(paths)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { StorageError } from '../storageError.ts'
 import { type FolderPaths, pathsOf, syncFile, syncFolder } from './files.ts'
 import { checkMarker } from './marker.ts'
-import type { OpenFolderOptions } from './open.ts'
+import { type OpenFolderOptions, takeFolder } from './open.ts'
 import { type FolderReport, verifyFolder } from './verify.ts'
 import { openWitness } from './witness.ts'
 
@@ -17,7 +17,7 @@ export interface RestoreOptions {
  * The backup is copied and looked at as a whole before anything in the folder changes. Revisions that were told since it was
  * made do not come again: the folder goes on behind all of them, and nobody resumes from before. Throws a `StorageError`:
  * `data_folder_corrupt` if the backup is damaged, `data_folder_unusable` if there is data in the folder,
- * `data_folder_in_use`.
+ * `data_folder_newer`, `data_folder_in_use`.
  */
 export async function restoreFolder(
   backup: string,
@@ -25,28 +25,43 @@ export async function restoreFolder(
   { replaces = false }: RestoreOptions = {},
 ): Promise<FolderReport> {
   const paths = pathsOf(folder)
-  let replacesRevision: number | undefined
-  if (existsSync(paths.database)) {
-    if (!replaces) {
+  const unlock = takeFolder(paths)
+  try {
+    if (!replaces && existsSync(paths.database)) {
       throw new StorageError(
         'data_folder_unusable',
         `There is data in ${folder} already; nothing was changed. Name an empty folder, or say that what is there is to be replaced.`,
       )
     }
-    // Somebody may work with it.
-    const { revision = 0 } = await verifyFolder(folder)
-    replacesRevision = Math.max(revision, witnessed(paths))
+    markFolder(paths, replaces)
+    return await replace(paths, backup)
+  } finally {
+    unlock()
   }
+}
+
+/** Throws a `StorageError` if the folder is not for this version. A marker that is damaged is replaced with the rest. */
+function markFolder(paths: FolderPaths, replaces: boolean): void {
+  try {
+    checkMarker(paths)
+  } catch (error) {
+    if (!replaces || (error as StorageError).code !== 'data_folder_corrupt') throw error
+    rmSync(paths.marker)
+    checkMarker(paths)
+  }
+}
+
+async function replace(paths: FolderPaths, backup: string): Promise<FolderReport> {
+  const { folder } = paths
   const draft = join(folder, 'restoring')
   rmSync(draft, { recursive: true, force: true })
   mkdirSync(draft, { recursive: true })
   try {
-    const report = await verified(backup, draft, { replacesRevision })
+    const report = await verified(backup, draft, { replacesRevision: witnessed(paths) })
     for (const suffix of ['-wal', '-shm', '-journal']) rmSync(paths.database + suffix, { force: true })
     rmSync(paths.witness, { force: true })
     renameSync(pathsOf(draft).database, paths.database)
     renameSync(pathsOf(draft).witness, paths.witness)
-    checkMarker(paths)
     syncFolder(folder)
     return { ...report, folder }
   } finally {
