@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
 import { draftOf, pathsOf } from '../../src/storage/folder/files.ts'
+import { bootId } from '../../src/storage/folder/holder.ts'
 import { openFolder } from '../../src/storage/folder/open.ts'
 import { restoreFolder } from '../../src/storage/folder/restore.ts'
 import { codeOf, createFolders, open, write } from './folders.ts'
@@ -73,13 +74,46 @@ describe('a data folder', () => {
     }
     expect(synced).toBe(30)
     write(stage, 'late', '1', 'os')
-    const found = open(onDisk)
+    const found = open(onDisk, { boot: 'the next one' })
     for (const number of answered) expect(read(found, `k${number}`)).toBe(`${number}`)
     expect(read(found, 'late')).toBeUndefined()
     // Revision 31 was told as that of another write.
     write(found, 'after', '1')
     expect(found.partition.status().revision).toBeGreaterThan(31)
     expect(await found.partition.since('state', 31, 10)).toMatchObject({ kind: 'gone' })
+  })
+
+  test.skipIf(bootId() === undefined)(
+    'leaves out nothing after a kill, whatever was written how',
+    async () => {
+      const folder = newFolder()
+      const stage = open(folder)
+      for (const level of ['disk', 'memory', 'os'] as const) write(stage, level, '1', level)
+      let synced = ''
+      const killed = open(copyOf(folder), { onSynced: () => (synced = copyOf(folder)) })
+      expect(await killed.partition.since('state', 0, 10)).toMatchObject({ kind: 'changes', revision: 3 })
+      // What is not on disk since then is not there yet either: the first write says so, and waits for that.
+      write(killed, 'after', '1', 'memory')
+      expect(synced).not.toBe('')
+      const powerless = open(copyOf(folder), { boot: 'the next one' })
+      expect(powerless.partition.status().revision).toBeGreaterThan(1_000_000)
+      for (const { partition } of [killed, powerless]) await partition.close()
+    },
+  )
+
+  test('leaves out some after a kill if the disk could not sync before', async () => {
+    let fails = false
+    const folder = newFolder()
+    const stage = open(folder, {
+      sync() {
+        if (fails) throw new Error('EIO')
+      },
+    })
+    write(stage, 'a', '1', 'memory')
+    fails = true
+    void refusalCode(stage.partition.submit([putOf('b')]))
+    stage.endTurn()
+    expect(open(copyOf(folder)).partition.status().revision).toBeGreaterThan(1_000_000)
   })
 
   test('never hands out a revision twice after a kill without lost writes either', async () => {

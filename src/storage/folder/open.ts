@@ -12,7 +12,7 @@ import { migrations } from '../sqlite/migrations/all.ts'
 import { openSqliteStore, type SqliteStore } from '../sqlite/store.ts'
 import { CorruptData, StorageError } from '../storageError.ts'
 import { type FolderPaths, pathsOf, syncFile, syncFolder } from './files.ts'
-import { inUse, nameHolder, unnameHolder } from './holder.ts'
+import { bootId, hasLostNothing, inUse, nameHolder, unnameHolder } from './holder.ts'
 import { lockFolder } from './lock.ts'
 import { checkMarker, newer } from './marker.ts'
 import { openWitness, type Witness } from './witness.ts'
@@ -28,6 +28,8 @@ export interface OpenFolderOptions {
   readonly wallClock?: () => number
   /** The folder takes the place of one whose revisions came up to here: none of them is given out again. */
   readonly replacesRevision?: number | undefined
+  /** Of this start of the machine; for tests that take the power away. Default that of the system. */
+  readonly boot?: string | undefined
   /** Larger databases are looked at in the background. Default `entriesCheckedAtStart`. */
   readonly entriesCheckedAtStart?: number
 }
@@ -67,7 +69,7 @@ function openLocked(paths: FolderPaths, options: OpenFolderOptions): SqliteStore
     throw error
   }
   try {
-    nameHolder(paths)
+    nameHolder(paths, options.boot ?? bootId())
     checkWitness(paths, store, witness)
     if (!witness.isThere) beginWitness(paths, store, witness, options)
     const { entriesCheckedAtStart = limits.entriesCheckedAtStart } = options
@@ -136,7 +138,7 @@ function keepLog(paths: FolderPaths): { release(): void; putBack(): void } {
 function openStore(
   paths: FolderPaths,
   witness: Witness,
-  { history, sync, onSynced }: OpenFolderOptions,
+  { history, sync, onSynced, boot = bootId() }: OpenFolderOptions,
 ): SqliteStore {
   try {
     return openSqliteStore({
@@ -144,6 +146,14 @@ function openStore(
       folder: paths.folder,
       ...(history === undefined ? {} : { history }),
       ...(sync === undefined ? {} : { sync }),
+      isWhole: hasLostNothing(paths, boot),
+      onUnsynced() {
+        try {
+          nameHolder(paths, undefined)
+        } catch {
+          // A disk that cannot be written has kept nothing that it was not asked to sync, either.
+        }
+      },
       onSynced(revision) {
         witness.reached(revision)
         onSynced?.(revision)

@@ -22,6 +22,10 @@ export interface SqliteStoreOptions {
   readonly history?: HistoryLimits
   /** Waits until everything that was written to a file is on disk. Default `fdatasync`. */
   readonly sync?: (file: number) => void
+  /** Nothing that was written before it was opened is lost, whether it was synced or not. */
+  readonly isWhole?: boolean
+  /** A sync has failed: what was written may be lost without any further fault. */
+  readonly onUnsynced?: () => void
   /** Everything up to this revision is on disk now. */
   readonly onSynced?: (revision: number) => void
 }
@@ -48,8 +52,10 @@ export function openSqliteStore({
   history: kept,
   sync = fdatasyncSync,
   onSynced,
+  isWhole = false,
+  onUnsynced,
 }: SqliteStoreOptions): SqliteStore {
-  const session = openSession(file, folder)
+  const session = openSession(file, folder, isWhole)
   syncFolder(dirname(file))
   const tables = createSqliteTables(session)
   const history = createHistory(session, kept ?? historyLimits)
@@ -57,6 +63,8 @@ export function openSqliteStore({
   let committed: Totals = { ...session.totals }
   let saved: Totals = committed
   let isSynced = true
+  /** That it is relaxed has reached the disk. */
+  let isRelaxationSynced = false
   let log: number | undefined
   let syncs = 0
   let opened = 1
@@ -78,6 +86,7 @@ export function openSqliteStore({
       sync(log)
     } catch (error) {
       session.isBroken = true
+      onUnsynced?.()
       const { message } = error as Error
       throw new StorageFault(
         'broken',
@@ -95,7 +104,7 @@ export function openSqliteStore({
 
   function begin(waits: boolean): void {
     // The first commit that does not wait says so, and this has to be on disk.
-    isSynced = waits || !session.totals.isRelaxed
+    isSynced = waits || !isRelaxationSynced
     // A scrub goes on between transactions.
     committed = { ...session.totals }
     if (!waits) session.totals.isRelaxed = true
@@ -111,6 +120,7 @@ export function openSqliteStore({
     committed = { ...session.totals }
     if (!isSynced) return
     syncLog()
+    isRelaxationSynced = committed.isRelaxed
     onSynced?.(revision)
   }
 
@@ -138,9 +148,10 @@ export function openSqliteStore({
     } catch {
       // It is not to be trusted anyway.
     }
-    const { connection, totals } = openSession(file, folder)
+    const { connection, totals } = openSession(file, folder, false)
     opened++
     session.connection = connection
+    isRelaxationSynced = false
     // What is in the log may never have reached the disk, though the system has forgotten that: it is written again.
     connection.db.run('PRAGMA wal_checkpoint(TRUNCATE)')
     committed = totals
@@ -239,11 +250,11 @@ export function openSqliteStore({
   }
 }
 
-function openSession(file: string, folder: string): Session {
+function openSession(file: string, folder: string, isWhole: boolean): Session {
   const connection = openConnection(file)
   try {
     const totals = readTotals(connection)
-    if (totals.isRelaxed) leaveGap(connection, totals, totals.revision + limits.revisionGap)
+    if (totals.isRelaxed && !isWhole) leaveGap(connection, totals, totals.revision + limits.revisionGap)
     return { folder, connection, totals, isBroken: false }
   } catch (error) {
     closeConnection(connection)
