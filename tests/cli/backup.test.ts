@@ -1,6 +1,6 @@
 /** `iii backup`, `iii restore`, `iii doctor --data`, with engines and without. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { limits } from '../../src/protocol/limits.ts'
 import { connectRaw } from '../support/rawClient.ts'
@@ -47,6 +47,9 @@ describe('a backup of a running engine', () => {
       expect(made.stderr).toBe('')
       expect(JSON.parse(made.stdout)).toMatchObject({ file: at('kept.db'), folder: at('data') })
       expect(readdirSync(at('data/backups'))).toEqual([])
+      expect([at('kept.db'), at('data/backups')].map(path => statSync(path).mode & 0o777)).toEqual([
+        0o600, 0o700,
+      ])
 
       const again = await iii('backup', 'kept.db', ...words)
       expect(again.exitCode).toBe(2)

@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { afterAll, describe, expect, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
 import { draftOf, pathsOf } from '../../src/storage/folder/files.ts'
@@ -42,6 +42,25 @@ describe('a data folder', () => {
       ],
     })
     await second.partition.close()
+  })
+
+  test('is for nobody but who has made it, and so are backups', async () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    write(stage, 'a', '1', 'os')
+    const file = join(folders.root, 'own.db')
+    await stage.partition.backup(file)
+    const restored = newFolder()
+    chmodSync(file, 0o644)
+    await restoreFolder(file, restored)
+    const modeOf = (path: string): number => statSync(path).mode & 0o777
+    for (const made of [folder, restored]) {
+      expect(modeOf(made)).toBe(0o700)
+      for (const name of readdirSync(made)) expect([name, modeOf(join(made, name))]).toEqual([name, 0o600])
+    }
+    await stage.partition.backup(`${file}2`)
+    expect(modeOf(`${file}2`)).toBe(0o600)
+    await stage.partition.close()
   })
 
   test('keeps what was answered when the process is killed', () => {

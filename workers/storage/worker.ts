@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import { limits } from '../../src/protocol/limits.ts'
-import { isDraft } from '../../src/storage/folder/files.ts'
+import { isDraft, OWN_FOLDER } from '../../src/storage/folder/files.ts'
 import type { Partition } from '../../src/storage/partition.ts'
 import type { BuiltInWorker } from '../worker.ts'
 
@@ -72,7 +72,7 @@ function fileFor(
       'name: letters, digits, dot, dash and underscore, at most 100, no dot first',
     )
   }
-  mkdirSync(backups, { recursive: true })
+  mkdirSync(backups, { recursive: true, mode: OWN_FOLDER })
   const file = join(backups, called)
   if (existsSync(file) || making.has(file))
     throw new HandlerError('INVALID_ARGUMENTS', `there is a backup ${file} already`)

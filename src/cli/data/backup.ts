@@ -4,7 +4,16 @@
  *
  * What is taken has the name that the command has thought of, which nobody had before: whoever answers, no other file is touched.
  */
-import { copyFileSync, existsSync, lstatSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { basename, dirname, isAbsolute, resolve } from 'node:path'
 import { systemClock } from '../../clock/clock.ts'
 import { silentLog } from '../../log/log.ts'
@@ -148,6 +157,7 @@ function take({ file, bytes }: Made, name: string, target: string): void {
     mkdirSync(dirname(target), { recursive: true })
     const draft = `${target}.new`
     copyFileSync(file, draft)
+    chmodSync(draft, 0o600)
     renameSync(draft, target)
     rmSync(file)
   } catch (error) {

@@ -32,6 +32,15 @@ export const draftOf = (file: string): string => join(dirname(file), `.${basenam
 
 export const isDraft = (file: string): boolean => /^\..*\.new$/s.test(basename(file))
 
+/** What is kept is for nobody but who runs the engine. */
+export const OWN_FOLDER = 0o700
+export const OWN_FILE = 0o600
+
+/** Makes an empty file if there is none: what makes it otherwise leaves it readable to everyone. */
+export function makeOwn(file: string): void {
+  closeSync(openSync(file, 'a', OWN_FILE))
+}
+
 /** `undefined`: there is no such file. */
 export function readIfThere(file: string): string | undefined {
   try {
@@ -64,7 +73,7 @@ export function syncFile(file: string): void {
 /** All of it or nothing, and on disk. */
 export function writeWhole(file: string, text: string): void {
   const draft = `${file}.new`
-  writeFileSync(draft, text)
+  writeFileSync(draft, text, { mode: OWN_FILE })
   syncFile(draft)
   renameSync(draft, file)
   syncFolder(dirname(file))

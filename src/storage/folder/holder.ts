@@ -5,12 +5,12 @@
  */
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { StorageError } from '../storageError.ts'
-import { type FolderPaths, readIfThere } from './files.ts'
+import { type FolderPaths, OWN_FILE, readIfThere } from './files.ts'
 
 /** `boot`: `undefined` if what was written may be lost without a start of the machine. */
 export function nameHolder(paths: FolderPaths, boot: string | undefined): void {
   const draft = `${paths.holder}.new`
-  writeFileSync(draft, `${JSON.stringify({ pid: process.pid, boot })}\n`)
+  writeFileSync(draft, `${JSON.stringify({ pid: process.pid, boot })}\n`, { mode: OWN_FILE })
   renameSync(draft, paths.holder)
 }
 

@@ -11,7 +11,7 @@ import type { HistoryLimits } from '../sqlite/history.ts'
 import { migrations } from '../sqlite/migrations/all.ts'
 import { openSqliteStore, type SqliteStore } from '../sqlite/store.ts'
 import { CorruptData, StorageError } from '../storageError.ts'
-import { type FolderPaths, pathsOf, syncFile, syncFolder } from './files.ts'
+import { type FolderPaths, OWN_FOLDER, pathsOf, syncFile, syncFolder } from './files.ts'
 import { bootId, hasLostNothing, inUse, nameHolder, unnameHolder } from './holder.ts'
 import { lockFolder } from './lock.ts'
 import { checkMarker, newer } from './marker.ts'
@@ -97,7 +97,7 @@ function openLocked(paths: FolderPaths, options: OpenFolderOptions): SqliteStore
 /** Makes the folder if it is not there, and locks it. Returns what ends that. Throws a `StorageError`. */
 export function takeFolder(paths: FolderPaths): () => void {
   try {
-    mkdirSync(paths.folder, { recursive: true })
+    mkdirSync(paths.folder, { recursive: true, mode: OWN_FOLDER })
     return lockFolder(paths)
   } catch (error) {
     throw error instanceof StorageError ? error : unusable(paths, error)

@@ -1,8 +1,8 @@
 /** Makes a data folder of a backup. */
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { StorageError } from '../storageError.ts'
-import { type FolderPaths, pathsOf, syncFile, syncFolder } from './files.ts'
+import { type FolderPaths, OWN_FILE, OWN_FOLDER, pathsOf, syncFile, syncFolder } from './files.ts'
 import { checkMarker } from './marker.ts'
 import { type OpenFolderOptions, takeFolder } from './open.ts'
 import { type FolderReport, verifyFolder } from './verify.ts'
@@ -55,7 +55,7 @@ async function replace(paths: FolderPaths, backup: string): Promise<FolderReport
   const { folder } = paths
   const draft = join(folder, 'restoring')
   rmSync(draft, { recursive: true, force: true })
-  mkdirSync(draft, { recursive: true })
+  mkdirSync(draft, { recursive: true, mode: OWN_FOLDER })
   try {
     const report = await verified(backup, draft, { replacesRevision: witnessed(paths) })
     for (const suffix of ['-wal', '-shm', '-journal']) rmSync(paths.database + suffix, { force: true })
@@ -83,6 +83,7 @@ async function verified(backup: string, draft: string, options: OpenFolderOption
   const { database } = pathsOf(draft)
   try {
     copyFileSync(backup, database)
+    chmodSync(database, OWN_FILE)
     syncFile(database)
   } catch (error) {
     throw new StorageError(

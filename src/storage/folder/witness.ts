@@ -4,6 +4,7 @@
  * damaged for one that ends there.
  */
 import { closeSync, constants, existsSync, openSync, readSync, writeSync } from 'node:fs'
+import { OWN_FILE } from './files.ts'
 
 export interface Witness {
   /** It was there when it was opened. */
@@ -27,7 +28,7 @@ export function openWitness(file: string): Witness {
   return {
     isThere,
     create() {
-      handle ??= openSync(file, constants.O_RDWR | constants.O_CREAT)
+      handle ??= openSync(file, constants.O_RDWR | constants.O_CREAT, OWN_FILE)
     },
     revision() {
       if (handle === undefined) return 0

@@ -1,9 +1,9 @@
 /** A partition in a SQLite database: `bun:sqlite`, write-ahead log, an fsync for each commit that waits for the disk. */
 import { closeSync, fdatasyncSync, openSync } from 'node:fs'
-import { copyFile, rename, rm } from 'node:fs/promises'
+import { chmod, copyFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { limits } from '../../protocol/limits.ts'
-import { draftOf, syncFile, syncFolder } from '../folder/files.ts'
+import { draftOf, makeOwn, OWN_FILE, syncFile, syncFolder } from '../folder/files.ts'
 import { StorageError } from '../storageError.ts'
 import { StorageFault, type Store } from '../store.ts'
 import { type Connection, openConnection } from './connection.ts'
@@ -55,6 +55,7 @@ export function openSqliteStore({
   isWhole = false,
   onUnsynced,
 }: SqliteStoreOptions): SqliteStore {
+  makeOwn(file)
   const session = openSession(file, folder, isWhole)
   syncFolder(dirname(file))
   const tables = createSqliteTables(session)
@@ -169,6 +170,7 @@ export function openSqliteStore({
       if (moved === null || moved.busy !== 0 || moved.log !== moved.checkpointed)
         throw new Error('the log is in use')
       await copyFile(file, draft)
+      await chmod(draft, OWN_FILE)
       if (isOf !== opened) throw new Error('the database was opened anew meanwhile')
       syncFile(draft)
       await rename(draft, target)
