@@ -1,6 +1,15 @@
 import { Database } from 'bun:sqlite'
 import { afterAll, describe, expect, test } from 'bun:test'
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
 import { draftOf, pathsOf } from '../../src/storage/folder/files.ts'
@@ -145,6 +154,18 @@ describe('a data folder', () => {
     expect(killed.partition.status().revision).toBe(2)
   })
 
+  test('keeps what is in the log, also when a start that had to refuse it was killed', async () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    write(stage, 'a', '1')
+    const killed = copyOf(folder)
+    const log = `${pathsOf(killed).database}-wal`
+    renameSync(log, `${log}.kept`)
+    const found = open(killed)
+    expect(read(found, 'a')).toBe('1')
+    await found.partition.close()
+  })
+
   test('never hands out a revision twice when its end was given up', async () => {
     const folder = newFolder()
     const stage = open(folder)
@@ -219,7 +240,7 @@ describe('the folder is refused', () => {
     const folder = newFolder()
     const code = `
       const { openFolder } = await import(${JSON.stringify(join(import.meta.dir, '../../src/storage/folder/open.ts'))})
-      openFolder(${JSON.stringify(folder)})
+      globalThis.kept = openFolder(${JSON.stringify(folder)})
       console.log('open')
       setInterval(() => {}, 1000)
     `
@@ -259,6 +280,13 @@ describe('the folder is refused', () => {
     write(stage, 'a', '1')
     expect(codeOf(() => openFolder(folder))).toBe('data_folder_in_use')
     write(stage, 'b', '1')
+    // Having looked has not cost it its lock.
+    const code = `
+      const { openFolder } = await import(${JSON.stringify(join(import.meta.dir, '../../src/storage/folder/open.ts'))})
+      try { openFolder(${JSON.stringify(folder)}); console.log('open') } catch ({ code }) { console.log(code) }
+    `
+    const child = Bun.spawn([process.execPath, '-e', code], { stdout: 'pipe', stderr: 'inherit' })
+    expect(await new Response(child.stdout).text()).toBe('data_folder_in_use\n')
     await stage.partition.close()
   })
 

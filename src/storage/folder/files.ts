@@ -36,9 +36,16 @@ export const isDraft = (file: string): boolean => /^\..*\.new$/s.test(basename(f
 export const OWN_FOLDER = 0o700
 export const OWN_FILE = 0o600
 
-/** Makes an empty file if there is none: what makes it otherwise leaves it readable to everyone. */
+/**
+ * Makes an empty file if there is none: what makes it otherwise leaves it readable to everyone. One that is there is not opened, because
+ * closing it would end locks of this process.
+ */
 export function makeOwn(file: string): void {
-  closeSync(openSync(file, 'a', OWN_FILE))
+  try {
+    closeSync(openSync(file, 'wx', OWN_FILE))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
 }
 
 /** `undefined`: there is no such file. */

@@ -121,6 +121,8 @@ function prepare(paths: FolderPaths): Witness {
 function keepLog(paths: FolderPaths): { release(): void; putBack(): void } {
   const log = `${paths.database}-wal`
   const kept = `${log}.kept`
+  // One that was killed before it could put it back.
+  if (existsSync(kept) && !existsSync(log)) renameSync(kept, log)
   rmSync(kept, { force: true })
   try {
     linkSync(log, kept)

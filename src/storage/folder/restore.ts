@@ -58,7 +58,8 @@ async function replace(paths: FolderPaths, backup: string): Promise<FolderReport
   mkdirSync(draft, { recursive: true, mode: OWN_FOLDER })
   try {
     const report = await verified(backup, draft, { replacesRevision: witnessed(paths) })
-    for (const suffix of ['-wal', '-shm', '-journal']) rmSync(paths.database + suffix, { force: true })
+    for (const suffix of ['-wal', '-wal.kept', '-shm', '-journal'])
+      rmSync(paths.database + suffix, { force: true })
     rmSync(paths.witness, { force: true })
     renameSync(pathsOf(draft).database, paths.database)
     renameSync(pathsOf(draft).witness, paths.witness)
