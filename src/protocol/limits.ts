@@ -345,6 +345,8 @@ export const limits = {
   walBytes: 16 * MiB,
   /** Revisions left out when some that were told may have been lost with the power. */
   revisionGap: 1_000_000,
+  /** Revisions that begin anew begin at the clock times this: no partition writes as fast, and 2⁵³ is far away. */
+  revisionsPerMs: 1000,
   /** Entries that are all looked at when a data folder is opened: some 0.5 s. With more it is done in the background. */
   entriesCheckedAtStart: 40_000,
   /** Entries looked at in one step of that, and the pause between steps. */

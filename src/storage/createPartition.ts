@@ -7,12 +7,16 @@
  *
  *     ok ──fault of the disk──▶ degraded: writes are refused, reads go on ──a commit works again──▶ ok
  *
+ * Not read meanwhile is what a commit has written of which the disk did not say that it has it (`doubt.ts`).
+ *
  * A full disk is tried again with every turn; after any other fault the store has to recover first. Either way it is
  * tried once in `storageRetryMs`, so that nobody has to write for the partition to notice.
  */
 import type { Clock } from '../clock/clock.ts'
 import type { Log } from '../log/log.ts'
 import { limits } from '../protocol/limits.ts'
+import type { EntryChange } from './change.ts'
+import { tablesInDoubt } from './doubt.ts'
 import { createExpiry } from './expiry.ts'
 import { createFeed } from './feed.ts'
 import type { Committal, Committed, Level, Partition, PartitionStatus } from './partition.ts'
@@ -74,12 +78,15 @@ export function createPartition(options: PartitionOptions): Partition {
   let cancelRetry: (() => void) | undefined
   /** What was found damaged, and is told until the engine is started anew. */
   let damage: string | undefined
+  /** What the last commit was to write. */
+  let attempted: readonly EntryChange[] = []
+  let unforeseen: string | undefined
   let cancelScrub: (() => void) | undefined
   /** Followers have heard of everything up to this revision. */
   let told = store.revision()
   let commits = 0
   let commandCount = 0
-  expiry.look(store.tables.nextExpiryMs())
+  expiry.look(nextExpiryMs())
 
   if (!store.isChecked) scrub()
 
@@ -127,7 +134,15 @@ export function createPartition(options: PartitionOptions): Partition {
     try {
       // Not before the disk has recovered: `retry` sees to that.
       if (trouble?.kind === 'broken') throw new StorageFault('broken', trouble.reason)
-      const result = runTurn(turn, { store, nowMs: wallNow(), isSynced })
+      const result = runTurn(turn, {
+        store,
+        nowMs: wallNow(),
+        isSynced,
+        noticeDamage,
+        beforeCommit: changes => {
+          attempted = changes
+        },
+      })
       if (result.changes.length > 0) {
         commits++
         if (trouble !== undefined) recovered()
@@ -136,14 +151,17 @@ export function createPartition(options: PartitionOptions): Partition {
       const level = adapter === 'memory' ? 'memory' : isSynced ? 'disk' : 'os'
       const done = turn.slice(0, result.outcomes.length)
       for (const [place, waiting] of done.entries()) answer(waiting, result.outcomes[place]!, level)
-      expiry.after(done, result.outcomes, () => store.tables.nextExpiryMs())
+      const hasExpired = result.changes.some(({ reason }) => reason === 'expired')
+      expiry.after(done, nextExpiryMs, hasExpired)
       return done.length
     } catch (error) {
-      if (error instanceof StorageFault) fail(error)
-      else
-        log.error('A transaction failed for a reason that nobody has thought of.', { error: String(error) })
       for (const { reject } of turn) reject(refusal(error))
       expiry.rest()
+      if (error instanceof StorageFault) fail(error)
+      else {
+        if (!noticeDamage(error)) noticeUnforeseen(error)
+        expiry.look(wallNow() + limits.storageRetryMs)
+      }
       return turn.length
     }
   }
@@ -197,7 +215,7 @@ export function createPartition(options: PartitionOptions): Partition {
     trouble = undefined
     cancelRetry?.()
     cancelRetry = undefined
-    expiry.look(store.tables.nextExpiryMs())
+    expiry.look(nextExpiryMs())
   }
 
   function tellMissed(): void {
@@ -215,9 +233,14 @@ export function createPartition(options: PartitionOptions): Partition {
     recent.restart(told)
   }
 
+  function readable(): ReadTables {
+    if (store.revision() <= told || trouble === undefined) return store.tables
+    return tablesInDoubt(store.tables, attempted, trouble.reason)
+  }
+
   function query<Result>(ask: (tables: ReadTables, nowMs: number) => Result): Result {
     try {
-      return ask(store.tables, wallNow())
+      return ask(readable(), wallNow())
     } catch (error) {
       noticeDamage(error)
       if (error instanceof StorageFault && error.kind === 'broken') fail(error)
@@ -231,17 +254,34 @@ export function createPartition(options: PartitionOptions): Partition {
       try {
         if (!store.scrub()) scrub()
       } catch (error) {
-        noticeDamage(error)
-        if (!(error instanceof CorruptData)) scrub()
+        if (!noticeDamage(error)) scrub()
       }
     })
   }
 
-  /** Loud the first time; afterwards whoever asks for what is damaged hears of it. */
-  function noticeDamage(error: unknown): void {
-    if (!(error instanceof CorruptData)) return
+  /** Loud the first time; afterwards whoever asks for what is damaged hears of it. False: it is no damage. */
+  function noticeDamage(error: unknown): boolean {
+    if (!(error instanceof CorruptData)) return false
     if (damage === undefined) log.error(error.message)
     damage ??= error.message
+    return true
+  }
+
+  /** Once, until something else fails: every turn may end so. */
+  function noticeUnforeseen(error: unknown): void {
+    const what = String(error)
+    if (what === unforeseen) return
+    unforeseen = what
+    log.error('A transaction failed for a reason that nobody has thought of.', { error: what })
+  }
+
+  function nextExpiryMs(): number | undefined {
+    try {
+      return store.tables.nextExpiryMs()
+    } catch (error) {
+      if (!noticeDamage(error) && !(error instanceof StorageFault)) throw error
+      return wallNow() + limits.storageRetryMs
+    }
   }
 
   const status = (): PartitionStatus => ({

@@ -1,13 +1,16 @@
 /** When the partition has to look for entries whose time has passed. */
 import type { Clock } from '../clock/clock.ts'
 import { limits } from '../protocol/limits.ts'
-import type { Outcome, Work } from './turn.ts'
+import type { Work } from './turn.ts'
 
 export interface Expiry {
   /** Looks at this time of the clock on the wall, if not before. */
   look(atMs: number | undefined): void
-  /** A turn is over: it may have set new times, or have removed what had expired. */
-  after(works: readonly Work[], outcomes: readonly Outcome[], next: () => number | undefined): void
+  /**
+   * A turn is over: it may have set new times, or have removed what had expired. If that was due and nothing was removed
+   * (`hasExpired`), what is there cannot be: it is not tried at once again.
+   */
+  after(works: readonly Work[], next: () => number | undefined, hasExpired: boolean): void
   /** A turn has failed; `look` is called when it is worth while again. */
   rest(): void
   stop(): void
@@ -30,11 +33,6 @@ export function createExpiry(clock: Clock, wallClock: () => number, due: () => v
     cancel = clock.after(Math.min(ms, limits.expiryLookMs), fire)
   }
 
-  function pause(): void {
-    armedFor = Number.NEGATIVE_INFINITY
-    cancel = clock.after(limits.expiryLookMs, due)
-  }
-
   /** The wall's clock may have been set meanwhile. */
   function fire(): void {
     if (wallClock() < armedFor) {
@@ -49,22 +47,22 @@ export function createExpiry(clock: Clock, wallClock: () => number, due: () => v
 
   return {
     look,
-    after(works, outcomes, next) {
+    after(works, next, hasExpired) {
       let earliest = Number.POSITIVE_INFINITY
-      let hasExpired = false
-      for (const [place, { commands, expires }] of works.entries()) {
-        // What cannot be removed would be found again at once.
-        if (expires > 0 && 'refusal' in outcomes[place]!) return pause()
-        if (expires > 0) hasExpired = true
+      let hasLooked = false
+      for (const { commands, expires } of works) {
+        if (expires > 0) hasLooked = true
         for (const command of commands) {
           if ('expiresAtMs' in command && command.expiresAtMs !== undefined) {
             earliest = Math.min(earliest, command.expiresAtMs)
           }
         }
       }
-      if (hasExpired) {
+      if (hasLooked) {
+        const at = next()
+        const isStuck = !hasExpired && at !== undefined && at <= wallClock()
         armedFor = Number.POSITIVE_INFINITY
-        look(next())
+        look(isStuck ? wallClock() + limits.storageRetryMs : at)
       } else if (earliest < armedFor) look(earliest)
     },
     rest() {

@@ -37,7 +37,8 @@ export function createFeed(
         const isTold = change.revision <= told()
         if (isTold && belongsTo(change, of) && changes.length < limit) changes.push(change)
       }
-      place = portion.revision
+      // What is not told yet may be told while this goes on.
+      place = Math.min(portion.revision, told())
       looked += portion.changes.length
       if (looked < limits.feedPortion) continue
       looked = 0

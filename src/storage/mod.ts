@@ -3,6 +3,7 @@ import type { Clock } from '../clock/clock.ts'
 import type { Log } from '../log/log.ts'
 import { createPartition } from './createPartition.ts'
 import { openFolder } from './folder/open.ts'
+import { freshRevision } from './freshRevision.ts'
 import { createMemoryStore } from './memory/store.ts'
 import type { Partition } from './partition.ts'
 
@@ -30,10 +31,14 @@ const real = {
  * `data_folder_in_use`, `data_folder_newer`, `data_folder_corrupt`, `data_folder_unusable`.
  */
 export function openPartition(folder: string, surroundings: PartitionSurroundings): Partition {
-  return createPartition({ ...real, ...surroundings, store: openFolder(folder) })
+  return createPartition({ ...real, ...surroundings, store: openFolder(folder, surroundings) })
 }
 
-/** A partition whose values end with the process. */
-export function createMemoryPartition(surroundings: PartitionSurroundings): Partition {
-  return createPartition({ ...real, ...surroundings, store: createMemoryStore() })
+/**
+ * A partition whose values end with the process. Its revisions go on from `begin`: if nothing is said, above those of any before
+ * it, which somebody may still hold.
+ */
+export function createMemoryPartition(surroundings: PartitionSurroundings, begin?: number): Partition {
+  const all = { ...real, ...surroundings }
+  return createPartition({ ...all, store: createMemoryStore(begin ?? freshRevision(all.wallClock())) })
 }

@@ -5,6 +5,7 @@
  */
 import type { JsonText } from '../protocol/jsonText.ts'
 import type { Collection, Space } from './command.ts'
+import type { CorruptData } from './storageError.ts'
 
 export interface Entry {
   readonly key: string
@@ -54,8 +55,12 @@ export interface Tables extends ReadTables {
   remove(collection: Collection, key: string): void
   /** The collection is known from now on, though it may be empty. */
   touch(collection: Collection): void
-  /** Entries that have expired at `nowMs`, oldest first. */
-  expired(nowMs: number, limit: number): { readonly collection: Collection; readonly entry: Entry }[]
+  /** Entries that have expired at `nowMs`, oldest first. Those that are damaged are left out: `onDamage` hears why. */
+  expired(
+    nowMs: number,
+    limit: number,
+    onDamage: (damage: CorruptData) => void,
+  ): { readonly collection: Collection; readonly entry: Entry }[]
   /** When the next entry expires. */
   nextExpiryMs(): number | undefined
 }

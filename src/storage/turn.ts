@@ -41,6 +41,10 @@ export interface TurnOptions {
   readonly store: Store
   readonly nowMs: number
   readonly isSynced: boolean
+  /** What the transaction is about to write: if its commit fails, nobody knows whether it did. */
+  readonly beforeCommit: (changes: readonly EntryChange[]) => void
+  /** Of what is stepped over: it is nobody's to hear of. */
+  readonly noticeDamage: (damage: CorruptData) => void
 }
 
 /**
@@ -98,6 +102,7 @@ function attempt(
     nowMs: options.nowMs,
     tables: store.tables,
     nextRevision: () => ++revision,
+    noticeDamage: options.noticeDamage,
     emit(change) {
       weigh(change)
       changes.push(cause === undefined ? change : { ...change, cause })
@@ -153,7 +158,10 @@ function attempt(
     if (characters >= limits.turnCharacters) break
   }
   if (changes.length === 0) store.rollback()
-  else store.commit(revision, changes)
+  else {
+    options.beforeCommit(changes)
+    store.commit(revision, changes)
+  }
   return { outcomes, changes, publications }
 }
 

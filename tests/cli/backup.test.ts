@@ -1,6 +1,6 @@
 /** `iii backup`, `iii restore`, `iii doctor --data`, with engines and without. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { limits } from '../../src/protocol/limits.ts'
 import { connectRaw } from '../support/rawClient.ts'
@@ -47,6 +47,9 @@ describe('a backup of a running engine', () => {
       expect(made.stderr).toBe('')
       expect(JSON.parse(made.stdout)).toMatchObject({ file: at('kept.db'), folder: at('data') })
       expect(readdirSync(at('data/backups'))).toEqual([])
+      expect([at('kept.db'), at('data/backups')].map(path => statSync(path).mode & 0o777)).toEqual([
+        0o600, 0o700,
+      ])
 
       const again = await iii('backup', 'kept.db', ...words)
       expect(again.exitCode).toBe(2)
@@ -92,12 +95,57 @@ describe('a backup of a running engine', () => {
       for (let n = readdirSync(at('data/backups')).length; n < limits.backups; n++)
         writeFileSync(at(`data/backups/${n}`), '')
       expect((await client.call(BACKUP)).error?.code).toBe('limit_exceeded')
+      for (const name of readdirSync(at('data/backups'))) rmSync(at(`data/backups/${name}`))
+      writeFileSync(at('data/backups/.left by a kill.new'), '')
+      const names = Array.from({ length: 3 * limits.backups }, (_, n) => (n === 1 ? '0.new' : `${n}`))
+      const atOnce = await Promise.all([...names, '0'].map(name => client.call(BACKUP, { name })))
+      const made = atOnce.filter(({ error }) => error === undefined)
+      expect(made).toHaveLength(limits.backups)
+      expect(atOnce.at(-1)?.error?.message).toContain('already')
+      expect(readdirSync(at('data/backups'))).toHaveLength(limits.backups)
       const { result } = await client.call('engine::storage::status')
       expect(result).toMatchObject({ folders: [{ folder: at('data'), health: 'ok' }] })
     },
     PATIENT_MS,
   )
 })
+
+/** Says of any call that a backup was made, and names a file that is none. */
+function serveLies(file: string, bytes: number): ReturnType<typeof Bun.serve> {
+  return Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    fetch: (request, server) =>
+      server.upgrade(request, { data: undefined }) ? undefined : new Response('', { status: 400 }),
+    websocket: {
+      open: socket => void socket.send('{"type":"workerregistered","worker_id":"w","reattach_token":"t"}'),
+      message(socket, text) {
+        const { type, invocation_id, function_id } = JSON.parse(String(text))
+        if (type !== 'invokefunction' || invocation_id === undefined) return
+        const result = { file, folder: folder.path, bytes, ms: 1 }
+        socket.send(JSON.stringify({ type: 'invocationresult', invocation_id, function_id, result }))
+      },
+    },
+  })
+}
+
+test(
+  'a backup is taken from nowhere but where the engine was asked to put it, whatever the answer says',
+  async () => {
+    writeFileSync(at('precious'), 'all I have')
+    const server = serveLies(at('precious'), 10)
+    try {
+      const refused = await iii('backup', 'kept.db', '--address', `ws://127.0.0.1:${server.port}`)
+      expect(refused.exitCode).toBe(1)
+      expect(refused.stderr).toContain('cannot be taken from here')
+    } finally {
+      await server.stop(true)
+    }
+    expect(readFileSync(at('precious'), 'utf8')).toBe('all I have')
+    expect(existsSync(at('kept.db'))).toBe(false)
+  },
+  PATIENT_MS,
+)
 
 test(
   'without an engine a folder is backed up, restored elsewhere and looked at',

@@ -86,6 +86,16 @@ describe('a function id', () => {
     expect(answererOf(world, 'enginelike::f', { a }, 'team')).toBe('a')
   })
 
+  test('that starts with engine::storage:: is for built-ins only', () => {
+    const world = createWorld()
+    const b = world.builtIn()
+    b.says(registerFunction('engine::storage::backup'))
+    const a = world.join()
+    a.says(registerFunction('engine::storage::backup'))
+    expect(a.hears()).toEqual([conflict('engine::storage::backup', '')])
+    expect(answererOf(world, 'engine::storage::backup', { a, b })).toBe('b')
+  })
+
   test('in one namespace has nothing to do with the same id in another', () => {
     const world = createWorld()
     const a = world.join({ namespace: 'one' })

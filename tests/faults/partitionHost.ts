@@ -87,7 +87,10 @@ async function host(folder: string): Promise<void> {
   function open(): ReturnType<typeof createPartition> {
     try {
       // A fault that has to be found: it does not wait for the disk.
-      const store = openFolder(folder, process.env.III_FAULT === 'unsynced' ? { sync() {} } : {})
+      const sync = process.env.III_FAULT === 'unsynced' ? { sync() {} } : {}
+      // The power goes with each process: the next one is of another start of the machine.
+      const boot = process.env.III_FAULT_POWER === undefined ? undefined : crypto.randomUUID()
+      const store = openFolder(folder, { ...sync, boot })
       const atTurnEnd = (task: () => void): void => void setImmediate(task)
       const log = { debug() {}, info() {}, warn() {}, error() {} }
       return createPartition({ store, clock: systemClock, wallClock: Date.now, atTurnEnd, log })

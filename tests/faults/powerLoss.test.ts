@@ -23,7 +23,7 @@ async function loseThePower(
     seed: random.seed,
     rounds,
     folder: disk.folder,
-    env: { ...disk.env, III_FAULT_LIMITS: JSON.stringify(limits), III_FAULT: fault },
+    env: { ...disk.env, III_FAULT_POWER: 'goes', III_FAULT_LIMITS: JSON.stringify(limits), III_FAULT: fault },
     levels,
     afterwards: () => disk.losePower(survival),
     onlySynced: true,

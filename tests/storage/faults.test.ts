@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { openFolder } from '../../src/storage/folder/open.ts'
 import type { SqliteStore } from '../../src/storage/sqlite/store.ts'
 import { StorageFault, type Store } from '../../src/storage/store.ts'
+import { codeOf } from './folders.ts'
 import { putOf, refusalCode, type Stage, scope, setStage } from './stage.ts'
 import { temporaryFolder } from './stores.ts'
 
@@ -236,8 +237,21 @@ describe('an fsync that fails', () => {
     expect(stage.partition.status()).toMatchObject({ health: 'degraded' })
     expect(stage.partition.status().reason).toContain('EIO')
     expect(read(stage, 'a')).toBe('1')
+    // What may not stay is not shown, neither as it is nor as it was: nobody knows which.
+    const all = { prefix: undefined, after: undefined, limit: 9 }
+    for (const ask of [
+      () => read(stage, 'b'),
+      () => stage.partition.read(tables => tables.list(scope('s'), all)),
+      () => stage.partition.read(tables => tables.names('state', all)),
+      () => stage.partition.read(tables => tables.groups('state', 's', all)),
+    ]) {
+      expect(codeOf(ask)).toBe('STORAGE_UNAVAILABLE')
+    }
+    expect(stage.partition.read(tables => tables.list(scope('other'), all))).toEqual([])
+    expect(stage.partition.read(tables => tables.names('stream', all))).toEqual([])
     fails = false
     stage.clock.advance(1000)
+    expect(read(stage, 'b')).toBe('1')
     expect(stage.partition.status()).toMatchObject({ health: 'ok' })
     expect(store.session.connection).not.toBe(connection)
     expect(await write(stage, 'c')).toBe('nothing')

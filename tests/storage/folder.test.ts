@@ -1,9 +1,19 @@
 import { Database } from 'bun:sqlite'
 import { afterAll, describe, expect, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { asJsonText } from '../../src/protocol/jsonText.ts'
-import { pathsOf } from '../../src/storage/folder/files.ts'
+import { draftOf, pathsOf } from '../../src/storage/folder/files.ts'
+import { bootId } from '../../src/storage/folder/holder.ts'
 import { openFolder } from '../../src/storage/folder/open.ts'
 import { restoreFolder } from '../../src/storage/folder/restore.ts'
 import { codeOf, createFolders, open, write } from './folders.ts'
@@ -43,6 +53,25 @@ describe('a data folder', () => {
     await second.partition.close()
   })
 
+  test('is for nobody but who has made it, and so are backups', async () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    write(stage, 'a', '1', 'os')
+    const file = join(folders.root, 'own.db')
+    await stage.partition.backup(file)
+    const restored = newFolder()
+    chmodSync(file, 0o644)
+    await restoreFolder(file, restored)
+    const modeOf = (path: string): number => statSync(path).mode & 0o777
+    for (const made of [folder, restored]) {
+      expect(modeOf(made)).toBe(0o700)
+      for (const name of readdirSync(made)) expect([name, modeOf(join(made, name))]).toEqual([name, 0o600])
+    }
+    await stage.partition.backup(`${file}2`)
+    expect(modeOf(`${file}2`)).toBe(0o600)
+    await stage.partition.close()
+  })
+
   test('keeps what was answered when the process is killed', () => {
     const folder = newFolder()
     const stage = open(folder)
@@ -73,13 +102,46 @@ describe('a data folder', () => {
     }
     expect(synced).toBe(30)
     write(stage, 'late', '1', 'os')
-    const found = open(onDisk)
+    const found = open(onDisk, { boot: 'the next one' })
     for (const number of answered) expect(read(found, `k${number}`)).toBe(`${number}`)
     expect(read(found, 'late')).toBeUndefined()
     // Revision 31 was told as that of another write.
     write(found, 'after', '1')
     expect(found.partition.status().revision).toBeGreaterThan(31)
     expect(await found.partition.since('state', 31, 10)).toMatchObject({ kind: 'gone' })
+  })
+
+  test.skipIf(bootId() === undefined)(
+    'leaves out nothing after a kill, whatever was written how',
+    async () => {
+      const folder = newFolder()
+      const stage = open(folder)
+      for (const level of ['disk', 'memory', 'os'] as const) write(stage, level, '1', level)
+      let synced = ''
+      const killed = open(copyOf(folder), { onSynced: () => (synced = copyOf(folder)) })
+      expect(await killed.partition.since('state', 0, 10)).toMatchObject({ kind: 'changes', revision: 3 })
+      // What is not on disk since then is not there yet either: the first write says so, and waits for that.
+      write(killed, 'after', '1', 'memory')
+      expect(synced).not.toBe('')
+      const powerless = open(copyOf(folder), { boot: 'the next one' })
+      expect(powerless.partition.status().revision).toBeGreaterThan(1_000_000)
+      for (const { partition } of [killed, powerless]) await partition.close()
+    },
+  )
+
+  test('leaves out some after a kill if the disk could not sync before', async () => {
+    let fails = false
+    const folder = newFolder()
+    const stage = open(folder, {
+      sync() {
+        if (fails) throw new Error('EIO')
+      },
+    })
+    write(stage, 'a', '1', 'memory')
+    fails = true
+    void refusalCode(stage.partition.submit([putOf('b')]))
+    stage.endTurn()
+    expect(open(copyOf(folder)).partition.status().revision).toBeGreaterThan(1_000_000)
   })
 
   test('never hands out a revision twice after a kill without lost writes either', async () => {
@@ -90,6 +152,34 @@ describe('a data folder', () => {
     write(killed, 'b', '1')
     // Nothing was committed without waiting for the disk, so nothing is left out.
     expect(killed.partition.status().revision).toBe(2)
+  })
+
+  test('keeps what is in the log, also when a start that had to refuse it was killed', async () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    write(stage, 'a', '1')
+    const killed = copyOf(folder)
+    const log = `${pathsOf(killed).database}-wal`
+    renameSync(log, `${log}.kept`)
+    const found = open(killed)
+    expect(read(found, 'a')).toBe('1')
+    await found.partition.close()
+  })
+
+  test('never hands out a revision twice when its end was given up', async () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    write(stage, 'a', '1')
+    const shorter = copyOf(folder)
+    for (const value of ['2', '3']) write(stage, 'a', value)
+    Bun.spawnSync(['cp', pathsOf(folder).witness, pathsOf(shorter).witness])
+    expect(codeOf(() => openFolder(shorter))).toBe('data_folder_corrupt')
+    rmSync(pathsOf(shorter).witness)
+    const found = open(shorter)
+    expect(read(found, 'a')).toBe('1')
+    expect(found.partition.status().revision).toBeGreaterThan(3)
+    expect(await found.partition.since('state', 3, 10)).toMatchObject({ kind: 'gone' })
+    await found.partition.close()
   })
 
   test('remembers when entries expire', async () => {
@@ -150,7 +240,7 @@ describe('the folder is refused', () => {
     const folder = newFolder()
     const code = `
       const { openFolder } = await import(${JSON.stringify(join(import.meta.dir, '../../src/storage/folder/open.ts'))})
-      openFolder(${JSON.stringify(folder)})
+      globalThis.kept = openFolder(${JSON.stringify(folder)})
       console.log('open')
       setInterval(() => {}, 1000)
     `
@@ -190,6 +280,13 @@ describe('the folder is refused', () => {
     write(stage, 'a', '1')
     expect(codeOf(() => openFolder(folder))).toBe('data_folder_in_use')
     write(stage, 'b', '1')
+    // Having looked has not cost it its lock.
+    const code = `
+      const { openFolder } = await import(${JSON.stringify(join(import.meta.dir, '../../src/storage/folder/open.ts'))})
+      try { openFolder(${JSON.stringify(folder)}); console.log('open') } catch ({ code }) { console.log(code) }
+    `
+    const child = Bun.spawn([process.execPath, '-e', code], { stdout: 'pipe', stderr: 'inherit' })
+    expect(await new Response(child.stdout).text()).toBe('data_folder_in_use\n')
     await stage.partition.close()
   })
 
@@ -238,7 +335,7 @@ describe('a backup', () => {
     await stage.partition.close()
 
     const restored = newFolder()
-    expect(await restoreFolder(file, restored)).toMatchObject({ problems: [], entries: 2, revision: 2 })
+    expect(await restoreFolder(file, restored)).toMatchObject({ problems: [], entries: 2 })
     const copy = open(restored)
     expect([read(copy, 'a'), read(copy, 'b')]).toEqual(['1', '1'])
     await copy.partition.close()
@@ -247,6 +344,56 @@ describe('a backup', () => {
     const replaced = open(folder)
     expect(read(replaced, 'a')).toBe('1')
     await replaced.partition.close()
+  })
+
+  test('gives out no revision again that was told after it was made, and ends feeds from before', async () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    write(stage, 'a', '1')
+    const file = join(folders.root, 'early.db')
+    await stage.partition.backup(file)
+    for (const value of ['2', '3']) write(stage, 'a', value)
+    await stage.partition.close()
+    const { revision } = await restoreFolder(file, folder, { replaces: true })
+    const restored = open(folder)
+    expect(restored.partition.status().revision).toBe(revision!)
+    write(restored, 'a', '"other"')
+    write(restored, 'a', '"another"')
+    const late = restored.partition.submit([putOf('a', '"late"', { ifVersion: 3 })])
+    restored.endTurn()
+    expect(await refusalCode(late)).toBe('VERSION_CONFLICT')
+    for (const since of [0, 1, 3])
+      expect(await restored.partition.since('state', since, 10)).toMatchObject({ kind: 'gone' })
+    await restored.partition.close()
+    // Nor does a second restore, whatever the clock says.
+    const again = await restoreFolder(file, folder, { replaces: true })
+    expect(again.revision).toBeGreaterThan(revision! + 2)
+  })
+
+  test('is not restored into a folder with which somebody works, or which is not for this version', async () => {
+    const folder = newFolder()
+    const stage = open(folder)
+    write(stage, 'a', '1')
+    const file = join(folders.root, 'for-later.db')
+    await stage.partition.backup(file)
+    // The database may be gone: it is the lock that counts.
+    const { marker, database } = pathsOf(folder)
+    rmSync(database)
+    for (const replaces of [true, false]) {
+      expect(await refusalCode(restoreFolder(file, folder, { replaces }))).toBe('data_folder_in_use')
+    }
+    await stage.partition.close()
+
+    writeFileSync(marker, '{"format":2,"adapter":"sqlite"}')
+    expect(await refusalCode(restoreFolder(file, folder, { replaces: true }))).toBe('data_folder_newer')
+    writeFileSync(marker, 'no JSON')
+    expect(await refusalCode(restoreFolder(file, folder))).toBe('data_folder_corrupt')
+    const restoring = restoreFolder(file, folder, { replaces: true })
+    expect(codeOf(() => openFolder(folder))).toBe('data_folder_in_use')
+    await restoring
+    const restored = open(folder)
+    expect(read(restored, 'a')).toBe('1')
+    await restored.partition.close()
   })
 
   test('that is damaged changes nothing', async () => {
@@ -270,7 +417,7 @@ describe('a backup', () => {
     const stage = open(newFolder())
     const file = join(folders.root, 'no', 'such', 'folder.db')
     expect(await refusalCode(stage.partition.backup(file))).toBe('STORAGE_UNAVAILABLE')
-    expect(existsSync(`${file}.new`)).toBe(false)
+    expect(existsSync(draftOf(file))).toBe(false)
     await stage.partition.close()
   })
 })

@@ -115,7 +115,7 @@ async function startStreams({
   const engine = createEngine({ clock: systemClock, log, randomId: () => crypto.randomUUID() })
   const thread = createThread(engine, turn, log)
   const wallClock = (): number => Date.now()
-  const partition = createMemoryPartition({ clock: systemClock, log, wallClock })
+  const partition = createMemoryPartition({ clock: systemClock, log, wallClock }, 0)
   const settings = streamConfigSchema.parse({ port: 0, ...config })
   const hasFunction = (id: string): boolean => engine.state.routes.find(undefined, id) !== undefined
   const placeStore = (name: string) =>

@@ -5,11 +5,12 @@
  * Whoever is connected may ask for a backup. So the caller names no path: backups are made in the folder `backups` of the data
  * folder, nothing there is replaced, and their number is bounded. Taking them elsewhere is for who has the files.
  */
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import { limits } from '../../src/protocol/limits.ts'
+import { isDraft, OWN_FOLDER } from '../../src/storage/folder/files.ts'
 import type { Partition } from '../../src/storage/partition.ts'
 import type { BuiltInWorker } from '../worker.ts'
 
@@ -56,7 +57,13 @@ function chosenFolder(
   throw new HandlerError('INVALID_ARGUMENTS', what)
 }
 
-function fileFor(folder: string, name: unknown, wallClock: () => number): string {
+/** `making`: files of backups that are not there yet. */
+function fileFor(
+  folder: string,
+  name: unknown,
+  wallClock: () => number,
+  making: ReadonlySet<string>,
+): string {
   const backups = join(folder, 'backups')
   const called = name ?? `backup-${new Date(wallClock()).toISOString().replaceAll(/[:.]/g, '-')}.db`
   if (typeof called !== 'string' || !/^[\w-][\w.-]{0,99}$/.test(called)) {
@@ -65,10 +72,15 @@ function fileFor(folder: string, name: unknown, wallClock: () => number): string
       'name: letters, digits, dot, dash and underscore, at most 100, no dot first',
     )
   }
-  mkdirSync(backups, { recursive: true })
+  mkdirSync(backups, { recursive: true, mode: OWN_FOLDER })
   const file = join(backups, called)
-  if (existsSync(file)) throw new HandlerError('INVALID_ARGUMENTS', `there is a backup ${file} already`)
-  if (readdirSync(backups).length >= limits.backups) {
+  if (existsSync(file) || making.has(file))
+    throw new HandlerError('INVALID_ARGUMENTS', `there is a backup ${file} already`)
+  const there = readdirSync(backups).map(found => join(backups, found))
+  const drafts = there.filter(isDraft)
+  // Left by an engine that was killed.
+  if (making.size === 0) for (const draft of drafts) rmSync(draft, { force: true })
+  if (new Set([...there, ...making]).difference(new Set(drafts)).size >= limits.backups) {
     throw new HandlerError(
       'limit_exceeded',
       `there are ${limits.backups} backups in ${backups} already: move some elsewhere`,
@@ -83,12 +95,18 @@ export function createStorageWorker({ partitions, clock, wallClock }: StoragePar
     description: 'Looks after what is kept on disk',
     async start(client) {
       const running = new Set<Promise<unknown>>()
+      const making = new Set<string>()
 
       async function backup(input: { folder?: unknown; name?: unknown }): Promise<BackupAnswer> {
         const [folder, partition] = chosenFolder(partitions(), input?.folder)
-        const file = fileFor(folder, input?.name, wallClock)
+        const file = fileFor(folder, input?.name, wallClock, making)
         const begunAt = clock.now()
-        await partition.backup(file)
+        making.add(file)
+        try {
+          await partition.backup(file)
+        } finally {
+          making.delete(file)
+        }
         return { file, folder, bytes: statSync(file).size, ms: Math.round(clock.now() - begunAt) }
       }
 

@@ -1,13 +1,24 @@
 /**
  * `iii backup`: a consistent copy of a data folder as one file. A running engine makes it in its own folder, and the command takes it
  * from there: so nobody else can have an engine write where he likes. With `--data` no engine is asked.
+ *
+ * What is taken has the name that the command has thought of, which nobody had before: whoever answers, no other file is touched.
  */
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { basename, dirname, isAbsolute, resolve } from 'node:path'
 import { systemClock } from '../../clock/clock.ts'
 import { silentLog } from '../../log/log.ts'
 import { redactText } from '../../log/redact.ts'
-import { fromJsonText, JSON_EMPTY_OBJECT } from '../../protocol/jsonText.ts'
+import { fromJsonText, toJsonText } from '../../protocol/jsonText.ts'
 import { limits } from '../../protocol/limits.ts'
 import { openPartition } from '../../storage/mod.ts'
 import { CommandError, messageOf } from '../commandError.ts'
@@ -89,19 +100,20 @@ async function fromEngine(
   dialler: Dialler,
 ): Promise<Made | number> {
   const address = engineAddress(flags, terminal.env.III_URL)
+  const name = `iii-backup-${crypto.randomUUID()}.db`
   const outcome = await withClient(
     address,
     terminal,
     dialler,
     async client => {
-      const { error, result } = await ask(client, BACKUP, JSON_EMPTY_OBJECT, undefined, limits.backupMs)
+      const { error, result } = await ask(client, BACKUP, toJsonText({ name }), undefined, limits.backupMs)
       return error === undefined ? { kind: 'answered', result } : { kind: 'failed', error, afterMs: 0 }
     },
     WORKER_NAME,
   )
   if (outcome.kind === 'interrupted') return outcome.exitCode
   const made = answered(outcome, address, terminal)
-  take(made, target)
+  take(made, name, target)
   return made
 }
 
@@ -131,8 +143,10 @@ function answered(
 }
 
 /** From the folder of the engine to where it is wanted. */
-function take({ file, bytes }: Made, target: string): void {
-  if (!existsSync(file) || statSync(file).size !== bytes) {
+function take({ file, bytes }: Made, name: string, target: string): void {
+  const found =
+    isAbsolute(file) && basename(file) === name ? lstatSync(file, { throwIfNoEntry: false }) : undefined
+  if (found?.isFile() !== true || found.size !== bytes) {
     throw new CommandError(`the backup is made, but cannot be taken from here`, {
       code: 'input_unreadable',
       causes: [`it is ${file} on the host of the engine`],
@@ -143,6 +157,7 @@ function take({ file, bytes }: Made, target: string): void {
     mkdirSync(dirname(target), { recursive: true })
     const draft = `${target}.new`
     copyFileSync(file, draft)
+    chmodSync(draft, 0o600)
     renameSync(draft, target)
     rmSync(file)
   } catch (error) {

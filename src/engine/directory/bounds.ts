@@ -1,12 +1,33 @@
 /** What the directory takes of one connection: names that make sense, and not too much. */
 import type { Limits } from '../../protocol/limits.ts'
-import { type NewBinding, textSize, type WorkerRecord } from './records.ts'
+import {
+  DEFAULT_NAMESPACE,
+  type FunctionDefinition,
+  type NewBinding,
+  textSize,
+  type WorkerRecord,
+} from './records.ts'
 import type { TriggerTable } from './triggers.ts'
 
 export interface Bounds {
   faultIn(names: Readonly<Record<string, string | undefined>>): string | undefined
   boundOf(worker: WorkerRecord, registration: object, replaced: number | undefined): string | undefined
   objectionTo(binding: NewBinding, owner: WorkerRecord | undefined): string | undefined
+}
+
+/** Built-ins on which more depends than their callers: of a backup, files of whoever asked for it. No worker answers them. */
+const OWN_PREFIX = 'engine::storage::'
+
+/** Why nobody but the engine may have such an id, or not in this namespace. */
+export function reservedBecause(
+  { builtIn }: WorkerRecord,
+  { id, namespace }: FunctionDefinition,
+): string | undefined {
+  if (id.startsWith('engine::') && namespace !== DEFAULT_NAMESPACE) {
+    return `ids that start with engine:: exist only in namespace '${DEFAULT_NAMESPACE}'`
+  }
+  if (builtIn || !id.startsWith(OWN_PREFIX)) return undefined
+  return `ids that start with ${OWN_PREFIX} are the engine's own`
 }
 
 /** Each function says why something is refused; `undefined`: it is in order. */

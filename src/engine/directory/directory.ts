@@ -7,7 +7,7 @@ import { SHOWN_TEXT, shortened } from '../../log/notices.ts'
 import type { ErrorBody } from '../../protocol/frames.ts'
 import { limits as defaultLimits, type Limits } from '../../protocol/limits.ts'
 import type { Place } from '../routes.ts'
-import { createBounds } from './bounds.ts'
+import { createBounds, reservedBecause } from './bounds.ts'
 import { append, type Change, note, warnIn } from './changes.ts'
 import {
   claimFunction,
@@ -258,10 +258,10 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       const worker = workers.get(workerId)
       if (worker === undefined) return []
       const { id, namespace } = definition
-      if (id.startsWith('engine::') && namespace !== DEFAULT_NAMESPACE) {
-        const reason = `ids that start with engine:: exist only in namespace '${DEFAULT_NAMESPACE}'`
+      const reserved = reservedBecause(worker, definition)
+      if (reserved !== undefined) {
         return [
-          ...refuse(worker, 'function', id, reason),
+          ...refuse(worker, 'function', id, reserved),
           { change: 'functionRejected', workerId, namespace, functionId: id, ownerId: '' },
         ]
       }

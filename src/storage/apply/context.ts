@@ -1,5 +1,6 @@
 /** What a command may look at and do while it is applied. It sends nothing and knows no time but `nowMs`. */
 import type { EntryChange, Publication } from '../change.ts'
+import type { CorruptData } from '../storageError.ts'
 import type { Tables } from '../tables.ts'
 
 export interface ApplyContext {
@@ -9,4 +10,6 @@ export interface ApplyContext {
   nextRevision(): number
   emit(change: EntryChange): void
   publish(publication: Publication): void
+  /** Of what is stepped over. */
+  noticeDamage(damage: CorruptData): void
 }

@@ -11,11 +11,14 @@ export function expire(limit: number, context: ApplyContext): number {
   let count = 0
   let characters = 0
   while (count < limit && characters < limits.turnCharacters) {
-    const [expired] = context.tables.expired(context.nowMs, 1)
-    if (expired === undefined) break
-    clearExpired(context, expired.collection, expired.entry)
-    characters += expired.entry.value.length
-    count++
+    const portion = Math.min(limit - count, limits.listPortion)
+    const expired = context.tables.expired(context.nowMs, portion, context.noticeDamage)
+    for (const { collection, entry } of expired) {
+      clearExpired(context, collection, entry)
+      characters += entry.value.length
+    }
+    count += expired.length
+    if (expired.length < portion) break
   }
   return count
 }

@@ -1,6 +1,6 @@
 /** The files of a data folder. */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 export interface FolderPaths {
   readonly folder: string
@@ -24,6 +24,27 @@ export function pathsOf(folder: string): FolderPaths {
     holder: join(folder, 'holder.json'),
     lock: join(folder, 'lock'),
     witness: join(folder, 'witness'),
+  }
+}
+
+/** The name of a file until it is whole. No backup has such a name. */
+export const draftOf = (file: string): string => join(dirname(file), `.${basename(file)}.new`)
+
+export const isDraft = (file: string): boolean => /^\..*\.new$/s.test(basename(file))
+
+/** What is kept is for nobody but who runs the engine. */
+export const OWN_FOLDER = 0o700
+export const OWN_FILE = 0o600
+
+/**
+ * Makes an empty file if there is none: what makes it otherwise leaves it readable to everyone. One that is there is not opened, because
+ * closing it would end locks of this process.
+ */
+export function makeOwn(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', OWN_FILE))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 
@@ -59,7 +80,7 @@ export function syncFile(file: string): void {
 /** All of it or nothing, and on disk. */
 export function writeWhole(file: string, text: string): void {
   const draft = `${file}.new`
-  writeFileSync(draft, text)
+  writeFileSync(draft, text, { mode: OWN_FILE })
   syncFile(draft)
   renameSync(draft, file)
   syncFolder(dirname(file))

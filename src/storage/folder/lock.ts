@@ -4,11 +4,12 @@
  */
 import { Database } from 'bun:sqlite'
 import { isBusy } from '../sqlite/faults.ts'
-import type { FolderPaths } from './files.ts'
+import { type FolderPaths, makeOwn } from './files.ts'
 import { inUse } from './holder.ts'
 
 /** Returns what ends it; the system ends it with the process, too. Throws a `StorageError` if somebody else has it. */
 export function lockFolder(paths: FolderPaths): () => void {
+  makeOwn(paths.lock)
   const db = new Database(paths.lock, { create: true })
   try {
     db.run('BEGIN EXCLUSIVE')

@@ -4,14 +4,15 @@
  */
 import { existsSync, linkSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { limits } from '../../protocol/limits.ts'
+import { freshRevision } from '../freshRevision.ts'
 import { NewerDatabase } from '../sqlite/connection.ts'
 import { isBusy, isCorrupt } from '../sqlite/faults.ts'
 import type { HistoryLimits } from '../sqlite/history.ts'
 import { migrations } from '../sqlite/migrations/all.ts'
 import { openSqliteStore, type SqliteStore } from '../sqlite/store.ts'
 import { CorruptData, StorageError } from '../storageError.ts'
-import { type FolderPaths, pathsOf } from './files.ts'
-import { inUse, nameHolder, unnameHolder } from './holder.ts'
+import { type FolderPaths, OWN_FOLDER, pathsOf, syncFile, syncFolder } from './files.ts'
+import { bootId, hasLostNothing, inUse, nameHolder, unnameHolder } from './holder.ts'
 import { lockFolder } from './lock.ts'
 import { checkMarker, newer } from './marker.ts'
 import { openWitness, type Witness } from './witness.ts'
@@ -23,6 +24,12 @@ export interface OpenFolderOptions {
   readonly sync?: (file: number) => void
   /** Called when everything up to a revision has reached the disk; for tests that take the power away. */
   readonly onSynced?: (revision: number) => void
+  /** The clock on the wall, milliseconds. Default `Date.now`. */
+  readonly wallClock?: () => number
+  /** The folder takes the place of one whose revisions came up to here: none of them is given out again. */
+  readonly replacesRevision?: number | undefined
+  /** Of this start of the machine; for tests that take the power away. Default that of the system. */
+  readonly boot?: string | undefined
   /** Larger databases are looked at in the background. Default `entriesCheckedAtStart`. */
   readonly entriesCheckedAtStart?: number
 }
@@ -30,7 +37,7 @@ export interface OpenFolderOptions {
 /** Throws a `StorageError` of a code `data_folder_…`. */
 export function openFolder(folder: string, options: OpenFolderOptions = {}): SqliteStore {
   const paths = pathsOf(folder)
-  const unlock = lock(paths)
+  const unlock = takeFolder(paths)
   try {
     const store = openLocked(paths, options)
     return {
@@ -62,8 +69,9 @@ function openLocked(paths: FolderPaths, options: OpenFolderOptions): SqliteStore
     throw error
   }
   try {
-    nameHolder(paths)
+    nameHolder(paths, options.boot ?? bootId())
     checkWitness(paths, store, witness)
+    if (!witness.isThere) beginWitness(paths, store, witness, options)
     const { entriesCheckedAtStart = limits.entriesCheckedAtStart } = options
     const isChecked = store.session.totals.entries <= entriesCheckedAtStart
     if (isChecked) checkAll(store)
@@ -86,9 +94,10 @@ function openLocked(paths: FolderPaths, options: OpenFolderOptions): SqliteStore
   }
 }
 
-function lock(paths: FolderPaths): () => void {
+/** Makes the folder if it is not there, and locks it. Returns what ends that. Throws a `StorageError`. */
+export function takeFolder(paths: FolderPaths): () => void {
   try {
-    mkdirSync(paths.folder, { recursive: true })
+    mkdirSync(paths.folder, { recursive: true, mode: OWN_FOLDER })
     return lockFolder(paths)
   } catch (error) {
     throw error instanceof StorageError ? error : unusable(paths, error)
@@ -112,6 +121,8 @@ function prepare(paths: FolderPaths): Witness {
 function keepLog(paths: FolderPaths): { release(): void; putBack(): void } {
   const log = `${paths.database}-wal`
   const kept = `${log}.kept`
+  // One that was killed before it could put it back.
+  if (existsSync(kept) && !existsSync(log)) renameSync(kept, log)
   rmSync(kept, { force: true })
   try {
     linkSync(log, kept)
@@ -129,7 +140,7 @@ function keepLog(paths: FolderPaths): { release(): void; putBack(): void } {
 function openStore(
   paths: FolderPaths,
   witness: Witness,
-  { history, sync, onSynced }: OpenFolderOptions,
+  { history, sync, onSynced, boot = bootId() }: OpenFolderOptions,
 ): SqliteStore {
   try {
     return openSqliteStore({
@@ -137,6 +148,14 @@ function openStore(
       folder: paths.folder,
       ...(history === undefined ? {} : { history }),
       ...(sync === undefined ? {} : { sync }),
+      isWhole: hasLostNothing(paths, boot),
+      onUnsynced() {
+        try {
+          nameHolder(paths, undefined)
+        } catch {
+          // A disk that cannot be written has kept nothing that it was not asked to sync, either.
+        }
+      },
       onSynced(revision) {
         witness.reached(revision)
         onSynced?.(revision)
@@ -157,8 +176,29 @@ function checkWitness(paths: FolderPaths, store: SqliteStore, witness: Witness):
   const [has, had] = [store.revision(), witness.revision()]
   if (has >= had) return
   throw new CorruptData(
-    `It was written up to revision ${had}, but holds only what was written up to ${has}: its end was cut off or is damaged. To go on with what is left, delete ${paths.witness}`,
+    `It was written up to revision ${had}, but holds only what was written up to ${has}: its end was cut off or is damaged. To go on with what is left, delete ${paths.witness}; versions and revisions that somebody holds are void then`,
   )
+}
+
+/**
+ * The folder is new, or that of a backup, or its end was given up. Others may hold revisions that were told since then: none of them
+ * comes again.
+ */
+function beginWitness(
+  paths: FolderPaths,
+  store: SqliteStore,
+  witness: Witness,
+  { wallClock = Date.now, replacesRevision }: OpenFolderOptions,
+): void {
+  if (store.revision() > 0 || replacesRevision !== undefined) {
+    const had = Math.max(store.revision(), replacesRevision ?? 0)
+    store.leaveGap(Math.max(had + limits.revisionGap, freshRevision(wallClock())))
+  }
+  witness.create()
+  witness.reached(store.revision())
+  // That it is there is not to be lost.
+  syncFile(paths.witness)
+  syncFolder(paths.folder)
 }
 
 /** The structure of the database, then each entry. */

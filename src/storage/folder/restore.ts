@@ -1,10 +1,12 @@
 /** Makes a data folder of a backup. */
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { StorageError } from '../storageError.ts'
-import { pathsOf, syncFile, syncFolder } from './files.ts'
+import { type FolderPaths, OWN_FILE, OWN_FOLDER, pathsOf, syncFile, syncFolder } from './files.ts'
 import { checkMarker } from './marker.ts'
+import { type OpenFolderOptions, takeFolder } from './open.ts'
 import { type FolderReport, verifyFolder } from './verify.ts'
+import { openWitness } from './witness.ts'
 
 export interface RestoreOptions {
   /** What is in the folder is replaced; else a folder with data in it is refused. */
@@ -12,9 +14,10 @@ export interface RestoreOptions {
 }
 
 /**
- * The backup is copied and looked at as a whole before anything in the folder changes. Throws a `StorageError`:
+ * The backup is copied and looked at as a whole before anything in the folder changes. Revisions that were told since it was
+ * made do not come again: the folder goes on behind all of them, and nobody resumes from before. Throws a `StorageError`:
  * `data_folder_corrupt` if the backup is damaged, `data_folder_unusable` if there is data in the folder,
- * `data_folder_in_use`.
+ * `data_folder_newer`, `data_folder_in_use`.
  */
 export async function restoreFolder(
   backup: string,
@@ -22,25 +25,44 @@ export async function restoreFolder(
   { replaces = false }: RestoreOptions = {},
 ): Promise<FolderReport> {
   const paths = pathsOf(folder)
-  if (existsSync(paths.database)) {
-    if (!replaces) {
+  const unlock = takeFolder(paths)
+  try {
+    if (!replaces && existsSync(paths.database)) {
       throw new StorageError(
         'data_folder_unusable',
         `There is data in ${folder} already; nothing was changed. Name an empty folder, or say that what is there is to be replaced.`,
       )
     }
-    // Somebody may work with it.
-    await verifyFolder(folder)
+    markFolder(paths, replaces)
+    return await replace(paths, backup)
+  } finally {
+    unlock()
   }
+}
+
+/** Throws a `StorageError` if the folder is not for this version. A marker that is damaged is replaced with the rest. */
+function markFolder(paths: FolderPaths, replaces: boolean): void {
+  try {
+    checkMarker(paths)
+  } catch (error) {
+    if (!replaces || (error as StorageError).code !== 'data_folder_corrupt') throw error
+    rmSync(paths.marker)
+    checkMarker(paths)
+  }
+}
+
+async function replace(paths: FolderPaths, backup: string): Promise<FolderReport> {
+  const { folder } = paths
   const draft = join(folder, 'restoring')
   rmSync(draft, { recursive: true, force: true })
-  mkdirSync(draft, { recursive: true })
+  mkdirSync(draft, { recursive: true, mode: OWN_FOLDER })
   try {
-    const report = await verified(backup, draft)
-    for (const suffix of ['-wal', '-shm', '-journal']) rmSync(paths.database + suffix, { force: true })
+    const report = await verified(backup, draft, { replacesRevision: witnessed(paths) })
+    for (const suffix of ['-wal', '-wal.kept', '-shm', '-journal'])
+      rmSync(paths.database + suffix, { force: true })
     rmSync(paths.witness, { force: true })
     renameSync(pathsOf(draft).database, paths.database)
-    checkMarker(paths)
+    renameSync(pathsOf(draft).witness, paths.witness)
     syncFolder(folder)
     return { ...report, folder }
   } finally {
@@ -48,10 +70,21 @@ export async function restoreFolder(
   }
 }
 
-async function verified(backup: string, draft: string): Promise<FolderReport> {
+/** Up to which revision the folder that is replaced was written. */
+function witnessed(paths: FolderPaths): number {
+  const witness = openWitness(paths.witness)
+  try {
+    return witness.revision()
+  } finally {
+    witness.close()
+  }
+}
+
+async function verified(backup: string, draft: string, options: OpenFolderOptions): Promise<FolderReport> {
   const { database } = pathsOf(draft)
   try {
     copyFileSync(backup, database)
+    chmodSync(database, OWN_FILE)
     syncFile(database)
   } catch (error) {
     throw new StorageError(
@@ -60,7 +93,7 @@ async function verified(backup: string, draft: string): Promise<FolderReport> {
       { cause: error },
     )
   }
-  const report = await verifyFolder(draft)
+  const report = await verifyFolder(draft, options)
   if (report.problems.length === 0) return report
   throw new StorageError(
     'data_folder_corrupt',

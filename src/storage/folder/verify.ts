@@ -4,7 +4,7 @@ import { changesOf } from '../sqlite/history.ts'
 import type { SqliteStore } from '../sqlite/store.ts'
 import { StorageError } from '../storageError.ts'
 import { pathsOf } from './files.ts'
-import { openFolder } from './open.ts'
+import { type OpenFolderOptions, openFolder } from './open.ts'
 
 export interface FolderReport {
   readonly folder: string
@@ -19,7 +19,7 @@ export interface FolderReport {
  * Works with the folder as an engine would: what was committed before a crash is moved to its place, nothing else is
  * changed. Throws a `StorageError` if an engine works with it, or if there is none.
  */
-export async function verifyFolder(folder: string): Promise<FolderReport> {
+export async function verifyFolder(folder: string, options: OpenFolderOptions = {}): Promise<FolderReport> {
   const { database } = pathsOf(folder)
   if (!existsSync(database)) {
     throw new StorageError(
@@ -29,7 +29,7 @@ export async function verifyFolder(folder: string): Promise<FolderReport> {
   }
   let store: SqliteStore
   try {
-    store = openFolder(folder, { entriesCheckedAtStart: Number.POSITIVE_INFINITY })
+    store = openFolder(folder, { ...options, entriesCheckedAtStart: Number.POSITIVE_INFINITY })
   } catch (error) {
     if (!(error instanceof StorageError) || error.code !== 'data_folder_corrupt') throw error
     return { folder, problems: [error.message], entries: undefined, revision: undefined }

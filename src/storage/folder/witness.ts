@@ -3,11 +3,16 @@
  * synced itself: so it never says too much, and it tells when the database has lost its end. SQLite takes a log that is
  * damaged for one that ends there.
  */
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, constants, existsSync, openSync, readSync, writeSync } from 'node:fs'
+import { OWN_FILE } from './files.ts'
 
 export interface Witness {
+  /** It was there when it was opened. */
+  readonly isThere: boolean
   /** 0: nothing is known. */
   revision(): number
+  /** Until then nothing is witnessed where it was not there. */
+  create(): void
   /** Everything up to here is on disk. */
   reached(revision: number): void
   close(): void
@@ -16,18 +21,24 @@ export interface Witness {
 const BYTES = 16
 
 export function openWitness(file: string): Witness {
-  // Created if it is not there, never cut.
-  const handle = openSync(file, constants.O_RDWR | constants.O_CREAT)
+  const isThere = existsSync(file)
+  let handle = isThere ? openSync(file, constants.O_RDWR) : undefined
   const record = Buffer.alloc(BYTES)
   const checksum = (): number => Bun.hash.crc32(record.subarray(0, 8))
   return {
+    isThere,
+    create() {
+      handle ??= openSync(file, constants.O_RDWR | constants.O_CREAT, OWN_FILE)
+    },
     revision() {
+      if (handle === undefined) return 0
       const length = readSync(handle, record, 0, BYTES, 0)
       // The power may go while it is written.
       if (length < BYTES || record.readUInt32LE(8) !== checksum()) return 0
       return record.readDoubleLE(0)
     },
     reached(revision) {
+      if (handle === undefined) return
       record.writeDoubleLE(revision, 0)
       record.writeUInt32LE(checksum(), 8)
       try {
@@ -36,6 +47,8 @@ export function openWitness(file: string): Witness {
         // What is on disk is on disk, whether it is witnessed or not.
       }
     },
-    close: () => closeSync(handle),
+    close() {
+      if (handle !== undefined) closeSync(handle)
+    },
   }
 }

@@ -3,9 +3,10 @@ import { StorageError } from '../storageError.ts'
 import type { Store } from '../store.ts'
 import { createMemoryTables } from './tables.ts'
 
-export function createMemoryStore(): Store {
+/** `begin`: the revision it goes on from. */
+export function createMemoryStore(begin = 0): Store {
   const tables = createMemoryTables()
-  let committed = 0
+  let committed = begin
   let savepoint = 0
   return {
     adapter: 'memory',

@@ -98,7 +98,7 @@ function statements(db: Database) {
       `SELECT ${ENTRY} FROM entries WHERE collection = ?1 AND key > ?2 ORDER BY key LIMIT ?3`,
     ),
     expiredEntries: ask<EntryRow>(
-      `SELECT ${ENTRY} FROM entries INDEXED BY entries_expiring WHERE expires_at_ms <= ?1 ORDER BY expires_at_ms, created_at LIMIT ?2`,
+      `SELECT ${ENTRY} FROM entries INDEXED BY entries_expiring WHERE expires_at_ms <= ?1 ORDER BY expires_at_ms, created_at LIMIT ?2 OFFSET ?3`,
     ),
     nextExpiry: ask<{ at: number | null }>(
       'SELECT min(expires_at_ms) AS at FROM entries INDEXED BY entries_expiring WHERE expires_at_ms IS NOT NULL',

@@ -1,9 +1,9 @@
 /** A partition in a SQLite database: `bun:sqlite`, write-ahead log, an fsync for each commit that waits for the disk. */
 import { closeSync, fdatasyncSync, openSync } from 'node:fs'
-import { copyFile, rename, rm } from 'node:fs/promises'
+import { chmod, copyFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { limits } from '../../protocol/limits.ts'
-import { syncFile, syncFolder } from '../folder/files.ts'
+import { draftOf, makeOwn, OWN_FILE, syncFile, syncFolder } from '../folder/files.ts'
 import { StorageError } from '../storageError.ts'
 import { StorageFault, type Store } from '../store.ts'
 import { type Connection, openConnection } from './connection.ts'
@@ -23,12 +23,18 @@ export interface SqliteStoreOptions {
   readonly history?: HistoryLimits
   /** Waits until everything that was written to a file is on disk. Default `fdatasync`. */
   readonly sync?: (file: number) => void
+  /** Nothing that was written before it was opened is lost, whether it was synced or not. */
+  readonly isWhole?: boolean
+  /** A sync has failed: what was written may be lost without any further fault. */
+  readonly onUnsynced?: () => void
   /** Everything up to this revision is on disk now. */
   readonly onSynced?: (revision: number) => void
 }
 
 export interface SqliteStore extends Store {
   readonly session: Session
+  /** From now on revisions above this one are given out, and nobody resumes from before. */
+  leaveGap(revision: number): void
   /** Closes it at once, when it turns out to be of no use. */
   abandon(): void
   close(): Promise<void>
@@ -47,8 +53,11 @@ export function openSqliteStore({
   history: kept,
   sync = fdatasyncSync,
   onSynced,
+  isWhole = false,
+  onUnsynced,
 }: SqliteStoreOptions): SqliteStore {
-  const session = openSession(file, folder)
+  makeOwn(file)
+  const session = openSession(file, folder, isWhole)
   syncFolder(dirname(file))
   const requireFile = requirePresent(file, folder)
   const tables = createSqliteTables(session)
@@ -57,6 +66,8 @@ export function openSqliteStore({
   let committed: Totals = { ...session.totals }
   let saved: Totals = committed
   let isSynced = true
+  /** That it is relaxed has reached the disk. */
+  let isRelaxationSynced = false
   let log: number | undefined
   let syncs = 0
   let opened = 1
@@ -78,6 +89,7 @@ export function openSqliteStore({
       sync(log)
     } catch (error) {
       session.isBroken = true
+      onUnsynced?.()
       const { message } = error as Error
       throw new StorageFault(
         'broken',
@@ -95,7 +107,7 @@ export function openSqliteStore({
 
   function begin(waits: boolean): void {
     // The first commit that does not wait says so, and this has to be on disk.
-    isSynced = waits || !session.totals.isRelaxed
+    isSynced = waits || !isRelaxationSynced
     // A scrub goes on between transactions.
     committed = { ...session.totals }
     if (!waits) session.totals.isRelaxed = true
@@ -112,6 +124,7 @@ export function openSqliteStore({
     committed = { ...session.totals }
     if (isSynced) {
       syncLog()
+      isRelaxationSynced = committed.isRelaxed
       onSynced?.(revision)
     }
     tables.committed()
@@ -143,9 +156,10 @@ export function openSqliteStore({
     } catch {
       // It is not to be trusted anyway.
     }
-    const { connection, totals } = openSession(file, folder)
+    const { connection, totals } = openSession(file, folder, false)
     opened++
     session.connection = connection
+    isRelaxationSynced = false
     // What is in the log may never have reached the disk, though the system has forgotten that: it is written again.
     connection.db.run('PRAGMA wal_checkpoint(TRUNCATE)')
     committed = totals
@@ -155,7 +169,7 @@ export function openSqliteStore({
   }
 
   async function copy(target: string): Promise<void> {
-    const draft = `${target}.new`
+    const draft = draftOf(target)
     const isOf = opened
     // What is in the log goes to its place, and nothing else does until the copy is made: new commits stay in the log.
     using(session, ({ db }) => db.run('PRAGMA wal_autocheckpoint = 0'))
@@ -164,6 +178,7 @@ export function openSqliteStore({
       if (moved === null || moved.busy !== 0 || moved.log !== moved.checkpointed)
         throw new Error('the log is in use')
       await copyFile(file, draft)
+      await chmod(draft, OWN_FILE)
       if (isOf !== opened) throw new Error('the database was opened anew meanwhile')
       syncFile(draft)
       await rename(draft, target)
@@ -227,6 +242,11 @@ export function openSqliteStore({
       })
       await copying
     },
+    leaveGap(revision) {
+      leaveGap(session.connection, session.totals, revision)
+      begin(true)
+      commit(revision)
+    },
     abandon() {
       closeLog()
       closeConnection(session.connection)
@@ -240,11 +260,11 @@ export function openSqliteStore({
   }
 }
 
-function openSession(file: string, folder: string): Session {
+function openSession(file: string, folder: string, isWhole: boolean): Session {
   const connection = openConnection(file)
   try {
     const totals = readTotals(connection)
-    if (totals.isRelaxed) leaveGap(connection, totals)
+    if (totals.isRelaxed && !isWhole) leaveGap(connection, totals, totals.revision + limits.revisionGap)
     return { folder, connection, totals, isBroken: false }
   } catch (error) {
     closeConnection(connection)
@@ -256,9 +276,9 @@ function openSession(file: string, folder: string): Session {
  * Revisions were told that may have been lost with the power. None comes twice: some are left out, and nobody resumes
  * from before.
  */
-function leaveGap(connection: Connection, totals: Totals): void {
+function leaveGap(connection: Connection, totals: Totals, revision: number): void {
   const { ask } = connection
-  totals.revision += limits.revisionGap
+  totals.revision = revision
   totals.oldestChange = totals.revision
   totals.keptChanges = 0
   totals.keptBytes = 0

@@ -173,9 +173,21 @@ export function createSqliteTables(session: Session): SqliteTables {
       if (row !== undefined) take(id, row)
     },
     touch: (collection: Collection) => void collections.findOrAdd(collection),
-    expired(nowMs, limit) {
-      const rows = using(session, ({ ask }) => ask.expiredEntries.all(nowMs, Math.min(limit, MOST_ROWS)))
-      return rows.map(row => ({ collection: collections.named(row.collection), entry: entryOf(row) }))
+    expired(nowMs, limit, onDamage) {
+      const found: ReturnType<Tables['expired']> = []
+      for (let looked = 0; found.length === 0; looked += limit) {
+        const rows = using(session, ({ ask }) => ask.expiredEntries.all(nowMs, limit, looked))
+        for (const row of rows) {
+          try {
+            found.push({ collection: collections.named(row.collection), entry: entryOf(row) })
+          } catch (error) {
+            if (!(error instanceof CorruptData)) throw error
+            onDamage(error)
+          }
+        }
+        if (rows.length < limit) break
+      }
+      return found
     },
     nextExpiryMs: () => using(session, ({ ask }) => ask.nextExpiry.get()?.at ?? undefined),
     committed: () => cache.commit(),

@@ -199,6 +199,10 @@ export async function run(seed: number, mistakes: Mistakes = {}): Promise<RunFai
       return
     }
     if (commands !== undefined) throw new Wrong(`answered before it was committed: ${JSON.stringify(heard)}`)
+    if (truth.unknown.some(told => told.place === place)) {
+      if (heard.error?.code === 'STORAGE_UNAVAILABLE') return
+      throw new Wrong(`${place} was read as ${JSON.stringify(heard)}, though nobody knows whether it is so`)
+    }
     const held = truth.reference().entries.get(place)
     const isThere = held !== undefined && (held.expiresAtMs === undefined || held.expiresAtMs > nowMs())
     const expected: unknown = isThere ? JSON.parse(held.value) : null

@@ -16,7 +16,7 @@ afterAll(() => rmSync(root, { recursive: true }))
 
 let folders = 0
 const partitions: Readonly<Record<string, (surroundings: PartitionSurroundings) => Partition>> = {
-  memory: createMemoryPartition,
+  memory: surroundings => createMemoryPartition(surroundings, 0),
   sqlite: surroundings => openPartition(join(root, `${folders++}`), surroundings),
 }
 

@@ -64,7 +64,7 @@ export async function createState(config: unknown = {}): Promise<StateWorld> {
     newId: createSeededIds(79),
     announcement: () => ({ name: 'iii-state', version: '9.9.9', runtime: 'engine' }),
   })
-  const partition = createMemoryPartition({ clock, log, wallClock: clock.now })
+  const partition = createMemoryPartition({ clock, log, wallClock: clock.now }, 0)
   const store = createPartitionStore(partition)
   const parts = { store, clock, wallClock: clock.now, log }
   const state = await createStateWorker(stateConfigSchema.parse(config), parts).start(client)
