@@ -106,6 +106,14 @@ describe('a trigger', () => {
   })
 })
 
+test('a trigger that comes again and is refused is gone', async () => {
+  const worker = await startWorker()
+  worker.bind({ configuration_id: 'shop' }, { id: 't' })
+  expect(() => worker.bind({ configuration_id: 'shop', condition: '((' }, { id: 't' })).toThrow(HandlerError)
+  await worker.call('register', shop)
+  expect(worker.told()).toEqual([])
+})
+
 describe('a condition', () => {
   test('decides by false and by nothing else', async () => {
     const worker = await startWorker()

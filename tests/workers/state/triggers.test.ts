@@ -171,6 +171,16 @@ describe('a trigger', () => {
     expect(dataOf(world.worker).map(({ scope }) => scope)).toEqual(['b'])
   })
 
+  test('that comes again and is refused is gone', async () => {
+    const world = await open({ scope: 'a' })
+    expect(await world.bind(world.worker, 't', 'target::run', { condition: '((' })).toBeDefined()
+    await world.done('set', { scope: 'a', key: 'k', value: 1 })
+    expect(callsOf(world.worker)).toEqual([])
+    expect(await world.bind(world.worker, 't', 'target::run', { scope: 'a' })).toBeUndefined()
+    await world.done('set', { scope: 'a', key: 'k', value: 2 })
+    expect(callsOf(world.worker)).toHaveLength(1)
+  })
+
   test('that is gone hears nothing', async () => {
     const { done, worker } = await open()
     worker.says(unregisterTrigger('t'))
