@@ -54,11 +54,17 @@ export async function placeDurable(
     inMemory: () => createMemoryPartition(common),
   })
   try {
-    for (const { part, instance, config } of partsOn('durable', settings)) {
-      const partition = await partitions.open(part.keeps(config))
+    const open = partsOn('durable', settings).map(async placed => ({
+      ...placed,
+      partition: await partitions.open(placed.part.keeps(placed.config)),
+    }))
+    const placing = await Promise.all(open)
+    const streams = placing.find(({ name }) => name === 'iii-stream')?.partition
+    for (const { part, instance, config, partition } of placing) {
       const worker = await part.create(config, {
         ...common,
         partition,
+        streams: partition === streams,
         hasFunction: id => hasFunction(thread.engine, id),
       })
       await thread.place(untilRegistered(worker, hasRegistered), instance)

@@ -190,6 +190,8 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
     (members, context, refuse) => {
       const { topic, data } = publishShape.read(members, refuse)
       if (topic === '') refuse('field `topic` must not be empty')
+      if (topic.length > limits.topicLength)
+        refuse(`field \`topic\` has ${topic.length} characters, the most are ${limits.topicLength}`)
       return { kind: 'publish', topic, data: checked(data, context) }
     },
   ],
