@@ -139,7 +139,6 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
   function requireEntry(asked: string): Entry {
     const entry = registry.find(asked)
     if (entry === undefined) throw notFound(asked)
-    used(asked)
     return entry
   }
 
@@ -152,7 +151,9 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
     const functionId = `configuration::${name}`
     async function run(given: unknown, cause: Cause): Promise<unknown> {
       const known = readInput(functionId, input, given)
-      const { _caller_worker_id: workerId } = known as { _caller_worker_id?: string | null }
+      const { id, _caller_worker_id: workerId } = known as { id?: string; _caller_worker_id?: string | null }
+      // Before it waits for anything: what is asked for now does not expire meanwhile.
+      if (id !== undefined && registry.find(id) !== undefined) used(id)
       return handle(known, { caller: workerId ? await findCaller(workerId) : undefined, cause })
     }
     client.registerFunction(functionId, run, { description, request_format: requestFormat(input) })
@@ -174,7 +175,6 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
         registrant: call.caller?.name,
       }
       const { entry } = await registry.register(wanted, given.if_revision ?? undefined, askerOf(call))
-      used(entry.id)
       const value = stored(entry, entry.value, call)
       return { ...summaryOf(entry), value, revision: entry.revision }
     },
@@ -182,7 +182,6 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
 
   function answerChange(decision: Awaited<ReturnType<Registry['set']>>, call: Call) {
     const { entry, event } = decision
-    used(entry.id)
     return {
       old_value: stored(entry, event.oldValue, call),
       new_value: stored(entry, event.newValue, call),

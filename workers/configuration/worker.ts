@@ -5,6 +5,7 @@
  *                                                  └──▶ watches.ts ──▶ functions of triggers
  */
 import { resolve } from 'node:path'
+import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import { createDeliveries } from '../../src/delivery/deliveries.ts'
 import type { Log } from '../../src/log/log.ts'
@@ -76,9 +77,11 @@ export function createConfigurationWorker(
         ids: () => registry.entries().map(({ id }) => id),
         isWatched: watches.isWatched,
         expired(id) {
-          registry
-            .delete(id, undefined, { author: 'engine' })
-            .catch(error => log.warn('a configuration could not be deleted', { id, error }))
+          // What is being written meanwhile is used.
+          registry.delete(id, registry.find(id)?.revision, { author: 'engine' }).catch(error => {
+            if (error instanceof HandlerError && error.code === 'REVISION_CONFLICT') return
+            log.warn('a configuration could not be deleted', { id, error })
+          })
         },
       })
       await registry.load()
