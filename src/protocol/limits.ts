@@ -153,6 +153,8 @@ export const limits = {
   configProblems: 20,
   /** Entries of the configuration worker; its files are all read at start. */
   configurationEntries: 10_000,
+  /** Deleted entries whose revisions are remembered, so that they do not come again. */
+  configurationTombstones: 10_000,
   /** A value of an entry as JSON, and what placeholders may make of it. */
   configurationValueBytes: MiB,
   /** The schema of an entry as JSON. */

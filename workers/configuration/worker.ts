@@ -61,7 +61,11 @@ export function createConfigurationWorker(
         },
         reading,
         history: { values: history, bytes: limits.configurationHistoryBytes },
-        mostCharacters: limits.configurationCharacters,
+        bounds: {
+          entries: limits.configurationEntries,
+          deleted: limits.configurationTombstones,
+          characters: limits.configurationCharacters,
+        },
         clock,
         log,
         tell(event, cause) {
