@@ -10,7 +10,7 @@ import type { Asker, Entry } from './entry.ts'
 import type { Json } from './json.ts'
 import type { Reading } from './reading.ts'
 import type { Registry } from './registry.ts'
-import { maskSecrets } from './secrets.ts'
+import { maskSecretsOf } from './secrets.ts'
 
 export interface Caller {
   /** As it announces itself; in another namespace than `default` with that before it: `shop/orders`. */
@@ -133,7 +133,7 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
 
   /** A stored value as this caller may see it: placeholders stay. */
   function stored(entry: Entry, value: Json, call: Call): Json {
-    return mayReveal(entry, call) ? value : maskSecrets(value, entry.schema, true)
+    return mayReveal(entry, call) ? value : maskSecretsOf(entry, value, true)
   }
 
   function requireEntry(asked: string): Entry {
@@ -224,7 +224,7 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
     const { revision } = entry
     if (raw === true) return { id, value: stored(entry, entry.value, call), revision }
     const value = await reading.read(entry)
-    const shown = mayReveal(entry, call) ? value : reading.masked(entry.schema, entry.value)
+    const shown = mayReveal(entry, call) ? value : reading.masked(entry, entry.value)
     return { id, value: shown, revision }
   })
 
