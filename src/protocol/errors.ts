@@ -172,7 +172,8 @@ export const errorCatalogue = {
   },
   NOT_SUPPORTED: {
     where: ['call'],
-    cause: 'Part of the call needs something that this version, or this engine as it is configured, does not have; the message names it.',
+    cause:
+      'Part of the call needs something that this version, or this engine as it is configured, does not have; the message names it.',
     fix: 'Do without that part.',
   },
   SET_ERROR: {
@@ -194,6 +195,11 @@ export const errorCatalogue = {
     where: ['call'],
     cause: '`state::update` failed for a reason of the store; the message says which.',
     fix: 'Look at the log of the engine.',
+  },
+  LIST_TOO_LARGE: {
+    where: ['call'],
+    cause: 'The rows that were asked for do not fit into one message.',
+    fix: 'Ask for pages: with `limit`, and with `cursor` for those after the first.',
   },
   LIST_ERROR: {
     where: ['call'],

@@ -138,6 +138,8 @@ export const limits = {
   batchOperations: 1000,
   /** Rows of a list that are looked at before it is seen whether they are enough. */
   listPortion: 1000,
+  /** Keys and values of one answer of a list: what a message holds. */
+  listCharacters: 64 * MiB,
   /** Changes in one answer of `state::watch`, and the longest it waits for one. */
   watchEvents: 1000,
   watchMs: 25_000,

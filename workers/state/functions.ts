@@ -158,7 +158,7 @@ export function registerFunctions(client: BuiltInClient, parts: FunctionParts): 
     if (with_keys && keys_only) refuse('give either `with_keys` or `keys_only`, not both')
     const form: ListForm = with_keys ? 'items' : keys_only ? 'keys' : 'values'
     try {
-      return pageAnswer(await store.list({ scope, prefix, limit, cursor }), form)
+      return pageAnswer(await store.list({ scope, prefix, limit, cursor, keysOnly: keys_only }), form)
     } catch (error) {
       if (error instanceof RangeError) return refuse(`field \`cursor\`: ${error.message}`)
       throw error

@@ -117,6 +117,8 @@ export interface ItemQuery {
   readonly cursor: string | undefined
   /** Absent: all. */
   readonly limit: number | undefined
+  /** Values are not needed: `null` will do. */
+  readonly keysOnly?: boolean
 }
 
 export interface ItemPage {
@@ -141,7 +143,7 @@ export interface StateStore {
   /** All of them or none. */
   write(writes: readonly Write[], options: WriteOptions): Promise<WriteResult>
   get(address: Address): Item | undefined | Promise<Item | undefined>
-  /** Throws a `RangeError` for a cursor that is none of its own. */
+  /** Throws a `RangeError` for a cursor that is none of its own, and `LIST_TOO_LARGE`. */
   list(query: ItemQuery): ItemPage | Promise<ItemPage>
   /** Sorted; also those that are empty now. */
   scopes(query: ScopeQuery): readonly string[] | Promise<readonly string[]>

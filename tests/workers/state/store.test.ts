@@ -34,6 +34,7 @@ const remove = (key: string): Write => ({ kind: 'delete', scope: 's', key, ifVer
 
 describe.each(Object.keys(partitions))('a state store over %s', name => {
   let store: StateStore
+  let partition: Partition
   let clock: VirtualClock
   let changes: StateChange[]
 
@@ -41,7 +42,7 @@ describe.each(Object.keys(partitions))('a state store over %s', name => {
     clock = createVirtualClock()
     changes = []
     const log = createRecordingLog()
-    const partition = partitions[name]!({ clock, log, wallClock: clock.now })
+    partition = partitions[name]!({ clock, log, wallClock: clock.now })
     store = createPartitionStore(partition)
     store.follow(happened => void changes.push(...happened))
   })
@@ -135,6 +136,19 @@ describe.each(Object.keys(partitions))('a state store over %s', name => {
       expect(seen).toEqual(await keysOf({ prefix }))
     }
     expect(() => store.list({ scope: 's', prefix: undefined, cursor: 'x', limit: 1 })).toThrow(RangeError)
+  })
+
+  test('refuses a list that does not fit into a message, and gives it in pages', async () => {
+    const small = createPartitionStore(partition, 100)
+    const keys = Array.from({ length: 40 }, (_, n) => `k${n}`)
+    for (const key of keys) await write(set(key, 'x'.repeat(20)))
+    const all = { scope: 's', prefix: undefined, cursor: undefined, limit: undefined }
+    expect(() => small.list(all)).toThrow('use `limit` and `cursor`')
+    expect((await small.list({ ...all, limit: 3 })).items).toHaveLength(3)
+    expect(() => small.list({ ...all, limit: 10, keysOnly: true })).not.toThrow()
+    await write(set('other', 1, { scope: 'few' }))
+    expect((await small.list({ ...all, scope: 'few' })).items).toHaveLength(1)
+    expect(await keysOf()).toEqual(keys)
   })
 
   test('knows scopes that are empty, sorted', async () => {

@@ -1,10 +1,11 @@
 /** Values in the durable partition, on disk or in memory. A scope is a collection; revisions are its own. */
 
-import { asJsonText, quote } from '../../../src/protocol/jsonText.ts'
+import { asJsonText, JSON_NULL, quote } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
 import type { EntryChange } from '../../../src/storage/change.ts'
 import type { Collection, Command } from '../../../src/storage/command.ts'
 import type { Partition } from '../../../src/storage/partition.ts'
+import { StorageError } from '../../../src/storage/storageError.ts'
 import { type Entry, hasExpired, type ReadTables } from '../../../src/storage/tables.ts'
 import type { Item, ItemAddress, StateChange, StateStore, Write } from '../store.ts'
 
@@ -90,25 +91,51 @@ function placeOf(cursor: string): Place {
   return { createdAt, key }
 }
 
-interface From {
+interface Listing {
   readonly prefix: string | undefined
   readonly after: Place | undefined
+  readonly keysOnly: boolean
+  readonly rows: number
+  readonly characters: number
 }
 
-/** In portions, because what has expired must not make a page short. */
-function live(tables: ReadTables, nowMs: number, collection: Collection, from: From, most: number): Entry[] {
+/** Rows of the first portion; the values may be large. */
+const FIRST_PORTION = 16
+
+/** In portions, because what has expired must not make a page short, and nobody knows how large the values are. */
+function live(tables: ReadTables, nowMs: number, collection: Collection, listing: Listing): Entry[] {
+  const { prefix, keysOnly, rows, characters } = listing
   const found: Entry[] = []
-  let { after } = from
-  for (;;) {
-    const limit = Math.min(most - found.length, limits.listPortion)
-    const portion = tables.list(collection, { prefix: from.prefix, after, limit })
-    for (const entry of portion) if (!hasExpired(entry, nowMs)) found.push(entry)
-    if (portion.length < limit || found.length >= most) return found
+  let { after } = listing
+  let room = characters
+  for (let most = FIRST_PORTION; ; most = Math.min(4 * most, limits.listPortion)) {
+    const limit = Math.min(rows - found.length, most)
+    const portion = tables.list(collection, { prefix, after, limit })
+    for (const entry of portion) {
+      if (hasExpired(entry, nowMs)) continue
+      const row = keysOnly ? { ...entry, value: JSON_NULL } : entry
+      found.push(row)
+      room -= row.key.length + row.value.length
+    }
+    if (room < 0) throw tooLarge(characters)
+    if (portion.length < limit || found.length >= rows) return found
     after = portion.at(-1)
   }
 }
 
-export function createPartitionStore(partition: Partition): StateStore {
+function tooLarge(characters: number): StorageError {
+  const why = `the rows have more than ${characters} characters, which is more than a message holds`
+  return new StorageError(
+    'LIST_TOO_LARGE',
+    `${why}; use \`limit\` and \`cursor\`, with \`with_keys\` or \`keys_only\``,
+  )
+}
+
+/** `listCharacters`: the most of one list. */
+export function createPartitionStore(
+  partition: Partition,
+  listCharacters: number = limits.listCharacters,
+): StateStore {
   return {
     async write(writes, { level, cause }) {
       const committed = await partition.submit(writes.map(commandOf), { level, cause })
@@ -124,11 +151,12 @@ export function createPartitionStore(partition: Partition): StateStore {
         const entry = tables.get(scopeOf(scope), key)
         return entry === undefined || hasExpired(entry, nowMs) ? undefined : itemOf(entry)
       }),
-    list({ scope, prefix, cursor, limit = Number.POSITIVE_INFINITY }) {
+    list({ scope, prefix, cursor, limit = Number.POSITIVE_INFINITY, keysOnly = false }) {
       const after = cursor === undefined ? undefined : placeOf(cursor)
       return partition.read((tables, nowMs) => {
         // One more than is shown says whether there is a further page.
-        const found = live(tables, nowMs, scopeOf(scope), { prefix, after }, limit + 1)
+        const listing = { prefix, after, keysOnly, rows: limit + 1, characters: listCharacters }
+        const found = live(tables, nowMs, scopeOf(scope), listing)
         const shown = found.length > limit ? found.slice(0, limit) : found
         const last = shown.at(-1)
         const goesOn = shown.length < found.length && last !== undefined
