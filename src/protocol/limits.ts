@@ -117,7 +117,7 @@ export const limits = {
   topicLength: 1024,
   /** Subscriptions to topics, all together. */
   subscriptions: 200_000,
-  /** Most rows of one page of `iii-pubsub::subscriptions`. */
+  /** Most rows of one page of `iii-pubsub::subscriptions`, `iii-state::triggers`, …. */
   subscriptionRows: 1000,
   /** Items of one `engine::functions::info` batch. */
   infoBatch: 32,

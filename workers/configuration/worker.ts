@@ -8,6 +8,7 @@ import { resolve } from 'node:path'
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import { createDeliveries } from '../../src/delivery/deliveries.ts'
+import { registerTriggerList } from '../../src/delivery/list.ts'
 import type { Log } from '../../src/log/log.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { BuiltInWorker } from '../worker.ts'
@@ -92,6 +93,7 @@ export function createConfigurationWorker(
       if (registry.entries().length > 0) watching.begin()
       const revealTo = new Set(reveal_to)
       registerFunctions(client, { registry, reading, findCaller, revealTo, used: expiry.used })
+      registerTriggerList(client, 'configuration::triggers', deliveries)
       const registration = client.registerTriggerType(configurationTriggerType, watches.provider)
       await client.ready()
       return {

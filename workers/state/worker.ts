@@ -1,6 +1,7 @@
 /** The built-in worker `iii-state`: values under keys, and triggers that fire when they are written. */
 import type { Clock } from '../../src/clock/clock.ts'
 import { createDeliveries } from '../../src/delivery/deliveries.ts'
+import { registerTriggerList } from '../../src/delivery/list.ts'
 import type { Log } from '../../src/log/log.ts'
 import { createBoundedTally, shortened } from '../../src/log/notices.ts'
 import { asJsonText, quote } from '../../src/protocol/jsonText.ts'
@@ -48,6 +49,7 @@ export function createStateWorker(
         log,
         limits: { deliveryDepth: config.depth_limit },
       })
+      registerTriggerList(client, 'iii-state::triggers', deliveries)
       const triggers = provideTriggers(client, deliveries, config.triggers_enabled)
       const tally = createBoundedTally(limits.deliveryNotices)
       function publish({ topic, data, cause }: Publication): void {

@@ -230,6 +230,22 @@ describe('a condition', () => {
   })
 })
 
+test('what was delivered and dropped is counted at each trigger', async () => {
+  const world = await open({ condition: 'new_value > 1' })
+  await world.bind(world.worker, 'lost', 'no::such', {})
+  for (const value of [1, 2]) await world.done('set', { ...at, value })
+  const id = world.worker.calls('iii-state::triggers', {})
+  await world.settled()
+  const answer = world.worker.hears().find(({ invocation_id }) => invocation_id === id)
+  expect(answer?.result).toMatchObject({
+    total: 2,
+    triggers: [
+      { id: 't', trigger_type: 'state', function_id: 'target::run', delivered: 1, dropped: 0, skipped: 1 },
+      { id: 'lost', function_id: 'no::such', delivered: 0, dropped: 2, last_error: 'function_not_found' },
+    ],
+  })
+})
+
 test('a handler that writes what it is called for is stopped after some rounds', async () => {
   const { worker, settled, done, log } = await open({ scope: 'loop' }, { depth_limit: 5 })
   await done('set', { scope: 'loop', key: 'k', value: 0 })
