@@ -3,6 +3,7 @@
  * holds up nobody but them. Loaded by that thread only.
  */
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import type { FolderHealth } from '../../workers/engine-functions/catalogue.ts'
 import { createStorageWorker } from '../../workers/storage/worker.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
 import { systemClock } from '../clock/clock.ts'
@@ -14,6 +15,7 @@ import { partsOn } from './parts.ts'
 import type { Thread } from './thread.ts'
 
 export interface DurableThread {
+  health(): readonly FolderHealth[]
   /** Commits what is open and frees the folders. */
   close(): Promise<void>
 }
@@ -79,5 +81,12 @@ export async function placeDurable(
     await partitions.close()
     throw error
   }
-  return { close: partitions.close }
+  return {
+    health: () =>
+      [...partitions.folders()].map(([folder, partition]) => {
+        const { health, reason } = partition.status()
+        return { folder, health, reason }
+      }),
+    close: partitions.close,
+  }
 }

@@ -3,7 +3,9 @@
  * durable thread. It knows by its copy of the routes where each call goes: to a worker of its own, or through a ring to
  * another thread.
  */
+
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import type { FolderHealth } from '../../workers/engine-functions/catalogue.ts'
 import { systemClock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
 import { createThreadEngine } from '../engine/engine.ts'
@@ -114,7 +116,11 @@ export default async function shard(task: ShardTask): Promise<void> {
   }
 
   function account(workers: readonly string[]): ThreadAccount {
-    return accountOf(engine.state, { threadId, links, resyncs: registry.resyncs() }, workers)
+    return accountOf(
+      engine.state,
+      { threadId, links, resyncs: registry.resyncs(), storage: storage() },
+      workers,
+    )
   }
 
   // The runtime would close its sockets with a code that keeps old clients away (`docs/protocol/json.md#closing`).
@@ -126,6 +132,7 @@ export default async function shard(task: ShardTask): Promise<void> {
   const serving = Promise.withResolvers<Settings>()
   /** What is left to do when the workers have stopped. */
   let close = async (): Promise<void> => {}
+  let storage = (): readonly FolderHealth[] => []
   port.on('message', (message: ToShard) => {
     switch (message.say) {
       case 'serve':
@@ -159,6 +166,7 @@ export default async function shard(task: ShardTask): Promise<void> {
       const { placeDurable } = await loadDurable()
       const durable = await placeDurable(thread, settings, log, answered)
       close = durable.close
+      storage = durable.health
       say({ say: 'ready', ports: { listeners: [], gateways: {} }, addresses: {} })
     } else if (settings !== undefined) {
       const ports = await placeAll(thread, { ...task, settings }, relay, log, upToDate)

@@ -68,6 +68,24 @@ test(
   PATIENT_MS,
 )
 
+test(
+  'the status of the engine says how its data folder is',
+  async () => {
+    await using engine = await startEngine({ workers: '  - name: iii-state' })
+    await using raw = await connectRaw(engine.url)
+    const { folders } = (await raw.call('engine::storage::status')).result as { folders: object[] }
+    const { mode, threads, storage } = (await raw.call('engine::status')).result as {
+      [member: string]: unknown
+      threads: object[]
+      storage: object[]
+    }
+    if (threads.length === 2) expect(mode).toBe('one thread and a durable one')
+    expect(storage).toMatchObject([{ health: 'ok' }])
+    expect(folders).toMatchObject(storage)
+  },
+  PATIENT_MS,
+)
+
 const inMemory = 'config: { port: 0, adapter: { config: { store_method: in_memory } } }'
 
 test.each([
