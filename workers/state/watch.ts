@@ -33,28 +33,44 @@ interface Waiting {
 }
 
 export function createWatch(store: StateStore, clock: Clock): Watch {
-  const waiting = new Set<Waiting>()
+  /** By the scope, `undefined`: any. A change is compared with those only that it may be for. */
+  const waiting = new Map<string | undefined, Set<Waiting>>()
+  let count = 0
   let isOver = false
 
   const unfollow = store.follow(changes => {
-    for (const each of [...waiting]) if (changes.some(each.matches)) each.wake()
+    if (count === 0) return
+    for (const change of changes) {
+      for (const scope of [change.scope, undefined]) {
+        for (const each of [...(waiting.get(scope) ?? [])]) if (each.matches(change)) each.wake()
+      }
+    }
   })
 
-  function woken(matches: Waiting['matches'], ms: number, signal: AbortSignal): Promise<void> {
+  function woken(
+    scope: string | undefined,
+    matches: Waiting['matches'],
+    ms: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     if (isOver || signal.aborted) return Promise.resolve()
-    if (waiting.size >= limits.watchers) {
+    if (count >= limits.watchers) {
       throw new HandlerError('limit_exceeded', `${limits.watchers} calls of state::watch wait already`)
     }
     return new Promise(resolve => {
       const each: Waiting = { matches, wake }
       const cancel = clock.after(ms, wake)
+      const others = waiting.get(scope) ?? new Set()
       function wake(): void {
-        waiting.delete(each)
+        if (!others.delete(each)) return
+        count--
+        if (others.size === 0) waiting.delete(scope)
         cancel()
         signal.removeEventListener('abort', wake)
         resolve()
       }
-      waiting.add(each)
+      waiting.set(scope, others.add(each))
+      count++
       signal.addEventListener('abort', wake)
     })
   }
@@ -89,13 +105,13 @@ export function createWatch(store: StateStore, clock: Clock): Watch {
           return watchAnswer(changes, revision)
         from = revision
         // Something may have happened while it looked.
-        if (store.revision() === revision) await woken(matches, leftMs, signal)
+        if (store.revision() === revision) await woken(scope, matches, leftMs, signal)
       }
     },
     end() {
       isOver = true
       unfollow()
-      for (const { wake } of [...waiting]) wake()
+      for (const { wake } of [...waiting.values()].flatMap(each => [...each])) wake()
     },
   }
 }
