@@ -24,3 +24,22 @@ export function withDepth(baggage: string | undefined, depth: number): string {
   const others = baggage.replace(ANY_MEMBER, '').replace(/^\s*,/, '')
   return others.trim() === '' ? own : `${own},${others}`
 }
+
+/** What may name the member once a client has decoded it. */
+const MAY_NAME = /iii-depth|%/i
+
+/** The same baggage without a depth, for what comes from outside: nobody there says how deep an event lies. */
+export function withoutDepth(baggage: string | undefined): string | undefined {
+  if (baggage === undefined || !MAY_NAME.test(baggage)) return baggage
+  return baggage.split(',').filter(isNotDepth).join(',') || undefined
+}
+
+function isNotDepth(member: string): boolean {
+  let name = member.split(/[=;]/, 1)[0]!
+  try {
+    name = decodeURIComponent(name)
+  } catch {
+    // Whoever cannot decode it either reads it as it is.
+  }
+  return name.trim().toLowerCase() !== 'iii-depth'
+}

@@ -179,7 +179,8 @@ export const errorCatalogue = {
   },
   NOT_SUPPORTED: {
     where: ['call'],
-    cause: 'Part of the call needs something that this version does not have; the message names it.',
+    cause:
+      'Part of the call needs something that this version, or this engine as it is configured, does not have; the message names it.',
     fix: 'Do without that part.',
   },
   SET_ERROR: {

@@ -119,7 +119,7 @@ export const limits = {
   patternParts: 32,
   /** Subscriptions to topics, all together. */
   subscriptions: 200_000,
-  /** Most rows of one page of `iii-pubsub::subscriptions`. */
+  /** Most rows of one page of `iii-pubsub::subscriptions`, `iii-state::triggers`, …. */
   subscriptionRows: 1000,
   /** Items of one `engine::functions::info` batch. */
   infoBatch: 32,
@@ -161,6 +161,8 @@ export const limits = {
   configProblems: 20,
   /** Entries of the configuration worker; its files are all read at start. */
   configurationEntries: 10_000,
+  /** Deleted entries whose revisions are remembered, so that they do not come again. */
+  configurationTombstones: 10_000,
   /** A value of an entry as JSON, and what placeholders may make of it. */
   configurationValueBytes: MiB,
   /** The schema of an entry as JSON. */

@@ -18,7 +18,8 @@ import type { ReadTables } from './tables.ts'
  * How far a write has come before it is answered. `memory`: applied. `os`: written, so that it survives the end of the
  * process. `disk`: synced, so that it survives the end of the power.
  */
-export type Level = 'memory' | 'os' | 'disk'
+export type Level = (typeof LEVELS)[number]
+export const LEVELS = ['memory', 'os', 'disk'] as const
 
 export interface Committed {
   /** One for each command. */

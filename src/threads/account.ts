@@ -1,4 +1,5 @@
 /** What a thread says of itself when it is asked, and how the main thread asks the others. */
+import type { FolderHealth } from '../../workers/engine-functions/catalogue.ts'
 import type { Connection } from '../engine/connection.ts'
 import type { Place } from '../engine/routes.ts'
 import type { EngineCounters, EngineState } from '../engine/state.ts'
@@ -34,6 +35,8 @@ export interface ThreadAccount {
   readonly rings: readonly RingAccount[]
   /** How often its routes had to be asked for again. */
   readonly resyncs: number
+  /** Of the data folders that it has open. */
+  readonly storage: readonly FolderHealth[]
   /** Of the workers that were asked for: those that have something to tell. */
   readonly workers: Readonly<Record<string, WorkerAccount>>
 }
@@ -42,6 +45,7 @@ export interface ThreadParts {
   readonly threadId: number | undefined
   readonly links: ReadonlyMap<Place, RingLink>
   readonly resyncs: number
+  readonly storage?: readonly FolderHealth[]
 }
 
 function accountOfWorker({ executing, warnings, counters }: Connection): WorkerAccount | undefined {
@@ -58,7 +62,7 @@ function accountOfWorker({ executing, warnings, counters }: Connection): WorkerA
 /** `workers`: ids of those whose accounts are wanted, too. */
 export function accountOf(
   { connections, counters }: EngineState,
-  { threadId, links, resyncs }: ThreadParts,
+  { threadId, links, resyncs, storage = [] }: ThreadParts,
   workers: readonly string[],
 ): ThreadAccount {
   let ofWorkers = 0
@@ -85,6 +89,7 @@ export function accountOf(
       missedWakeUps: link.missedWakeUps(),
     })),
     resyncs,
+    storage,
     workers: accounts,
   }
 }

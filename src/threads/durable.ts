@@ -3,6 +3,7 @@
  * holds up nobody but them. Loaded by that thread only.
  */
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import type { FolderHealth } from '../../workers/engine-functions/catalogue.ts'
 import { createStorageWorker } from '../../workers/storage/worker.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
 import { systemClock } from '../clock/clock.ts'
@@ -14,6 +15,7 @@ import { partsOn } from './parts.ts'
 import type { Thread } from './thread.ts'
 
 export interface DurableThread {
+  health(): readonly FolderHealth[]
   /** Places the workers; resolves when what they have registered is in effect: nobody may connect before. */
   serve(hasRegistered: (client: WorkerClient) => Promise<void>): Promise<void>
   /** Commits what is open and frees the folders. */
@@ -40,11 +42,17 @@ export async function openDurable(thread: Thread, settings: Settings, log: Log):
   })
   const made: { worker: BuiltInWorker; instance: string }[] = []
   try {
-    for (const { part, instance, config } of partsOn('durable', settings)) {
-      const partition = await partitions.open(part.keeps(config))
+    const open = partsOn('durable', settings).map(async placed => ({
+      ...placed,
+      partition: await partitions.open(placed.part.keeps(placed.config)),
+    }))
+    const placing = await Promise.all(open)
+    const streams = placing.find(({ name }) => name === 'iii-stream')?.partition
+    for (const { part, instance, config, partition } of placing) {
       const worker = await part.create(config, {
         ...common,
         partition,
+        streams: partition === streams,
         hasFunction: id => hasFunction(thread.engine, id),
       })
       made.push({ worker, instance })
@@ -61,6 +69,11 @@ export async function openDurable(thread: Thread, settings: Settings, log: Log):
   made.push({ worker: keeper, instance: keeper.name })
 
   return {
+    health: () =>
+      [...partitions.folders()].map(([folder, partition]) => {
+        const { health, reason } = partition.status()
+        return { folder, health, reason }
+      }),
     async serve(hasRegistered) {
       const registered: Promise<void>[] = []
       for (const { worker, instance } of made) {

@@ -72,6 +72,11 @@ export function createStatus(parts: StatusParts): () => Promise<EngineStatus> {
     }
   }
 
+  function modeOf(known: readonly Peer[]): EngineStatus['mode'] {
+    if (shards > 0) return acceptor === 'thread' ? 'shards and acceptor' : 'shards'
+    return known.some(({ name }) => name === 'durable') ? 'one thread and a durable one' : 'one thread'
+  }
+
   return async () => {
     const others = (await peers?.ask([])) ?? []
     const account = accountOf(engine, parts.own(), [])
@@ -89,7 +94,7 @@ export function createStatus(parts: StatusParts): () => Promise<EngineStatus> {
       pid: process.pid,
       startedAtMs: Math.floor(startedAtMs),
       uptimeMs: Math.floor(nowMs - startedAtMs),
-      mode: shards === 0 ? 'one thread' : acceptor === 'thread' ? 'shards and acceptor' : 'shards',
+      mode: modeOf(known),
       draining: engine.draining,
       memory: { rssBytes: process.memoryUsage.rss(), heapBytes: sum(each => each.heapBytes) },
       workers: directory.workers.size,
@@ -101,6 +106,7 @@ export function createStatus(parts: StatusParts): () => Promise<EngineStatus> {
       dropped: Object.fromEntries(DROPPED.map(name => [name, counters[name]])),
       counters,
       threads: known.map(peer => rowOf(peer, nowMs)),
+      storage: accounts.flatMap(({ storage }) => storage),
     }
   }
 }

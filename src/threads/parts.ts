@@ -42,6 +42,8 @@ export interface DurableParts extends CommonParts {
   readonly partition: Partition
   /** Whether somebody answers a function of the default namespace now. Absent outside the process of the engine. */
   readonly hasFunction?: (id: string) => boolean
+  /** Streams are kept in the same partition. */
+  readonly streams?: boolean
 }
 
 /** Where a part keeps its things: in memory, or on disk. */
@@ -173,6 +175,8 @@ export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string,
 /** A part of a configured worker. */
 export interface PlacedPart<On extends Part['on']> {
   readonly part: Extract<Part, { on: On }>
+  /** Of the worker it is a part of. */
+  readonly name: string
   /** The instance of the worker it is a part of. */
   readonly worker: string
   /** The name it announces. */
@@ -187,6 +191,7 @@ export function partsOn<On extends Part['on']>(on: On, { workers }: Settings): P
       .filter((part): part is Extract<Part, { on: On }> => part.on === on)
       .map(part => ({
         part,
+        name,
         worker: instance,
         instance: part.suffix === undefined ? instance : `${instance}:${part.suffix}`,
         config,

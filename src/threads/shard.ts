@@ -3,7 +3,9 @@
  * durable thread. It knows by its copy of the routes where each call goes: to a worker of its own, or through a ring to
  * another thread.
  */
+
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import type { FolderHealth } from '../../workers/engine-functions/catalogue.ts'
 import { systemClock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
 import { createThreadEngine } from '../engine/engine.ts'
@@ -122,7 +124,11 @@ export default async function shard(task: ShardTask): Promise<void> {
   }
 
   function account(workers: readonly string[]): ThreadAccount {
-    return accountOf(engine.state, { threadId, links, resyncs: registry.resyncs() }, workers)
+    return accountOf(
+      engine.state,
+      { threadId, links, resyncs: registry.resyncs(), storage: storage() },
+      workers,
+    )
   }
 
   // The runtime would close its sockets with a code that keeps old clients away (`docs/protocol/json.md#closing`).
@@ -139,6 +145,7 @@ export default async function shard(task: ShardTask): Promise<void> {
       () => {},
     )
   }
+  let storage = (): readonly FolderHealth[] => []
   port.on('message', (message: ToShard) => {
     switch (message.say) {
       case 'serve':
@@ -169,7 +176,9 @@ export default async function shard(task: ShardTask): Promise<void> {
   const settings = await Promise.race([serving.promise, ended.promise])
   try {
     if (settings !== undefined && durable !== undefined) {
-      await (await durable).serve(answered)
+      const opened = await durable
+      storage = opened.health
+      await opened.serve(answered)
       say({ say: 'ready', ports: { listeners: [], gateways: {} }, addresses: {} })
     } else if (settings !== undefined) {
       const ports = await placeAll(thread, { ...task, settings }, relay, log, upToDate)

@@ -198,7 +198,7 @@ export function createShards({ settings, layout, pool, log, turn }: ShardsParts)
         shard.ready.resolve()
         return
       case 'failed':
-        shard.ready.reject(Object.assign(new Error('A shard could not start'), message.error))
+        shard.ready.reject(Object.assign(new Error(`${nounOf(shard)} could not start`), message.error))
         return
       case 'log':
         Atomics.sub(shard.linesUnderWay, 0, 1)
@@ -228,7 +228,7 @@ export function createShards({ settings, layout, pool, log, turn }: ShardsParts)
       orphans.push(...left)
       members.park(left)
     } else members.dismiss(left)
-    shard.ready.reject(reason ?? new Error('A shard ended while it started'))
+    shard.ready.reject(reason ?? new Error(`${nounOf(shard)} ended while it started`))
     if (retired || !wasServing) return
     log.error(`${nounOf(shard)} is lost; another one takes its place`, { shard: place, error: reason })
     supervision?.replace(place)
@@ -279,6 +279,7 @@ export function createShards({ settings, layout, pool, log, turn }: ShardsParts)
         counted,
         shards,
         start: place => inTurn(() => replace(place)),
+        nounOf: place => nounOf(posts[place - 1]!),
         isStopping: () => retired,
         failed: failure.resolve,
       })

@@ -29,6 +29,8 @@ export interface SupervisionParts {
   readonly shards: ReadonlyMap<Place, Supervised>
   /** Starts the shard of a place. */
   start(place: Place): Promise<void>
+  /** What the thread of a place is called in messages. */
+  nounOf(place: Place): string
   /** No shard is replaced any more. */
   isStopping(): boolean
   /** Shards are lost too often. */
@@ -77,7 +79,7 @@ export function createSupervision(parts: SupervisionParts): Supervision {
       if (parts.isStopping()) return
       restarts.set(place, (restarts.get(place) ?? 0) + 1)
       parts.start(place).catch((error: Error) => {
-        log.error('a shard could not be replaced', { shard: place, error })
+        log.error(`${parts.nounOf(place)} could not be replaced`, { shard: place, error })
         if (!parts.isStopping()) replace(place)
       })
     })

@@ -58,6 +58,18 @@ describe('the table', () => {
     ])
   })
 
+  test('says how the data folders are', () => {
+    const linesWith = (storage: unknown): string[] =>
+      describeStatus({ ...status, storage })
+        .split('\n')
+        .filter(line => line.startsWith('storage'))
+    const well = { folder: '/data', health: 'ok' }
+    const ill = { folder: '/more', health: 'degraded', reason: 'the disk is full' }
+    expect(linesWith([])).toEqual([])
+    expect(linesWith([well])).toEqual(['storage: ok'])
+    expect(linesWith([well, ill])).toEqual(['storage: degraded, the disk is full (/more)'])
+  })
+
   test('can be made of whatever an engine of another version says', () => {
     for (const odd of [null, 1, {}, { threads: 1 }, { threads: [1, { rings: [null] }], counters: [] }]) {
       expect(describeStatus(odd)).toContain('THREAD')

@@ -336,6 +336,27 @@ describe('ttl_seconds', () => {
     expect(await left()).toEqual([])
   })
 
+  test('does not delete what is written meanwhile', async () => {
+    const worker = await startWorker({ config: { ttl_seconds: 60 } })
+    await worker.call('register', { ...shop, initial_value: {} })
+    worker.files.before('rename', () => worker.clock.advance(70_000))
+    await worker.call('set', { id: 'shop', value: { n: 1 } })
+    await worker.running.drain()
+    expect(await worker.call('get', { id: 'shop' })).toMatchObject({ value: { n: 1 } })
+    expect(worker.log.warnings()).toEqual([])
+  })
+
+  test('does not delete what is registered again meanwhile', async () => {
+    const worker = await startWorker({ config: { ttl_seconds: 60 } })
+    await worker.call('register', shop)
+    worker.clock.advance(62_000)
+    const again = worker.call('register', shop)
+    worker.clock.advance(10_000)
+    await again
+    await worker.running.drain()
+    expect(await worker.call('get', { id: 'shop', raw: true })).toMatchObject({ revision: 1 })
+  })
+
   test('is off without a value', async () => {
     const worker = await withShop()
     worker.clock.advance(365 * 24 * 3_600_000)

@@ -64,6 +64,59 @@ describe('a caller', () => {
   })
 })
 
+describe('a stranger who registers the entry', () => {
+  const other = { ...entry, schema: {} }
+  const open = async (): Promise<TestWorker> => {
+    const worker = await startWorker({ env: { PW: 'hunter2' } })
+    await worker.call('register', { ...entry, initial_value: value })
+    return worker
+  }
+  const seenBy = async (worker: TestWorker, caller: string) =>
+    (await worker.call('get', { id: 'shop' }, caller)).value
+
+  test.each(['stranger', 'nobody'])('(%s) sees no secrets, and shows none to others', async caller => {
+    const worker = await open()
+    worker.bind({})
+    const answer = await worker.call('register', other, caller)
+    expect(answer).toMatchObject({ schema: {}, value: RAW_MASKED })
+    await worker.call('register', { ...other, schema: { type: 'object' } }, caller)
+    for (const each of ['stranger', 'nobody']) expect(await seenBy(worker, each)).toMatchObject(MASKED)
+    expect(await seenBy(worker, 'owner')).toMatchObject(SHOWN)
+    expect(JSON.stringify(worker.told())).not.toMatch(/pa55|hunter2|1234/)
+    const again = await startWorker({ env: { PW: 'hunter2' }, files: worker.files })
+    expect(await seenBy(again, 'stranger')).toMatchObject(MASKED)
+  })
+
+  test('with a value of its own sees that, and what was secret is so for others', async () => {
+    const worker = await open()
+    await worker.call('register', { ...other, initial_value: { password: 'mine' } }, 'stranger')
+    expect(await seenBy(worker, 'stranger')).toEqual({ password: 'mine' })
+    expect(await seenBy(worker, 'nobody')).toEqual({ password: '***' })
+    expect(JSON.stringify(await worker.call('history', { id: 'shop' }, 'nobody'))).not.toMatch(/pa55|1234/)
+  })
+
+  test('may be the same program under another name', async () => {
+    const worker = await open()
+    await worker.call('register', entry, 'stranger')
+    expect(await seenBy(worker, 'stranger')).toMatchObject(SHOWN)
+  })
+
+  test('may be the first one, of an entry that somebody has written by hand', async () => {
+    const worker = await startWorker()
+    worker.files.edit('/project/config/shop.yaml', 'id: shop\nvalue: { password: pa55 }\n')
+    const again = await startWorker({ files: worker.files })
+    await again.call('register', entry, 'owner')
+    expect(await seenBy(again, 'owner')).toEqual({ password: 'pa55' })
+  })
+
+  test('is followed by its owner, who decides what is secret', async () => {
+    const worker = await open()
+    await worker.call('register', other, 'stranger')
+    await worker.call('register', other, 'owner')
+    expect(await seenBy(worker, 'stranger')).toMatchObject({ password: 'pa55', url: 'pg://u:***@db' })
+  })
+})
+
 describe('everybody', () => {
   test('hears of values without their secrets, and no log line has one', async () => {
     const worker = await withSecrets()

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import * as yaml from 'yaml'
 import { createRandom } from '../support/random.ts'
 import { createMemoryFiles, DIRECTORY, fileOf, type MemoryFiles } from './memoryFiles.ts'
-import { MOST_CHARACTERS, OWNER, openRegistry, refusal, type TestRegistry } from './support.ts'
+import { MOST_CHARACTERS, MOST_ENTRIES, OWNER, openRegistry, refusal, type TestRegistry } from './support.ts'
 
 const RECORDS = `${DIRECTORY}/.history`
 
@@ -200,5 +200,43 @@ describe('all entries together', () => {
     await run.register('three', value)
     const again = await openRegistry(run.files)
     expect(await refusal(again.register('four', value))).toStartWith('VALUE_TOO_LARGE')
+  })
+})
+
+describe('deleted entries', () => {
+  test('take no place, and the last of them go on with their revisions', async () => {
+    const run = await openRegistry()
+    const remove = (id: string) => run.registry.delete(id, undefined, OWNER)
+    for (let n = 0; n < 2 * MOST_ENTRIES; n++) {
+      await run.register(`a${n}`, n)
+      await remove(`a${n}`)
+    }
+    for (let n = 0; n < MOST_ENTRIES; n++) await run.register(`z${n}`, n)
+    expect(await refusal(run.register('more', 1))).toStartWith('ADAPTER_ERROR: there are 10 configurations')
+    await run.registry.idle()
+    // Three that are deleted, one record each, and the others.
+    expect(run.files.names(RECORDS)).toHaveLength(3 + MOST_ENTRIES)
+
+    const again = await openRegistry(run.files)
+    expect(again.registry.entries()).toHaveLength(MOST_ENTRIES)
+    await again.registry.delete('z0', undefined, OWNER)
+    await again.register('a19', 1)
+    expect(again.revision('a19')).toBe(3)
+    await again.registry.delete('a19', undefined, OWNER)
+    await again.register('a0', 1)
+    expect(again.revision('a0')).toBe(1)
+  })
+
+  test('keep nobody out who has a file', async () => {
+    const run = await openRegistry()
+    await run.register('zoo', 1)
+    for (let n = 0; n < 2 * MOST_ENTRIES; n++) {
+      await run.files.write(
+        `${RECORDS}/a${n}.a.json`,
+        `{"format":1,"file":null,"id":"a${n}","revision":2,"deleted":true}`,
+        0o600,
+      )
+    }
+    expect((await openRegistry(run.files)).value('zoo')).toBe(1)
   })
 })

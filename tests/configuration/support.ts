@@ -28,6 +28,7 @@ import { createMemoryFiles, DIRECTORY, type MemoryFiles } from './memoryFiles.ts
 
 const BOUNDS = { values: 5, bytes: 1024 * 1024 }
 export const MOST_CHARACTERS = 20_000
+export const MOST_ENTRIES = 10
 export const OWNER = { author: 'owner' }
 const documents = createDocuments(yaml, readDocument)
 
@@ -55,7 +56,7 @@ export async function openRegistry(
     documents: async () => documents,
     reading: createReading({ env, check: createCheck(() => performance.now()) }),
     history: BOUNDS,
-    mostCharacters: MOST_CHARACTERS,
+    bounds: { entries: MOST_ENTRIES, deleted: 3, characters: MOST_CHARACTERS },
     clock,
     log,
     tell: event => events.push(event),

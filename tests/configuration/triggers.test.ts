@@ -106,6 +106,22 @@ describe('a trigger', () => {
   })
 })
 
+test('a trigger that comes again and is refused is gone', async () => {
+  const worker = await startWorker()
+  worker.bind({ configuration_id: 'shop' }, { id: 't' })
+  expect(() => worker.bind({ configuration_id: 'shop', condition: '((' }, { id: 't' })).toThrow(HandlerError)
+  await worker.call('register', shop)
+  expect(worker.told()).toEqual([])
+})
+
+test('what was delivered is counted at each trigger', async () => {
+  const worker = await startWorker()
+  worker.bind({}, { id: 't' })
+  await worker.call('register', shop)
+  const { triggers } = await worker.call<{ triggers: unknown[] }>('triggers', {})
+  expect(triggers).toMatchObject([{ id: 't', trigger_type: 'configuration', delivered: 1, dropped: 0 }])
+})
+
 describe('a condition', () => {
   test('decides by false and by nothing else', async () => {
     const worker = await startWorker()

@@ -102,6 +102,17 @@ describe('a function gets', () => {
     expect([http.calls[1]!.traceparent, http.calls[1]!.baggage]).toEqual([undefined, undefined])
   })
 
+  test.each([
+    ['iii-depth=64', undefined],
+    ['III-Depth = 64', undefined],
+    ['a=1, iii-depth=64;p=1,b=2', 'a=1,b=2'],
+    ['a=1,%69ii%2Ddepth=64', 'a=1'],
+    ['a=%,xiii-depth=1', 'a=%,xiii-depth=1'],
+  ])('the baggage %p without a depth of events', async (baggage, passed) => {
+    await http.fetch('/orders/1', { headers: { baggage } })
+    expect(http.calls[0]!.baggage).toBe(passed)
+  })
+
   test('path parameters decoded, and raw', async () => {
     const payload = await payloadOf('/orders/caf%C3%A9%2Fa%22b+c')
     expect(payload.path_params).toEqual({ id: 'café/a"b+c' })

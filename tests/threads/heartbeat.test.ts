@@ -42,6 +42,7 @@ function createWorld(state: Supervised['state'], startsWell: () => boolean = () 
       starts.push(place)
       return startsWell() ? Promise.resolve() : Promise.reject(new Error('a test asked for this'))
     },
+    nounOf: () => 'the durable thread',
     isStopping: () => false,
     failed: ({ message }) => void failures.push(message),
   })
@@ -89,7 +90,7 @@ describe('a shard', () => {
     clock.advance(limits.shardPauseMs)
     await Promise.resolve()
     await Promise.resolve()
-    expect(log.warnings()).toEqual(['a shard could not be replaced'])
+    expect(log.warnings()).toEqual(['the durable thread could not be replaced'])
     clock.advance(2 * limits.shardPauseMs)
     expect(starts).toHaveLength(2)
   })

@@ -16,7 +16,7 @@ export interface Registering {
   /** `undefined`: the stored value stays. */
   readonly value: Json | undefined
   readonly metadata: Json | undefined
-  /** Sees its secrets from now on. */
+  /** Who registers it. */
   readonly registrant: string | undefined
 }
 
@@ -119,7 +119,8 @@ export function decideRegister(
   const { id, name, description, schema, metadata } = wanted
   const before = isEntry(kept) ? kept : undefined
   const value = wanted.value ?? before?.value ?? null
-  const registrants = withRegistrant(before?.registrants ?? [], wanted.registrant)
+  const registrants = registrantsOf(before, wanted)
+  const formerSchema = formerSchemaOf(before, wanted)
   const same =
     before !== undefined &&
     before.name === name &&
@@ -133,12 +134,14 @@ export function decideRegister(
     { revision, value, how: 'register', isLost: false, ...deed },
     bounds,
   )
-  const entry: Entry = { id, name, description, schema, value, metadata, revision, registrants, history }
+  const about = { id, name, description, schema, formerSchema, metadata }
+  const entry: Entry = { ...about, value, revision, registrants, history }
   const type = before === undefined ? 'configuration:registered' : 'configuration:updated'
   return {
     entry,
     event: { type, entry, oldValue: before?.value ?? null, newValue: value },
-    isSame: same && isSame([...before.registrants], [...registrants]),
+    isSame:
+      same && isSame(before.formerSchema, formerSchema) && isSame([...before.registrants], [...registrants]),
   }
 }
 
@@ -183,6 +186,7 @@ export function decideEdit(
     name: edit.name ?? before?.name ?? id,
     description: edit.description ?? before?.description ?? '',
     schema: before?.schema,
+    formerSchema: before?.formerSchema,
     value: edit.value,
     metadata: edit.metadata,
     revision,
@@ -214,6 +218,31 @@ export function valueAt(entry: Entry, revision: number): Json {
     'NOT_FOUND',
     `revision ${revision} of configuration '${entry.id}' is not kept; there are ${known}`,
   )
+}
+
+/**
+ * Who registers an entry that is somebody else's sees no secrets by that, unless it is the same program under another name
+ * (the same schema: names of clients may have the number of their process in them), or brings the value itself.
+ */
+function registrantsOf(before: Entry | undefined, { registrant, schema, value }: Registering) {
+  if (before === undefined) return withRegistrant([], registrant)
+  const belongs =
+    before.registrants.length === 0 ||
+    isRegistrant(before, registrant) ||
+    before.value === null ||
+    value !== undefined ||
+    isSame(before.schema, schema)
+  return belongs ? withRegistrant(before.registrants, registrant) : before.registrants
+}
+
+/** Its secrets stay secrets until one of its registrants says otherwise. */
+function formerSchemaOf(before: Entry | undefined, { registrant, schema }: Registering): Json | undefined {
+  if (before === undefined || isRegistrant(before, registrant)) return undefined
+  return isSame(before.schema, schema) ? before.formerSchema : (before.formerSchema ?? before.schema)
+}
+
+function isRegistrant({ registrants }: Entry, name: string | undefined): boolean {
+  return name !== undefined && registrants.includes(name)
 }
 
 function withRegistrant(registrants: readonly string[], name: string | undefined): readonly string[] {

@@ -21,12 +21,14 @@ export interface Entry {
   readonly description: string
   /** `undefined`: there never was one. */
   readonly schema: Json | undefined
+  /** The schema before that of somebody who is not among the registrants: what it marks stays a secret. */
+  readonly formerSchema?: Json | undefined
   /** As it was given, placeholders and all. */
   readonly value: Json
   readonly metadata: Json | undefined
   /** Grows with every change, also over a deletion. */
   readonly revision: number
-  /** Workers that have registered it, the latest last: these see its secrets. */
+  /** Workers it belongs to, the latest last: these see its secrets. */
   readonly registrants: readonly string[]
   /** The newest last; the value in force is among them. */
   readonly history: readonly Past[]

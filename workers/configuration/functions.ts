@@ -10,7 +10,7 @@ import type { Asker, Entry } from './entry.ts'
 import type { Json } from './json.ts'
 import type { Reading } from './reading.ts'
 import type { Registry } from './registry.ts'
-import { maskSecrets } from './secrets.ts'
+import { maskSecretsOf } from './secrets.ts'
 
 export interface Caller {
   /** As it announces itself; in another namespace than `default` with that before it: `shop/orders`. */
@@ -133,13 +133,12 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
 
   /** A stored value as this caller may see it: placeholders stay. */
   function stored(entry: Entry, value: Json, call: Call): Json {
-    return mayReveal(entry, call) ? value : maskSecrets(value, entry.schema, true)
+    return mayReveal(entry, call) ? value : maskSecretsOf(entry, value, true)
   }
 
   function requireEntry(asked: string): Entry {
     const entry = registry.find(asked)
     if (entry === undefined) throw notFound(asked)
-    used(asked)
     return entry
   }
 
@@ -152,7 +151,9 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
     const functionId = `configuration::${name}`
     async function run(given: unknown, cause: Cause): Promise<unknown> {
       const known = readInput(functionId, input, given)
-      const { _caller_worker_id: workerId } = known as { _caller_worker_id?: string | null }
+      const { id, _caller_worker_id: workerId } = known as { id?: string; _caller_worker_id?: string | null }
+      // Before it waits for anything: what is asked for now does not expire meanwhile.
+      if (id !== undefined && registry.find(id) !== undefined) used(id)
       return handle(known, { caller: workerId ? await findCaller(workerId) : undefined, cause })
     }
     client.registerFunction(functionId, run, { description, request_format: requestFormat(input) })
@@ -174,7 +175,6 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
         registrant: call.caller?.name,
       }
       const { entry } = await registry.register(wanted, given.if_revision ?? undefined, askerOf(call))
-      used(entry.id)
       const value = stored(entry, entry.value, call)
       return { ...summaryOf(entry), value, revision: entry.revision }
     },
@@ -182,7 +182,6 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
 
   function answerChange(decision: Awaited<ReturnType<Registry['set']>>, call: Call) {
     const { entry, event } = decision
-    used(entry.id)
     return {
       old_value: stored(entry, event.oldValue, call),
       new_value: stored(entry, event.newValue, call),
@@ -225,7 +224,7 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
     const { revision } = entry
     if (raw === true) return { id, value: stored(entry, entry.value, call), revision }
     const value = await reading.read(entry)
-    const shown = mayReveal(entry, call) ? value : reading.masked(entry.schema, entry.value)
+    const shown = mayReveal(entry, call) ? value : reading.masked(entry, entry.value)
     return { id, value: shown, revision }
   })
 

@@ -5,7 +5,7 @@ import { schemaInvalid } from './decide.ts'
 import type { Entry } from './entry.ts'
 import { type Environment, type Expansion, expandValue } from './expand.ts'
 import type { Json } from './json.ts'
-import { maskSecrets } from './secrets.ts'
+import { maskSecretsOf } from './secrets.ts'
 import type { CheckValue } from './validate.ts'
 
 export interface ReadingParts {
@@ -22,7 +22,7 @@ export interface Reading {
   /** The value as its owner gets it. Rejects with `EXPAND_FAILED` or `SCHEMA_INVALID`. */
   read(entry: Entry): Promise<Json>
   /** As `read`, for everybody: without secrets, and with placeholders of unset variables left as they are. */
-  masked(schema: Json | undefined, value: Json): Json
+  masked(entry: Pick<Entry, 'schema' | 'formerSchema'>, value: Json): Json
 }
 
 export function createReading({ env, check }: ReadingParts): Reading {
@@ -68,7 +68,7 @@ export function createReading({ env, check }: ReadingParts): Reading {
       return reading
     },
 
-    masked: (schema, value) => maskSecrets(expand(value, true).value, schema, false),
+    masked: (entry, value) => maskSecretsOf(entry, expand(value, true).value, false),
   }
 }
 

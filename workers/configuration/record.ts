@@ -41,6 +41,7 @@ const recordSchema = z.union([
     name: z.string(),
     description: z.string(),
     schema: json.optional(),
+    formerSchema: json.optional(),
     value: json,
     metadata: json.optional(),
     registrants: z.array(z.string()),
@@ -66,7 +67,8 @@ export function readRecord(id: string, text: string): Record | undefined {
   if (!result.success || result.data.id !== id) return undefined
   const { format: _, file, ...rest } = result.data
   if ('deleted' in rest) return { kept: { id, revision: rest.revision }, file }
-  return { kept: { ...rest, schema: rest.schema, metadata: rest.metadata }, file }
+  const { schema, formerSchema, metadata } = rest
+  return { kept: { ...rest, schema, formerSchema, metadata }, file }
 }
 
 /** The two places where records of an entry are written in turn; the one in force is never written over. */

@@ -6,7 +6,7 @@
  *              ├─▶ queue of the id ─▶ file as it is ─▶ decide ─▶ schema ─▶ store ─▶ memory ─▶ event
  *     edit ────┘
  */
-import { HandlerError } from '../../sdk/typescript/src/errors.ts'
+import type { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import type { Cause } from '../../src/delivery/depth.ts'
 import type { Log } from '../../src/log/log.ts'
@@ -35,6 +35,7 @@ import type { Json } from './json.ts'
 import { createJudge } from './judge.ts'
 import type { Reading } from './reading.ts'
 import { type Fingerprint, fingerprint } from './record.ts'
+import { type Bounds, createSlots } from './slots.ts'
 import { adapterError, type Store } from './store.ts'
 
 export interface RegistryParts {
@@ -43,8 +44,8 @@ export interface RegistryParts {
   readonly documents: () => Promise<Documents>
   readonly reading: Reading
   readonly history: HistoryBounds
-  /** Of all entries together, as JSON with their history; changes beyond it are refused. */
-  readonly mostCharacters: number
+  /** Of all entries; changes beyond them are refused. */
+  readonly bounds: Bounds
   readonly clock: Clock
   readonly log: Log
   readonly tell: (event: ConfigurationEvent, cause: Cause | undefined) => void
@@ -74,21 +75,13 @@ export interface Registry {
   idle(): Promise<void>
 }
 
-interface Slot {
-  readonly kept: Kept
-  readonly file: Fingerprint
-  readonly size: number
-}
-
 /** An edit may come in between this often before a write gives up. */
 const MOST_TRIES = 5
 
 export function createRegistry(parts: RegistryParts): Registry {
-  const { store, documents, reading, history, mostCharacters, clock, log, tell } = parts
-  const slots = new Map<string, Slot>()
+  const { store, documents, reading, history, bounds, clock, log, tell } = parts
+  const slots = createSlots(bounds)
   const queues = new Map<string, Promise<unknown>>()
-  /** Of all entries together. */
-  let characters = 0
   const judge = createJudge({ documents, reading, pathOf: store.pathOf, log })
   const atMs = (): number => Math.floor(clock.now())
 
@@ -105,24 +98,16 @@ export function createRegistry(parts: RegistryParts): Registry {
     return done
   }
 
-  function find(id: string): Entry | undefined {
-    const kept = slots.get(id)?.kept
-    return isEntry(kept) ? kept : undefined
-  }
-
   function put(kept: Kept, file: Fingerprint): void {
-    const size = isEntry(kept) ? sizeOf(kept) : 0
-    characters += size - (slots.get(kept.id)?.size ?? 0)
-    slots.set(kept.id, { kept, file, size })
+    slots.put(kept, file)
+    const id = slots.excess()
+    if (id !== undefined) void inOrder(id, () => drop(id))
   }
 
-  function requireRoom(entry: Entry): void {
-    const more = sizeOf(entry) - (slots.get(entry.id)?.size ?? 0)
-    if (more <= 0 || characters + more <= mostCharacters) return
-    throw new HandlerError(
-      'VALUE_TOO_LARGE',
-      `all configurations together, with their history, may have ${mostCharacters} characters`,
-    )
+  async function drop(id: string): Promise<void> {
+    if (slots.find(id) !== undefined) return
+    slots.drop(id)
+    await store.drop(id)
   }
 
   async function readFile(id: string): Promise<ReadFile | undefined> {
@@ -181,7 +166,7 @@ export function createRegistry(parts: RegistryParts): Registry {
         tell(decision.event, by.cause)
         return decision
       }
-      requireRoom(decision.entry)
+      slots.requireRoom(decision.entry)
       const text = (await documents()).write(decision.entry, file?.text)
       const outcome = await store.write({ kept: decision.entry, text, from: file, isForeign })
       if (outcome === 'changed') continue
@@ -305,18 +290,20 @@ export function createRegistry(parts: RegistryParts): Registry {
   }
 
   async function idsOnDisk(): Promise<readonly string[]> {
-    const ids = (await store.ids()) ?? []
-    if (ids.length <= limits.configurationEntries) return ids
-    log.warn('there are more configurations than are read', {
-      count: ids.length,
-      read: limits.configurationEntries,
-    })
-    return ids.slice(0, limits.configurationEntries)
+    const { files, records } = await store.ids()
+    if (files.length > bounds.entries) {
+      log.warn('there are more configurations than are read', {
+        count: files.length,
+        read: bounds.entries,
+      })
+    }
+    // What has a record and no file was deleted.
+    return [...files.slice(0, bounds.entries), ...records]
   }
 
   return {
-    find,
-    entries: () => [...slots.values()].map(({ kept }) => kept).filter(isEntry),
+    find: slots.find,
+    entries: slots.entries,
 
     async load() {
       try {
@@ -335,9 +322,6 @@ export function createRegistry(parts: RegistryParts): Registry {
       const check = (before: Kept | undefined): void => {
         if (isEntry(before)) requireRevision(before, ifRevision)
         else if (ifRevision !== undefined) requireRevision({ id, revision: 0 }, ifRevision)
-        if (before === undefined && slots.size >= limits.configurationEntries) {
-          throw new HandlerError('ADAPTER_ERROR', `there are ${slots.size} configurations, more are not kept`)
-        }
       }
       return inOrder(id, () =>
         change({
@@ -360,7 +344,7 @@ export function createRegistry(parts: RegistryParts): Registry {
     delete: (id, ifRevision, by) => inOrder(id, () => remove(id, ifRevision, by)),
 
     async lookAgain(id) {
-      const ids = id === undefined ? new Set([...slots.keys(), ...(await idsOnDisk())]) : [id]
+      const ids = id === undefined ? new Set([...slots.ids(), ...(await idsOnDisk())]) : [id]
       for (const each of ids) {
         await inOrder(each, () => look(each)).catch(error => {
           log.warn('the file of a configuration cannot be read; the value before it stays', {
@@ -382,8 +366,4 @@ function unconfirmed(id: string): HandlerError {
     `configuration '${id}' is written and in force`,
     'the disk has not confirmed it, so it may be lost with the power',
   )
-}
-
-function sizeOf(entry: Entry): number {
-  return JSON.stringify(entry).length
 }

@@ -1,4 +1,6 @@
 /** Which parts of a value its schema marks as secret, and the value without them. */
+
+import type { Entry } from './entry.ts'
 import { MASK, maskAroundPlaceholders } from './expand.ts'
 import { isObject, type Json, type JsonObject } from './json.ts'
 
@@ -113,6 +115,15 @@ export function maskSecrets(value: Json, schema: Json | undefined, raw: boolean)
     if (error === TOO_MANY) return MASK
     throw error
   }
+}
+
+/** A value of an entry without what is a secret of it. */
+export function maskSecretsOf(
+  { schema, formerSchema }: Pick<Entry, 'schema' | 'formerSchema'>,
+  value: Json,
+  raw: boolean,
+): Json {
+  return maskSecrets(maskSecrets(value, schema, raw), formerSchema, raw)
 }
 
 const TOO_MANY = new Error('a schema has too many parts')

@@ -48,8 +48,8 @@ export interface Change {
 }
 
 export interface Store {
-  /** Ids with a file or a record; `undefined`: there is no folder yet. Rejects when it cannot be read. */
-  ids(): Promise<readonly string[] | undefined>
+  /** Ids with a file, and those with nothing but a record. Rejects when the folder cannot be read. */
+  ids(): Promise<{ readonly files: readonly string[]; readonly records: readonly string[] }>
   load(id: string): Promise<OnDisk>
   readFile(id: string): Promise<ReadFile | undefined>
   /**
@@ -60,6 +60,8 @@ export interface Store {
   write(change: Change): Promise<'written' | 'unconfirmed' | 'changed'>
   /** Notes what belongs to a file that somebody else has written. */
   adopt(kept: Kept, file: ReadFile | undefined): Promise<void>
+  /** Removes the record of what was deleted; its revisions may come again. */
+  drop(id: string): Promise<void>
   pathOf(id: string): string
   watch(changed: (id: string | undefined) => void): () => void
 }
@@ -73,6 +75,11 @@ const MODE = 0o600
 export function adapterError(what: string, error: unknown): HandlerError {
   const reason = error instanceof Error ? error.message : String(error)
   return new HandlerError('ADAPTER_ERROR', `${what}: ${reason}`)
+}
+
+function idsIn(names: readonly string[] | undefined, form: RegExp): string[] {
+  const ids = (names ?? []).map(name => form.exec(name)?.[1])
+  return ids.filter((id): id is string => id !== undefined && isId(id)).sort()
 }
 
 export function createStore({ files, directory, log }: StoreParts): Store {
@@ -163,11 +170,9 @@ export function createStore({ files, directory, log }: StoreParts): Store {
     load,
 
     async ids() {
-      const names = await files.list(directory)
-      if (names === undefined) return undefined
-      const ids = new Set(names.map(name => FILE.exec(name)?.[1]))
-      for (const name of (await files.list(records)) ?? []) ids.add(RECORD.exec(name)?.[1])
-      return [...ids].filter((id): id is string => id !== undefined && isId(id)).sort()
+      const withFile = new Set(idsIn(await files.list(directory), FILE))
+      const withRecord = new Set(idsIn(await files.list(records), RECORD))
+      return { files: [...withFile], records: [...withRecord].filter(id => !withFile.has(id)) }
     },
 
     async write(change) {
@@ -201,6 +206,12 @@ export function createStore({ files, directory, log }: StoreParts): Store {
       } catch (error) {
         throw adapterError(`what belongs to configuration '${kept.id}' could not be written`, error)
       }
+    },
+
+    async drop(id) {
+      await forget(id)
+      await files.remove(recordOf(id, inForce.get(id) ?? 'a')).catch(() => {})
+      inForce.delete(id)
     },
 
     watch(changed) {

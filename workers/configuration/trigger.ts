@@ -90,8 +90,8 @@ export function payloadOf(
     name,
     description,
     schema: schema ?? null,
-    old_value: reading.masked(schema, oldValue),
-    new_value: reading.masked(schema, newValue),
+    old_value: reading.masked(entry, oldValue),
+    new_value: reading.masked(entry, newValue),
     ...(metadata === undefined ? {} : { metadata }),
     revision,
   })

@@ -28,21 +28,20 @@ export function createWatches(deliveries: Deliveries): Watches {
     if (known === undefined) return
     watches.delete(triggerId)
     count(known.watch.configurationId, -1)
+    deliveries.remove(triggerId)
   }
 
   return {
     provider: {
       bind(binding) {
-        const watch = parseWatch(binding.config)
+        // A trigger that comes again replaces itself, also when its new form is refused.
         remove(binding.id)
+        const watch = parseWatch(binding.config)
         watches.set(binding.id, { watch, subscription: deliveries.add(binding, watch.delivery) })
         count(watch.configurationId, 1)
         return watch.remarks
       },
-      unbind({ id }) {
-        remove(id)
-        deliveries.remove(id)
-      },
+      unbind: ({ id }) => remove(id),
     },
     isWatched: id => counts.has(id),
     wanting: event =>

@@ -5,8 +5,10 @@
  *                                                  └──▶ watches.ts ──▶ functions of triggers
  */
 import { resolve } from 'node:path'
+import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import { createDeliveries } from '../../src/delivery/deliveries.ts'
+import { registerTriggerList } from '../../src/delivery/list.ts'
 import type { Log } from '../../src/log/log.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { BuiltInWorker } from '../worker.ts'
@@ -60,7 +62,11 @@ export function createConfigurationWorker(
         },
         reading,
         history: { values: history, bytes: limits.configurationHistoryBytes },
-        mostCharacters: limits.configurationCharacters,
+        bounds: {
+          entries: limits.configurationEntries,
+          deleted: limits.configurationTombstones,
+          characters: limits.configurationCharacters,
+        },
         clock,
         log,
         tell(event, cause) {
@@ -76,15 +82,18 @@ export function createConfigurationWorker(
         ids: () => registry.entries().map(({ id }) => id),
         isWatched: watches.isWatched,
         expired(id) {
-          registry
-            .delete(id, undefined, { author: 'engine' })
-            .catch(error => log.warn('a configuration could not be deleted', { id, error }))
+          // What is being written meanwhile is used.
+          registry.delete(id, registry.find(id)?.revision, { author: 'engine' }).catch(error => {
+            if (error instanceof HandlerError && error.code === 'REVISION_CONFLICT') return
+            log.warn('a configuration could not be deleted', { id, error })
+          })
         },
       })
       await registry.load()
       if (registry.entries().length > 0) watching.begin()
       const revealTo = new Set(reveal_to)
       registerFunctions(client, { registry, reading, findCaller, revealTo, used: expiry.used })
+      registerTriggerList(client, 'configuration::triggers', deliveries)
       const registration = client.registerTriggerType(configurationTriggerType, watches.provider)
       await client.ready()
       return {

@@ -125,13 +125,22 @@ export interface ThreadStatus {
   readonly counters: object
 }
 
+/** Of a data folder. */
+export interface FolderHealth {
+  /** Absolute. */
+  readonly folder: string
+  readonly health: 'ok' | 'degraded'
+  /** Why it is degraded, and what to do. */
+  readonly reason: string | undefined
+}
+
 export interface EngineStatus {
   readonly version: string
   readonly pid: number
   /** Milliseconds since 1970. */
   readonly startedAtMs: number
   readonly uptimeMs: number
-  readonly mode: 'one thread' | 'shards' | 'shards and acceptor'
+  readonly mode: 'one thread' | 'one thread and a durable one' | 'shards' | 'shards and acceptor'
   /** It takes no new work. */
   readonly draining: boolean
   readonly memory: { readonly rssBytes: number; readonly heapBytes: number }
@@ -147,6 +156,8 @@ export interface EngineStatus {
   readonly dropped: Readonly<Record<string, number>>
   readonly counters: Readonly<Record<string, number>>
   readonly threads: readonly ThreadStatus[]
+  /** The data folders that are in use. */
+  readonly storage: readonly FolderHealth[]
 }
 
 export interface Catalogue {

@@ -5,6 +5,7 @@
  * The server hands repeated headers over joined (`1, 2`), which says the same (RFC 9110 5.3), and values as one
  * character per byte.
  */
+import { withoutDepth } from '../../src/delivery/depth.ts'
 import { quote } from '../../src/protocol/jsonText.ts'
 
 export interface RequestHeaders {
@@ -23,6 +24,7 @@ export interface RequestHeaders {
   /** `access-control-request-method`: with `origin` it makes an OPTIONS request a preflight. */
   readonly preflightMethod: string | undefined
   readonly traceparent: string | undefined
+  /** As it goes on with the call. */
   readonly baggage: string | undefined
 }
 
@@ -93,7 +95,7 @@ function readHeader(value: string, name: string): void {
       into.traceparent = value
       return
     case 'baggage':
-      into.baggage = value
+      into.baggage = withoutDepth(value)
   }
   if (!isPlain && value.includes(',') && !SINGLE.has(name)) readList(value, name)
 }

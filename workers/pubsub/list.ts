@@ -1,6 +1,7 @@
 /** `iii-pubsub::subscriptions`: who has subscribed, and how that goes. */
 import { z } from 'zod'
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
+import { deliveryRow } from '../../src/delivery/list.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { Subscriber, Subscriptions } from './subscriptions.ts'
 
@@ -16,22 +17,14 @@ export const listFormat: unknown = z.toJSONSchema(listInput, { io: 'input' })
 const USUAL_ROWS = 100
 
 function rowOf({ subscription, pattern, group }: Subscriber) {
-  const { id, binding, counters } = subscription
-  const { messages, bytes } = subscription.waiting()
+  const { id, binding } = subscription
   return {
     id,
     topic: pattern ?? null,
     ...(group === undefined ? {} : { group }),
     function_id: binding.function_id,
     namespace: binding.namespace ?? 'default',
-    delivered: counters.delivered,
-    failed: counters.failed,
-    dropped: counters.dropped,
-    skipped: counters.skipped,
-    waiting: messages,
-    waiting_bytes: bytes,
-    last_fired_at: counters.lastFiredMs ?? null,
-    last_error: counters.lastError ?? null,
+    ...deliveryRow(subscription),
   }
 }
 

@@ -70,6 +70,7 @@ export function createPubsubWorker(config: PubsubConfig, { clock, log }: PubsubP
       // A name of the file format; settings are read at start in this version.
       client.registerFunction('iii-pubsub::on-config-change', () => undefined, {
         description: 'Told when the configuration of the worker changes',
+        metadata: { internal: true },
       })
       client.registerTriggerType(subscribeTriggerType, createProvider(subscriptions, config.separators, log))
       await client.ready()

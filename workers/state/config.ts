@@ -1,8 +1,7 @@
 /** Settings of the state worker: the `config:` block of `iii-state`. Times in milliseconds, sizes in bytes. */
 import { z } from 'zod'
 import { limits } from '../../src/protocol/limits.ts'
-
-const LEVELS = ['memory', 'os', 'disk'] as const
+import { LEVELS } from '../../src/storage/partition.ts'
 
 const NOT_YET = 'is not part of this version yet; `kv` keeps the values in the data folder of the engine'
 

@@ -1,12 +1,13 @@
 /** What the functions of the state take and answer, for discovery. */
 
 import { limits } from '../../src/protocol/limits.ts'
+import { LEVELS } from '../../src/storage/partition.ts'
 import { choice, type Fields, flag, type JsonSchema, list, required, shape, text, whole } from './fields.ts'
 import { address, operationFormats, writeFields } from './operations.ts'
 
 /** Of every write. */
 export const writeOptions = {
-  durability: choice('how far the write comes before it is answered', ['memory', 'os', 'disk']),
+  durability: choice('how far the write comes before it is answered', LEVELS),
   with_meta: flag('the answer says how durable the write is, too'),
 }
 

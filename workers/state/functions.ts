@@ -14,6 +14,7 @@ import {
   resultsAnswer,
   writtenAnswer,
 } from './answers.ts'
+import { type Beyond, requireReach } from './beyond.ts'
 import type { StateConfig } from './config.ts'
 import { type Members, type Refuse, readMembers, refusing, shape } from './fields.ts'
 import * as format from './formats.ts'
@@ -25,6 +26,7 @@ export interface FunctionParts {
   readonly store: StateStore
   readonly watch: Watch
   readonly config: StateConfig
+  readonly beyond: Beyond
   /** The clock on the wall, milliseconds. */
   readonly wallClock: () => number
 }
@@ -64,7 +66,7 @@ export interface Functions {
 }
 
 export function registerFunctions(client: BuiltInClient, parts: FunctionParts): Functions {
-  const { store, watch, config, wallClock } = parts
+  const { store, watch, config, beyond, wallClock } = parts
   const scopeLevels = new Map(Object.entries(config.scope_durability))
   let underWay = 0
   let idleWaiters: (() => void)[] = []
@@ -198,6 +200,7 @@ export function registerFunctions(client: BuiltInClient, parts: FunctionParts): 
     const writes = given.map((text, index) =>
       read(text, { nowMs, maxValueBytes }, why => refuse(`operations[${index}]: ${why}`)),
     )
+    for (const write of writes) requireReach(write, beyond)
     const options = optionsOf(asked.durability, writes, context)
     return resultsAnswer(await store.write(writes, options), asked.with_meta)
   }

@@ -68,13 +68,14 @@ export function provideTriggers(
   const byTarget = new Map<string, Map<string, Bound>>()
   const byId = new Map<string, Bound>()
 
-  function forget(id: string): void {
+  function remove(id: string): void {
     const bound = byId.get(id)
     if (bound === undefined) return
     byId.delete(id)
     const others = byTarget.get(bound.target)
     others?.delete(id)
     if (others?.size === 0) byTarget.delete(bound.target)
+    deliveries.remove(id)
   }
 
   client.registerTriggerType(
@@ -105,6 +106,8 @@ export function provideTriggers(
     },
     {
       bind(binding) {
+        // A trigger that comes again replaces itself, also when its new form is refused.
+        remove(binding.id)
         const config = readConfig(binding)
         const target = nameOf({ scope: readText(config, 'scope'), key: readText(config, 'key') })
         const onlyChanges = readFlag(config, 'only_changes')
@@ -112,7 +115,6 @@ export function provideTriggers(
           refuse('durable: true comes with queues, which are not part of this version yet; leave it out')
         }
         const options = readDeliveryOptions(config, { lookIn: 'new_value' })
-        forget(binding.id)
         const bound = { target, subscription: deliveries.add(binding, options), onlyChanges }
         byId.set(binding.id, bound)
         const others = byTarget.get(target)
@@ -121,10 +123,7 @@ export function provideTriggers(
         const remarks = unknownKeys(config, KEYS)
         return isEnabled ? remarks : [...remarks, 'triggers of the state are switched off (triggers_enabled)']
       },
-      unbind({ id }) {
-        forget(id)
-        deliveries.remove(id)
-      },
+      unbind: ({ id }) => remove(id),
     },
   )
 

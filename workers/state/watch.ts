@@ -34,28 +34,45 @@ interface Waiting {
 
 /** `waits`: told of so many more that wait; negative: fewer. */
 export function createWatch(store: StateStore, clock: Clock, waits: (more: number) => void): Watch {
-  const waiting = new Set<Waiting>()
+  /** By the scope, `undefined`: any. A change is compared with those only that it may be for. */
+  const waiting = new Map<string | undefined, Set<Waiting>>()
+  let count = 0
   let isOver = false
 
   const unfollow = store.follow(changes => {
-    for (const each of [...waiting]) if (changes.some(each.matches)) each.wake()
+    if (count === 0) return
+    for (const change of changes) {
+      for (const scope of [change.scope, undefined]) {
+        for (const each of [...(waiting.get(scope) ?? [])]) if (each.matches(change)) each.wake()
+      }
+    }
   })
 
-  function woken(matches: Waiting['matches'], ms: number, signal: AbortSignal): Promise<void> {
+  function woken(
+    scope: string | undefined,
+    matches: Waiting['matches'],
+    ms: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     if (isOver || signal.aborted) return Promise.resolve()
-    if (waiting.size >= limits.watchers) {
+    if (count >= limits.watchers) {
       throw new HandlerError('limit_exceeded', `${limits.watchers} calls of state::watch wait already`)
     }
     return new Promise(resolve => {
       const each: Waiting = { matches, wake }
       const cancel = clock.after(ms, wake)
+      const others = waiting.get(scope) ?? new Set()
       function wake(): void {
-        if (waiting.delete(each)) waits(-1)
+        if (!others.delete(each)) return
+        count--
+        waits(-1)
+        if (others.size === 0) waiting.delete(scope)
         cancel()
         signal.removeEventListener('abort', wake)
         resolve()
       }
-      waiting.add(each)
+      waiting.set(scope, others.add(each))
+      count++
       waits(1)
       signal.addEventListener('abort', wake)
     })
@@ -95,13 +112,13 @@ export function createWatch(store: StateStore, clock: Clock, waits: (more: numbe
           return watchAnswer(changes, revision)
         from = revision
         // Something may have happened while it looked.
-        if (store.revision() === revision) await woken(matches, leftMs, signal)
+        if (store.revision() === revision) await woken(scope, matches, leftMs, signal)
       }
     },
     end() {
       isOver = true
       unfollow()
-      for (const { wake } of [...waiting]) wake()
+      for (const { wake } of [...waiting.values()].flatMap(each => [...each])) wake()
     },
   }
 }

@@ -1,7 +1,7 @@
 /** Settings of the stream worker: the `config:` block of `iii-stream`. Times in milliseconds, sizes in bytes. */
 import { z } from 'zod'
 import { limits } from '../../src/protocol/limits.ts'
-import { LEVELS } from './keeping.ts'
+import { LEVELS } from '../../src/storage/partition.ts'
 
 const LATER = 'comes with a later version; use the adapter kv, which keeps its items on disk'
 

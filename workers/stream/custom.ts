@@ -33,9 +33,6 @@ export interface CustomWritten {
   readonly errors: JsonText | undefined
 }
 
-/** Its answer may say more than was asked of it. */
-const VERB = { set: 'set', delete: 'delete', update: 'update' } as const
-
 const nameOf = (operation: Operation, stream: string): string => `stream::${operation}(${stream})`
 
 function failure(error: ErrorBody): HandlerError {
@@ -84,7 +81,6 @@ export function createCustom(
     ask,
 
     async write(operation, stream, input, code) {
-      const verb = VERB[operation]
       let result: JsonText | undefined
       try {
         result = await ask(operation, stream, input)
@@ -92,11 +88,11 @@ export function createCustom(
         const { code: theirs, message } = error as HandlerError
         throw new HandlerError(
           code,
-          `Failed to ${verb} value: Failed to invoke function: ${theirs}: ${message}`,
+          `Failed to ${operation} value: Failed to invoke function: ${theirs}: ${message}`,
         )
       }
       if (result === undefined)
-        throw new HandlerError(code, `Failed to ${verb} value: Function returned no result`)
+        throw new HandlerError(code, `Failed to ${operation} value: Function returned no result`)
       return readWritten(operation, result)
     },
 

@@ -1,9 +1,6 @@
 /** Where items are kept, by the settings. Apart from their schema, which not every thread needs. */
 import type { StreamConfig } from './config.ts'
 
-/** How far a write may come before it is answered. */
-export const LEVELS = ['memory', 'os', 'disk'] as const
-
 /** `folder` absent: the data folder of the engine. */
 export function streamKeeping({ adapter: { config } }: StreamConfig) {
   return config.store_method === 'in_memory'

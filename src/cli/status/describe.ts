@@ -114,6 +114,16 @@ function ringLines(threads: readonly unknown[]): string[] {
   )
 }
 
+/** A word where all is well, and of each folder where it is not why. */
+function storageLines(folders: readonly unknown[]): string[] {
+  const ill = folders.filter(folder => memberOf(folder, 'health') !== 'ok')
+  if (folders.length > 0 && ill.length === 0) return ['storage: ok']
+  return ill.map(
+    folder =>
+      `storage: ${textIn(folder, 'health')}, ${textIn(folder, 'reason')} (${textIn(folder, 'folder')})`,
+  )
+}
+
 /** Several lines, the last newline included. */
 export function describeStatus(status: unknown): string {
   const memory = memberOf(status, 'memory')
@@ -134,6 +144,7 @@ export function describeStatus(status: unknown): string {
     things.join(', '),
     `counted: ${notZero(memberOf(status, 'counters')) ?? 'nothing'}`,
     `dropped: ${notZero(memberOf(status, 'dropped')) ?? 'nothing'}`,
+    ...storageLines(listIn(status, 'storage')),
     '',
     ...table([COLUMNS, ...threads.map(threadRow)]),
     ...ringLines(threads),

@@ -314,3 +314,10 @@ describe('a handler that publishes what it is called with', () => {
     expect(line?.fields.error).toContain('5 are the most')
   })
 })
+
+test('the function that settings would be told to is for the engine only', async () => {
+  const { engine } = await createPubsub()
+  const own = engine.state.directory.functions.byNamespace.get('default')!
+  const definition = own.get('iii-pubsub::on-config-change')?.builtIn?.definition
+  expect(definition?.metadata as string | undefined).toBe('{"internal":true}')
+})

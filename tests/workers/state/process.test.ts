@@ -69,6 +69,45 @@ test(
 )
 
 test(
+  'the status of the engine says how its data folder is',
+  async () => {
+    await using engine = await startEngine({ workers: '  - name: iii-state' })
+    await using raw = await connectRaw(engine.url)
+    const { folders } = (await raw.call('engine::storage::status')).result as { folders: object[] }
+    const { mode, threads, storage } = (await raw.call('engine::status')).result as {
+      [member: string]: unknown
+      threads: object[]
+      storage: object[]
+    }
+    if (threads.length === 2) expect(mode).toBe('one thread and a durable one')
+    expect(storage).toMatchObject([{ health: 'ok' }])
+    expect(folders).toMatchObject(storage)
+  },
+  PATIENT_MS,
+)
+
+const inMemory = 'config: { port: 0, adapter: { config: { store_method: in_memory } } }'
+
+test.each([
+  ['with the streams beside it', '  - name: iii-stream\n    config: { port: 0 }', undefined, 1],
+  ['with the streams elsewhere', `  - name: iii-stream\n    ${inMemory}`, 'NOT_SUPPORTED', undefined],
+])(
+  'a transaction %s writes what can be read, or nothing',
+  async (_, streams, code, value) => {
+    await using engine = await startEngine({ workers: `  - name: iii-state\n${streams}` })
+    await using raw = await connectRaw(engine.url)
+    const item = { stream_name: 's', group_id: 'g', item_id: 'i' }
+    const operations = [{ op: 'stream::set', ...item, data: 1 }]
+    const { error } = await raw.call('state::transact', { operations })
+    expect(error?.code).toBe(code!)
+    expect((await raw.call('stream::get', item)).result).toBe(value!)
+    const message = { operations: [{ op: 'publish', topic: 't', data: 1 }] }
+    expect((await raw.call('state::transact', message)).error?.code).toBe('NOT_SUPPORTED')
+  },
+  PATIENT_MS,
+)
+
+test(
   'every function, and the trigger, tells what it takes',
   async () => {
     await using engine = await startEngine({ workers: '  - name: iii-state' })

@@ -34,6 +34,7 @@ const remove = (key: string): Write => ({ kind: 'delete', scope: 's', key, ifVer
 
 describe.each(Object.keys(partitions))('a state store over %s', name => {
   let store: StateStore
+  let partition: Partition
   let clock: VirtualClock
   let changes: StateChange[]
 
@@ -41,7 +42,7 @@ describe.each(Object.keys(partitions))('a state store over %s', name => {
     clock = createVirtualClock()
     changes = []
     const log = createRecordingLog()
-    const partition = partitions[name]!({ clock, log, wallClock: clock.now })
+    partition = partitions[name]!({ clock, log, wallClock: clock.now })
     store = createPartitionStore(partition)
     store.follow(happened => void changes.push(...happened))
   })

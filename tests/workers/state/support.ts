@@ -7,7 +7,7 @@ import { createLocalTransport } from '../../../src/threads/localTransport.ts'
 import { createPartitionStore } from '../../../workers/state/adapters/partition.ts'
 import { stateConfigSchema } from '../../../workers/state/config.ts'
 import type { StateStore } from '../../../workers/state/store.ts'
-import { createStateWorker } from '../../../workers/state/worker.ts'
+import { createStateWorker, type StateParts } from '../../../workers/state/worker.ts'
 import type { RunningWorker } from '../../../workers/worker.ts'
 import { createSeededIds } from '../../support/fakes.ts'
 import {
@@ -53,7 +53,10 @@ async function settled(): Promise<void> {
   for (let turn = 0; turn < 6; turn++) await new Promise(resolve => setImmediate(resolve))
 }
 
-export async function createState(config: unknown = {}): Promise<StateWorld> {
+export async function createState(
+  config: unknown = {},
+  beyond: Pick<StateParts, 'streams' | 'hasFunction'> = { streams: true },
+): Promise<StateWorld> {
   const world = createWorld()
   const { engine, clock, log } = world
   const [engineSide, workerSide] = createLocalLink()
@@ -66,7 +69,7 @@ export async function createState(config: unknown = {}): Promise<StateWorld> {
   })
   const partition = createMemoryPartition({ clock, log, wallClock: clock.now }, 0)
   const store = createPartitionStore(partition)
-  const parts = { store, clock, wallClock: clock.now, log }
+  const parts = { store, clock, wallClock: clock.now, log, ...beyond }
   const state = await createStateWorker(stateConfigSchema.parse(config), parts).start(client)
   await settled()
   const caller = world.join({ name: 'caller' })

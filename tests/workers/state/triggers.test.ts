@@ -171,6 +171,16 @@ describe('a trigger', () => {
     expect(dataOf(world.worker).map(({ scope }) => scope)).toEqual(['b'])
   })
 
+  test('that comes again and is refused is gone', async () => {
+    const world = await open({ scope: 'a' })
+    expect(await world.bind(world.worker, 't', 'target::run', { condition: '((' })).toBeDefined()
+    await world.done('set', { scope: 'a', key: 'k', value: 1 })
+    expect(callsOf(world.worker)).toEqual([])
+    expect(await world.bind(world.worker, 't', 'target::run', { scope: 'a' })).toBeUndefined()
+    await world.done('set', { scope: 'a', key: 'k', value: 2 })
+    expect(callsOf(world.worker)).toHaveLength(1)
+  })
+
   test('that is gone hears nothing', async () => {
     const { done, worker } = await open()
     worker.says(unregisterTrigger('t'))
@@ -217,6 +227,22 @@ describe('a condition', () => {
     worker.says(answerTo(asked, outcome))
     await world.settled()
     expect(callsOf(worker)).toHaveLength(calls)
+  })
+})
+
+test('what was delivered and dropped is counted at each trigger', async () => {
+  const world = await open({ condition: 'new_value > 1' })
+  await world.bind(world.worker, 'lost', 'no::such', {})
+  for (const value of [1, 2]) await world.done('set', { ...at, value })
+  const id = world.worker.calls('iii-state::triggers', {})
+  await world.settled()
+  const answer = world.worker.hears().find(({ invocation_id }) => invocation_id === id)
+  expect(answer?.result).toMatchObject({
+    total: 2,
+    triggers: [
+      { id: 't', trigger_type: 'state', function_id: 'target::run', delivered: 1, dropped: 0, skipped: 1 },
+      { id: 'lost', function_id: 'no::such', delivered: 0, dropped: 2, last_error: 'function_not_found' },
+    ],
   })
 })
 

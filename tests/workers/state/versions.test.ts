@@ -226,7 +226,50 @@ describe('a transaction', () => {
     expect(hub.hears()).toEqual([])
   })
 
+  const inStream = { stream_name: 'orders', group_id: 'g', item_id: 'i', data: 1 }
+  const sent = { op: 'stream::send', stream_name: 'orders', group_id: 'g', type: 't', data: 1 }
+  const message = { op: 'publish', topic: 't', data: 1 }
+
+  test.each<[string, boolean, string[], object]>([
+    ['streams are kept elsewhere', false, ['publish'], { op: 'stream::set', ...inStream }],
+    ['streams are kept elsewhere', false, ['publish'], sent],
+    ['a worker keeps the items', true, ['stream::set(orders)'], { op: 'stream::set', ...inStream }],
+    [
+      'a worker keeps the items',
+      true,
+      ['stream::set(orders)'],
+      { op: 'stream::update', ...inStream, ops: [] },
+    ],
+    ['nobody offers `publish`', true, [], message],
+  ])('is refused where nobody would see it: %s', async (_, streams, functions, operation) => {
+    const { ask, done } = await createState({}, { streams, hasFunction: id => functions.includes(id) })
+    const operations = [{ op: 'state::set', scope: 's', key: 'k', value: 1 }, operation]
+    expect((await ask('transact', { operations })).error?.code).toBe('NOT_SUPPORTED')
+    expect(await done('list', { scope: 's' })).toEqual([])
+  })
+
+  test('is done where somebody sees it', async () => {
+    const functions = ['publish', 'stream::set(other)']
+    const { done } = await createState({}, { streams: true, hasFunction: id => functions.includes(id) })
+    const operations = [{ op: 'stream::set', ...inStream }, sent, message]
+    expect(await done<object>('transact', { operations })).toHaveProperty('revision')
+  })
+
+  test('whose message nobody takes after all is in the log', async () => {
+    const { done, log, settled } = await createState()
+    await done('transact', { operations: [message] })
+    await settled()
+    expect(log.lines).toContainEqual(
+      expect.objectContaining({ message: 'a message of a transaction was not published' }),
+    )
+  })
+
   test.each([
+    [
+      { ...message, topic: 't'.repeat(1025) },
+      'deserialization_error',
+      'operations[0]: field `topic` has 1025 characters, the most are 1024',
+    ],
     [{ op: 'enqueue', queue: 'q' }, 'NOT_SUPPORTED', 'comes with queues'],
     [
       { op: 'state::get', scope: 's', key: 'k' },

@@ -85,6 +85,30 @@ describe('watching', () => {
     expect(answerOf(ids[0]!)).toBeUndefined()
   })
 
+  test('wakes those only that a change is for', async () => {
+    const { asks, answerOf, done, settled } = await open()
+    const wait = (input: object) => asks('watch', { since: 0, wait_ms: 5000, ...input })
+    const ids = [
+      {},
+      { scope: 's' },
+      { scope: 's', key: 'a' },
+      { key: 'a' },
+      { scope: 't' },
+      { scope: 't', key: 'b' },
+    ].map(wait)
+    await settled()
+    const operations = [{ op: 'set', key: 'b', value: 1 }]
+    await done('batch', { scope: 's', operations })
+    await settled()
+    expect(ids.map(id => answerOf(id) !== undefined)).toEqual([true, true, false, false, false, false])
+    await done('set', { scope: 't', key: 'b', value: 1 })
+    await settled()
+    expect(ids.slice(2).map(id => answerOf(id) !== undefined)).toEqual([false, false, true, true])
+    await done('set', { scope: 's', key: 'a', value: 1 })
+    await settled()
+    expect(ids.slice(2, 4).map(id => answerOf(id) !== undefined)).toEqual([true, true])
+  })
+
   test('waits for something to happen', async () => {
     const { asks, answerOf, set, settled } = await open()
     await set('a', 0)
