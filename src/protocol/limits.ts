@@ -226,6 +226,8 @@ export const limits = {
   streamUpgrades: 1024,
   /** Subscriptions of one client. */
   streamSubscriptions: 1000,
+  /** Subscriptions of all clients of one instance of the gateway; further ones are refused. */
+  streamGatewaySubscriptions: 1_000_000,
   /** Messages of one client in a second, in the long run, and at once; then it is read no further for a moment. */
   streamMessagesPerSecond: 1000,
   streamMessageBurst: 5000,

@@ -153,7 +153,8 @@ export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string,
         async create(config, { partition, ...parts }) {
           const [{ createStreamWorker }, { createPartitionStore }] = await loadStream()
           const store = createPartitionStore(partition)
-          return createStreamWorker(config as StreamConfig, { ...parts, store, wallClock: Date.now })
+          const newId = () => crypto.randomUUID()
+          return createStreamWorker(config as StreamConfig, { ...parts, store, wallClock: Date.now, newId })
         },
       },
       {

@@ -8,8 +8,10 @@ import { createHub } from '../../workers/stream/gateway/hub.ts'
 import type { Join } from '../../workers/stream/gateway/request.ts'
 import { createRooms } from '../../workers/stream/gateway/rooms.ts'
 import { ATTACH, JOIN, LEAVE, RESYNC } from '../../workers/stream/names.ts'
-import { packParcel, type Row, unpackParcel } from '../../workers/stream/parcel.ts'
+import { packGreeting, packParcel, type Row, unpackParcel } from '../../workers/stream/parcel.ts'
 import { createVirtualClock } from '../support/fakes.ts'
+
+const KEY = 'key'
 
 interface Asked extends TextCall {
   answer: AnswerReceiver
@@ -47,6 +49,7 @@ function setStage() {
     client,
     clock,
     gateway: 'gateway',
+    secret: 'secret',
     rooms,
     counters,
     timeoutMs: 1000,
@@ -67,6 +70,7 @@ function setStage() {
     isOver: false,
   }
   hub.start()
+  hub.received(packGreeting('secret', KEY))
   const join: Join = {
     type: 'join',
     subscriptionId: 'sub',
@@ -94,7 +98,13 @@ function setStage() {
     sent,
     take,
     join: (more: Partial<Join> = {}) => hub.join(connection, { ...join, ...more }),
-    receive: (...rows: Row[]) => hub.received(packParcel(rows.map(row => ({ row, text: textFor(row) })))),
+    receive: (...rows: Row[]) =>
+      hub.received(
+        packParcel(
+          KEY,
+          rows.map(row => ({ row, text: textFor(row) })),
+        ),
+      ),
   }
 }
 
@@ -146,6 +156,13 @@ describe('the end of the store half', () => {
   })
 })
 
+test('a subscription that is refused is told why', () => {
+  const { join, take, sent } = setStage()
+  join()
+  take(JOIN)[0]!.answer(undefined, '{"unauthorized":true,"reason":"full"}' as JsonText)
+  expect(JSON.parse(sent[0]!).event).toEqual({ type: 'unauthorized', reason: 'full' })
+})
+
 describe('a subscription that cannot be asked about', () => {
   test('is refused, and the store half forgets it', () => {
     const { join, take, sent, rooms } = setStage()
@@ -191,9 +208,12 @@ test('a parcel holds texts of any characters, and events of any names', () => {
     ['event', '', '__proto__', 'ids "', 3, 1, 2],
   ]
   const texts = ['{"a":"ü"}', '[[]]', '""']
-  const parcel = packParcel(rows.map((row, index) => ({ row, text: texts[index]! })))
+  const parcel = packParcel(
+    KEY,
+    rows.map((row, index) => ({ row, text: texts[index]! })),
+  )
   JSON.parse(parcel)
   const found: unknown[] = []
-  unpackParcel(parcel, (row, text) => found.push([row, text]))
+  unpackParcel(parcel, KEY, (row, text) => found.push([row, text]))
   expect(found).toEqual(rows.map((row, index) => [row, texts[index]]))
 })

@@ -23,14 +23,14 @@ export function matches(item: string | undefined, event: StreamEvent): boolean {
 
 export type FanOut = (events: readonly StreamEvent[]) => void
 
-export function createFanOut(client: BuiltInClient, subscriptions: Subscriptions): FanOut {
+export function createFanOut(client: BuiltInClient, subscriptions: Subscriptions, key: string): FanOut {
   function send(bundle: Bundle): void {
     const targets = bundle.gateways.map(functionId => ({
       functionId,
       namespace: undefined,
       metadata: undefined,
     }))
-    client.tellAll(targets, packParcel(bundle.parts))
+    client.tellAll(targets, packParcel(key, bundle.parts))
     bundle.parts = []
     bundle.size = 0
   }

@@ -24,6 +24,8 @@ export interface OpeningParts {
   readonly custom: Custom
   readonly clock: Clock
   readonly log: Log
+  /** Of parcels. */
+  readonly key: string
 }
 
 /** What was before. `upTo`: number of the last event in it. */
@@ -36,7 +38,7 @@ interface Before {
 export type Open = (subscription: Subscription, since: number | undefined) => Promise<void>
 
 export function createOpening(parts: OpeningParts): Open {
-  const { client, subscriptions, store, custom, clock, log } = parts
+  const { client, subscriptions, store, custom, clock, log, key } = parts
   const tally = createBoundedTally(limits.streamNotices)
   const snapshots = createSnapshots()
 
@@ -99,7 +101,7 @@ export function createOpening(parts: OpeningParts): Open {
 
   function tell(gateway: string, told: readonly Part[]): void {
     const target = { functionId: gateway, namespace: undefined, metadata: undefined }
-    client.tellAll([target], packParcel(told))
+    client.tellAll([target], packParcel(key, told))
   }
 
   function finish(subscription: Subscription, { upTo, parts: first }: Before): void {

@@ -34,6 +34,7 @@ export interface StreamWorkerParts {
   /** The clock on the wall, milliseconds: items expire by it. */
   readonly wallClock: () => number
   readonly log: Log
+  readonly newId: () => string
   /** Whether a function is there now, in the default namespace. Absent: the engine is asked. */
   readonly hasFunction?: ((id: string) => boolean) | undefined
 }
@@ -47,7 +48,7 @@ function causeOf({ stream, cause }: StreamEvent): Cause | undefined {
 }
 
 export function createStreamWorker(config: StreamConfig, parts: StreamWorkerParts): BuiltInWorker {
-  const { store, clock, wallClock, log, hasFunction } = parts
+  const { store, clock, wallClock, log, newId, hasFunction } = parts
   return {
     name: 'iii-stream',
     description: 'Keeps items of streams and tells clients and triggers of their changes',
@@ -57,6 +58,7 @@ export function createStreamWorker(config: StreamConfig, parts: StreamWorkerPart
         log,
         limits: { deliveryDepth: config.depth_limit },
       })
+      const key = newId()
       const subscriptions = createSubscriptions()
       const custom = createCustom(client, hasFunction)
       const triggersOf = (type: TypeName) => {
@@ -74,7 +76,7 @@ export function createStreamWorker(config: StreamConfig, parts: StreamWorkerPart
         timeoutMs: config.auth_timeout_ms,
         log,
       })
-      const open = createOpening({ client, subscriptions, store, custom, clock, log })
+      const open = createOpening({ client, subscriptions, store, custom, clock, log, key })
       const clients = createClients({
         client,
         subscriptions,
@@ -83,8 +85,9 @@ export function createStreamWorker(config: StreamConfig, parts: StreamWorkerPart
         leaves,
         deliveries,
         clock,
+        key,
       })
-      const fanOut = createFanOut(client, subscriptions)
+      const fanOut = createFanOut(client, subscriptions, key)
       registerFunctions(client, { store, custom, wallClock, config })
       client.registerFunction<RawJson>(PRESENCE, given => presence(subscriptions, given), {
         description: 'Lists who is subscribed to streams',

@@ -11,11 +11,11 @@
 import type { BuiltInClient } from '../../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../../src/clock/clock.ts'
 import type { ErrorBody } from '../../../src/protocol/frames.ts'
-import { type JsonText, toJsonText } from '../../../src/protocol/jsonText.ts'
+import { fromJsonText, JSON_NULL, type JsonText, toJsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
 import { unauthorizedMessage, withSubscription } from '../messages.ts'
-import { ATTACH, JOIN, LEAVE, RESYNC, writeJoin } from '../names.ts'
-import { type EventRow, type OpenRow, unpackParcel } from '../parcel.ts'
+import { ATTACH, JOIN, type JoinAnswer, LEAVE, NOT_ATTACHED, RESYNC, writeJoin } from '../names.ts'
+import { type EventRow, type OpenRow, unpackGreeting, unpackParcel } from '../parcel.ts'
 import type { Connection, Subscription } from './connection.ts'
 import type { Counters } from './counters.ts'
 import type { Join } from './request.ts'
@@ -26,6 +26,8 @@ export interface HubParts {
   readonly clock: Clock
   /** The function of this instance. */
   readonly gateway: string
+  /** By which the store half knows it. Nobody else is told. */
+  readonly secret: string
   readonly rooms: Rooms
   readonly counters: Counters
   readonly timeoutMs: number
@@ -54,16 +56,21 @@ export interface Hub {
 
 /** The store half is not there, or not any more: it will be asked again. */
 const isTransient = ({ code }: ErrorBody): boolean =>
-  code === 'function_not_found' || code === 'invocation_stopped' || code === 'CONNECTION_LOST'
+  code === NOT_ATTACHED ||
+  code === 'function_not_found' ||
+  code === 'invocation_stopped' ||
+  code === 'CONNECTION_LOST'
 
 export function createHub(parts: HubParts): Hub {
-  const { client, clock, gateway, rooms, counters, timeoutMs } = parts
+  const { client, clock, gateway, secret, rooms, counters, timeoutMs } = parts
   const byNumber = new Map<number, Subscription>()
   let numbers = 0
   let isStopped = false
   /** Which life of the store half this is. */
   let life = 0
   let holds = 0
+  /** Of the parcels of the store half. */
+  let key: string | undefined
   let letGo = (): void => {}
   let cancelTimers: (() => void)[] = []
 
@@ -88,7 +95,7 @@ export function createHub(parts: HubParts): Hub {
   /** Says something until it has arrived, as long as who is to hear it lives. */
   function insist(functionId: string, of: readonly number[], failed: () => void): void {
     const spoken = life
-    ask(functionId, toJsonText({ gateway, numbers: of }), limits.callTimeoutMs, error => {
+    ask(functionId, toJsonText({ gateway, secret, numbers: of }), limits.callTimeoutMs, error => {
       if (error === undefined || isStopped || life !== spoken || isTransient(error)) return
       later(limits.streamSlowLookMs, () => {
         if (life === spoken) failed()
@@ -120,7 +127,7 @@ export function createHub(parts: HubParts): Hub {
   function askToJoin(subscription: Subscription): void {
     const { number, subscriptionId, stream, group, item, withIds, since, granted, connection } = subscription
     const spoken = life
-    const request = writeJoin({
+    const join = {
       gateway,
       connection: connection.id,
       number,
@@ -132,12 +139,14 @@ export function createHub(parts: HubParts): Hub {
       withIds,
       since: granted ? undefined : since,
       granted,
-    })
+    }
+    const request = writeJoin(join, secret)
     // Handlers, each after its condition, have their time; then there is no answer.
     ask(JOIN, request, 2 * timeoutMs + limits.callTimeoutMs, (error, result) => {
       if (subscription.state === 'gone' || life !== spoken) return
       if (error === undefined) {
-        if (result === '{"unauthorized":true}') refuse(subscription)
+        const { unauthorized, reason } = fromJsonText(result ?? JSON_NULL) as JoinAnswer
+        if (unauthorized) refuse(subscription, reason)
         else subscription.granted = true
         return
       }
@@ -151,7 +160,7 @@ export function createHub(parts: HubParts): Hub {
   /** The store half answers when it goes; it holds the place of this instance as long as it does not. */
   function hold(): void {
     const held = ++holds
-    letGo = ask(ATTACH, toJsonText({ gateway }), limits.callAgeMs, () => {
+    letGo = ask(ATTACH, toJsonText({ gateway, secret }), limits.callAgeMs, () => {
       // One that came later holds the place now.
       if (isStopped || held !== holds) return
       life++
@@ -302,11 +311,15 @@ export function createHub(parts: HubParts): Hub {
       for (const subscription of all) remove(subscription)
       tellLeft(all.map(({ number }) => number))
     },
-    received: parcel =>
-      unpackParcel(parcel, (row, text) => {
-        if (row[0] === 'event') happened(row, text)
-        else opened(row, text)
-      }),
+    received(parcel) {
+      const isOurs =
+        key !== undefined &&
+        unpackParcel(parcel, key, (row, text) => {
+          if (row[0] === 'event') happened(row, text)
+          else opened(row, text)
+        })
+      if (!isOurs) key = unpackGreeting(parcel, secret) ?? key
+    },
     lose,
     resync,
     start() {

@@ -56,6 +56,7 @@ export function createStreamGateway(config: StreamConfig, parts: StreamGatewayPa
         client,
         clock,
         gateway,
+        secret: newId(),
         rooms,
         counters,
         timeoutMs: config.auth_timeout_ms,
