@@ -251,6 +251,10 @@ export const limits = {
   streamKeptEvents: 10_000,
   /** How often it is read anew, when there are always more. */
   streamOpenings: 5,
+  /** Pause before what did not arrive at a gateway is told anew. */
+  streamLostMs: 500,
+  /** A subscription that was let in and has heard nothing for so long asks anew: longer than those openings take. */
+  streamJoiningMs: 180_000,
   /** Events that are replayed to a client that has been away; with more it gets everything anew. */
   streamReplayEvents: 10_000,
   /** Snapshots of groups kept in memory for those who join next, and their characters together. */

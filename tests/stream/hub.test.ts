@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { AnswerReceiver, BuiltInClient, TextCall } from '../../sdk/typescript/src/worker.ts'
 import { JSON_NULL, type JsonText } from '../../src/protocol/jsonText.ts'
+import { limits } from '../../src/protocol/limits.ts'
 import type { Connection, Socket } from '../../workers/stream/gateway/connection.ts'
 import { createCounters } from '../../workers/stream/gateway/counters.ts'
 import { createHub } from '../../workers/stream/gateway/hub.ts'
@@ -132,6 +133,38 @@ describe('an event that was lost on the way', () => {
     receive(sync(1, 10), ready(1, 10))
     receive(event(11, 10))
     expect(sent).toHaveLength(4)
+  })
+})
+
+describe('what does not come', () => {
+  test('is asked for anew when the store half says that it has got lost', () => {
+    const { join, take, receive } = setStage()
+    join()
+    take(JOIN)[0]!.answer(undefined, '{"unauthorized":false}' as JsonText)
+    receive(sync(1, 5), ready(1, 5))
+    receive(['lost', 's', 'unknown', 6, 10], ['lost', 's', 'g', 6, 10])
+    expect(take(RESYNC).map(({ data }) => JSON.parse(data).numbers)).toEqual([[1]])
+  })
+
+  test('is asked for anew after a while, by those who were let in', () => {
+    const { join, take, clock } = setStage()
+    join()
+    join({ subscriptionId: 'not asked yet' })
+    take(JOIN)[0]!.answer(undefined, '{"unauthorized":false}' as JsonText)
+    clock.advance(2 * limits.streamJoiningMs)
+    expect(take(RESYNC).map(({ data }) => JSON.parse(data).numbers)).toEqual([[1], [1]])
+  })
+
+  test('ends the subscription when it cannot be told', () => {
+    const { join, take, receive, sent, rooms } = setStage()
+    join()
+    take(JOIN)[0]!.answer(undefined, '{"unauthorized":false}' as JsonText)
+    receive(['refused', 1, 0, 10])
+    expect(JSON.parse(sent[0]!).event).toEqual({
+      type: 'unauthorized',
+      reason: expect.stringContaining('refused'),
+    })
+    expect([...rooms.all()]).toEqual([])
   })
 })
 

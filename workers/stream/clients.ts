@@ -2,9 +2,9 @@
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { BuiltInClient, CallContext, RawJson } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
-import type { Deliveries } from '../../src/delivery/deliveries.ts'
 import { limits } from '../../src/protocol/limits.ts'
-import { type Admission, subscriptionText } from './admission.ts'
+import type { Admission } from './admission.ts'
+import type { Leave } from './leaving.ts'
 import {
   ATTACH,
   COUNTERS,
@@ -20,15 +20,13 @@ import {
 import type { Open } from './opening.ts'
 import { packGreeting } from './parcel.ts'
 import type { Subscription, Subscriptions } from './subscriptions.ts'
-import type { Triggers } from './triggers.ts'
 
 export interface ClientsParts {
   readonly client: BuiltInClient
   readonly subscriptions: Subscriptions
   readonly admission: Admission
   readonly open: Open
-  readonly leaves: Triggers
-  readonly deliveries: Deliveries
+  readonly leave: Leave
   readonly clock: Clock
   /** Of parcels. */
   readonly key: string
@@ -49,16 +47,8 @@ interface Hold extends PromiseWithResolvers<unknown> {
 }
 
 export function createClients(parts: ClientsParts): Clients {
-  const { client, subscriptions, admission, open, leaves, deliveries, clock, key } = parts
+  const { client, subscriptions, admission, open, leave, clock, key } = parts
   const attached = new Map<string, Hold>()
-
-  /** Once for each subscription that was let in, however it comes to its end. */
-  function leave(subscription: Subscription): void {
-    const wasIn = subscription.state !== 'asking'
-    if (!subscriptions.remove(subscription) || !wasIn) return
-    const concerned = leaves.about(subscription).map(({ delivery }) => delivery)
-    if (concerned.length > 0) deliveries.deliver(concerned, { data: subscriptionText(subscription) })
-  }
 
   function leaveAll(gateway: string): void {
     for (const subscription of subscriptions.ofGateway(gateway)) leave(subscription)

@@ -6,11 +6,12 @@ import type { BuiltInClient } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import type { Log } from '../../src/log/log.ts'
 import { createBoundedTally, shortened } from '../../src/log/notices.ts'
-import { JSON_NULL, type JsonText } from '../../src/protocol/jsonText.ts'
+import { JSON_NULL, type JsonText, quote } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { Custom } from './custom.ts'
 import { addressText, groupText } from './customWrites.ts'
 import { matches } from './fanOut.ts'
+import type { Leave } from './leaving.ts'
 import { messageOf, syncData, syncMessage } from './messages.ts'
 import { type Part, packParcel } from './parcel.ts'
 import { createSnapshots } from './snapshots.ts'
@@ -20,6 +21,7 @@ import type { Subscription, Subscriptions } from './subscriptions.ts'
 export interface OpeningParts {
   readonly client: BuiltInClient
   readonly subscriptions: Subscriptions
+  readonly leave: Leave
   readonly store: StreamStore
   readonly custom: Custom
   readonly clock: Clock
@@ -27,6 +29,9 @@ export interface OpeningParts {
   /** Of parcels. */
   readonly key: string
 }
+
+const TOO_BUSY =
+  'more happens in this group than a new subscription can be told; join again later, or subscribe to one item'
 
 /** What was before. `upTo`: number of the last event in it. */
 interface Before {
@@ -38,7 +43,7 @@ interface Before {
 export type Open = (subscription: Subscription, since: number | undefined) => Promise<void>
 
 export function createOpening(parts: OpeningParts): Open {
-  const { client, subscriptions, store, custom, clock, log, key } = parts
+  const { client, subscriptions, leave, store, custom, clock, log, key } = parts
   const tally = createBoundedTally(limits.streamNotices)
   const snapshots = createSnapshots()
 
@@ -99,22 +104,34 @@ export function createOpening(parts: OpeningParts): Open {
     }
   }
 
-  function tell(gateway: string, told: readonly Part[]): void {
+  function tell(gateway: string, told: readonly Part[], lost: () => void): void {
     const target = { functionId: gateway, namespace: undefined, metadata: undefined }
-    client.tellAll([target], packParcel(key, told))
+    const again = (): void => void clock.after(limits.streamLostMs, lost)
+    client.tellAll([target], packParcel(key, told), { lost: again })
   }
 
-  function finish(subscription: Subscription, { upTo, parts: first }: Before): void {
+  /** Ends a subscription that cannot be told how everything is. */
+  function refuse(subscription: Subscription, reason: string): void {
+    leave(subscription)
+    const text = quote(reason)
     const { gateway, number } = subscription
+    const send = (): void => tell(gateway, [{ row: ['refused', number, 0, text.length], text }], send)
+    send()
+  }
+
+  function finish(subscription: Subscription, { upTo, parts: first }: Before, lost: () => void): void {
+    const { gateway, number, opening } = subscription
     const kept = (subscription.kept ?? []).filter(({ seq }) => seq > upTo)
     // Of the whole group: events behind this one are those that the gateway will hear of.
     const seq = Math.max(upTo, subscriptions.audience(subscription)?.lastSeq ?? 0)
     const ready: Part = { row: ['ready', number, seq, 1], text: '0' }
     subscriptions.becomeLive(subscription)
-    tell(gateway, [...first, ...kept.map(event => replayPart(number, event)), ready])
+    tell(gateway, [...first, ...kept.map(event => replayPart(number, event)), ready], () => {
+      if (subscription.state === 'live' && subscription.opening === opening) lost()
+    })
   }
 
-  return async (subscription, since) => {
+  return async function open(subscription, since) {
     for (let attempt = 1; subscription.state !== 'gone'; attempt++) {
       subscriptions.beginOpening(subscription)
       const { opening } = subscription
@@ -122,11 +139,11 @@ export function createOpening(parts: OpeningParts): Open {
       // Gone meanwhile, or begun anew by somebody else.
       if ((subscription.state as Subscription['state']) !== 'opening' || subscription.opening !== opening)
         return
-      const isComplete = (subscription.kept?.length ?? 0) <= limits.streamKeptEvents
-      if (isComplete || attempt >= limits.streamOpenings) {
-        finish(subscription, found)
+      if ((subscription.kept?.length ?? 0) <= limits.streamKeptEvents) {
+        finish(subscription, found, () => void open(subscription, since))
         return
       }
+      if (attempt >= limits.streamOpenings) refuse(subscription, TOO_BUSY)
     }
   }
 }

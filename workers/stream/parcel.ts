@@ -25,23 +25,27 @@ export type EventRow = readonly [
 ]
 /**
  * A message for one subscription. `sync`: how everything was after the event `seq`; `replay`: an event that came after it;
- * `ready`: it is up to date with `seq` and lives from now on (the text means nothing).
+ * `ready`: it is up to date with `seq` and lives from now on (the text means nothing). `refused`: it is over; the text is
+ * the reason.
  */
 export type OpenRow = readonly [
-  kind: 'sync' | 'replay' | 'ready',
+  kind: 'sync' | 'replay' | 'ready' | 'refused',
   number: number,
   seq: number,
   length: number,
 ]
 
-export type Row = EventRow | OpenRow
+/** Events of a group up to `seq` did not arrive; the text means nothing. */
+export type LostRow = readonly [kind: 'lost', stream: string, group: string, seq: number, length: number]
+
+export type Row = EventRow | OpenRow | LostRow
 
 export interface Part {
   readonly row: Row
   readonly text: string
 }
 
-const LENGTH = { event: 6, sync: 3, replay: 3, ready: 3 } as const
+const LENGTH = { event: 6, sync: 3, replay: 3, ready: 3, refused: 3, lost: 4 } as const
 
 const lengthOf = (row: Row): number => row[LENGTH[row[0]]] as number
 

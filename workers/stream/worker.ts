@@ -19,6 +19,7 @@ import { createCustom } from './custom.ts'
 import { createFanOut } from './fanOut.ts'
 import { formats } from './formats.ts'
 import { registerFunctions } from './functions.ts'
+import { createLeaving } from './leaving.ts'
 import { messageOf } from './messages.ts'
 import { createOpening } from './opening.ts'
 import { PRESENCE, presence } from './presence.ts'
@@ -76,18 +77,18 @@ export function createStreamWorker(config: StreamConfig, parts: StreamWorkerPart
         timeoutMs: config.auth_timeout_ms,
         log,
       })
-      const open = createOpening({ client, subscriptions, store, custom, clock, log, key })
+      const leave = createLeaving({ subscriptions, leaves, deliveries })
+      const open = createOpening({ client, subscriptions, leave, store, custom, clock, log, key })
       const clients = createClients({
         client,
         subscriptions,
         admission,
         open,
-        leaves,
-        deliveries,
+        leave,
         clock,
         key,
       })
-      const fanOut = createFanOut(client, subscriptions, key)
+      const fanOut = createFanOut({ client, subscriptions, clock, key })
       registerFunctions(client, { store, custom, wallClock, config })
       client.registerFunction<RawJson>(PRESENCE, given => presence(subscriptions, given), {
         description: 'Lists who is subscribed to streams',

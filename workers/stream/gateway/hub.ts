@@ -121,7 +121,7 @@ export function createHub(parts: HubParts): Hub {
     remove(subscription)
     counters.unauthorized++
     const seq = subscription.room.lastSeq
-    parts.send(subscription.connection, unauthorizedMessage(subscription, clock.now(), seq, reason))
+    parts.send(subscription.connection, unauthorizedMessage(subscription, clock.now(), seq, reason), true)
   }
 
   function askToJoin(subscription: Subscription): void {
@@ -176,6 +176,7 @@ export function createHub(parts: HubParts): Hub {
     for (const subscription of byNumber.values()) {
       rooms.exit(subscription)
       subscription.state = 'joining'
+      subscription.askedAtMs = clock.now()
       askToJoin(subscription)
     }
   }
@@ -204,6 +205,7 @@ export function createHub(parts: HubParts): Hub {
     for (const subscription of lost) {
       if (subscription.state !== 'lost') continue
       subscription.state = 'joining'
+      subscription.askedAtMs = clock.now()
       asked.push(subscription)
     }
     if (asked.length === 0) return
@@ -214,9 +216,28 @@ export function createHub(parts: HubParts): Hub {
       () => {
         const left = asked.filter(({ state }) => state === 'joining')
         for (const subscription of left) subscription.state = 'lost'
-        resync(left.filter(({ connection }) => connection.slow === undefined))
+        recover(left)
       },
     )
+  }
+
+  const isWell = ({ connection }: Subscription): boolean => connection.slow === undefined
+
+  function recover(subscriptions: readonly Subscription[]): void {
+    resync(subscriptions.filter(isWell))
+  }
+
+  /** What was to come may have got lost on a way on which nobody notices. */
+  function lookForLate(): void {
+    later(limits.streamJoiningMs, () => {
+      const late = [...byNumber.values()].filter(
+        ({ state, granted, askedAtMs }) =>
+          state === 'joining' && granted && clock.now() - askedAtMs >= limits.streamJoiningMs,
+      )
+      for (const subscription of late) subscription.state = 'lost'
+      recover(late)
+      lookForLate()
+    })
   }
 
   function opened([kind, number, seq]: OpenRow, text: string): void {
@@ -224,6 +245,10 @@ export function createHub(parts: HubParts): Hub {
     if (subscription === undefined) return
     const { connection, room } = subscription
     subscription.granted = true
+    if (kind === 'refused') {
+      refuse(subscription, fromJsonText(text as JsonText) as string)
+      return
+    }
     if (kind === 'ready') {
       room.lastSeq = Math.max(room.lastSeq, seq)
       if (subscription.state === 'joining') {
@@ -251,14 +276,18 @@ export function createHub(parts: HubParts): Hub {
     )
   }
 
+  function missed(room: Room, upTo: number): void {
+    counters.gaps++
+    lose(room.subscriptions)
+    room.lastSeq = Math.max(room.lastSeq, upTo)
+    recover([...room.subscriptions])
+  }
+
   function happened([, stream, group, item, seq, before]: EventRow, text: string): void {
     const room = rooms.find({ stream, group })
     if (room === undefined) return
     if (room.lastSeq !== 0 && before > room.lastSeq) {
-      counters.gaps++
-      lose(room.subscriptions)
-      room.lastSeq = seq
-      resync([...room.subscriptions].filter(({ connection }) => connection.slow === undefined))
+      missed(room, seq)
       return
     }
     room.lastSeq = seq
@@ -290,6 +319,7 @@ export function createHub(parts: HubParts): Hub {
         since,
         room,
         state: 'joining',
+        askedAtMs: clock.now(),
         granted: false,
         synced: false,
         topic: undefined,
@@ -316,7 +346,10 @@ export function createHub(parts: HubParts): Hub {
         key !== undefined &&
         unpackParcel(parcel, key, (row, text) => {
           if (row[0] === 'event') happened(row, text)
-          else opened(row, text)
+          else if (row[0] === 'lost') {
+            const room = rooms.find({ stream: row[1], group: row[2] })
+            if (room !== undefined) missed(room, row[3])
+          } else opened(row, text)
         })
       if (!isOurs) key = unpackGreeting(parcel, secret) ?? key
     },
@@ -325,6 +358,7 @@ export function createHub(parts: HubParts): Hub {
     start() {
       attach()
       holdAgain()
+      lookForLate()
     },
     drain() {
       isStopped = true
