@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import type { InvocationError } from '../../sdk/typescript/src/errors.ts'
 import { ATTACH, GATEWAY, JOIN, LEAVE, RESYNC } from '../../workers/stream/names.ts'
 import { packGreeting, packParcel } from '../../workers/stream/parcel.ts'
+import { until } from '../support/waiting.ts'
 import { item, type Streams, withStreams } from './support.ts'
 
 function ask({ worker }: Streams, function_id: string, payload: unknown): Promise<string> {
@@ -18,10 +19,10 @@ async function gatewayOf({ call }: Streams): Promise<string> {
   return `${GATEWAY}${connection_id.split(':')[0]}`
 }
 
-const joinOf = (gateway: string, secret: string) => ({
+const joinOf = (gateway: string, secret: string, number = 1) => ({
   gateway,
   secret,
-  rest: { connection: 'c', number: 1, subscriptionId: 'sub', stream: 's', group: 'g', granted: true },
+  rest: { connection: 'c', number, subscriptionId: 'sub', stream: 's', group: 'g', granted: true },
   context: null,
 })
 
@@ -67,5 +68,35 @@ describe('somebody who is no gateway', () => {
       await call('set', item('a', { data: 1 }))
       const [, event] = await client.has(2)
       expect(event!.event).toEqual({ type: 'create', data: 1 })
+    }))
+})
+
+describe('a gateway', () => {
+  test('that joins a number twice, or attaches anew, has nothing left of before', () =>
+    withStreams({}, async streams => {
+      const { call, worker } = streams
+      const left: string[] = []
+      worker.registerFunction<{ subscription_id: string }>('left', ({ subscription_id }) => {
+        left.push(subscription_id)
+      })
+      worker.registerTrigger({ type: 'stream:leave', function_id: 'left', config: {} })
+      const gateway = `${GATEWAY}test`
+      worker.registerFunction(gateway, () => undefined)
+      const attach = (again: boolean): void => {
+        void ask(streams, ATTACH, { gateway, secret: 'mine', again })
+      }
+      attach(false)
+      expect(await ask(streams, JOIN, joinOf(gateway, 'mine'))).toBe('answered')
+      expect(await ask(streams, JOIN, joinOf(gateway, 'mine'))).toBe('answered')
+      expect(await ask(streams, JOIN, joinOf(gateway, 'mine', 2))).toBe('answered')
+      expect((await call('presence', {})).count).toBe(2)
+      await until('one has left', () => left.length === 1)
+      attach(true)
+      expect((await call('presence', {})).count).toBe(2)
+      attach(false)
+      await until('all have left', () => left.length === 3)
+      expect((await call('presence', {})).count).toBe(0)
+      expect(await ask(streams, JOIN, joinOf(gateway, 'mine', 2))).toBe('answered')
+      expect((await call('presence', {})).count).toBe(1)
     }))
 })

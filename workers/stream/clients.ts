@@ -67,6 +67,8 @@ export function createClients(parts: ClientsParts): Clients {
     const hold = { ...Promise.withResolvers<unknown>(), secret }
     before?.resolve({ again: false })
     attached.set(gateway, hold)
+    // Whatever it has is joined anew, under the same numbers.
+    if (!request.isAgain()) leaveAll(gateway)
     signal.addEventListener('abort', () => {
       if (attached.get(gateway) !== hold) return
       attached.delete(gateway)
@@ -85,6 +87,8 @@ export function createClients(parts: ClientsParts): Clients {
 
   async function join(given: RawJson): Promise<JoinAnswer> {
     const request = said(JOIN, given).join()
+    const before = subscriptions.get(request.gateway, request.number)
+    if (before !== undefined) leave(before)
     if (subscriptions.ofGatewayCount(request.gateway) >= limits.streamGatewaySubscriptions)
       return { unauthorized: true, reason: 'there are too many subscriptions; try again later' }
     const subscription = subscriptions.add(request, clock.now())

@@ -70,6 +70,8 @@ export function writeJoin({ context, ...rest }: JoinRequest, secret: string): Js
 
 /** A request that says whom it is from. What else it says is read when that is known to be true. */
 export interface Request extends Attachment {
+  /** Of ATTACH: it never let go, and nothing has changed. */
+  isAgain(): boolean
   numbers(): number[]
   join(): JoinRequest
 }
@@ -93,6 +95,7 @@ export function readRequest(functionId: string, { text }: RawJson): Request {
   return {
     gateway,
     secret: textAt('secret'),
+    isAgain: () => members.get('again') === 'true',
     numbers() {
       const numbers = fromJsonText(members.get('numbers') ?? JSON_NULL)
       return Array.isArray(numbers) ? numbers : refuse('`numbers` is no array')

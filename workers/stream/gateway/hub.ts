@@ -158,9 +158,9 @@ export function createHub(parts: HubParts): Hub {
   }
 
   /** The store half answers when it goes; it holds the place of this instance as long as it does not. */
-  function hold(): void {
+  function hold(again: boolean): void {
     const held = ++holds
-    letGo = ask(ATTACH, toJsonText({ gateway, secret }), limits.callAgeMs, () => {
+    letGo = ask(ATTACH, toJsonText({ gateway, secret, again }), limits.callAgeMs, () => {
       // One that came later holds the place now.
       if (isStopped || held !== holds) return
       life++
@@ -171,7 +171,7 @@ export function createHub(parts: HubParts): Hub {
   /** A new life: whatever was is joined anew. */
   function attach(): void {
     life++
-    hold()
+    hold(false)
     for (const room of rooms.all()) room.lastSeq = 0
     for (const subscription of byNumber.values()) {
       rooms.exit(subscription)
@@ -184,7 +184,7 @@ export function createHub(parts: HubParts): Hub {
   /** Long before the call comes to its end. */
   function holdAgain(): void {
     later(limits.streamAttachAgainMs, () => {
-      hold()
+      hold(true)
       holdAgain()
     })
   }
