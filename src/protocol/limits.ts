@@ -138,6 +138,9 @@ export const limits = {
   batchOperations: 1000,
   /** Rows of a list that are looked at before it is seen whether they are enough. */
   listPortion: 1000,
+  firstListPortion: 50,
+  /** Characters of the keys and values of one list: less than what a message holds, also when each takes three bytes. */
+  pageCharacters: 16 * MiB,
   /** Changes in one answer of `state::watch`, and the longest it waits for one. */
   watchEvents: 1000,
   watchMs: 25_000,

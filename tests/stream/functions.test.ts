@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { limits } from '../../src/protocol/limits.ts'
 import { item, type Streams, withStreams } from './support.ts'
 
 const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
@@ -150,6 +151,45 @@ function keepElsewhere(
   for (const [name, handle] of Object.entries(functions))
     worker.registerFunction<Record<string, unknown>>(`stream::${name}(s)`, handle)
 }
+
+describe('a list', () => {
+  test.each([['NQ'], ['x'], ['bnVsbA'], ['WzEsMl0']])('takes no cursor that is none: %s', cursor =>
+    withStreams({}, async ({ call }) => {
+      expect(await codeOf(call('list', { ...group, cursor }))).toEqual({
+        code: 'deserialization_error',
+        detail: expect.stringContaining('field `cursor`: the cursor is none that a page before has given'),
+      })
+    }),
+  )
+
+  test('of more than a message can hold comes in pages, and cannot be joined', () =>
+    withStreams({}, async ({ call, connect }) => {
+      const data = 'x'.repeat(limits.pageCharacters / 4)
+      for (const id of ['a', 'b', 'c', 'd', 'e']) await call('set', item(id, { data }))
+      for (const limit of [undefined, 10])
+        expect(await codeOf(call('list', { ...group, limit }))).toEqual({
+          code: 'STREAM_GET_GROUP_ERROR',
+          detail: expect.stringContaining('ask for pages, with `with_ids`, `limit` and `cursor`'),
+        })
+      expect(await call('list', { ...group, limit: 2 })).toHaveLength(2)
+      const page = await call('list', { ...group, with_ids: true })
+      expect(page.items.map(({ id }: { id: string }) => id)).toEqual(['a', 'b', 'c'])
+      const next = await call('list', { ...group, with_ids: true, cursor: page.cursor })
+      expect(next.items.map(({ id }: { id: string }) => id)).toEqual(['d', 'e'])
+      expect(next.cursor).toBeUndefined()
+      const client = await connect()
+      client.join('sub', 's', 'g')
+      const [refused] = await client.has(1)
+      expect(refused!.event).toEqual({
+        type: 'unauthorized',
+        reason: expect.stringContaining('subscribe to one item, or keep fewer in a group'),
+      })
+      expect((await call('presence', {})).count).toBe(0)
+      client.join('sub', 's', 'g', { id: 'a' })
+      expect((await client.has(2))[1]!.event.type).toBe('sync')
+      expect(await call('delete_group', group)).toEqual({ deleted: 5 })
+    }))
+})
 
 describe('a stream whose items a worker keeps', () => {
   test('is written and read by its functions, and clients hear of it', async () =>

@@ -32,7 +32,7 @@ function setStage(snapshot: () => void = () => {}) {
     seq: () => seq,
     async snapshot() {
       snapshot()
-      return { seq: 0, items: [] }
+      return { seq: 0, items: [], isCut: false }
     },
   } as unknown as StreamStore
   const open = createOpening({

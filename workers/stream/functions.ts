@@ -5,6 +5,7 @@ import { depthOf } from '../../src/protocol/json/split.ts'
 import { asJsonText, JSON_NULL, type JsonText, quote, toJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { Cause } from '../../src/storage/change.ts'
+import { tooLarge } from '../../src/storage/pages.ts'
 import type { Level } from '../../src/storage/partition.ts'
 import { StorageError } from '../../src/storage/storageError.ts'
 import { CODES } from './codes.ts'
@@ -168,10 +169,10 @@ export function registerFunctions(
     const withIds = input.flag('with_ids')
     const query = { prefix: input.optionalText('prefix'), cursor, limit }
     const page = await store.list(group, query).catch((error: unknown) => {
-      throw error instanceof SyntaxError
-        ? input.refuse('field `cursor` is none that this function has returned')
-        : error
+      throw error instanceof RangeError ? input.refuse(`field \`cursor\`: ${error.message}`) : error
     })
+    // A list of values has no place for a cursor.
+    if (page.isCut && !withIds) throw tooLarge('with_ids')
     const items = itemsText(page.items, withIds)
     if (!withIds) return new RawJson(items)
     const next = page.cursor === undefined ? '' : `,"cursor":${quote(page.cursor)}`

@@ -33,6 +33,8 @@ export interface OpeningParts {
 const TOO_BUSY =
   'more happens in this group than a new subscription can be told; join again later, or subscribe to one item'
 
+const TOO_MUCH = `the items of this group are more than ${limits.pageCharacters} characters; subscribe to one item, or keep fewer in a group`
+
 /** What was before. `upTo`: number of the last event in it. */
 interface Before {
   readonly upTo: number
@@ -60,7 +62,8 @@ export function createOpening(parts: OpeningParts): Open {
     return { upTo: replay.seq, parts: events.map(event => replayPart(subscription.number, event)) }
   }
 
-  async function read(subscription: Subscription): Promise<{ data: JsonText; seq: number }> {
+  /** `undefined`: it is too much for one message. */
+  async function read(subscription: Subscription): Promise<{ data: JsonText; seq: number } | undefined> {
     const { stream, item } = subscription
     if (await custom.has(item === undefined ? 'list' : 'get', stream)) {
       const seq = store.seq()
@@ -73,20 +76,23 @@ export function createOpening(parts: OpeningParts): Open {
     const audience = item === undefined ? subscriptions.audience(subscription) : undefined
     const known = audience === undefined ? undefined : snapshots.find(audience, withIds)
     if (known !== undefined) return known
-    const { items, seq } = await store.snapshot(subscription, item)
+    const { items, seq, isCut } = await store.snapshot(subscription, item)
+    if (isCut) return undefined
     const data = syncData(items, subscription)
     if (audience !== undefined) snapshots.keep(audience, withIds, { data, seq })
     return { data, seq }
   }
 
-  async function synced(subscription: Subscription): Promise<Before> {
-    const { data, seq } = await read(subscription)
+  async function synced(subscription: Subscription): Promise<Before | undefined> {
+    const found = await read(subscription)
+    if (found === undefined) return undefined
+    const { data, seq } = found
     const text = syncMessage(subscription, clock.now(), data, seq)
     return { upTo: seq, parts: [{ row: ['sync', subscription.number, seq, text.length], text }] }
   }
 
-  /** If it cannot be read, the client is told nothing and hears of what happens from now on. */
-  async function before(subscription: Subscription, since: number | undefined): Promise<Before> {
+  /** `undefined`: it is too much for one message. If it cannot be read, the client is told nothing and hears of what happens from now on. */
+  async function before(subscription: Subscription, since: number | undefined): Promise<Before | undefined> {
     try {
       const missed = since === undefined ? undefined : await replayed(subscription, since)
       return missed ?? (await synced(subscription))
@@ -139,6 +145,10 @@ export function createOpening(parts: OpeningParts): Open {
       // Gone meanwhile, or begun anew by somebody else.
       if ((subscription.state as Subscription['state']) !== 'opening' || subscription.opening !== opening)
         return
+      if (found === undefined) {
+        refuse(subscription, TOO_MUCH)
+        return
+      }
       if ((subscription.kept?.length ?? 0) <= limits.streamKeptEvents) {
         finish(subscription, found, () => void open(subscription, since))
         return

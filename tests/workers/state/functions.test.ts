@@ -1,5 +1,6 @@
 /** `state::set`, `get`, `delete`, `update`, `list`, `list_groups` as published clients know them (`docs/state.md`). */
 import { describe, expect, test } from 'bun:test'
+import { limits } from '../../../src/protocol/limits.ts'
 import { createState } from './support.ts'
 
 const at = { scope: 's', key: 'k' }
@@ -292,6 +293,17 @@ describe('list', () => {
     expect(await done('list', { scope: 's', limit: 2 })).toEqual([0, 2])
   })
 
+  test('of more than a message can hold comes in pages', async () => {
+    const { done, ask } = await createState()
+    const value = 'x'.repeat(limits.pageCharacters / 4)
+    for (const key of ['a', 'b', 'c', 'd', 'e']) await done('set', { scope: 's', key, value })
+    expect((await ask('list', { scope: 's' })).error).toMatchObject({ code: 'LIST_ERROR' })
+    const page = await done<{ items: unknown[]; cursor: string }>('list', { scope: 's', with_keys: true })
+    expect(page.items).toHaveLength(3)
+    const { cursor } = page
+    expect(await done('list', { scope: 's', keys_only: true, cursor })).toEqual({ keys: ['d', 'e'] })
+  })
+
   test('by prefix is in the order of the keys', async () => {
     const { done } = await createState()
     for (const key of ['b2', 'a1', 'b10', 'b1', 'c']) await done('set', { scope: 's', key, value: key })
@@ -311,6 +323,7 @@ describe('list', () => {
   test.each([
     [{}, 'missing field `scope`'],
     [{ scope: 's', limit: 0 }, 'field `limit`: expected a whole number from 1 on, got 0'],
+    [{ scope: 's', cursor: 'NQ' }, 'field `cursor`: the cursor is none that a page before has given'],
     [{ scope: 's', cursor: 'nonsense' }, 'field `cursor`: the cursor is none that a page before has given'],
     [{ scope: 's', with_keys: true, keys_only: true }, 'give either `with_keys` or `keys_only`, not both'],
   ])('refuses %j', async (input, why) => {

@@ -1,16 +1,14 @@
 /** Values in the durable partition, on disk or in memory. A scope is a collection; revisions are its own. */
 
 import { asJsonText, quote } from '../../../src/protocol/jsonText.ts'
-import { limits } from '../../../src/protocol/limits.ts'
 import type { EntryChange } from '../../../src/storage/change.ts'
 import type { Collection, Command } from '../../../src/storage/command.ts'
+import { readPage } from '../../../src/storage/pages.ts'
 import type { Partition } from '../../../src/storage/partition.ts'
-import { type Entry, hasExpired, type ReadTables } from '../../../src/storage/tables.ts'
+import { type Entry, hasExpired } from '../../../src/storage/tables.ts'
 import type { Item, ItemAddress, StateChange, StateStore, Write } from '../store.ts'
 
 const SPACE = 'state'
-
-type Place = Pick<Entry, 'key' | 'createdAt'>
 
 const scopeOf = (scope: string): Collection => ({ space: SPACE, name: scope, group: '' })
 
@@ -72,42 +70,6 @@ function changeOf(change: EntryChange): StateChange {
 /** Nothing is told in the space of the state. */
 const isOurs = ({ space, event }: EntryChange): boolean => space === SPACE && event !== 'told'
 
-function cursorOf({ key, createdAt }: Place): string {
-  return Buffer.from(JSON.stringify([createdAt, key])).toString('base64url')
-}
-
-function placeOf(cursor: string): Place {
-  let read: unknown
-  try {
-    read = JSON.parse(Buffer.from(cursor, 'base64url').toString())
-  } catch {
-    read = undefined
-  }
-  const [createdAt, key] = Array.isArray(read) ? (read as unknown[]) : []
-  if (typeof createdAt !== 'number' || typeof key !== 'string') {
-    throw new RangeError('the cursor is none that a page before has given')
-  }
-  return { createdAt, key }
-}
-
-interface From {
-  readonly prefix: string | undefined
-  readonly after: Place | undefined
-}
-
-/** In portions, because what has expired must not make a page short. */
-function live(tables: ReadTables, nowMs: number, collection: Collection, from: From, most: number): Entry[] {
-  const found: Entry[] = []
-  let { after } = from
-  for (;;) {
-    const limit = Math.min(most - found.length, limits.listPortion)
-    const portion = tables.list(collection, { prefix: from.prefix, after, limit })
-    for (const entry of portion) if (!hasExpired(entry, nowMs)) found.push(entry)
-    if (portion.length < limit || found.length >= most) return found
-    after = portion.at(-1)
-  }
-}
-
 export function createPartitionStore(partition: Partition): StateStore {
   return {
     async write(writes, { level, cause }) {
@@ -124,17 +86,11 @@ export function createPartitionStore(partition: Partition): StateStore {
         const entry = tables.get(scopeOf(scope), key)
         return entry === undefined || hasExpired(entry, nowMs) ? undefined : itemOf(entry)
       }),
-    list({ scope, prefix, cursor, limit = Number.POSITIVE_INFINITY }) {
-      const after = cursor === undefined ? undefined : placeOf(cursor)
-      return partition.read((tables, nowMs) => {
-        // One more than is shown says whether there is a further page.
-        const found = live(tables, nowMs, scopeOf(scope), { prefix, after }, limit + 1)
-        const shown = found.length > limit ? found.slice(0, limit) : found
-        const last = shown.at(-1)
-        const goesOn = shown.length < found.length && last !== undefined
-        return { items: shown.map(itemOf), cursor: goesOn ? cursorOf(last) : undefined }
-      })
-    },
+    list: ({ scope, ...query }) =>
+      partition.read((tables, nowMs) => {
+        const { entries, cursor, isCut } = readPage(tables, nowMs, scopeOf(scope), query)
+        return { items: entries.map(itemOf), cursor, isCut }
+      }),
     scopes: query => partition.read(tables => tables.names(SPACE, query)),
     async since(scope, revision, limit) {
       const feed = await partition.since(scope === undefined ? SPACE : scopeOf(scope), revision, limit)

@@ -5,11 +5,11 @@
  * items are somewhere else, has events with numbers and in an order like any other.
  */
 import { JSON_NULL } from '../../../src/protocol/jsonText.ts'
-import { limits } from '../../../src/protocol/limits.ts'
 import type { EntryChange } from '../../../src/storage/change.ts'
 import type { Collection, Command } from '../../../src/storage/command.ts'
+import { readPage } from '../../../src/storage/pages.ts'
 import type { Level, Partition, SubmitOptions } from '../../../src/storage/partition.ts'
-import { type Entry, hasExpired, type ReadTables } from '../../../src/storage/tables.ts'
+import { type Entry, hasExpired } from '../../../src/storage/tables.ts'
 import type {
   Address,
   EventKind,
@@ -22,6 +22,7 @@ import type {
 } from '../store.ts'
 
 const SPACE = 'stream'
+const ALL = { prefix: undefined, cursor: undefined, limit: undefined }
 /** Events that store nothing wait for no disk. */
 const TOLD: Level = 'memory'
 
@@ -44,42 +45,10 @@ function eventOf(change: EntryChange): StreamEvent {
   return { seq: revision, atMs, stream: name, group, item: key, kind, data, reason, cause }
 }
 
-/** The place in a list where a page ended. */
-type Place = Pick<Entry, 'key' | 'createdAt'>
-
-const cursorOf = ({ key, createdAt }: Place): string =>
-  Buffer.from(JSON.stringify([createdAt, key])).toString('base64url')
-
-/** Throws a `SyntaxError` if it is none of ours. */
-function placeOf(cursor: string): Place {
-  const [createdAt, key] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [number, string]
-  if (typeof createdAt !== 'number' || typeof key !== 'string') throw new SyntaxError('no place in a list')
-  return { createdAt, key }
-}
-
 export function createPartitionStore(partition: Partition): StreamStore {
   async function write(command: Command, options: SubmitOptions): Promise<Written> {
     const { answers } = await partition.submit([command], options)
     return answers[0]!
-  }
-
-  /** Asked under the same look at the tables, in portions: what has expired must not make a page short. */
-  function live(
-    tables: ReadTables,
-    collection: Collection,
-    nowMs: number,
-    from: { readonly prefix: string | undefined; readonly after: Place | undefined },
-    most: number,
-  ): Entry[] {
-    const found: Entry[] = []
-    let after = from.after
-    for (;;) {
-      const limit = Math.min(most - found.length, limits.listPortion)
-      const portion = tables.list(collection, { prefix: from.prefix, after, limit })
-      for (const entry of portion) if (isLive(entry, nowMs)) found.push(entry)
-      if (portion.length < limit || found.length >= most) return found
-      after = portion.at(-1)
-    }
   }
 
   return {
@@ -118,17 +87,11 @@ export function createPartitionStore(partition: Partition): StreamStore {
         return entry !== undefined && isLive(entry, nowMs) ? itemOf(entry) : undefined
       })
     },
-    async list(group, { prefix, cursor, limit }) {
-      const after = cursor === undefined ? undefined : placeOf(cursor)
-      const most = limit ?? Number.POSITIVE_INFINITY
-      // One more than asked for says whether there is a further page.
-      const found = await partition.read((tables, nowMs) =>
-        live(tables, collectionOf(group), nowMs, { prefix, after }, most + 1),
+    async list(group, query) {
+      const { entries, cursor, isCut } = await partition.read((tables, nowMs) =>
+        readPage(tables, nowMs, collectionOf(group), query),
       )
-      const shown = found.length > most ? found.slice(0, most) : found
-      const last = shown.at(-1)
-      const goesOn = shown.length < found.length && last !== undefined
-      return { items: shown.map(itemOf), cursor: goesOn ? cursorOf(last) : undefined }
+      return { items: entries.map(itemOf), cursor, isCut }
     },
     groups: async (stream, query) =>
       await partition.read(tables => tables.groups(SPACE, stream, namesQuery(query))),
@@ -138,17 +101,15 @@ export function createPartitionStore(partition: Partition): StreamStore {
       return await partition.read((tables, nowMs) => {
         const seq = partition.status().revision
         if (item === undefined) {
-          const all = live(
-            tables,
-            collection,
-            nowMs,
-            { prefix: undefined, after: undefined },
-            Number.POSITIVE_INFINITY,
-          )
-          return { seq, items: all.map(itemOf) }
+          const { entries, isCut } = readPage(tables, nowMs, collection, ALL)
+          return { seq, items: entries.map(itemOf), isCut }
         }
         const entry = tables.get(collection, item)
-        return { seq, items: entry !== undefined && isLive(entry, nowMs) ? [itemOf(entry)] : [] }
+        return {
+          seq,
+          items: entry !== undefined && isLive(entry, nowMs) ? [itemOf(entry)] : [],
+          isCut: false,
+        }
       })
     },
     async replay(group, seq, limit) {
