@@ -9,6 +9,7 @@ import {
   ATTACH,
   COUNTERS,
   GATEWAY,
+  idIn,
   JOIN,
   type JoinAnswer,
   LEAVE,
@@ -30,6 +31,8 @@ export interface ClientsParts {
   readonly clock: Clock
   /** Of parcels. */
   readonly key: string
+  /** Of `idIn`. */
+  readonly process?: string | undefined
 }
 
 export interface Clients {
@@ -47,7 +50,7 @@ interface Hold extends PromiseWithResolvers<unknown> {
 }
 
 export function createClients(parts: ClientsParts): Clients {
-  const { client, subscriptions, admission, open, leave, clock, key } = parts
+  const { client, subscriptions, admission, open, leave, clock, key, process } = parts
   const attached = new Map<string, Hold>()
 
   function leaveAll(gateway: string): void {
@@ -109,11 +112,15 @@ export function createClients(parts: ClientsParts): Clients {
       .filter(subscription => subscription !== undefined)
   }
 
-  client.registerFunction(ATTACH, attach, INTERNAL)
-  client.registerFunction(JOIN, join, INTERNAL)
-  client.registerFunction<RawJson>(LEAVE, given => concerned(LEAVE, given).forEach(leave), INTERNAL)
+  client.registerFunction(idIn(process, ATTACH), attach, INTERNAL)
+  client.registerFunction(idIn(process, JOIN), join, INTERNAL)
   client.registerFunction<RawJson>(
-    RESYNC,
+    idIn(process, LEAVE),
+    given => concerned(LEAVE, given).forEach(leave),
+    INTERNAL,
+  )
+  client.registerFunction<RawJson>(
+    idIn(process, RESYNC),
     given => {
       for (const subscription of concerned(RESYNC, given))
         if (subscription.state !== 'asking') void open(subscription, undefined)

@@ -21,6 +21,12 @@ export const JOIN = 'iii-stream::join'
 export const LEAVE = 'iii-stream::leave'
 /** Subscriptions that want everything anew. */
 export const RESYNC = 'iii-stream::resync'
+/**
+ * The id of one of these. A process beside the engine has its own, which nobody can guess: the engine may have both halves, too.
+ */
+export const idIn = (process: string | undefined, id: string): string =>
+  process === undefined ? id : `${id}@${process}`
+
 /** The function of a gateway is this and an id. */
 export const GATEWAY = 'iii-stream::gateway::'
 

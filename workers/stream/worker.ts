@@ -36,6 +36,8 @@ export interface StreamWorkerParts {
   readonly wallClock: () => number
   readonly log: Log
   readonly newId: () => string
+  /** Of `idIn`. */
+  readonly process?: string | undefined
   /** Whether a function is there now, in the default namespace. Absent: the engine is asked. */
   readonly hasFunction?: ((id: string) => boolean) | undefined
 }
@@ -49,7 +51,7 @@ function causeOf({ stream, cause }: StreamEvent): Cause | undefined {
 }
 
 export function createStreamWorker(config: StreamConfig, parts: StreamWorkerParts): BuiltInWorker {
-  const { store, clock, wallClock, log, newId, hasFunction } = parts
+  const { store, clock, wallClock, log, newId, process, hasFunction } = parts
   return {
     name: 'iii-stream',
     description: 'Keeps items of streams and tells clients and triggers of their changes',
@@ -87,6 +89,7 @@ export function createStreamWorker(config: StreamConfig, parts: StreamWorkerPart
         leave,
         clock,
         key,
+        process,
       })
       const fanOut = createFanOut({ client, subscriptions, clock, key })
       registerFunctions(client, { store, custom, wallClock, config })

@@ -14,7 +14,7 @@ import type { ErrorBody } from '../../../src/protocol/frames.ts'
 import { fromJsonText, JSON_NULL, type JsonText, toJsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
 import { unauthorizedMessage, withSubscription } from '../messages.ts'
-import { ATTACH, JOIN, type JoinAnswer, LEAVE, NOT_ATTACHED, RESYNC, writeJoin } from '../names.ts'
+import { ATTACH, idIn, JOIN, type JoinAnswer, LEAVE, NOT_ATTACHED, RESYNC, writeJoin } from '../names.ts'
 import { type EventRow, type OpenRow, unpackGreeting, unpackParcel } from '../parcel.ts'
 import type { Connection, Subscription } from './connection.ts'
 import type { Counters } from './counters.ts'
@@ -28,6 +28,8 @@ export interface HubParts {
   readonly gateway: string
   /** By which the store half knows it. Nobody else is told. */
   readonly secret: string
+  /** Of `idIn`. */
+  readonly process?: string | undefined
   readonly rooms: Rooms
   readonly counters: Counters
   readonly timeoutMs: number
@@ -62,7 +64,7 @@ const isTransient = ({ code }: ErrorBody): boolean =>
   code === 'CONNECTION_LOST'
 
 export function createHub(parts: HubParts): Hub {
-  const { client, clock, gateway, secret, rooms, counters, timeoutMs } = parts
+  const { client, clock, gateway, secret, process, rooms, counters, timeoutMs } = parts
   const byNumber = new Map<number, Subscription>()
   let numbers = 0
   let isStopped = false
@@ -81,7 +83,7 @@ export function createHub(parts: HubParts): Hub {
     answer: (error: ErrorBody | undefined, result: JsonText | undefined) => void,
   ): () => void {
     const rest = { namespace: undefined, metadata: undefined, traceparent: undefined, baggage: undefined }
-    return client.call({ functionId, data, timeoutMs: ms, ...rest }, answer)
+    return client.call({ functionId: idIn(process, functionId), data, timeoutMs: ms, ...rest }, answer)
   }
 
   function later(ms: number, task: () => void): void {
