@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'bun:test'
+import type { AnswerReceiver, BuiltInClient, TextCall } from '../../sdk/typescript/src/worker.ts'
+import type { JsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
+import { createCustom } from '../../workers/stream/custom.ts'
 import { item, type Streams, withStreams } from './support.ts'
 
 const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
@@ -258,6 +261,32 @@ describe('a stream whose items a worker keeps', () => {
       await Promise.all(Array.from({ length: 50 }, () => streams.call('update', item('a', { ops }))))
       expect(value).toBe(50)
     }))
+
+  test('is not updated when nobody says what is there', async () =>
+    withStreams({}, async streams => {
+      let value: unknown = { kept: true }
+      keepElsewhere(streams, {
+        set({ data }) {
+          value = data
+          return { old_value: null, new_value: data }
+        },
+      })
+      const ops = [{ type: 'set', path: 'n', value: 1 }]
+      expect(await codeOf(streams.call('update', item('a', { ops })))).toEqual({
+        code: 'STREAM_UPDATE_ERROR',
+        detail: expect.stringContaining('Register stream::get(s) or stream::update(s)'),
+      })
+      expect(value).toEqual({ kept: true })
+    }))
+
+  test('is told why its function may wait for itself', async () => {
+    const client = {
+      call: (_: TextCall, answer: AnswerReceiver) =>
+        answer({ code: 'invocation_timeout', message: 'No answer within 30000 ms' }, undefined),
+    } as unknown as BuiltInClient
+    const write = createCustom(client, () => true).write('set', 's', '{}' as JsonText, 'STREAM_SET_ERROR')
+    await expect(write).rejects.toThrow('No answer within 30000 ms. If it writes to the item it was called for')
+  })
 
   test('has an update of its own if it wants', async () =>
     withStreams({}, async streams => {
