@@ -1,7 +1,7 @@
 /** What the functions of the state take and answer, for discovery. */
 
 import { limits } from '../../src/protocol/limits.ts'
-import { choice, type Fields, flag, type JsonSchema, list, required, shape, text, whole } from './fields.ts'
+import { choice, type Fields, flag, type JsonSchema, list, required, shape, text, whole } from '../fields.ts'
 import { address, operationFormats, writeFields } from './operations.ts'
 
 /** Of every write. */

@@ -6,6 +6,7 @@ import { limits } from '../../src/protocol/limits.ts'
 import { tooLarge } from '../../src/storage/pages.ts'
 import type { Level } from '../../src/storage/partition.ts'
 import { StorageError } from '../../src/storage/storageError.ts'
+import { type Members, type Refuse, readMembers, refusing, shape } from '../fields.ts'
 import {
   deletedAnswer,
   groupsAnswer,
@@ -16,7 +17,6 @@ import {
   writtenAnswer,
 } from './answers.ts'
 import type { StateConfig } from './config.ts'
-import { type Members, type Refuse, readMembers, refusing, shape } from './fields.ts'
 import * as format from './formats.ts'
 import { readAny, readInScope, readWrite, type StateWrite, type WriteContext } from './operations.ts'
 import type { StateStore, Write, WriteOptions } from './store.ts'

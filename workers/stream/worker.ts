@@ -17,7 +17,7 @@ import { createClients } from './clients.ts'
 import type { StreamConfig } from './config.ts'
 import { createCustom } from './custom.ts'
 import { createFanOut } from './fanOut.ts'
-import { formats } from './formats.ts'
+import { shapes } from './formats.ts'
 import { registerFunctions } from './functions.ts'
 import { createLeaving } from './leaving.ts'
 import { messageOf } from './messages.ts'
@@ -95,7 +95,7 @@ export function createStreamWorker(config: StreamConfig, parts: StreamWorkerPart
       registerFunctions(client, { store, custom, wallClock, config })
       client.registerFunction<RawJson>(PRESENCE, given => presence(subscriptions, given), {
         description: 'Lists who is subscribed to streams',
-        request_format: formats[PRESENCE],
+        request_format: shapes[PRESENCE].format,
         rawInput: true,
       })
       client.registerFunction(
