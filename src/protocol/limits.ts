@@ -146,6 +146,8 @@ export const limits = {
   turnCharacters: 16 * MiB,
   /** Rows of a list that are looked at before it is seen whether they are enough: a few, for each may be as large as a value. */
   listPortion: 32,
+  /** Characters of the keys and values of one list: less than what a message holds, also when each takes three bytes. */
+  pageCharacters: 16 * MiB,
   /** Changes in one answer of `state::watch`, and the longest it waits for one. */
   watchEvents: 1000,
   watchMs: 25_000,
@@ -236,6 +238,8 @@ export const limits = {
   streamUpgrades: 1024,
   /** Subscriptions of one client. */
   streamSubscriptions: 1000,
+  /** Subscriptions of all clients of one instance of the gateway; further ones are refused. */
+  streamGatewaySubscriptions: 1_000_000,
   /** Messages of one client in a second, in the long run, and at once; then it is read no further for a moment. */
   streamMessagesPerSecond: 1000,
   streamMessageBurst: 5000,
@@ -259,6 +263,10 @@ export const limits = {
   streamKeptEvents: 10_000,
   /** How often it is read anew, when there are always more. */
   streamOpenings: 5,
+  /** Pause before what did not arrive at a gateway is told anew. */
+  streamLostMs: 500,
+  /** A subscription that was let in and has heard nothing for so long asks anew: longer than those openings take. */
+  streamJoiningMs: 180_000,
   /** Events that are replayed to a client that has been away; with more it gets everything anew. */
   streamReplayEvents: 10_000,
   /** Snapshots of groups kept in memory for those who join next, and their characters together. */

@@ -3,6 +3,7 @@
  * are forgotten before.
  */
 import type { EntryChange } from './change.ts'
+import { collectionId } from './collectionId.ts'
 import type { Collection, Space } from './command.ts'
 
 export interface RecentChanges {
@@ -34,8 +35,7 @@ const CHANGE_BYTES = 200
 const sizeOf = ({ oldValue, newValue }: EntryChange): number =>
   CHANGE_BYTES + (oldValue?.length ?? 0) + (newValue?.length ?? 0)
 
-const idOf = (of: Collection | Space): string =>
-  typeof of === 'string' ? of : `${of.space}:${of.name.length}:${of.name}${of.group}`
+const idOf = (of: Collection | Space): string => (typeof of === 'string' ? of : collectionId(of))
 
 function shift(queue: Queue): EntryChange | undefined {
   const change = queue.items[queue.head]

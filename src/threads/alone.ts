@@ -90,7 +90,7 @@ async function makeParts(
   log: Log,
   partitions: Partitions,
 ): Promise<{ worker: BuiltInWorker; instance: string }[]> {
-  const common = { clock: systemClock, log }
+  const common = { clock: systemClock, log, process: crypto.randomUUID() }
   const made: { worker: BuiltInWorker; instance: string }[] = []
   for (const { part, instance, config } of partsOn('durable', settings)) {
     const partition = await partitions.open(part.keeps(config))

@@ -19,6 +19,8 @@ import type { Partition } from '../storage/partition.ts'
 export interface CommonParts {
   readonly clock: Clock
   readonly log: Log
+  /** Random; of a process beside the engine, so that its parts find each other. Absent in the engine. */
+  readonly process?: string
 }
 
 /** What a part on the threads with sockets can be made from. */
@@ -155,7 +157,8 @@ export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string,
         async create(config, { partition, ...parts }) {
           const [{ createStreamWorker }, { createPartitionStore }] = await loadStream()
           const store = createPartitionStore(partition)
-          return createStreamWorker(config as StreamConfig, { ...parts, store, wallClock: Date.now })
+          const newId = () => crypto.randomUUID()
+          return createStreamWorker(config as StreamConfig, { ...parts, store, wallClock: Date.now, newId })
         },
       },
       {

@@ -96,6 +96,21 @@ describe('a function id', () => {
     expect(answererOf(world, 'engine::storage::backup', { a, b })).toBe('b')
   })
 
+  test('by which built-in workers speak to each other is theirs alone, also while they are gone', () => {
+    const world = createWorld()
+    const builtIn = world.builtIn()
+    const a = world.join()
+    const internal = registerFunction('iii-x::ask', { metadata: { internal: true } })
+    builtIn.says(internal)
+    a.says(internal)
+    expect(a.hears()).toEqual([conflict('iii-x::ask', builtIn)])
+    expect(answererOf(world, 'iii-x::ask', { a, builtIn })).toBe('builtIn')
+    builtIn.leaves()
+    a.says(internal)
+    expect(a.hears()).toEqual([conflict('iii-x::ask', '')])
+    expect(answererOf(world, 'iii-x::ask', { a })).toBe('nobody')
+  })
+
   test('in one namespace has nothing to do with the same id in another', () => {
     const world = createWorld()
     const a = world.join({ namespace: 'one' })

@@ -9,11 +9,17 @@ import { connect, item } from './support.ts'
 
 const PATIENT_MS = 60_000
 
-test.each([['msgpack'], ['json']])(
-  'streams of a worker of its own (%s)',
-  async framing => {
+const SAME = '  - name: iii-stream\n    config: { port: 0 }\n'
+
+test.each([
+  ['msgpack', 'none', ''],
+  ['json', 'none', ''],
+  ['msgpack', 'streams, too', SAME],
+])(
+  'streams of a worker of its own (%s; the engine has %s)',
+  async (framing, _, workers) => {
     using folder = temporaryFolder()
-    await using engine = await startEngine()
+    await using engine = await startEngine({ workers })
     await using raw = await connectRaw(engine.url)
     const file = join(folder.path, 'config.yaml')
     await Bun.write(file, 'workers:\n  - name: iii-stream\n    config: { port: 0 }\n')

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'bun:test'
+import type { AnswerReceiver, BuiltInClient, TextCall } from '../../sdk/typescript/src/worker.ts'
+import type { JsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
+import { createCustom } from '../../workers/stream/custom.ts'
 import { item, type Streams, withStreams } from './support.ts'
 
 const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
@@ -133,7 +136,11 @@ test('what cannot be read is refused, with what is wrong', () =>
       code,
       detail: 'Failed to deserialize input for stream::set: missing field `data`',
     })
-    expect(await refused('get', { ...group, item_id: 1 })).toMatchObject({ code })
+    // As the state says it.
+    expect(await refused('get', { ...group, item_id: 1 })).toEqual({
+      code,
+      detail: 'Failed to deserialize input for stream::get: field `item_id`: expected a string, got number',
+    })
     expect(await refused('get', [] as never)).toMatchObject({ code })
     expect(await refused('update', item('a', { ops: [{ type: 'x' }] }))).toMatchObject({ code })
     expect(await refused('set', item('a', { data: 1, ttl_ms: 1, expires_at: 1 }))).toMatchObject({ code })
@@ -160,6 +167,45 @@ function keepElsewhere(
   for (const [name, handle] of Object.entries(functions))
     worker.registerFunction<Record<string, unknown>>(`stream::${name}(s)`, handle)
 }
+
+describe('a list', () => {
+  test.each([['NQ'], ['x'], ['bnVsbA'], ['WzEsMl0']])('takes no cursor that is none: %s', cursor =>
+    withStreams({}, async ({ call }) => {
+      expect(await codeOf(call('list', { ...group, cursor }))).toEqual({
+        code: 'deserialization_error',
+        detail: expect.stringContaining('field `cursor`: the cursor is none that a page before has given'),
+      })
+    }),
+  )
+
+  test('of more than a message can hold comes in pages, and cannot be joined', () =>
+    withStreams({}, async ({ call, connect }) => {
+      const data = 'x'.repeat(limits.pageCharacters / 4)
+      for (const id of ['a', 'b', 'c', 'd', 'e']) await call('set', item(id, { data }))
+      for (const limit of [undefined, 10])
+        expect(await codeOf(call('list', { ...group, limit }))).toEqual({
+          code: 'payload_too_large',
+          detail: expect.stringContaining('ask for pages, with `with_ids`, `limit` and `cursor`'),
+        })
+      expect(await call('list', { ...group, limit: 2 })).toHaveLength(2)
+      const page = await call('list', { ...group, with_ids: true })
+      expect(page.items.map(({ id }: { id: string }) => id)).toEqual(['a', 'b', 'c'])
+      const next = await call('list', { ...group, with_ids: true, cursor: page.cursor })
+      expect(next.items.map(({ id }: { id: string }) => id)).toEqual(['d', 'e'])
+      expect(next.cursor).toBeUndefined()
+      const client = await connect()
+      client.join('sub', 's', 'g')
+      const [refused] = await client.has(1)
+      expect(refused!.event).toEqual({
+        type: 'unauthorized',
+        reason: expect.stringContaining('subscribe to one item, or keep fewer in a group'),
+      })
+      expect((await call('presence', {})).count).toBe(0)
+      client.join('sub', 's', 'g', { id: 'a' })
+      expect((await client.has(2))[1]!.event.type).toBe('sync')
+      expect(await call('delete_group', group)).toEqual({ deleted: 5 })
+    }))
+})
 
 describe('a stream whose items a worker keeps', () => {
   test('is written and read by its functions, and clients hear of it', async () =>
@@ -228,6 +274,34 @@ describe('a stream whose items a worker keeps', () => {
       await Promise.all(Array.from({ length: 50 }, () => streams.call('update', item('a', { ops }))))
       expect(value).toBe(50)
     }))
+
+  test('is not updated when nobody says what is there', async () =>
+    withStreams({}, async streams => {
+      let value: unknown = { kept: true }
+      keepElsewhere(streams, {
+        set({ data }) {
+          value = data
+          return { old_value: null, new_value: data }
+        },
+      })
+      const ops = [{ type: 'set', path: 'n', value: 1 }]
+      expect(await codeOf(streams.call('update', item('a', { ops })))).toEqual({
+        code: 'STREAM_UPDATE_ERROR',
+        detail: expect.stringContaining('Register stream::get(s) or stream::update(s)'),
+      })
+      expect(value).toEqual({ kept: true })
+    }))
+
+  test('is told why its function may wait for itself', async () => {
+    const client = {
+      call: (_: TextCall, answer: AnswerReceiver) =>
+        answer({ code: 'invocation_timeout', message: 'No answer within 30000 ms' }, undefined),
+    } as unknown as BuiltInClient
+    const write = createCustom(client, () => true).write('set', 's', '{}' as JsonText, 'STREAM_SET_ERROR')
+    await expect(write).rejects.toThrow(
+      'No answer within 30000 ms. If it writes to the item it was called for',
+    )
+  })
 
   test('has an update of its own if it wants', async () =>
     withStreams({}, async streams => {

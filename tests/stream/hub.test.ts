@@ -2,14 +2,17 @@
 import { describe, expect, test } from 'bun:test'
 import type { AnswerReceiver, BuiltInClient, TextCall } from '../../sdk/typescript/src/worker.ts'
 import { JSON_NULL, type JsonText } from '../../src/protocol/jsonText.ts'
+import { limits } from '../../src/protocol/limits.ts'
 import type { Connection, Socket } from '../../workers/stream/gateway/connection.ts'
 import { createCounters } from '../../workers/stream/gateway/counters.ts'
 import { createHub } from '../../workers/stream/gateway/hub.ts'
 import type { Join } from '../../workers/stream/gateway/request.ts'
 import { createRooms } from '../../workers/stream/gateway/rooms.ts'
 import { ATTACH, JOIN, LEAVE, RESYNC } from '../../workers/stream/names.ts'
-import { packParcel, type Row, unpackParcel } from '../../workers/stream/parcel.ts'
+import { packGreeting, packParcel, type Row, unpackParcel } from '../../workers/stream/parcel.ts'
 import { createVirtualClock } from '../support/fakes.ts'
+
+const KEY = 'key'
 
 interface Asked extends TextCall {
   answer: AnswerReceiver
@@ -47,6 +50,7 @@ function setStage() {
     client,
     clock,
     gateway: 'gateway',
+    secret: 'secret',
     rooms,
     counters,
     timeoutMs: 1000,
@@ -67,6 +71,7 @@ function setStage() {
     isOver: false,
   }
   hub.start()
+  hub.received(packGreeting('secret', KEY))
   const join: Join = {
     type: 'join',
     subscriptionId: 'sub',
@@ -94,7 +99,13 @@ function setStage() {
     sent,
     take,
     join: (more: Partial<Join> = {}) => hub.join(connection, { ...join, ...more }),
-    receive: (...rows: Row[]) => hub.received(packParcel(rows.map(row => ({ row, text: textFor(row) })))),
+    receive: (...rows: Row[]) =>
+      hub.received(
+        packParcel(
+          KEY,
+          rows.map(row => ({ row, text: textFor(row) })),
+        ),
+      ),
   }
 }
 
@@ -125,6 +136,38 @@ describe('an event that was lost on the way', () => {
   })
 })
 
+describe('what does not come', () => {
+  test('is asked for anew when the store half says that it has got lost', () => {
+    const { join, take, receive } = setStage()
+    join()
+    take(JOIN)[0]!.answer(undefined, '{"unauthorized":false}' as JsonText)
+    receive(sync(1, 5), ready(1, 5))
+    receive(['lost', 's', 'unknown', 6, 10], ['lost', 's', 'g', 6, 10])
+    expect(take(RESYNC).map(({ data }) => JSON.parse(data).numbers)).toEqual([[1]])
+  })
+
+  test('is asked for anew after a while, by those who were let in', () => {
+    const { join, take, clock } = setStage()
+    join()
+    join({ subscriptionId: 'not asked yet' })
+    take(JOIN)[0]!.answer(undefined, '{"unauthorized":false}' as JsonText)
+    clock.advance(2 * limits.streamJoiningMs)
+    expect(take(RESYNC).map(({ data }) => JSON.parse(data).numbers)).toEqual([[1], [1]])
+  })
+
+  test('ends the subscription when it cannot be told', () => {
+    const { join, take, receive, sent, rooms } = setStage()
+    join()
+    take(JOIN)[0]!.answer(undefined, '{"unauthorized":false}' as JsonText)
+    receive(['refused', 1, 0, 10])
+    expect(JSON.parse(sent[0]!).event).toEqual({
+      type: 'unauthorized',
+      reason: expect.stringContaining('refused'),
+    })
+    expect([...rooms.all()]).toEqual([])
+  })
+})
+
 describe('the end of the store half', () => {
   test('is noticed, and everybody who was let in is joined anew, without being asked again', () => {
     const { join, take, receive, sent, clock } = setStage()
@@ -144,6 +187,13 @@ describe('the end of the store half', () => {
     receive(sync(1, 2), ready(1, 2), event(3, 2))
     expect(sent).toHaveLength(4)
   })
+})
+
+test('a subscription that is refused is told why', () => {
+  const { join, take, sent } = setStage()
+  join()
+  take(JOIN)[0]!.answer(undefined, '{"unauthorized":true,"reason":"full"}' as JsonText)
+  expect(JSON.parse(sent[0]!).event).toEqual({ type: 'unauthorized', reason: 'full' })
 })
 
 describe('a subscription that cannot be asked about', () => {
@@ -191,9 +241,12 @@ test('a parcel holds texts of any characters, and events of any names', () => {
     ['event', '', '__proto__', 'ids "', 3, 1, 2],
   ]
   const texts = ['{"a":"ü"}', '[[]]', '""']
-  const parcel = packParcel(rows.map((row, index) => ({ row, text: texts[index]! })))
+  const parcel = packParcel(
+    KEY,
+    rows.map((row, index) => ({ row, text: texts[index]! })),
+  )
   JSON.parse(parcel)
   const found: unknown[] = []
-  unpackParcel(parcel, (row, text) => found.push([row, text]))
+  unpackParcel(parcel, KEY, (row, text) => found.push([row, text]))
   expect(found).toEqual(rows.map((row, index) => [row, texts[index]]))
 })

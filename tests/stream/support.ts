@@ -125,6 +125,7 @@ async function startStreams({
         clock: systemClock,
         wallClock,
         log,
+        newId: () => crypto.randomUUID(),
         hasFunction,
       }),
       name,

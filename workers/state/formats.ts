@@ -2,7 +2,7 @@
 
 import { limits } from '../../src/protocol/limits.ts'
 import { LEVELS } from '../../src/storage/partition.ts'
-import { choice, type Fields, flag, type JsonSchema, list, required, shape, text, whole } from './fields.ts'
+import { choice, type Fields, flag, type JsonSchema, list, required, shape, text, whole } from '../fields.ts'
 import { address, operationFormats, writeFields } from './operations.ts'
 
 /** Of every write. */

@@ -3,8 +3,10 @@ import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { BuiltInClient, CallContext, RawJson } from '../../sdk/typescript/src/worker.ts'
 import type { JsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
+import { tooLarge } from '../../src/storage/pages.ts'
 import type { Level } from '../../src/storage/partition.ts'
 import { StorageError } from '../../src/storage/storageError.ts'
+import { type Members, type Refuse, readMembers, refusing, shape } from '../fields.ts'
 import {
   deletedAnswer,
   groupsAnswer,
@@ -16,7 +18,6 @@ import {
 } from './answers.ts'
 import { type Beyond, requireReach } from './beyond.ts'
 import type { StateConfig } from './config.ts'
-import { type Members, type Refuse, readMembers, refusing, shape } from './fields.ts'
 import * as format from './formats.ts'
 import { readAny, readInScope, readWrite, type StateWrite, type WriteContext } from './operations.ts'
 import type { StateStore, Write, WriteOptions } from './store.ts'
@@ -173,7 +174,10 @@ export function registerFunctions(client: BuiltInClient, parts: FunctionParts): 
     if (with_keys && keys_only) refuse('give either `with_keys` or `keys_only`, not both')
     const form: ListForm = with_keys ? 'items' : keys_only ? 'keys' : 'values'
     try {
-      return pageAnswer(await store.list({ scope, prefix, limit, cursor, keysOnly: keys_only }), form)
+      const page = await store.list({ scope, prefix, limit, cursor, keysOnly: keys_only })
+      // A list of values has no place for a cursor.
+      if (page.isCut && form === 'values') throw tooLarge('with_keys')
+      return pageAnswer(page, form)
     } catch (error) {
       if (error instanceof RangeError) return refuse(`field \`cursor\`: ${error.message}`)
       throw error

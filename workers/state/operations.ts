@@ -17,7 +17,7 @@ import {
   text,
   value,
   whole,
-} from './fields.ts'
+} from '../fields.ts'
 import type { Write } from './store.ts'
 
 export interface WriteContext {

@@ -125,6 +125,8 @@ export interface ItemPage {
   readonly items: readonly Item[]
   /** Absent: this is the last page. */
   readonly cursor: string | undefined
+  /** It ends before what was asked for, because more would be too much. */
+  readonly isCut: boolean
 }
 
 export interface ScopeQuery {

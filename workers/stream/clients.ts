@@ -1,33 +1,39 @@
 /** Clients of all gateways: who may subscribe, who is subscribed, and who is not any more. */
+import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { BuiltInClient, CallContext, RawJson } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
-import type { Deliveries } from '../../src/delivery/deliveries.ts'
-import { type Admission, subscriptionText } from './admission.ts'
+import { limits } from '../../src/protocol/limits.ts'
+import type { Admission } from './admission.ts'
+import type { Leave } from './leaving.ts'
 import {
   ATTACH,
-  type AttachRequest,
   COUNTERS,
+  GATEWAY,
+  idIn,
   JOIN,
   type JoinAnswer,
   type JoinRequest,
   LEAVE,
-  type LeaveRequest,
+  NOT_ATTACHED,
   RESYNC,
-  type ResyncRequest,
-  readJoin,
+  type Request,
+  readRequest,
 } from './names.ts'
 import type { Open } from './opening.ts'
+import { packGreeting } from './parcel.ts'
 import type { Subscription, Subscriptions } from './subscriptions.ts'
-import type { Triggers } from './triggers.ts'
 
 export interface ClientsParts {
   readonly client: BuiltInClient
   readonly subscriptions: Subscriptions
   readonly admission: Admission
   readonly open: Open
-  readonly leaves: Triggers
-  readonly deliveries: Deliveries
+  readonly leave: Leave
   readonly clock: Clock
+  /** Of parcels. */
+  readonly key: string
+  /** Of `idIn`. */
+  readonly process?: string | undefined
 }
 
 export interface Clients {
@@ -37,33 +43,43 @@ export interface Clients {
   counters(): Promise<Record<string, number>[]>
 }
 
-const INTERNAL = { metadata: { internal: true } } as const
+const INTERNAL = { metadata: { internal: true }, rawInput: true } as const
+
+/** A gateway that is there. */
+interface Hold extends PromiseWithResolvers<unknown> {
+  readonly secret: string
+}
 
 export function createClients(parts: ClientsParts): Clients {
-  const { client, subscriptions, admission, open, leaves, deliveries, clock } = parts
-  const attached = new Map<string, PromiseWithResolvers<unknown>>()
-
-  /** Once for each subscription that was let in, however it comes to its end. */
-  function leave(subscription: Subscription): void {
-    const wasIn = subscription.state !== 'asking'
-    if (!subscriptions.remove(subscription) || !wasIn) return
-    const concerned = leaves.about(subscription).map(({ delivery }) => delivery)
-    if (concerned.length > 0) deliveries.deliver(concerned, { data: subscriptionText(subscription) })
-  }
+  const { client, subscriptions, admission, open, leave, clock, key, process } = parts
+  const attached = new Map<string, Hold>()
 
   function leaveAll(gateway: string): void {
     for (const subscription of subscriptions.ofGateway(gateway)) leave(subscription)
   }
 
-  function attach({ gateway }: AttachRequest, { signal }: CallContext): Promise<unknown> {
-    const hold = Promise.withResolvers<unknown>()
-    attached.get(gateway)?.resolve({ again: false })
+  function notAttached({ gateway }: Request): never {
+    throw new HandlerError(NOT_ATTACHED, `${gateway} is not attached, or its secret is another one`)
+  }
+
+  function attach(given: RawJson, { signal }: CallContext): Promise<unknown> {
+    const request = readRequest(ATTACH, given)
+    const { gateway, secret } = request
+    const before = attached.get(gateway)
+    if (!gateway.startsWith(GATEWAY) || (before !== undefined && before.secret !== secret))
+      notAttached(request)
+    const hold = { ...Promise.withResolvers<unknown>(), secret }
+    before?.resolve({ again: false })
     attached.set(gateway, hold)
+    // Whatever it has is joined anew, under the same numbers.
+    if (!request.isAgain()) leaveAll(gateway)
     signal.addEventListener('abort', () => {
       if (attached.get(gateway) !== hold) return
       attached.delete(gateway)
       leaveAll(gateway)
     })
+    const target = { functionId: gateway, namespace: undefined, metadata: undefined }
+    client.tellAll([target], packGreeting(secret, key))
     return hold.promise
   }
 
@@ -77,8 +93,18 @@ export function createClients(parts: ClientsParts): Clients {
     }
   }
 
-  async function join({ text }: RawJson): Promise<JoinAnswer> {
-    const request = readJoin(text)
+  /** What a gateway says that is attached. */
+  function said(functionId: string, given: RawJson): Request {
+    const request = readRequest(functionId, given)
+    return attached.get(request.gateway)?.secret === request.secret ? request : notAttached(request)
+  }
+
+  async function join(given: RawJson): Promise<JoinAnswer> {
+    const request = said(JOIN, given).join()
+    const before = subscriptions.get(request.gateway, request.number)
+    if (before !== undefined) leave(before)
+    if (subscriptions.ofGatewayCount(request.gateway) >= limits.streamGatewaySubscriptions)
+      return { unauthorized: true, reason: 'there are too many subscriptions; try again later' }
     const subscription = subscriptions.add(request, clock.now())
     if (!request.granted && !(await admitted(request))) {
       subscriptions.remove(subscription)
@@ -89,25 +115,26 @@ export function createClients(parts: ClientsParts): Clients {
     return { unauthorized: false }
   }
 
-  client.registerFunction<AttachRequest>(ATTACH, attach, INTERNAL)
-  client.registerFunction<RawJson>(JOIN, join, { ...INTERNAL, rawInput: true })
-  client.registerFunction<LeaveRequest>(
-    LEAVE,
-    ({ gateway, numbers }) => {
-      for (const number of numbers) {
-        const subscription = subscriptions.get(gateway, number)
-        if (subscription !== undefined) leave(subscription)
-      }
-    },
+  function concerned(functionId: string, given: RawJson): Subscription[] {
+    const request = said(functionId, given)
+    return request
+      .numbers()
+      .map(number => subscriptions.get(request.gateway, number))
+      .filter(subscription => subscription !== undefined)
+  }
+
+  client.registerFunction(idIn(process, ATTACH), attach, INTERNAL)
+  client.registerFunction(idIn(process, JOIN), join, INTERNAL)
+  client.registerFunction<RawJson>(
+    idIn(process, LEAVE),
+    given => concerned(LEAVE, given).forEach(leave),
     INTERNAL,
   )
-  client.registerFunction<ResyncRequest>(
-    RESYNC,
-    ({ gateway, numbers }) => {
-      for (const number of numbers) {
-        const subscription = subscriptions.get(gateway, number)
-        if (subscription !== undefined && subscription.state !== 'asking') void open(subscription, undefined)
-      }
+  client.registerFunction<RawJson>(
+    idIn(process, RESYNC),
+    given => {
+      for (const subscription of concerned(RESYNC, given))
+        if (subscription.state !== 'asking') void open(subscription, undefined)
     },
     INTERNAL,
   )

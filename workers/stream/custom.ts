@@ -33,6 +33,10 @@ export interface CustomWritten {
   readonly errors: JsonText | undefined
 }
 
+/** An item is written by one at a time, so it would wait for itself. */
+const WAITS =
+  '. If it writes to the item it was called for by stream::set, update or delete, it waits for itself'
+
 const nameOf = (operation: Operation, stream: string): string => `stream::${operation}(${stream})`
 
 function failure(error: ErrorBody): HandlerError {
@@ -88,7 +92,7 @@ export function createCustom(
         const { code: theirs, message } = error as HandlerError
         throw new HandlerError(
           code,
-          `Failed to ${operation} value: Failed to invoke function: ${theirs}: ${message}`,
+          `Failed to ${operation} value: Failed to invoke function: ${theirs}: ${message}${theirs === 'invocation_timeout' ? WAITS : ''}`,
         )
       }
       if (result === undefined)

@@ -1,4 +1,5 @@
 /** Writes to a stream whose items a worker keeps: its function does it, and the event is made of what it returns. */
+import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import { RawJson } from '../../sdk/typescript/src/worker.ts'
 import { asJsonText, JSON_NULL, type JsonText, quote, toJsonText } from '../../src/protocol/jsonText.ts'
 import type { Cause } from '../../src/storage/change.ts'
@@ -81,6 +82,11 @@ export function update(
       const input = customInput([...addressMembers(address), ['ops', ops]])
       return toldOfWrite(parts, address, await custom.write('update', stream, input, code))
     }
+    if (!(await custom.has('get', stream)))
+      throw new HandlerError(
+        code,
+        `Failed to update value: stream '${stream}' has a \`set\` of its own and neither \`get\` nor \`update\`: what is there is not known. Register stream::get(${stream}) or stream::update(${stream}).`,
+      )
     const before = await read(parts, address)
     const { value, errors } = applyOperations(before, operations)
     const input = customInput([...addressMembers(address), ['data', value]])
@@ -92,8 +98,7 @@ export function update(
   })
 }
 
-async function read({ store, custom }: Parts, address: Address): Promise<JsonText | undefined> {
-  if (!(await custom.has('get', address.stream))) return (await store.get(address))?.data
+async function read({ custom }: Parts, address: Address): Promise<JsonText | undefined> {
   const value = await custom.ask('get', address.stream, addressText(address))
   return value === JSON_NULL ? undefined : value
 }

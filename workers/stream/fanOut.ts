@@ -3,11 +3,12 @@
  * somebody who listens: one record in the ring of each thread.
  */
 import type { BuiltInClient } from '../../sdk/typescript/src/worker.ts'
+import type { Clock } from '../../src/clock/clock.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { messageOf } from './messages.ts'
 import { type Part, packParcel } from './parcel.ts'
-import type { StreamEvent } from './store.ts'
-import type { Subscriptions } from './subscriptions.ts'
+import type { Group, StreamEvent } from './store.ts'
+import { groupKey, type Subscriptions } from './subscriptions.ts'
 
 interface Bundle {
   readonly gateways: readonly string[]
@@ -23,14 +24,48 @@ export function matches(item: string | undefined, event: StreamEvent): boolean {
 
 export type FanOut = (events: readonly StreamEvent[]) => void
 
-export function createFanOut(client: BuiltInClient, subscriptions: Subscriptions): FanOut {
+export interface FanOutParts {
+  readonly client: BuiltInClient
+  readonly subscriptions: Subscriptions
+  readonly clock: Clock
+  /** Of parcels. */
+  readonly key: string
+}
+
+const targetOf = (functionId: string) => ({ functionId, namespace: undefined, metadata: undefined })
+
+export function createFanOut({ client, subscriptions, clock, key }: FanOutParts): FanOut {
+  /** Groups of which events did not arrive, by gateway: it may hear of nothing else, and is told after a pause. */
+  const missed = new Map<string, Map<string, Group>>()
+
+  function miss(gateway: string, parts: readonly Part[]): void {
+    const groups = missed.get(gateway) ?? new Map<string, Group>()
+    for (const { row } of parts) {
+      if (row[0] !== 'event' && row[0] !== 'lost') continue
+      const group = { stream: row[1], group: row[2] }
+      groups.set(groupKey(group), group)
+    }
+    if (!missed.has(gateway)) clock.after(limits.streamLostMs, () => tellLost(gateway))
+    missed.set(gateway, groups)
+  }
+
+  function tellLost(gateway: string): void {
+    const parts: Part[] = []
+    for (const group of missed.get(gateway)?.values() ?? []) {
+      const audience = subscriptions.audience(group)
+      if (!audience?.gateways.has(gateway)) continue
+      parts.push({ row: ['lost', group.stream, group.group, audience.lastSeq, 1], text: '0' })
+    }
+    missed.delete(gateway)
+    if (parts.length > 0)
+      client.tellAll([targetOf(gateway)], packParcel(key, parts), { lost: () => miss(gateway, parts) })
+  }
+
   function send(bundle: Bundle): void {
-    const targets = bundle.gateways.map(functionId => ({
-      functionId,
-      namespace: undefined,
-      metadata: undefined,
-    }))
-    client.tellAll(targets, packParcel(bundle.parts))
+    const { gateways, parts } = bundle
+    client.tellAll(gateways.map(targetOf), packParcel(key, parts), {
+      lost: index => miss(gateways[index]!, parts),
+    })
     bundle.parts = []
     bundle.size = 0
   }

@@ -6,11 +6,12 @@ import type { BuiltInClient } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import type { Log } from '../../src/log/log.ts'
 import { createBoundedTally, shortened } from '../../src/log/notices.ts'
-import { JSON_NULL, type JsonText } from '../../src/protocol/jsonText.ts'
+import { JSON_NULL, type JsonText, quote } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { Custom } from './custom.ts'
 import { addressText, groupText } from './customWrites.ts'
 import { matches } from './fanOut.ts'
+import type { Leave } from './leaving.ts'
 import { messageOf, syncData, syncMessage } from './messages.ts'
 import { type Part, packParcel } from './parcel.ts'
 import { createSnapshots } from './snapshots.ts'
@@ -20,11 +21,19 @@ import type { Subscription, Subscriptions } from './subscriptions.ts'
 export interface OpeningParts {
   readonly client: BuiltInClient
   readonly subscriptions: Subscriptions
+  readonly leave: Leave
   readonly store: StreamStore
   readonly custom: Custom
   readonly clock: Clock
   readonly log: Log
+  /** Of parcels. */
+  readonly key: string
 }
+
+const TOO_BUSY =
+  'more happens in this group than a new subscription can be told; join again later, or subscribe to one item'
+
+const TOO_MUCH = `the items of this group are more than ${limits.pageCharacters} characters; subscribe to one item, or keep fewer in a group`
 
 /** What was before. `upTo`: number of the last event in it. */
 interface Before {
@@ -36,7 +45,7 @@ interface Before {
 export type Open = (subscription: Subscription, since: number | undefined) => Promise<void>
 
 export function createOpening(parts: OpeningParts): Open {
-  const { client, subscriptions, store, custom, clock, log } = parts
+  const { client, subscriptions, leave, store, custom, clock, log, key } = parts
   const tally = createBoundedTally(limits.streamNotices)
   const snapshots = createSnapshots()
 
@@ -53,7 +62,8 @@ export function createOpening(parts: OpeningParts): Open {
     return { upTo: replay.seq, parts: events.map(event => replayPart(subscription.number, event)) }
   }
 
-  async function read(subscription: Subscription): Promise<{ data: JsonText; seq: number }> {
+  /** `undefined`: it is too much for one message. */
+  async function read(subscription: Subscription): Promise<{ data: JsonText; seq: number } | undefined> {
     const { stream, item } = subscription
     if (await custom.has(item === undefined ? 'list' : 'get', stream)) {
       const seq = store.seq()
@@ -66,20 +76,23 @@ export function createOpening(parts: OpeningParts): Open {
     const audience = item === undefined ? subscriptions.audience(subscription) : undefined
     const known = audience === undefined ? undefined : snapshots.find(audience, withIds)
     if (known !== undefined) return known
-    const { items, seq } = await store.snapshot(subscription, item)
+    const { items, seq, isCut } = await store.snapshot(subscription, item)
+    if (isCut) return undefined
     const data = syncData(items, subscription)
     if (audience !== undefined) snapshots.keep(audience, withIds, { data, seq })
     return { data, seq }
   }
 
-  async function synced(subscription: Subscription): Promise<Before> {
-    const { data, seq } = await read(subscription)
+  async function synced(subscription: Subscription): Promise<Before | undefined> {
+    const found = await read(subscription)
+    if (found === undefined) return undefined
+    const { data, seq } = found
     const text = syncMessage(subscription, clock.now(), data, seq)
     return { upTo: seq, parts: [{ row: ['sync', subscription.number, seq, text.length], text }] }
   }
 
-  /** If it cannot be read, the client is told nothing and hears of what happens from now on. */
-  async function before(subscription: Subscription, since: number | undefined): Promise<Before> {
+  /** `undefined`: it is too much for one message. If it cannot be read, the client is told nothing and hears of what happens from now on. */
+  async function before(subscription: Subscription, since: number | undefined): Promise<Before | undefined> {
     try {
       const missed = since === undefined ? undefined : await replayed(subscription, since)
       return missed ?? (await synced(subscription))
@@ -97,22 +110,34 @@ export function createOpening(parts: OpeningParts): Open {
     }
   }
 
-  function tell(gateway: string, told: readonly Part[]): void {
+  function tell(gateway: string, told: readonly Part[], lost: () => void): void {
     const target = { functionId: gateway, namespace: undefined, metadata: undefined }
-    client.tellAll([target], packParcel(told))
+    const again = (): void => void clock.after(limits.streamLostMs, lost)
+    client.tellAll([target], packParcel(key, told), { lost: again })
   }
 
-  function finish(subscription: Subscription, { upTo, parts: first }: Before): void {
+  /** Ends a subscription that cannot be told how everything is. */
+  function refuse(subscription: Subscription, reason: string): void {
+    leave(subscription)
+    const text = quote(reason)
     const { gateway, number } = subscription
+    const send = (): void => tell(gateway, [{ row: ['refused', number, 0, text.length], text }], send)
+    send()
+  }
+
+  function finish(subscription: Subscription, { upTo, parts: first }: Before, lost: () => void): void {
+    const { gateway, number, opening } = subscription
     const kept = (subscription.kept ?? []).filter(({ seq }) => seq > upTo)
     // Of the whole group: events behind this one are those that the gateway will hear of.
     const seq = Math.max(upTo, subscriptions.audience(subscription)?.lastSeq ?? 0)
     const ready: Part = { row: ['ready', number, seq, 1], text: '0' }
     subscriptions.becomeLive(subscription)
-    tell(gateway, [...first, ...kept.map(event => replayPart(number, event)), ready])
+    tell(gateway, [...first, ...kept.map(event => replayPart(number, event)), ready], () => {
+      if (subscription.state === 'live' && subscription.opening === opening) lost()
+    })
   }
 
-  return async (subscription, since) => {
+  return async function open(subscription, since) {
     for (let attempt = 1; subscription.state !== 'gone'; attempt++) {
       subscriptions.beginOpening(subscription)
       const { opening } = subscription
@@ -120,11 +145,15 @@ export function createOpening(parts: OpeningParts): Open {
       // Gone meanwhile, or begun anew by somebody else.
       if ((subscription.state as Subscription['state']) !== 'opening' || subscription.opening !== opening)
         return
-      const isComplete = (subscription.kept?.length ?? 0) <= limits.streamKeptEvents
-      if (isComplete || attempt >= limits.streamOpenings) {
-        finish(subscription, found)
+      if (found === undefined) {
+        refuse(subscription, TOO_MUCH)
         return
       }
+      if ((subscription.kept?.length ?? 0) <= limits.streamKeptEvents) {
+        finish(subscription, found, () => void open(subscription, since))
+        return
+      }
+      if (attempt >= limits.streamOpenings) refuse(subscription, TOO_BUSY)
     }
   }
 }

@@ -1,8 +1,9 @@
 /** `stream::presence`: who is subscribed. */
 import { RawJson } from '../../sdk/typescript/src/worker.ts'
 import { asJsonText, quote } from '../../src/protocol/jsonText.ts'
+import { readMembers, refusing } from '../fields.ts'
 import { subscriptionText } from './admission.ts'
-import { readInput } from './input.ts'
+import { shapes } from './formats.ts'
 import type { Subscription, Subscriptions } from './subscriptions.ts'
 
 export const PRESENCE = 'stream::presence'
@@ -17,11 +18,13 @@ function rowText(subscription: Subscription): string {
 }
 
 export function presence(subscriptions: Subscriptions, given: RawJson): RawJson {
-  const input = readInput(PRESENCE, given)
-  const stream = input.optionalText('stream_name')
-  const group = input.optionalText('group_id')
-  const cursor = input.optionalText('cursor')
-  const limit = input.optionalNumber('limit', 1) ?? Number.POSITIVE_INFINITY
+  const refuse = refusing(PRESENCE)
+  const {
+    stream_name: stream,
+    group_id: group,
+    cursor,
+    limit = Number.POSITIVE_INFINITY,
+  } = shapes[PRESENCE].read(readMembers(given.text, refuse), refuse)
   const found: { place: string; subscription: Subscription }[] = []
   for (const subscription of concerned(subscriptions, stream, group)) {
     if (subscription.state === 'asking') continue

@@ -74,6 +74,8 @@ export interface ItemPage {
   readonly items: readonly Item[]
   /** Absent: this is the last page. */
   readonly cursor: string | undefined
+  /** It ends before what was asked for, because more would be too much. */
+  readonly isCut: boolean
 }
 
 export interface NameQuery {
@@ -87,6 +89,8 @@ export interface NameQuery {
 export interface Snapshot {
   readonly seq: number
   readonly items: readonly Item[]
+  /** These are not all: it would be too much. */
+  readonly isCut: boolean
 }
 
 /** `undefined`: some of it is not kept any more. */
@@ -111,6 +115,7 @@ export interface StreamStore {
     cause: Cause | undefined,
   ): Promise<void>
   get(address: Address): Promise<Item | undefined>
+  /** Throws a `RangeError` for a cursor that is none of its own. */
   list(group: Group, query: ItemQuery): Promise<ItemPage>
   /** Sorted. Groups that have ever held something. */
   groups(stream: string, query: NameQuery): Promise<string[]>

@@ -43,6 +43,7 @@ export interface Subscriptions {
   becomeLive(subscription: Subscription): void
   audience(group: Group): Audience | undefined
   ofGateway(gateway: string): Subscription[]
+  ofGatewayCount(gateway: string): number
   all(): IterableIterator<Subscription>
   count(): number
 }
@@ -129,6 +130,7 @@ export function createSubscriptions(): Subscriptions {
     },
     audience: group => audiences.get(groupKey(group)),
     ofGateway: gateway => [...(gateways.get(gateway)?.values() ?? [])],
+    ofGatewayCount: gateway => gateways.get(gateway)?.size ?? 0,
     *all() {
       for (const known of gateways.values()) yield* known.values()
     },

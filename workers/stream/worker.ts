@@ -17,8 +17,9 @@ import { createClients } from './clients.ts'
 import type { StreamConfig } from './config.ts'
 import { createCustom } from './custom.ts'
 import { createFanOut } from './fanOut.ts'
-import { formats } from './formats.ts'
+import { shapes } from './formats.ts'
 import { registerFunctions } from './functions.ts'
+import { createLeaving } from './leaving.ts'
 import { messageOf } from './messages.ts'
 import { createOpening } from './opening.ts'
 import { PRESENCE, presence } from './presence.ts'
@@ -34,6 +35,9 @@ export interface StreamWorkerParts {
   /** The clock on the wall, milliseconds: items expire by it. */
   readonly wallClock: () => number
   readonly log: Log
+  readonly newId: () => string
+  /** Of `idIn`. */
+  readonly process?: string | undefined
   /** Whether a function is there now, in the default namespace. Absent: the engine is asked. */
   readonly hasFunction?: ((id: string) => boolean) | undefined
 }
@@ -47,7 +51,7 @@ function causeOf({ stream, cause }: StreamEvent): Cause | undefined {
 }
 
 export function createStreamWorker(config: StreamConfig, parts: StreamWorkerParts): BuiltInWorker {
-  const { store, clock, wallClock, log, hasFunction } = parts
+  const { store, clock, wallClock, log, newId, process, hasFunction } = parts
   return {
     name: 'iii-stream',
     description: 'Keeps items of streams and tells clients and triggers of their changes',
@@ -57,6 +61,7 @@ export function createStreamWorker(config: StreamConfig, parts: StreamWorkerPart
         log,
         limits: { deliveryDepth: config.depth_limit },
       })
+      const key = newId()
       const subscriptions = createSubscriptions()
       const custom = createCustom(client, hasFunction)
       const triggersOf = (type: TypeName) => {
@@ -74,21 +79,23 @@ export function createStreamWorker(config: StreamConfig, parts: StreamWorkerPart
         timeoutMs: config.auth_timeout_ms,
         log,
       })
-      const open = createOpening({ client, subscriptions, store, custom, clock, log })
+      const leave = createLeaving({ subscriptions, leaves, deliveries })
+      const open = createOpening({ client, subscriptions, leave, store, custom, clock, log, key })
       const clients = createClients({
         client,
         subscriptions,
         admission,
         open,
-        leaves,
-        deliveries,
+        leave,
         clock,
+        key,
+        process,
       })
-      const fanOut = createFanOut(client, subscriptions)
+      const fanOut = createFanOut({ client, subscriptions, clock, key })
       registerFunctions(client, { store, custom, wallClock, config })
       client.registerFunction<RawJson>(PRESENCE, given => presence(subscriptions, given), {
         description: 'Lists who is subscribed to streams',
-        request_format: formats[PRESENCE],
+        request_format: shapes[PRESENCE].format,
         rawInput: true,
       })
       client.registerFunction(

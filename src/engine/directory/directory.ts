@@ -15,6 +15,7 @@ import {
   createFunctionTable,
   type FunctionTable,
   findFunction,
+  isInternal,
   releaseFunction,
 } from './functions.ts'
 import { createLostWorkers } from './lost.ts'
@@ -266,6 +267,14 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         ]
       }
       const known = findFunction(functions, namespace, id)
+      if (worker.builtIn && isInternal(definition)) functions.internal.add(keyIn(namespace, id))
+      if (!worker.builtIn && functions.internal.has(keyIn(namespace, id))) {
+        const ownerId = known?.builtIn?.workerId ?? ''
+        return [
+          ...refuse(worker, 'function', id, 'built-in workers speak to each other by it'),
+          { change: 'functionRejected', workerId, namespace, functionId: id, ownerId },
+        ]
+      }
       const replaced = known && claimOf(known, workerId)?.size
       const reason = faultIn({ id }) ?? boundOf(worker, definition, replaced)
       if (reason !== undefined) return refuse(worker, 'function', id, reason)

@@ -3,8 +3,10 @@
  *
  * An id in a namespace has one owner among the external workers. The first live claimant wins; a second one is
  * refused and waits, and takes over when the owner leaves. Two workers of clients before 0.23 follow the older
- * rule: the last registration wins. A built-in lies below the owner and answers when there is none.
+ * rule: the last registration wins. A built-in lies below the owner and answers when there is none, except by its internal
+ * functions, which no other worker gets.
  */
+import { fromJsonText } from '../../protocol/jsonText.ts'
 import { type Change, warnIn } from './changes.ts'
 import {
   answering,
@@ -20,11 +22,13 @@ import {
 export interface FunctionTable {
   readonly inDefault: Map<string, FunctionRecord>
   readonly byNamespace: Map<string, Map<string, FunctionRecord>>
+  /** Internal functions of built-ins, by `keyIn`, also while they are gone: no other worker gets them. */
+  readonly internal: Set<string>
 }
 
 export function createFunctionTable(): FunctionTable {
   const inDefault = new Map<string, FunctionRecord>()
-  return { inDefault, byNamespace: new Map([[DEFAULT_NAMESPACE, inDefault]]) }
+  return { inDefault, byNamespace: new Map([[DEFAULT_NAMESPACE, inDefault]]), internal: new Set() }
 }
 
 export function findFunction(
@@ -86,6 +90,13 @@ export function claimOf(record: FunctionRecord, workerId: string): FunctionLayer
   const { builtIn, owner, waiting } = record
   if (builtIn?.workerId === workerId) return builtIn
   return owner?.workerId === workerId ? owner : waiting.find(layer => layer.workerId === workerId)
+}
+
+/** What built-ins say to each other by: `metadata` has `internal: true`. */
+export function isInternal({ metadata }: FunctionDefinition): boolean {
+  return (
+    metadata !== undefined && (fromJsonText(metadata) as { internal?: unknown } | null)?.internal === true
+  )
 }
 
 /** Registers a function for a worker, or refuses it. `reclaims`: it was this worker's and it may have it back. */

@@ -1,4 +1,5 @@
 /** Tables in memory: what they hold ends with the process. Also the model that the other ones are compared with. */
+import { collectionId } from '../collectionId.ts'
 import type { Collection, Space } from '../command.ts'
 import { type Entry, type GroupQuery, hasExpired, type ListQuery, type Tables } from '../tables.ts'
 import { compareText, storable, unstorable } from '../text.ts'
@@ -42,8 +43,6 @@ export function createMemoryTables(): MemoryTables {
   let undo: (() => void)[] = []
 
   const nameId = (space: Space, name: string): string => `${space}:${name}`
-  const collectionId = ({ space, name, group }: Collection): string =>
-    `${space}:${name.length}:${name}${group}`
 
   function known(collection: Collection): Kept {
     const id = collectionId(collection)

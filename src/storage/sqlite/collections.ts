@@ -1,5 +1,6 @@
 /** Collections have numbers, under which their entries stand. Those used lately are remembered. */
 import { limits } from '../../protocol/limits.ts'
+import { collectionId } from '../collectionId.ts'
 import type { Collection, Space } from '../command.ts'
 import { CorruptData } from '../storageError.ts'
 import { storable, unstorable } from '../text.ts'
@@ -31,14 +32,14 @@ export function createCollections(session: Session): Collections {
   function remember(collection: Collection, id: number): number {
     // All at once: which ones are used is soon known again.
     if (ids.size >= limits.collectionsRemembered) ids.clear()
-    ids.set(idOf(collection), id)
+    ids.set(collectionId(collection), id)
     last = { collection, id }
     return id
   }
 
   function find(collection: Collection): number | undefined {
     if (last !== undefined && isSame(last.collection, collection)) return last.id
-    const known = ids.get(idOf(collection))
+    const known = ids.get(collectionId(collection))
     if (known !== undefined) {
       last = { collection, id: known }
       return known
@@ -74,8 +75,6 @@ export function createCollections(session: Session): Collections {
     },
   }
 }
-
-const idOf = ({ space, name, group }: Collection): string => `${space}:${name.length}:${name}${group}`
 
 const isSame = (one: Collection, other: Collection): boolean =>
   one === other || (one.name === other.name && one.group === other.group && one.space === other.space)

@@ -265,20 +265,6 @@ describe('list', () => {
     expect(await done('list', { scope: 'nothing' })).toEqual([])
   })
 
-  test('that no message could hold is refused; in pages, or without the values, there is all of it', async () => {
-    const { ask, done } = await createState()
-    const value = 'x'.repeat(limits.messageBytes / 3)
-    for (const key of ['a', 'b', 'c', 'd']) await done('set', { scope: 's', key, value })
-    expect((await ask('list', { scope: 's' })).error?.code).toBe('payload_too_large')
-    expect(await done('list', { scope: 's', keys_only: true })).toEqual({ keys: ['a', 'b', 'c', 'd'] })
-    const page = { scope: 's', limit: 2, with_keys: true }
-    const { items, cursor } = await done<{ items: { key: string }[]; cursor: string }>('list', page)
-    expect(items.map(({ key }) => key)).toEqual(['a', 'b'])
-    const rest = await done<{ items: { key: string }[] }>('list', { ...page, cursor })
-    expect(rest.items.map(({ key }) => key)).toEqual(['c', 'd'])
-    expect(rest).not.toHaveProperty('cursor')
-  })
-
   test('comes with keys, in pages', async () => {
     const { done, clock } = await createState()
     for (let n = 0; n < 5; n++) await done('set', { scope: 's', key: `k${n}`, value: n })
@@ -307,6 +293,19 @@ describe('list', () => {
     expect(await done('list', { scope: 's', limit: 2 })).toEqual([0, 2])
   })
 
+  test('of more than a message can hold comes in pages', async () => {
+    const { done, ask } = await createState()
+    const value = 'x'.repeat(limits.pageCharacters / 4)
+    for (const key of ['a', 'b', 'c', 'd', 'e']) await done('set', { scope: 's', key, value })
+    expect((await ask('list', { scope: 's' })).error).toMatchObject({ code: 'payload_too_large' })
+    const keys = ['a', 'b', 'c', 'd', 'e']
+    expect(await done('list', { scope: 's', keys_only: true })).toEqual({ keys })
+    const page = await done<{ items: unknown[]; cursor: string }>('list', { scope: 's', with_keys: true })
+    expect(page.items).toHaveLength(3)
+    const { cursor } = page
+    expect(await done('list', { scope: 's', keys_only: true, cursor })).toEqual({ keys: ['d', 'e'] })
+  })
+
   test('by prefix is in the order of the keys', async () => {
     const { done } = await createState()
     for (const key of ['b2', 'a1', 'b10', 'b1', 'c']) await done('set', { scope: 's', key, value: key })
@@ -326,6 +325,7 @@ describe('list', () => {
   test.each([
     [{}, 'missing field `scope`'],
     [{ scope: 's', limit: 0 }, 'field `limit`: expected a whole number from 1 on, got 0'],
+    [{ scope: 's', cursor: 'NQ' }, 'field `cursor`: the cursor is none that a page before has given'],
     [{ scope: 's', cursor: 'nonsense' }, 'field `cursor`: the cursor is none that a page before has given'],
     [{ scope: 's', with_keys: true, keys_only: true }, 'give either `with_keys` or `keys_only`, not both'],
   ])('refuses %j', async (input, why) => {

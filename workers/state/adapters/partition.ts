@@ -3,14 +3,12 @@
 import { asJsonText, quote } from '../../../src/protocol/jsonText.ts'
 import type { EntryChange } from '../../../src/storage/change.ts'
 import type { Collection, Command } from '../../../src/storage/command.ts'
-import { listLive } from '../../../src/storage/live.ts'
+import { readPage } from '../../../src/storage/pages.ts'
 import type { Committal, Partition } from '../../../src/storage/partition.ts'
 import { type Entry, hasExpired } from '../../../src/storage/tables.ts'
 import type { Item, ItemAddress, StateChange, StateStore, Write } from '../store.ts'
 
 const SPACE = 'state'
-
-type Place = Pick<Entry, 'key' | 'createdAt'>
 
 const scopeOf = (scope: string): Collection => ({ space: SPACE, name: scope, group: '' })
 
@@ -81,24 +79,6 @@ function inOurWords({ changes, publications }: Committal) {
   return { ours, published: publications.map(({ topic, data, cause }) => ({ topic, data, cause })) }
 }
 
-function cursorOf({ key, createdAt }: Place): string {
-  return Buffer.from(JSON.stringify([createdAt, key])).toString('base64url')
-}
-
-function placeOf(cursor: string): Place {
-  let read: unknown
-  try {
-    read = JSON.parse(Buffer.from(cursor, 'base64url').toString())
-  } catch {
-    read = undefined
-  }
-  const [createdAt, key] = Array.isArray(read) ? (read as unknown[]) : []
-  if (typeof createdAt !== 'number' || typeof key !== 'string') {
-    throw new RangeError('the cursor is none that a page before has given')
-  }
-  return { createdAt, key }
-}
-
 export function createPartitionStore(partition: Partition): StateStore {
   /** Several follow: what happened is put into their words once. */
   let last: (ReturnType<typeof inOurWords> & { readonly of: Committal }) | undefined
@@ -118,18 +98,11 @@ export function createPartitionStore(partition: Partition): StateStore {
         const entry = tables.get(scopeOf(scope), key)
         return entry === undefined || hasExpired(entry, nowMs) ? undefined : itemOf(entry)
       }),
-    list({ scope, prefix, cursor, keysOnly, limit = Number.POSITIVE_INFINITY }) {
-      const after = cursor === undefined ? undefined : placeOf(cursor)
-      return partition.read((tables, nowMs) => {
-        const query = { prefix, after, limit, keysOnly, characters: undefined }
-        const { entries, goesOn } = listLive(tables, nowMs, scopeOf(scope), query)
-        const last = entries.at(-1)
-        return {
-          items: entries.map(itemOf),
-          cursor: goesOn && last !== undefined ? cursorOf(last) : undefined,
-        }
-      })
-    },
+    list: ({ scope, ...query }) =>
+      partition.read((tables, nowMs) => {
+        const { entries, cursor, isCut } = readPage(tables, nowMs, scopeOf(scope), query)
+        return { items: entries.map(itemOf), cursor, isCut }
+      }),
     scopes: query => partition.read(tables => tables.names(SPACE, query)),
     async since(scope, revision, limit) {
       const feed = await partition.since(scope === undefined ? SPACE : scopeOf(scope), revision, limit)

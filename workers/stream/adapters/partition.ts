@@ -7,7 +7,7 @@
 import { JSON_NULL } from '../../../src/protocol/jsonText.ts'
 import type { EntryChange } from '../../../src/storage/change.ts'
 import type { Collection, Command } from '../../../src/storage/command.ts'
-import { listLive } from '../../../src/storage/live.ts'
+import { readPage } from '../../../src/storage/pages.ts'
 import type { Level, Partition, SubmitOptions } from '../../../src/storage/partition.ts'
 import { type Entry, hasExpired } from '../../../src/storage/tables.ts'
 import type {
@@ -22,6 +22,7 @@ import type {
 } from '../store.ts'
 
 const SPACE = 'stream'
+const ALL = { prefix: undefined, cursor: undefined, limit: undefined }
 /** Events that store nothing wait for no disk. */
 const TOLD: Level = 'memory'
 
@@ -42,28 +43,6 @@ function eventOf(change: EntryChange): StreamEvent {
   const kind = event === 'told' ? ((type ?? 'event') as EventKind) : KINDS[event]
   const data = (event === 'deleted' ? oldValue : newValue) ?? JSON_NULL
   return { seq: revision, atMs, stream: name, group, item: key, kind, data, reason, cause }
-}
-
-const ALL = {
-  prefix: undefined,
-  after: undefined,
-  limit: Number.POSITIVE_INFINITY,
-  keysOnly: false,
-  characters: undefined,
-} as const
-
-/** The place in a list where a page ended. */
-type Place = Pick<Entry, 'key' | 'createdAt'>
-
-const cursorOf = ({ key, createdAt }: Place): string =>
-  Buffer.from(JSON.stringify([createdAt, key])).toString('base64url')
-
-/** Throws a `SyntaxError` if it is none of ours. */
-function placeOf(cursor: string): Place {
-  const read: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString())
-  const [createdAt, key] = Array.isArray(read) ? (read as unknown[]) : []
-  if (typeof createdAt !== 'number' || typeof key !== 'string') throw new SyntaxError('no place in a list')
-  return { createdAt, key }
 }
 
 export function createPartitionStore(partition: Partition): StreamStore {
@@ -108,14 +87,11 @@ export function createPartitionStore(partition: Partition): StreamStore {
         return entry !== undefined && isLive(entry, nowMs) ? itemOf(entry) : undefined
       })
     },
-    async list(group, { prefix, cursor, limit = Number.POSITIVE_INFINITY, characters }) {
-      const after = cursor === undefined ? undefined : placeOf(cursor)
-      const { entries, goesOn } = await partition.read((tables, nowMs) => {
-        const query = { prefix, after, limit, keysOnly: false, characters }
-        return listLive(tables, nowMs, collectionOf(group), query)
-      })
-      const last = entries.at(-1)
-      return { items: entries.map(itemOf), cursor: goesOn && last !== undefined ? cursorOf(last) : undefined }
+    async list(group, query) {
+      const { entries, cursor, isCut } = await partition.read((tables, nowMs) =>
+        readPage(tables, nowMs, collectionOf(group), query),
+      )
+      return { items: entries.map(itemOf), cursor, isCut }
     },
     groups: async (stream, query) =>
       await partition.read(tables => tables.groups(SPACE, stream, namesQuery(query))),
@@ -125,11 +101,15 @@ export function createPartitionStore(partition: Partition): StreamStore {
       return await partition.read((tables, nowMs) => {
         const seq = partition.status().revision
         if (item === undefined) {
-          const { entries } = listLive(tables, nowMs, collection, ALL)
-          return { seq, items: entries.map(itemOf) }
+          const { entries, isCut } = readPage(tables, nowMs, collection, ALL)
+          return { seq, items: entries.map(itemOf), isCut }
         }
         const entry = tables.get(collection, item)
-        return { seq, items: entry !== undefined && isLive(entry, nowMs) ? [itemOf(entry)] : [] }
+        return {
+          seq,
+          items: entry !== undefined && isLive(entry, nowMs) ? [itemOf(entry)] : [],
+          isCut: false,
+        }
       })
     },
     async replay(group, seq, limit) {

@@ -36,6 +36,8 @@ export interface Subscription {
   readonly since: number | undefined
   readonly room: Room
   state: SubscriptionState
+  /** When it was last asked for. */
+  askedAtMs: number
   /** The store half has let it in. */
   granted: boolean
   /** It has had its first sync. */

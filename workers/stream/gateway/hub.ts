@@ -11,11 +11,11 @@
 import type { BuiltInClient } from '../../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../../src/clock/clock.ts'
 import type { ErrorBody } from '../../../src/protocol/frames.ts'
-import { type JsonText, toJsonText } from '../../../src/protocol/jsonText.ts'
+import { fromJsonText, JSON_NULL, type JsonText, toJsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
 import { unauthorizedMessage, withSubscription } from '../messages.ts'
-import { ATTACH, JOIN, LEAVE, RESYNC, writeJoin } from '../names.ts'
-import { type EventRow, type OpenRow, unpackParcel } from '../parcel.ts'
+import { ATTACH, idIn, JOIN, type JoinAnswer, LEAVE, NOT_ATTACHED, RESYNC, writeJoin } from '../names.ts'
+import { type EventRow, type OpenRow, unpackGreeting, unpackParcel } from '../parcel.ts'
 import type { Connection, Subscription } from './connection.ts'
 import type { Counters } from './counters.ts'
 import type { Join } from './request.ts'
@@ -26,6 +26,10 @@ export interface HubParts {
   readonly clock: Clock
   /** The function of this instance. */
   readonly gateway: string
+  /** By which the store half knows it. Nobody else is told. */
+  readonly secret: string
+  /** Of `idIn`. */
+  readonly process?: string | undefined
   readonly rooms: Rooms
   readonly counters: Counters
   readonly timeoutMs: number
@@ -54,16 +58,21 @@ export interface Hub {
 
 /** The store half is not there, or not any more: it will be asked again. */
 const isTransient = ({ code }: ErrorBody): boolean =>
-  code === 'function_not_found' || code === 'invocation_stopped' || code === 'CONNECTION_LOST'
+  code === NOT_ATTACHED ||
+  code === 'function_not_found' ||
+  code === 'invocation_stopped' ||
+  code === 'CONNECTION_LOST'
 
 export function createHub(parts: HubParts): Hub {
-  const { client, clock, gateway, rooms, counters, timeoutMs } = parts
+  const { client, clock, gateway, secret, process, rooms, counters, timeoutMs } = parts
   const byNumber = new Map<number, Subscription>()
   let numbers = 0
   let isStopped = false
   /** Which life of the store half this is. */
   let life = 0
   let holds = 0
+  /** Of the parcels of the store half. */
+  let key: string | undefined
   let letGo = (): void => {}
   let cancelTimers: (() => void)[] = []
 
@@ -74,7 +83,7 @@ export function createHub(parts: HubParts): Hub {
     answer: (error: ErrorBody | undefined, result: JsonText | undefined) => void,
   ): () => void {
     const rest = { namespace: undefined, metadata: undefined, traceparent: undefined, baggage: undefined }
-    return client.call({ functionId, data, timeoutMs: ms, ...rest }, answer)
+    return client.call({ functionId: idIn(process, functionId), data, timeoutMs: ms, ...rest }, answer)
   }
 
   function later(ms: number, task: () => void): void {
@@ -88,7 +97,7 @@ export function createHub(parts: HubParts): Hub {
   /** Says something until it has arrived, as long as who is to hear it lives. */
   function insist(functionId: string, of: readonly number[], failed: () => void): void {
     const spoken = life
-    ask(functionId, toJsonText({ gateway, numbers: of }), limits.callTimeoutMs, error => {
+    ask(functionId, toJsonText({ gateway, secret, numbers: of }), limits.callTimeoutMs, error => {
       if (error === undefined || isStopped || life !== spoken || isTransient(error)) return
       later(limits.streamSlowLookMs, () => {
         if (life === spoken) failed()
@@ -114,13 +123,13 @@ export function createHub(parts: HubParts): Hub {
     remove(subscription)
     counters.unauthorized++
     const seq = subscription.room.lastSeq
-    parts.send(subscription.connection, unauthorizedMessage(subscription, clock.now(), seq, reason))
+    parts.send(subscription.connection, unauthorizedMessage(subscription, clock.now(), seq, reason), true)
   }
 
   function askToJoin(subscription: Subscription): void {
     const { number, subscriptionId, stream, group, item, withIds, since, granted, connection } = subscription
     const spoken = life
-    const request = writeJoin({
+    const join = {
       gateway,
       connection: connection.id,
       number,
@@ -132,12 +141,14 @@ export function createHub(parts: HubParts): Hub {
       withIds,
       since: granted ? undefined : since,
       granted,
-    })
+    }
+    const request = writeJoin(join, secret)
     // Handlers, each after its condition, have their time; then there is no answer.
     ask(JOIN, request, 2 * timeoutMs + limits.callTimeoutMs, (error, result) => {
       if (subscription.state === 'gone' || life !== spoken) return
       if (error === undefined) {
-        if (result === '{"unauthorized":true}') refuse(subscription)
+        const { unauthorized, reason } = fromJsonText(result ?? JSON_NULL) as JoinAnswer
+        if (unauthorized) refuse(subscription, reason)
         else subscription.granted = true
         return
       }
@@ -149,9 +160,9 @@ export function createHub(parts: HubParts): Hub {
   }
 
   /** The store half answers when it goes; it holds the place of this instance as long as it does not. */
-  function hold(): void {
+  function hold(again: boolean): void {
     const held = ++holds
-    letGo = ask(ATTACH, toJsonText({ gateway }), limits.callAgeMs, () => {
+    letGo = ask(ATTACH, toJsonText({ gateway, secret, again }), limits.callAgeMs, () => {
       // One that came later holds the place now.
       if (isStopped || held !== holds) return
       life++
@@ -162,11 +173,12 @@ export function createHub(parts: HubParts): Hub {
   /** A new life: whatever was is joined anew. */
   function attach(): void {
     life++
-    hold()
+    hold(false)
     for (const room of rooms.all()) room.lastSeq = 0
     for (const subscription of byNumber.values()) {
       rooms.exit(subscription)
       subscription.state = 'joining'
+      subscription.askedAtMs = clock.now()
       askToJoin(subscription)
     }
   }
@@ -174,7 +186,7 @@ export function createHub(parts: HubParts): Hub {
   /** Long before the call comes to its end. */
   function holdAgain(): void {
     later(limits.streamAttachAgainMs, () => {
-      hold()
+      hold(true)
       holdAgain()
     })
   }
@@ -195,6 +207,7 @@ export function createHub(parts: HubParts): Hub {
     for (const subscription of lost) {
       if (subscription.state !== 'lost') continue
       subscription.state = 'joining'
+      subscription.askedAtMs = clock.now()
       asked.push(subscription)
     }
     if (asked.length === 0) return
@@ -205,9 +218,28 @@ export function createHub(parts: HubParts): Hub {
       () => {
         const left = asked.filter(({ state }) => state === 'joining')
         for (const subscription of left) subscription.state = 'lost'
-        resync(left.filter(({ connection }) => connection.slow === undefined))
+        recover(left)
       },
     )
+  }
+
+  const isWell = ({ connection }: Subscription): boolean => connection.slow === undefined
+
+  function recover(subscriptions: readonly Subscription[]): void {
+    resync(subscriptions.filter(isWell))
+  }
+
+  /** What was to come may have got lost on a way on which nobody notices. */
+  function lookForLate(): void {
+    later(limits.streamJoiningMs, () => {
+      const late = [...byNumber.values()].filter(
+        ({ state, granted, askedAtMs }) =>
+          state === 'joining' && granted && clock.now() - askedAtMs >= limits.streamJoiningMs,
+      )
+      for (const subscription of late) subscription.state = 'lost'
+      recover(late)
+      lookForLate()
+    })
   }
 
   function opened([kind, number, seq]: OpenRow, text: string): void {
@@ -215,6 +247,10 @@ export function createHub(parts: HubParts): Hub {
     if (subscription === undefined) return
     const { connection, room } = subscription
     subscription.granted = true
+    if (kind === 'refused') {
+      refuse(subscription, fromJsonText(text as JsonText) as string)
+      return
+    }
     if (kind === 'ready') {
       room.lastSeq = Math.max(room.lastSeq, seq)
       if (subscription.state === 'joining') {
@@ -242,14 +278,18 @@ export function createHub(parts: HubParts): Hub {
     )
   }
 
+  function missed(room: Room, upTo: number): void {
+    counters.gaps++
+    lose(room.subscriptions)
+    room.lastSeq = Math.max(room.lastSeq, upTo)
+    recover([...room.subscriptions])
+  }
+
   function happened([, stream, group, item, seq, before]: EventRow, text: string): void {
     const room = rooms.find({ stream, group })
     if (room === undefined) return
     if (room.lastSeq !== 0 && before > room.lastSeq) {
-      counters.gaps++
-      lose(room.subscriptions)
-      room.lastSeq = seq
-      resync([...room.subscriptions].filter(({ connection }) => connection.slow === undefined))
+      missed(room, seq)
       return
     }
     room.lastSeq = seq
@@ -281,6 +321,7 @@ export function createHub(parts: HubParts): Hub {
         since,
         room,
         state: 'joining',
+        askedAtMs: clock.now(),
         granted: false,
         synced: false,
         topic: undefined,
@@ -302,16 +343,24 @@ export function createHub(parts: HubParts): Hub {
       for (const subscription of all) remove(subscription)
       tellLeft(all.map(({ number }) => number))
     },
-    received: parcel =>
-      unpackParcel(parcel, (row, text) => {
-        if (row[0] === 'event') happened(row, text)
-        else opened(row, text)
-      }),
+    received(parcel) {
+      const isOurs =
+        key !== undefined &&
+        unpackParcel(parcel, key, (row, text) => {
+          if (row[0] === 'event') happened(row, text)
+          else if (row[0] === 'lost') {
+            const room = rooms.find({ stream: row[1], group: row[2] })
+            if (room !== undefined) missed(room, row[3])
+          } else opened(row, text)
+        })
+      if (!isOurs) key = unpackGreeting(parcel, secret) ?? key
+    },
     lose,
     resync,
     start() {
       attach()
       holdAgain()
+      lookForLate()
     },
     drain() {
       isStopped = true

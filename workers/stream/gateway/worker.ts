@@ -29,6 +29,8 @@ export interface StreamGatewayParts {
   readonly clock: Clock
   readonly log: Log
   readonly newId: () => string
+  /** Of `idIn`. */
+  readonly process?: string | undefined
   /** Other threads listen on the same port. */
   readonly reusePort: boolean
   /** It may listen beyond this machine without an auth function. */
@@ -36,7 +38,7 @@ export interface StreamGatewayParts {
 }
 
 export function createStreamGateway(config: StreamConfig, parts: StreamGatewayParts): BuiltInWorker {
-  const { clock, log, newId, reusePort, insecure } = parts
+  const { clock, log, newId, process, reusePort, insecure } = parts
   return {
     name: 'iii-stream',
     description: 'Clients of streams: subscriptions over WebSocket',
@@ -56,6 +58,8 @@ export function createStreamGateway(config: StreamConfig, parts: StreamGatewayPa
         client,
         clock,
         gateway,
+        secret: newId(),
+        process,
         rooms,
         counters,
         timeoutMs: config.auth_timeout_ms,

@@ -2,10 +2,10 @@
  * Inputs of functions, read from their text: each field says what it takes and how discovery shows it. Values are
  * slices of the text and stay as they were written. Unknown fields are ignored, and `null` is nothing.
  */
-import { HandlerError } from '../../sdk/typescript/src/errors.ts'
-import { elementsOf, membersOf, typeOfJson } from '../../src/protocol/json/split.ts'
-import { fromJsonText, JSON_NULL, type JsonText } from '../../src/protocol/jsonText.ts'
-import { limits } from '../../src/protocol/limits.ts'
+import { HandlerError } from '../sdk/typescript/src/errors.ts'
+import { elementsOf, membersOf, typeOfJson } from '../src/protocol/json/split.ts'
+import { fromJsonText, JSON_NULL, type JsonText } from '../src/protocol/jsonText.ts'
+import { limits } from '../src/protocol/limits.ts'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
 
