@@ -1,6 +1,5 @@
 /** Tables in SQLite. What is read is compared with its checksum; what is written changes the totals. */
 import type { JsonText } from '../../protocol/jsonText.ts'
-import type { Collection } from '../command.ts'
 import { CorruptData } from '../storageError.ts'
 import type { Entry, Tables } from '../tables.ts'
 import { compareText, storable, unstorable } from '../text.ts'
@@ -157,7 +156,6 @@ export function createSqliteTables(session: Session): SqliteTables {
       read = undefined
       if (row !== null) take(row)
     },
-    touch: (collection: Collection) => void collections.findOrAdd(collection),
     expired(nowMs, limit, onDamage) {
       const found: ReturnType<Tables['expired']> = []
       for (let looked = 0; found.length === 0; looked += limit) {
