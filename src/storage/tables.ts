@@ -53,8 +53,6 @@ export interface Tables extends ReadTables {
   /** Creates or replaces. */
   put(collection: Collection, entry: Entry): void
   remove(collection: Collection, key: string): void
-  /** The collection is known from now on, though it may be empty. */
-  touch(collection: Collection): void
   /** Entries that have expired at `nowMs`, oldest first. Those that are damaged are left out: `onDamage` hears why. */
   expired(
     nowMs: number,

@@ -198,7 +198,8 @@ describe.each([...stores])('tables in %s', (_, open) => {
     inTransaction(store, () => {
       for (const [place, group] of ['g3', 'g1', 'g2'].entries())
         store.tables.put(at('chat', group), entryOf('k', place + 1))
-      store.tables.touch(at('empty', 'g'))
+      store.tables.put(at('empty', 'g'), entryOf('k', 8))
+      store.tables.remove(at('empty', 'g'), 'k')
       store.tables.put({ space: 'state', name: 'scope', group: '' }, entryOf('k', 9))
       store.tables.remove(at('chat', 'g1'), 'k')
     })

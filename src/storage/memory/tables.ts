@@ -113,7 +113,6 @@ export function createMemoryTables(): MemoryTables {
       take(row)
       undo.push(() => insert(row))
     },
-    touch: collection => void known(collection),
     expired(nowMs, limit) {
       const found: { collection: Collection; entry: Entry }[] = []
       for (const { kept, entry } of expiring.from(() => false)) {

@@ -1,7 +1,6 @@
 /** Tables in SQLite. What is read is compared with its checksum; what is written changes the totals. */
 import type { JsonText } from '../../protocol/jsonText.ts'
 import { limits } from '../../protocol/limits.ts'
-import type { Collection } from '../command.ts'
 import { CorruptData } from '../storageError.ts'
 import type { Entry, Tables } from '../tables.ts'
 import { compareText, storable, unstorable } from '../text.ts'
@@ -172,7 +171,6 @@ export function createSqliteTables(session: Session): SqliteTables {
       missing = undefined
       if (row !== undefined) take(id, row)
     },
-    touch: (collection: Collection) => void collections.findOrAdd(collection),
     expired(nowMs, limit, onDamage) {
       const found: ReturnType<Tables['expired']> = []
       for (let looked = 0; found.length === 0; looked += limit) {
