@@ -4,4 +4,5 @@ import { playScenarios } from './scenarios/stage.ts'
 
 const workers = `  - name: iii-pubsub\n    config: { depth_limit: ${DEPTH_LIMIT} }`
 
-for (const client of [...npmClients, ...pypiClients, ...crateClients]) playScenarios(client, pubsub, workers)
+for (const client of [...npmClients, ...pypiClients, ...crateClients])
+  playScenarios(client, pubsub, { workers })

@@ -4,4 +4,5 @@ import { streams } from './scenarios/stream.ts'
 
 const workers = '  - name: iii-stream\n    config: { port: 0 }'
 
-for (const client of [...npmClients, ...pypiClients, ...crateClients]) playScenarios(client, streams, workers)
+for (const client of [...npmClients, ...pypiClients, ...crateClients])
+  playScenarios(client, streams, { workers })

@@ -1,5 +1,6 @@
 /** What a scenario has to act with, and how the table of scenarios becomes tests. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { type Running, startIii, temporaryFolder } from '../../cli/support.ts'
 import { type EngineProcess, startEngine } from '../../support/engineProcess.ts'
 import { connectRaw, type RawClient } from '../../support/rawClient.ts'
 import { until } from '../../support/waiting.ts'
@@ -78,22 +79,48 @@ export function skipReason(client: ClientUnderTest): string | undefined {
   return missing === undefined || process.env.CI ? undefined : missing
 }
 
-/** Runs every scenario that applies to this client, all on one engine, with these built-ins, and one driver process. */
-export function playScenarios(client: ClientUnderTest, scenarios: readonly Scenario[], workers = ''): void {
+export interface StageOptions {
+  /** Built-ins, as they stand in a configuration. */
+  readonly workers?: string
+  /** A built-in that is not in the engine but a process of its own (`iii worker run`). */
+  readonly alone?: string
+}
+
+/** Starts a built-in as a process of its own; resolves when it serves. */
+async function startAlone(name: string, url: string, folder: string): Promise<Running> {
+  const worker = startIii(['worker', 'run', name, '--url', url, '--json'], { cwd: folder })
+  await worker.stdoutHas('\n')
+  return worker
+}
+
+/** Runs every scenario that applies to this client, all on one engine and one driver process. */
+export function playScenarios(
+  client: ClientUnderTest,
+  scenarios: readonly Scenario[],
+  { workers = '', alone }: StageOptions = {},
+): void {
   const reason = skipReason(client)
-  const title = reason === undefined ? client.name : `${client.name} (left out: ${reason})`
+  const where = alone === undefined ? '' : `, ${alone} as a process of its own`
+  const left = reason === undefined ? '' : ` (left out: ${reason})`
+  const title = `${client.name}${where}${left}`
   describe.skipIf(reason !== undefined)(title, () => {
     let engine: EngineProcess
     let driver: Driver
+    let folder: ReturnType<typeof temporaryFolder>
+    let process: Running | undefined
 
     beforeAll(async () => {
       const command = await prepare(client)
       engine = await startEngine({ workers })
+      folder = temporaryFolder()
+      if (alone !== undefined) process = await startAlone(alone, engine.url, folder.path)
       driver = startDriver(command)
     }, PREPARE_MS)
 
     afterAll(async () => {
       await driver?.[Symbol.asyncDispose]()
+      await process?.[Symbol.asyncDispose]()
+      folder?.[Symbol.dispose]()
       await engine?.[Symbol.asyncDispose]()
     })
 
