@@ -55,6 +55,16 @@ describe('the cache of entries', () => {
     expect(cache.find(1, 'a')).toBeUndefined()
   })
 
+  test('takes nothing for committed that is read again after a savepoint', () => {
+    const cache = createEntryCache(1_000_000)
+    cache.write(1, 'a', row('a', 2))
+    cache.rollbackToSavepoint()
+    expect(cache.find(1, 'a')).toBeUndefined()
+    cache.add(1, 'a', row('a', 2))
+    cache.rollback()
+    expect(cache.find(1, 'a')).toBeUndefined()
+  })
+
   test('is bounded, and keeps what is used', () => {
     const cache = createEntryCache(100_000)
     const keys = keysOf(10_000)

@@ -23,6 +23,11 @@ export interface EntryCache {
   write(collection: number, key: string, row: Row | undefined): void
   /** What was written stays. */
   commit(): void
+  /**
+   * Some of what was written since the last commit is not there. What of it is read again before the next commit is
+   * still not committed.
+   */
+  rollbackToSavepoint(): void
   /** What was written since the last commit is not there. */
   rollback(): void
   clear(): void
@@ -66,6 +71,10 @@ export function createEntryCache(bytes: number): EntryCache {
     old.get(collection)?.delete(key)
   }
 
+  function rollbackToSavepoint(): void {
+    for (const { collection, key } of written) forget(collection, key)
+  }
+
   return {
     find(collection, key) {
       const known = young.get(collection)?.get(key)
@@ -83,8 +92,9 @@ export function createEntryCache(bytes: number): EntryCache {
     commit() {
       if (written.length > 0) written = []
     },
+    rollbackToSavepoint,
     rollback() {
-      for (const { collection, key } of written) forget(collection, key)
+      rollbackToSavepoint()
       written = []
     },
     clear() {

@@ -79,6 +79,12 @@ export function openSqliteStore({
     history.forget()
   }
 
+  function undoToSavepoint(): void {
+    session.totals = { ...saved }
+    tables.forgetSome()
+    history.forget()
+  }
+
   /**
    * What SQLite would do with `synchronous = FULL`. Here it is decided for each commit, and one that fails is not taken
    * for a transaction that was rolled back.
@@ -209,7 +215,7 @@ export function openSqliteStore({
     },
     release: () => using(session, ({ ask }) => void ask.release.run()),
     rollbackToSavepoint() {
-      undo(saved)
+      undoToSavepoint()
       using(session, ({ ask }) => {
         ask.rollbackToSavepoint.run()
         ask.release.run()

@@ -14,6 +14,8 @@ import { addToTotals } from './totals.ts'
 export interface SqliteTables extends Tables {
   /** What was done stays. */
   committed(): void
+  /** Some of what was done since the last commit is undone. */
+  forgetSome(): void
   /** What was done since the last commit is undone. */
   forget(): void
   /** The database is another one. */
@@ -189,6 +191,11 @@ export function createSqliteTables(session: Session): SqliteTables {
     },
     nextExpiryMs: () => using(session, ({ ask }) => ask.nextExpiry.get()?.at ?? undefined),
     committed: () => cache.commit(),
+    forgetSome() {
+      missing = undefined
+      cache.rollbackToSavepoint()
+      collections.forget()
+    },
     forget() {
       missing = undefined
       cache.rollback()
