@@ -5,6 +5,8 @@ import { StorageFault } from '../store.ts'
 
 /** Primary result codes of SQLite: the low byte of its extended ones. */
 const CODES = {
+  /** Our statements are right: the schema they are for is not what was written. */
+  error: 1,
   busy: 5,
   readOnly: 8,
   ioError: 10,
@@ -22,7 +24,7 @@ export const isBusy = (error: unknown): boolean => primaryCode(error) === CODES.
 
 export const isCorrupt = (error: unknown): boolean => {
   const code = primaryCode(error)
-  return code === CODES.corrupt || code === CODES.notADatabase
+  return code === CODES.corrupt || code === CODES.notADatabase || code === CODES.error
 }
 
 /** A `StorageFault`, a `CorruptData`, or the error itself if it is neither. */
