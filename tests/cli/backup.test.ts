@@ -203,6 +203,22 @@ describe('commands about data that cannot be carried out', () => {
   })
 
   test(
+    'a backup of an engine with several data folders says how each is asked for',
+    async () => {
+      const own =
+        '  - name: iii-stream\n    config: { port: 0, adapter: { name: kv, config: { file_path: own } } }\n'
+      await using engine = await startEngine(folder.path, { workers: `  - name: iii-state\n${own}` })
+      const { exitCode, stderr } = await iii('backup', 'x.db', '--address', urlOf(engine))
+      expect(exitCode).toBe(1)
+      expect(stderr).toContain(at('own'))
+      expect(stderr).toMatch(/^fix: .* trigger engine::storage::backup folder=FOLDER$/m)
+      await using client = await connectRaw(urlOf(engine))
+      expect((await client.call(BACKUP, { folder: at('own') })).error).toBeUndefined()
+    },
+    PATIENT_MS,
+  )
+
+  test(
     'a backup of an engine that keeps nothing says so',
     async () => {
       await using engine = await startEngine(folder.path)

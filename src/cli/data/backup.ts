@@ -136,10 +136,13 @@ function answered(
     case 'failed': {
       const { code, message } = outcome.error
       const isMissing = code === 'function_not_found'
+      const call = terminal.command.iii(`trigger ${BACKUP} folder=FOLDER`)
+      // No folder was named, and there are several.
+      const fix = code === 'INVALID_ARGUMENTS' ? `ask for each of them: ${call}` : 'see the log of the engine'
       throw new CommandError(`the engine at ${redactText(address)} has made no backup`, {
         code: 'input_unreadable',
         causes: [isMissing ? 'it keeps nothing on disk' : messageOf(new Error(`${code}: ${message}`))],
-        fix: isMissing ? 'back up an engine that has a worker like iii-state' : 'see the log of the engine',
+        fix: isMissing ? 'back up an engine that has a worker like iii-state' : fix,
       })
     }
   }
