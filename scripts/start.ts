@@ -17,6 +17,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Child, killChildren, startChild, stopChildren } from './children.ts'
 import { curlLine, type ExampleWorker, exampleWorkers, type Try, tries } from './examples.ts'
+import { keptByNpm } from './keptByNpm.ts'
 import { providePython } from './python.ts'
 import { whyNotReady } from './ready.ts'
 
@@ -117,22 +118,6 @@ function summary(addresses: Record<string, string>, works: Try[], http: string):
   ].join('\n')
 }
 
-/** Options that npm kept for itself, because no `--` stood before them: it leaves them in the environment. */
-function keptByNpm({ env }: NodeJS.Process): string[] {
-  if (env.npm_lifecycle_event === undefined) return []
-  const options = [
-    'config',
-    'defaults',
-    'insecure',
-    'shards',
-    'acceptor',
-    'log-level',
-    'log-format',
-    'drain-ms',
-  ]
-  return options.filter(option => env[`npm_config_${option.replaceAll('-', '_')}`] !== undefined)
-}
-
 let stopping: Promise<void> | undefined
 let firstSignalAt = 0
 
@@ -159,7 +144,7 @@ function onSignal(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => onSignal(signal))
 
 const args = process.argv.slice(2)
-const [kept] = keptByNpm(process)
+const [kept] = keptByNpm(process.env)
 if (kept !== undefined) {
   say(
     `error: npm has kept --${kept} for itself\nfix:   two dashes before it hand it on: npm start -- --${kept} …`,

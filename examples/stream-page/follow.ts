@@ -21,7 +21,7 @@ export interface FollowOptions {
   readonly groupId: string
   /** Given all items by id, in the order in which they were created, whenever one has changed. */
   changed(items: ReadonlyMap<string, unknown>): void
-  /** Told when a connection stands, and when it is lost. */
+  /** Told when a connection stands, and when it is lost or the first one cannot be made; not of each attempt. */
   connected?(isConnected: boolean): void
   /** Given every message, after `changed`. */
   heard?(message: StreamMessage): void
@@ -43,6 +43,13 @@ export function followGroup(options: FollowOptions): () => void {
   let seq: number | undefined
   let attempts = 0
   let isOver = false
+  let isConnected: boolean | undefined
+
+  function tellConnected(now: boolean): void {
+    if (now === isConnected) return
+    isConnected = now
+    options.connected?.(now)
+  }
 
   function join(to: WebSocket): void {
     const since = seq === undefined ? {} : { since: seq }
@@ -83,14 +90,14 @@ export function followGroup(options: FollowOptions): () => void {
     socket = current
     current.onopen = () => {
       join(current)
-      options.connected?.(true)
+      tellConnected(true)
     }
     current.onmessage = ({ data }) => {
       if (!isOver) receive(current, JSON.parse(String(data)) as StreamMessage)
     }
     // Comes after every error, too.
     current.onclose = () => {
-      options.connected?.(false)
+      tellConnected(false)
       if (isOver) return
       const delay = Math.min(FIRST_DELAY_MS * 2 ** attempts++, LONGEST_DELAY_MS)
       retry = setTimeout(connect, delay * (1 + JITTER * (2 * Math.random() - 1)))

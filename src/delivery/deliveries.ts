@@ -69,6 +69,8 @@ export interface Deliveries {
   remove(id: string): void
   get(id: string): Subscription | undefined
   all(): IterableIterator<Subscription>
+  /** Logs what of the config of a trigger is accepted and has no effect, a sentence each; returns them. */
+  remark<Sentences extends readonly string[]>(binding: Binding, sentences: Sentences): Sentences
   /** Hands an event to subscriptions, in their order. Returns how many of them took it. */
   deliver(subscriptions: Iterable<Subscription>, event: DeliveredEvent): number
   /** Resolves when nothing waits and all answers that are waited for have come. */
@@ -117,6 +119,7 @@ export function createDeliveries(
   /** Of subscriptions that are removed, too: their last handlers may still be at work. */
   const busy = new Set<DeliveryQueue>()
   const tally = createBoundedTally(limits.deliveryNotices)
+  const remarked = createBoundedTally(limits.deliveryNotices)
   let idleWaiters: (() => void)[] = []
 
   function tell(binding: Binding, level: 'warn' | 'error', message: string, error: string): void {
@@ -253,6 +256,17 @@ export function createDeliveries(
       if (entry === undefined) return
       entries.delete(id)
       end(entry)
+    },
+
+    remark({ id, trigger_type, function_id }, sentences) {
+      const about = { trigger_id: shortened(id), function_id: shortened(function_id) }
+      for (const sentence of sentences) {
+        const message = `${trigger_type} trigger: ${sentence}`
+        // A worker may register the same again and again, and so may many: of equal lines few are written.
+        const count = remarked(`${about.function_id} ${message}`)
+        if (count !== undefined) log.warn(message, { ...about, count })
+      }
+      return sentences
     },
 
     get: id => entries.get(id),

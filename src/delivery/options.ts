@@ -1,5 +1,7 @@
 /** The keys that every trigger of an event takes: who decides whether its function runs, how many at once, how long. */
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
+import { nearestName } from '../log/nearest.ts'
+import { shortened } from '../log/notices.ts'
 import { limits } from '../protocol/limits.ts'
 import { type ConditionOptions, compileCondition } from './condition.ts'
 import type { DeliveryOptions } from './deliveries.ts'
@@ -60,11 +62,15 @@ function readNumber(config: Config, key: string, most: number): number | undefin
   return value
 }
 
-/** Keys of a config that nobody knows, as sentences for discovery and the log. */
+/** Keys of a config that nobody knows, as sentences with the nearest known one, for discovery and the log. */
 export function unknownKeys(config: Config, known: readonly string[]): string[] {
   const unknown = Object.keys(config).filter(
     key => !known.includes(key) && !Object.hasOwn(deliveryProperties, key),
   )
-  const told = unknown.slice(0, 5).map(key => `unknown config key '${key.slice(0, 80)}' has no effect`)
+  const told = unknown.slice(0, 5).map(key => {
+    const nearest = nearestName(key, [...known, ...Object.keys(deliveryProperties)])
+    const advice = nearest === undefined ? '' : `; did you mean '${nearest}'?`
+    return `unknown config key '${shortened(key)}' has no effect${advice}`
+  })
   return unknown.length > told.length ? [...told, `${unknown.length - told.length} more unknown keys`] : told
 }

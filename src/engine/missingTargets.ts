@@ -5,8 +5,10 @@
  *
  *     bound ──▶ young ──a moment──▶ old ──a moment──▶ looked at, once
  */
+import { shortened } from '../log/notices.ts'
+import { startAdvice, unstartedBuiltIn } from '../protocol/builtInIds.ts'
 import { warnIn } from './directory/changes.ts'
-import type { BindingRecord } from './directory/records.ts'
+import { type BindingRecord, DEFAULT_NAMESPACE } from './directory/records.ts'
 import type { HostState } from './registry.ts'
 
 /** Lines about triggers of one owner, before they become few. */
@@ -34,11 +36,19 @@ export function watchTargets(engine: HostState): void {
     const { id, namespace, functionId } = binding
     const isBound = directory.triggers.bindings.get(id) === binding && binding.providerId !== undefined
     if (!isBound || routes.find(namespace, functionId) !== undefined) return
-    const nearest = engine.nearestFunction(namespace, functionId)
-    const advice = nearest === undefined ? '' : `; did you mean '${nearest}'?`
-    const said = `nobody has registered the function of a trigger${advice}`
+    const said = `nobody has registered the function of a trigger${adviceAbout(namespace, functionId)}`
     const fields = { trigger_id: id, trigger_type: binding.triggerType, function_id: functionId, namespace }
     engine.carryOut(warnIn(binding.warnings, 'target missing', said, fields, SPARED_LINES))
+  }
+
+  function adviceAbout(namespace: string, functionId: string): string {
+    const builtIn =
+      namespace === DEFAULT_NAMESPACE
+        ? unstartedBuiltIn(functionId, routes.idsIn(namespace, limits.comparedFunctions))
+        : undefined
+    if (builtIn !== undefined) return `; ${startAdvice(shortened(functionId), builtIn)}`
+    const nearest = engine.nearestFunction(namespace, functionId)
+    return nearest === undefined ? '' : `; did you mean '${nearest}'?`
   }
 
   /** Nothing of a worker that has left is looked at, and without anything to look at there is no timer. */

@@ -2,6 +2,7 @@
 import type { Clock } from '../clock/clock.ts'
 import { nearestId } from '../log/nearest.ts'
 import { shortened } from '../log/notices.ts'
+import { unstartedBuiltIn } from '../protocol/builtInIds.ts'
 import type { Limits } from '../protocol/limits.ts'
 import type { Routes } from './routes.ts'
 
@@ -20,7 +21,9 @@ export function createNearestFunction(
     const now = clock.now()
     if (last?.functionId === functionId && last.namespace === namespace && now < last.untilMs)
       return last.nearest
-    const found = nearestId(functionId, routes.idsIn(namespace, limits.comparedFunctions))
+    const ids = routes.idsIn(namespace, limits.comparedFunctions)
+    // No other function is meant by that of a built-in that is not there.
+    const found = unstartedBuiltIn(functionId, ids) === undefined ? nearestId(functionId, ids) : undefined
     const nearest = found === undefined ? undefined : shortened(found)
     last = { namespace, functionId, untilMs: now + HOLDS_MS, nearest }
     return nearest

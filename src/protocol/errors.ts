@@ -390,7 +390,7 @@ export const errorCatalogue = {
   data_folder_unusable: {
     where: ['start'],
     cause: 'The data folder cannot be read or written, or it belongs to something else.',
-    fix: 'The message says what to change.',
+    fix: 'Check that it is a folder that may be read and written and that its disk has room, or name another one.',
   },
   data_folder_newer: {
     where: ['start'],

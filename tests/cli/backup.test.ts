@@ -59,18 +59,21 @@ describe('a backup of a running engine', () => {
       await set(engine, 'k', 2)
       for (const command of [
         ['restore', 'kept.db', '--data', 'data', '--force'],
+        ['restore', 'kept.db'],
         ['doctor', '--data'],
         ['backup', 'other.db', '--data', 'data'],
       ]) {
         const refused = await iii(...command)
         expect(refused.exitCode).toBe(1)
         expect(refused.stderr).toContain('[data_folder_in_use]')
+        if (command[0] === 'backup') expect(refused.stderr).toContain('fix: leave out --data')
       }
       await stop(engine)
 
       const unforced = await iii('restore', 'kept.db')
       expect(unforced.exitCode).toBe(1)
       expect(unforced.stderr).toContain('There is data in')
+      expect(unforced.stderr).toMatch(/^fix: .*--force$/m)
       expect((await iii('restore', 'kept.db', '--force')).exitCode).toBe(0)
       expect((await iii('doctor', '--data')).stdout).toContain('as it was written')
       await using restored = await startWithState()
@@ -166,6 +169,17 @@ test(
     const refused = await iii('restore', 'damaged.db', '--data', 'third', '--force')
     expect(refused.exitCode).toBe(1)
     expect(refused.stderr).toContain('[data_folder_corrupt]')
+    expect(refused.stderr).toContain('fix: restore another backup')
+
+    // Who looks at a folder is not told to do just that.
+    const file = at('third/partition.db')
+    writeFileSync(file, bytes)
+    const looked = await iii('doctor', '--data', 'third')
+    expect(looked.exitCode).toBe(1)
+    expect(looked.stdout).toContain('is damaged')
+    expect(looked.stdout).not.toContain('iii doctor')
+    rmSync(at('third'), { recursive: true })
+    expect((await iii('restore', 'kept.db', '--data', 'third')).exitCode).toBe(0)
     expect((await iii('doctor', '--data', 'third')).exitCode).toBe(0)
   },
   PATIENT_MS,
@@ -187,6 +201,22 @@ describe('commands about data that cannot be carried out', () => {
     // HOME is this folder; the runtime keeps a cache there.
     expect(readdirSync(folder.path).filter(name => name !== '.bun')).toEqual([])
   })
+
+  test(
+    'a backup of an engine with several data folders says how each is asked for',
+    async () => {
+      const own =
+        '  - name: iii-stream\n    config: { port: 0, adapter: { name: kv, config: { file_path: own } } }\n'
+      await using engine = await startEngine(folder.path, { workers: `  - name: iii-state\n${own}` })
+      const { exitCode, stderr } = await iii('backup', 'x.db', '--address', urlOf(engine))
+      expect(exitCode).toBe(1)
+      expect(stderr).toContain(at('own'))
+      expect(stderr).toMatch(/^fix: .* trigger engine::storage::backup folder=FOLDER$/m)
+      await using client = await connectRaw(urlOf(engine))
+      expect((await client.call(BACKUP, { folder: at('own') })).error).toBeUndefined()
+    },
+    PATIENT_MS,
+  )
 
   test(
     'a backup of an engine that keeps nothing says so',

@@ -83,6 +83,11 @@ describe('a call', () => {
       expect(errorOf(stderr).code).toBe('function_not_found')
       expect(stderr).toContain(`\nfix: did you mean '${meant}'? List all functions with: `)
     }
+    for (const words of [['state::set'], ['state::set', '--help']]) {
+      expect((await trigger(words)).stderr).toContain(
+        '\nfix: state::set is of the built-in iii-state, which this engine has not started; add `- name: iii-state` to `workers:` in config.yaml. List all',
+      )
+    }
     expect((await trigger(['nothing::like_it'])).stderr).toContain('\nfix: List all functions with: ')
   })
 

@@ -54,6 +54,25 @@ describe('configuration::register', () => {
     })
   })
 
+  test('with if_absent brings a value where none is stored, and leaves one that is as it is', async () => {
+    const worker = await startWorker()
+    const input = { ...shop, if_absent: true }
+    await worker.call('register', shop)
+    expect(await worker.call('register', { ...input, initial_value: { n: 1 } })).toMatchObject({
+      value: { n: 1 },
+      revision: 2,
+    })
+    await worker.call('set', { id: 'shop', value: { n: 2 } })
+    expect(await worker.call('register', { ...input, initial_value: { n: 1 } })).toMatchObject({
+      value: { n: 2 },
+      revision: 3,
+    })
+    // It is looked at all the same.
+    expect(await refusal(worker.call('register', { ...input, initial_value: 5 }))).toStartWith(
+      'SCHEMA_INVALID',
+    )
+  })
+
   test('of the same again changes nothing, and is told of as an update all the same', async () => {
     const worker = await withShop()
     worker.bind({})

@@ -87,6 +87,13 @@ describe('a stranger who registers the entry', () => {
     expect(await seenBy(again, 'stranger')).toMatchObject(MASKED)
   })
 
+  test('sees no secrets for a value that does not replace the one that is there', async () => {
+    const worker = await open()
+    const asked = { ...other, initial_value: { password: 'mine' }, if_absent: true }
+    expect(await worker.call('register', asked, 'stranger')).toMatchObject({ value: RAW_MASKED })
+    expect(await seenBy(worker, 'stranger')).toMatchObject(MASKED)
+  })
+
   test('with a value of its own sees that, and what was secret is so for others', async () => {
     const worker = await open()
     await worker.call('register', { ...other, initial_value: { password: 'mine' } }, 'stranger')

@@ -70,7 +70,16 @@ export async function openRegistry(
     clock,
     async register(id, value, schema = {}) {
       await registry.register(
-        { id, name: id, description: '', schema, value, metadata: undefined, registrant: 'owner' },
+        {
+          id,
+          name: id,
+          description: '',
+          schema,
+          value,
+          keepsValue: false,
+          metadata: undefined,
+          registrant: 'owner',
+        },
         undefined,
         OWNER,
       )

@@ -89,9 +89,10 @@ describe('a trigger', () => {
   test('is told what it has named for nothing', async () => {
     const worker = await startWorker()
     expect(worker.bind({ configuraton_id: 'x', event_types: ['updated'] })).toEqual([
-      "unknown config key 'configuraton_id' has no effect",
+      "unknown config key 'configuraton_id' has no effect; did you mean 'configuration_id'?",
       "there is no event 'updated'; it never fires",
     ])
+    expect(worker.log.warnings().join()).toContain("did you mean 'configuration_id'?")
   })
 
   test('is gone when it is unbound, and replaced when it comes again', async () => {

@@ -34,6 +34,25 @@ describe('a trigger whose function is not there', () => {
     expect(leftovers(world).timers).toBeUndefined()
   })
 
+  test('is that of a built-in which is not started, and nobody else is meant', () => {
+    const { world, owner } = createShop()
+    owner.says(registerFunction('configuration::set'), registerTrigger('T1', 'tick', 'state::set'))
+    owner.says(registerTrigger('T2', 'tick', 'publish'))
+    aMomentLater(world)
+    const add = (name: string) =>
+      `is of the built-in ${name}, which this engine has not started; add \`- name: ${name}\` to \`workers:\` in config.yaml`
+    expect(complaints(world)).toEqual([
+      `nobody has registered the function of a trigger; state::set ${add('iii-state')}`,
+      `nobody has registered the function of a trigger; publish ${add('iii-pubsub')}`,
+    ])
+    const gateway = world.builtIn()
+    gateway.calls('state::set')
+    expect(errorOf(gateway.hears()[0])).not.toHaveProperty('nearest')
+    owner.says(registerFunction('state::set'))
+    gateway.calls('state::sett')
+    expect(errorOf(gateway.hears()[0])).toMatchObject({ nearest: 'state::set' })
+  })
+
   test('is nothing to tell when the function comes later, before the moment is over', () => {
     const { world, owner } = createShop()
     owner.says(registerTrigger('T1', 'tick', 'shop::price'))

@@ -10,6 +10,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { keptByNpm } from '../../scripts/keptByNpm.ts'
 import { START, type Started, startExamples } from './started.ts'
 
 /** The first start fetches the packages of the Python example. */
@@ -162,6 +163,18 @@ test('an option that npm has kept for itself is not ignored: it says how to hand
   })
   expect(await new Response(child.stderr).text()).toContain('npm start -- --config …')
   expect(await child.exited).toBe(2)
+})
+
+test('every option of the engine is known there', async () => {
+  const help = Bun.spawn([process.execPath, START, '--help'], { stdout: 'pipe', stderr: 'ignore' })
+  const text = await new Response(help.stdout).text()
+  const options = [...text.matchAll(/^ {2}(?:-\w, )?--([a-z-]+)/gm)].map(([, name]) => name!)
+  expect(options).toContain('data')
+  // The first two are npm's own; the last one changes nothing.
+  const others = options.filter(name => !['version', 'help', 'no-update-check'].includes(name))
+  const kept = others.map(name => [`npm_config_${name.replaceAll('-', '_')}`, 'x'])
+  expect(keptByNpm({ npm_lifecycle_event: 'start', ...Object.fromEntries(kept) })).toEqual(others)
+  expect(keptByNpm(Object.fromEntries(kept))).toEqual([])
 })
 
 test.each([

@@ -1,22 +1,25 @@
-/** The way of an HTTP request in ARCHITECTURE.md: every function that it names is in the file it names, in this order. */
+/** The ways in ARCHITECTURE.md, of an HTTP request and of a write: every function that they name is in the file they name. */
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 
 const root = join(import.meta.dir, '..', '..')
 const page = await Bun.file(join(root, 'ARCHITECTURE.md')).text()
-const section = page.slice(
-  page.indexOf('## The way of one HTTP request'),
-  page.indexOf('## Where new things attach'),
-)
+
+function sectionOf(heading: string): string {
+  const begin = page.indexOf(heading)
+  expect(begin).toBeGreaterThan(0)
+  return page.slice(begin, page.indexOf('\n## ', begin))
+}
 
 /** Rows with a number, in the order of the page: file and the functions that run there. */
-const steps = [...section.matchAll(/^\| (\d) \| \[`([^`]+)`\]\([^)]+\) \| (.*?) \|/gm)].map(
-  ([, number, file, functions]) => ({
-    number: Number(number),
-    file: file!,
-    functions: [...functions!.matchAll(/`(\w+)`/g)].map(([, name]) => name!),
-  }),
-)
+const stepsOf = (section: string) =>
+  [...section.matchAll(/^\| (\d) \| \[`([^`]+)`\]\([^)]+\) \| (.*?) \|/gm)].map(
+    ([, number, file, functions]) => ({
+      number: Number(number),
+      file: file!,
+      functions: [...functions!.matchAll(/`(\w+)`/g)].map(([, name]) => name!),
+    }),
+  )
 
 const isDefined = (code: string, name: string): boolean =>
   new RegExp(
@@ -24,9 +27,15 @@ const isDefined = (code: string, name: string): boolean =>
     'm',
   ).test(code)
 
-describe('the way of a request', () => {
+describe.each([
+  ['an HTTP request', '## The way of one HTTP request', [1, 2, 3, 4, 5, 5, 3, 4, 2, 1]],
+  ['a write', '## The way of one `state::set`', [1, 2, 3, 4, 5, 3, 2, 1]],
+])('the way of %s', (_, heading, numbers) => {
+  const section = sectionOf(heading)
+  const steps = stepsOf(section)
+
   test('goes through five files, and back through the same', () => {
-    expect(steps.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5, 5, 3, 4, 2, 1])
+    expect(steps.map(({ number }) => number)).toEqual(numbers)
     expect(new Set(steps.map(({ number, file }) => `${number} ${file}`)).size).toBe(5)
   })
 
@@ -47,7 +56,9 @@ describe('the way of a request', () => {
       expect(`${file} ${name} ${isDefined(code, name!)}`).toBe(`${file} ${name} true`)
     }
   })
+})
 
+describe('a way', () => {
   test('notices a function that is not there', async () => {
     expect(isDefined(await Bun.file(join(root, 'src/engine/router.ts')).text(), 'answer')).toBe(false)
   })

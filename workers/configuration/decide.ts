@@ -15,6 +15,8 @@ export interface Registering {
   readonly schema: Json
   /** `undefined`: the stored value stays. */
   readonly value: Json | undefined
+  /** The stored value stays, unless it is `null`: what it is without any. */
+  readonly keepsValue: boolean
   readonly metadata: Json | undefined
   /** Who registers it. */
   readonly registrant: string | undefined
@@ -118,7 +120,8 @@ export function decideRegister(
 ): Decision {
   const { id, name, description, schema, metadata } = wanted
   const before = isEntry(kept) ? kept : undefined
-  const value = wanted.value ?? before?.value ?? null
+  const stored = before?.value ?? null
+  const value = wanted.keepsValue && stored !== null ? stored : (wanted.value ?? stored)
   const registrants = registrantsOf(before, wanted)
   const formerSchema = formerSchemaOf(before, wanted)
   const same =
@@ -224,13 +227,14 @@ export function valueAt(entry: Entry, revision: number): Json {
  * Who registers an entry that is somebody else's sees no secrets by that, unless it is the same program under another name
  * (the same schema: names of clients may have the number of their process in them), or brings the value itself.
  */
-function registrantsOf(before: Entry | undefined, { registrant, schema, value }: Registering) {
+function registrantsOf(before: Entry | undefined, { registrant, schema, value, keepsValue }: Registering) {
   if (before === undefined) return withRegistrant([], registrant)
   const belongs =
     before.registrants.length === 0 ||
     isRegistrant(before, registrant) ||
     before.value === null ||
-    value !== undefined ||
+    // Whoever leaves the value as it is has brought none.
+    (value !== undefined && !keepsValue) ||
     isSame(before.schema, schema)
   return belongs ? withRegistrant(before.registrants, registrant) : before.registrants
 }

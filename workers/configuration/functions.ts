@@ -53,6 +53,7 @@ const registerInput = z.object({
   schema: anything.describe('JSON Schema of the value'),
   initial_value: z.unknown().optional().describe('the value; without it a stored one stays'),
   metadata: z.unknown().optional().describe('kept and shown'),
+  if_absent: z.boolean().nullish().describe('a value that is stored stays, whatever initial_value says'),
   if_revision: ifRevision,
   _caller_worker_id,
 })
@@ -172,6 +173,7 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
         schema,
         value: (given.initial_value as Json | undefined) ?? undefined,
         metadata: (given.metadata as Json | undefined) ?? undefined,
+        keepsValue: given.if_absent === true,
         registrant: call.caller?.name,
       }
       const { entry } = await registry.register(wanted, given.if_revision ?? undefined, askerOf(call))

@@ -326,7 +326,7 @@ export function createRegistry(parts: RegistryParts): Registry {
       return inOrder(id, () =>
         change({
           id,
-          keepsEdit: wanted.value === undefined,
+          keepsEdit: wanted.value === undefined || wanted.keepsValue,
           by,
           check,
           async decide(before) {

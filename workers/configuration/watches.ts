@@ -39,7 +39,7 @@ export function createWatches(deliveries: Deliveries): Watches {
         const watch = parseWatch(binding.config)
         watches.set(binding.id, { watch, subscription: deliveries.add(binding, watch.delivery) })
         count(watch.configurationId, 1)
-        return watch.remarks
+        return deliveries.remark(binding, watch.remarks)
       },
       unbind: ({ id }) => remove(id),
     },

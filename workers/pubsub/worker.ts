@@ -8,10 +8,9 @@
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { BuiltInClient, RawJson, TriggerProvider } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
-import { createDeliveries } from '../../src/delivery/deliveries.ts'
+import { createDeliveries, type Deliveries } from '../../src/delivery/deliveries.ts'
 import { depthOf, withDepth } from '../../src/delivery/depth.ts'
 import type { Log } from '../../src/log/log.ts'
-import { createBoundedTally, shortened } from '../../src/log/notices.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { BuiltInWorker } from '../worker.ts'
 import type { PubsubConfig } from './config.ts'
@@ -72,7 +71,10 @@ export function createPubsubWorker(config: PubsubConfig, { clock, log }: PubsubP
         description: 'Told when the configuration of the worker changes',
         metadata: { internal: true },
       })
-      client.registerTriggerType(subscribeTriggerType, createProvider(subscriptions, config.separators, log))
+      client.registerTriggerType(
+        subscribeTriggerType,
+        createProvider(subscriptions, config.separators, deliveries),
+      )
       await client.ready()
       return {
         addresses: {},
@@ -83,8 +85,11 @@ export function createPubsubWorker(config: PubsubConfig, { clock, log }: PubsubP
   }
 }
 
-function createProvider(subscriptions: Subscriptions, separators: string, log: Log): TriggerProvider {
-  const notices = createBoundedTally(limits.deliveryNotices)
+function createProvider(
+  subscriptions: Subscriptions,
+  separators: string,
+  deliveries: Deliveries,
+): TriggerProvider {
   return {
     bind(binding) {
       // A trigger that comes again replaces itself, also when its new form is refused.
@@ -96,13 +101,7 @@ function createProvider(subscriptions: Subscriptions, separators: string, log: L
           `there are ${limits.subscriptions} subscriptions, which is the most`,
         )
       subscriptions.add(binding, trigger)
-      const about = { trigger_id: shortened(binding.id), function_id: shortened(binding.function_id) }
-      for (const warning of trigger.warnings) {
-        const message = `subscribe trigger: ${warning}`
-        const count = notices(`${about.function_id} ${message}`)
-        if (count !== undefined) log.warn(message, { ...about, count })
-      }
-      return trigger.warnings
+      return deliveries.remark(binding, trigger.warnings)
     },
     unbind: binding => subscriptions.remove(binding.id),
   }

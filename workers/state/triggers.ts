@@ -121,7 +121,10 @@ export function provideTriggers(
         if (others === undefined) byTarget.set(target, new Map([[binding.id, bound]]))
         else others.set(binding.id, bound)
         const remarks = unknownKeys(config, KEYS)
-        return isEnabled ? remarks : [...remarks, 'triggers of the state are switched off (triggers_enabled)']
+        return deliveries.remark(
+          binding,
+          isEnabled ? remarks : [...remarks, 'triggers of the state are switched off (triggers_enabled)'],
+        )
       },
       unbind: ({ id }) => remove(id),
     },

@@ -95,7 +95,7 @@ export function createTriggers(type: TypeName, deliveries: Deliveries): Triggers
         const others = byStream.get(stream)
         if (others === undefined) byStream.set(stream, new Set([trigger]))
         else others.add(trigger)
-        return unknownKeys(config, KEYS[type])
+        return deliveries.remark(binding, unknownKeys(config, KEYS[type]))
       },
       unbind: binding => remove(binding.id),
     },

@@ -27,7 +27,7 @@ import type { Terminal } from '../terminal.ts'
 import { type AddressFlags, engineAddress } from '../trigger/address.ts'
 import { ask, type Dialler, type Outcome, withClient } from '../trigger/connection.ts'
 import { unreachable } from '../trigger/help.ts'
-import { storageFailure } from './failure.ts'
+import { type Fixes, storageFailure } from './failure.ts'
 
 export interface BackupFlags extends AddressFlags {
   readonly data?: string
@@ -87,11 +87,14 @@ async function fromFolder(target: string, folder: string): Promise<Made> {
     renameSync(draft, target)
     return { file: target, folder, bytes: statSync(target).size }
   } catch (error) {
-    throw storageFailure(error, FIX)
+    throw storageFailure(error, FIXES)
   }
 }
 
-const FIX = 'check the folder and the file; of a running engine it is made without --data'
+const FIXES: Fixes = {
+  data_folder_unusable: 'check the folder and the file; of a running engine it is made without --data',
+  data_folder_in_use: 'leave out --data: a running engine makes the backup itself',
+}
 
 async function fromEngine(
   target: string,
@@ -133,10 +136,13 @@ function answered(
     case 'failed': {
       const { code, message } = outcome.error
       const isMissing = code === 'function_not_found'
+      const call = terminal.command.iii(`trigger ${BACKUP} folder=FOLDER`)
+      // No folder was named, and there are several.
+      const fix = code === 'INVALID_ARGUMENTS' ? `ask for each of them: ${call}` : 'see the log of the engine'
       throw new CommandError(`the engine at ${redactText(address)} has made no backup`, {
         code: 'input_unreadable',
         causes: [isMissing ? 'it keeps nothing on disk' : messageOf(new Error(`${code}: ${message}`))],
-        fix: isMissing ? 'back up an engine that has a worker like iii-state' : 'see the log of the engine',
+        fix: isMissing ? 'back up an engine that has a worker like iii-state' : fix,
       })
     }
   }

@@ -2,13 +2,13 @@
 import { type ErrorCode, errorCatalogue } from '../../protocol/errors.ts'
 import { CommandError, messageOf } from '../commandError.ts'
 
-/** `fix`: of errors that no code names. */
-export function storageFailure(error: unknown, fix: string): CommandError {
+/** What to do in this command, where that is another thing than what the catalogue says of a code. */
+export type Fixes = { readonly data_folder_unusable: string } & { readonly [Code in ErrorCode]?: string }
+
+/** Anything without a known code is `data_folder_unusable`. */
+export function storageFailure(error: unknown, fixes: Fixes): CommandError {
   if (error instanceof CommandError) return error
-  const code = String((error as { code?: unknown }).code)
-  if (Object.hasOwn(errorCatalogue, code)) {
-    const known = code as ErrorCode
-    return new CommandError(messageOf(error), { code: known, fix: errorCatalogue[known].fix })
-  }
-  return new CommandError(messageOf(error), { code: 'data_folder_unusable', fix })
+  const said = String((error as { code?: unknown }).code)
+  const code = Object.hasOwn(errorCatalogue, said) ? (said as ErrorCode) : 'data_folder_unusable'
+  return new CommandError(messageOf(error), { code, fix: fixes[code] ?? errorCatalogue[code].fix })
 }

@@ -6,13 +6,23 @@ import { type FolderReport, restoreFolder, verifyFolder } from '../../storage/mo
 import { CommandError } from '../commandError.ts'
 import { exitCodes } from '../exitCodes.ts'
 import type { Terminal } from '../terminal.ts'
-import { storageFailure } from './failure.ts'
+import { type Fixes, storageFailure } from './failure.ts'
 import { dataFolder } from './folder.ts'
 
 export interface RestoreFlags {
   readonly data?: string
   readonly force?: boolean
   readonly json?: boolean
+}
+
+const RESTORE_FIXES: Fixes = {
+  data_folder_unusable: 'name another folder with --data, or replace what is in this one with --force',
+  data_folder_corrupt: 'restore another backup, or name another folder with --data',
+  data_folder_in_use: 'stop that process, or name another folder with --data',
+}
+const DOCTOR_FIXES: Fixes = {
+  data_folder_unusable: 'name a folder that an engine has written: --data FOLDER',
+  data_folder_in_use: 'stop that process; of a running engine, look at a backup that is restored elsewhere',
 }
 
 /** Returns the exit code. */
@@ -32,7 +42,7 @@ export async function runRestore(
   const folder = await dataFolder(flags.data, terminal, knownWorkers)
   const report = await restoreFolder(backup, folder, { replaces: flags.force === true }).catch(
     (error: unknown) => {
-      throw storageFailure(error, 'check the folder; --force replaces what is in it')
+      throw storageFailure(error, RESTORE_FIXES)
     },
   )
   await terminal.out(flags.json ? `${JSON.stringify(report)}\n` : `${told(report)}, from ${backup}\n`)
@@ -48,7 +58,7 @@ export async function runDoctor(
 ): Promise<number> {
   const folder = await dataFolder(typeof named === 'string' ? named : undefined, terminal, knownWorkers)
   const report = await verifyFolder(folder).catch((error: unknown) => {
-    throw storageFailure(error, 'check the name of the folder')
+    throw storageFailure(error, DOCTOR_FIXES)
   })
   const { problems } = report
   const text = [

@@ -57,7 +57,7 @@ export function unreachable(address: string, why: string, { serve }: SpokenComma
 }
 
 /** What to do about a function that is not there. */
-export function unknownFunction(nearest: string | undefined, { iii }: SpokenCommand): string {
-  const meant = nearest === undefined ? '' : `did you mean '${messageOf(nearest)}'? `
-  return `${meant}List all functions with: ${iii('trigger engine::functions::list')}`
+export function unknownFunction(suggestion: string | undefined, { iii }: SpokenCommand): string {
+  const first = suggestion === undefined ? '' : `${suggestion} `
+  return `${first}List all functions with: ${iii('trigger engine::functions::list')}`
 }

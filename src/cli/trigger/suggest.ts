@@ -1,15 +1,17 @@
-/** Which function was probably meant, by a name that nobody registered. */
+/** What to say of a function that nobody registered: which one was probably meant, or whose it is. */
 import type { WorkerClient } from '../../../sdk/typescript/src/worker.ts'
 import { nearestId } from '../../log/nearest.ts'
+import { startAdvice, unstartedBuiltIn } from '../../protocol/builtInIds.ts'
 import { toJsonText } from '../../protocol/jsonText.ts'
 import { limits } from '../../protocol/limits.ts'
+import { messageOf } from '../commandError.ts'
 import { isPlainObject, parseExact } from '../exactJson.ts'
 import { ask } from './connection.ts'
 
 /** Milliseconds for the list; without it there is no suggestion. */
 const LIST_MS = 2000
 
-/** Asks the engine for what there is. `undefined`: nothing is near, or it does not answer. */
+/** A sentence, by what the engine says there is. `undefined`: nothing is near, or it does not answer. */
 export async function suggestFunction(
   client: WorkerClient,
   functionId: string,
@@ -24,5 +26,8 @@ export async function suggestFunction(
       ? [row.function_id]
       : [],
   )
-  return nearestId(functionId, ids)
+  const builtIn = namespace === 'default' ? unstartedBuiltIn(functionId, ids) : undefined
+  if (builtIn !== undefined) return `${messageOf(startAdvice(functionId, builtIn))}.`
+  const nearest = nearestId(functionId, ids)
+  return nearest === undefined ? undefined : `did you mean '${messageOf(nearest)}'?`
 }

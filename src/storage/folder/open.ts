@@ -215,7 +215,7 @@ function damage(paths: FolderPaths, error: unknown): unknown {
     const { message } = error as Error
     return new StorageError(
       'data_folder_corrupt',
-      `The data folder ${paths.folder} is damaged. ${message}${message.endsWith('.') ? '' : '.'} \`iii doctor --data ${paths.folder}\` lists what is wrong.`,
+      `The data folder ${paths.folder} is damaged. ${message}${message.endsWith('.') ? '' : '.'}`,
       { cause: error },
     )
   }

@@ -30,7 +30,7 @@ export async function restoreFolder(
     if (!replaces && existsSync(paths.database)) {
       throw new StorageError(
         'data_folder_unusable',
-        `There is data in ${folder} already; nothing was changed. Name an empty folder, or say that what is there is to be replaced.`,
+        `There is data in ${folder} already; nothing was changed. Name another folder, or replace what is there with --force.`,
       )
     }
     markFolder(paths, replaces)

@@ -13,6 +13,15 @@ async function open(triggerConfig: unknown = {}, config: unknown = {}) {
   return { ...world, worker, refusal }
 }
 
+test('a mistyped key is named in the log, with the one that was meant, and not each time', async () => {
+  const { log, worker, bind, refusal } = await open({ scop: 'orders', ['x'.repeat(200)]: 1 })
+  expect(refusal).toBeUndefined()
+  for (let times = 2; times < 10; times++) await bind(worker, 't', 'target::run', { scop: 'orders' })
+  expect(log.warnings().filter(line => line.includes("'scop'"))).toEqual([
+    "state trigger: unknown config key 'scop' has no effect; did you mean 'scope'?",
+  ])
+})
+
 describe('an event', () => {
   test('says what was written, exactly', async () => {
     const { done, worker, clock } = await open()
