@@ -17,7 +17,7 @@ interface Row {
   readonly kept: Kept
   /** The key as it is ordered. */
   readonly rank: string
-  readonly entry: Entry
+  entry: Entry
 }
 
 /** A collection and what it holds. */
@@ -99,6 +99,15 @@ export function createMemoryTables(): MemoryTables {
     put(collection, entry) {
       const kept = known(collection)
       const old = kept.rows.get(entry.key)
+      // Its place in all lists is the same.
+      if (old?.entry.createdAt === entry.createdAt && old.entry.expiresAtMs === entry.expiresAtMs) {
+        const before = old.entry
+        old.entry = entry
+        undo.push(() => {
+          old.entry = before
+        })
+        return
+      }
       const row: Row = { kept, rank: old?.rank ?? storable(entry.key), entry }
       if (old !== undefined) take(old)
       insert(row)
