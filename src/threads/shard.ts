@@ -98,7 +98,7 @@ export default async function shard(task: ShardTask): Promise<void> {
         recordsEnd: () => relay?.ordersEnd(),
       },
     )
-    if (peer !== MAIN) relay?.addShard(link)
+    if (peer !== MAIN && peer !== task.durable) relay?.addShard(link)
   }
 
   function disconnectPeer(peer: Place): void {

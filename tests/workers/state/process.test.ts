@@ -129,3 +129,16 @@ test(
   },
   PATIENT_MS,
 )
+
+test(
+  'behind an acceptor every connection is one of a shard, none of the thread that keeps the values',
+  async () => {
+    const shape = ['--shards', '2', '--acceptor', 'thread']
+    await using engine = await startEngine({ workers: '  - name: iii-state', shape })
+    for (let number = 0; number < 6; number++) {
+      await using raw = await connectRaw(engine.url)
+      expect(await done(raw, 'get', { scope: 's', key: 'a' })).toBeUndefined()
+    }
+  },
+  PATIENT_MS,
+)
