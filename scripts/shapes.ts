@@ -44,7 +44,7 @@ function onShards(shards: number, acceptor: 'kernel' | 'thread', paths: readonly
 export const shapes: readonly Shape[] = [
   { name: 'one thread', env: { III_TEST_SHARDS: '0', III_TEST_ACCEPTOR: 'kernel' } },
   ...[2, 1, 4].map(shards => onShards(shards, 'kernel', [...inProcess, ...processes])),
-  // An engine in the process of the test has no sockets, and no acceptor. Of the clients, those cuts of connections are left
-  // out of which one in some hundreds still leaves other registrations behind an acceptor (`compat/reconnectRace`).
+  // An engine in the process of the test has no sockets, and no acceptor. `compat/reconnectRace` is left out: behind an acceptor
+  // it fails now and then with the PyPI client 0.25.0, and why is not known yet.
   ...[2, 1, 4].map(shards => onShards(shards, 'thread', [...processes.flatMap(behindAcceptor), 'threads'])),
 ]

@@ -107,6 +107,15 @@ export async function runCommandLine(words: readonly string[], terminal: Termina
   }
 }
 
+const logLevelOption = (): Option =>
+  new Option('--log-level <level>', 'lowest level that is logged (default: info)').choices(logLevels)
+
+const logFormatOption = (): Option =>
+  new Option(
+    '--log-format <format>',
+    'form of the log lines (default: human on a terminal, else json)',
+  ).choices(['human', 'json'])
+
 function createProgram(terminal: Terminal, end: (exitCode: number) => void): Command {
   const { command } = terminal
   const seeHelp = (words: string): string => `fix: '${command.iii(words)}' shows the options`
@@ -137,15 +146,8 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
       '--data <folder>',
       'where what must survive is kept (default: data, beside the configuration file)',
     )
-    .addOption(
-      new Option('--log-level <level>', 'lowest level that is logged (default: info)').choices(logLevels),
-    )
-    .addOption(
-      new Option(
-        '--log-format <format>',
-        'form of the log lines (default: human on a terminal, else json)',
-      ).choices(['human', 'json']),
-    )
+    .addOption(logLevelOption())
+    .addOption(logFormatOption())
     .option(
       '--drain-ms <ms>',
       `time for running work after the first stop signal (default: ${limits.drainMs})`,
@@ -240,15 +242,8 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
         'json',
       ]),
     )
-    .addOption(
-      new Option('--log-level <level>', 'lowest level that is logged (default: info)').choices(logLevels),
-    )
-    .addOption(
-      new Option(
-        '--log-format <format>',
-        'form of the log lines (default: human on a terminal, else json)',
-      ).choices(['human', 'json']),
-    )
+    .addOption(logLevelOption())
+    .addOption(logFormatOption())
     .option(
       '--drain-ms <ms>',
       `time for running calls after the first stop signal (default: ${limits.drainMs})`,

@@ -1,10 +1,9 @@
 /** The functions `configuration::*`: inputs, who sees what, answers. */
 import { z } from 'zod'
-import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import type { Cause } from '../../src/delivery/depth.ts'
-import { shortened } from '../../src/log/notices.ts'
 import { limits } from '../../src/protocol/limits.ts'
+import { readInput, requestFormat } from '../zodInput.ts'
 import { notFound } from './decide.ts'
 import type { Asker, Entry } from './entry.ts'
 import type { Json } from './json.ts'
@@ -79,38 +78,6 @@ const getInput = z.object({
 const historyInput = z.object({ id, limit: z.int().min(1).nullish(), _caller_worker_id })
 const schemaInput = z.object({ id })
 const listInput = z.object({})
-
-function readInput<Shape extends z.ZodRawShape>(
-  functionId: string,
-  shape: z.ZodObject<Shape>,
-  input: unknown,
-): z.infer<z.ZodObject<Shape>> {
-  const result = shape.safeParse(input ?? {})
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  const where = issue?.path.length ? `field \`${issue.path.join('.')}\`: ` : ''
-  throw new HandlerError(
-    'deserialization_error',
-    `Failed to deserialize input for ${functionId}: ${where}${shortened(issue?.message ?? 'unreadable', 200)}`,
-  )
-}
-
-/** The input as JSON Schema, without what the engine adds and what every field may also be: `null`. */
-function requestFormat(input: z.ZodObject): unknown {
-  const { $schema: _, ...format } = z.toJSONSchema(input, {
-    io: 'input',
-    unrepresentable: 'any',
-    override({ jsonSchema }) {
-      delete jsonSchema.properties?._caller_worker_id
-      const [meant, other] = jsonSchema.anyOf ?? []
-      if (meant === undefined || other?.type !== 'null') return
-      delete jsonSchema.anyOf
-      Object.assign(jsonSchema, meant)
-      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
-    },
-  })
-  return format
-}
 
 function optional(metadata: Json | undefined): { metadata?: Json } {
   return metadata === undefined ? {} : { metadata }

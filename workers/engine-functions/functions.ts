@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { fromJsonText, type JsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
+import { readInput } from '../zodInput.ts'
 import type { Catalogue, FunctionRow } from './catalogue.ts'
 import {
   includesFolded,
@@ -11,7 +12,6 @@ import {
   optionalText,
   page,
   paging,
-  readInput,
 } from './input.ts'
 
 export const LIST = 'engine::functions::list'

@@ -1,4 +1,4 @@
-/** Inputs of the discovery functions: `null` counts as `{}`, unknown keys are ignored, wrong types are refused. */
+/** What the discovery functions have in common: fields of their inputs, refusals, pages. */
 import { z } from 'zod'
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 
@@ -10,36 +10,6 @@ export const optionalFlag = (means: string) => z.boolean().nullish().describe(me
 export const paging = {
   limit: z.int().min(1).nullish().describe('rows of one page; all without it'),
   cursor: optionalText('`next_cursor` of the page before'),
-}
-
-/** The input as JSON Schema. That `null` counts as left out is not worth a line of every field. */
-export function requestFormat(input: z.ZodObject): unknown {
-  const { $schema: _, ...format } = z.toJSONSchema(input, {
-    io: 'input',
-    override({ jsonSchema }) {
-      const [meant, other] = jsonSchema.anyOf ?? []
-      if (meant === undefined || other?.type !== 'null') return
-      delete jsonSchema.anyOf
-      Object.assign(jsonSchema, meant)
-      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
-    },
-  })
-  return format
-}
-
-export function readInput<Shape extends z.ZodRawShape>(
-  functionId: string,
-  shape: z.ZodObject<Shape>,
-  input: unknown,
-): z.infer<z.ZodObject<Shape>> {
-  const result = shape.safeParse(input ?? {})
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  const where = issue?.path.length ? `field \`${issue.path.join('.')}\`: ` : ''
-  throw new HandlerError(
-    'deserialization_error',
-    `Failed to deserialize input for ${functionId}: ${where}${issue?.message ?? 'unreadable'}`,
-  )
 }
 
 export function notFound(message: string): HandlerError {

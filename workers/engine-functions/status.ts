@@ -1,7 +1,7 @@
 /** `engine::status`: how the engine is, thread by thread. */
 import { z } from 'zod'
+import { readInput } from '../zodInput.ts'
 import type { Catalogue } from './catalogue.ts'
-import { readInput } from './input.ts'
 import { snakeCase } from './snakeCase.ts'
 
 export const STATUS = 'engine::status'

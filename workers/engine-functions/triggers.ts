@@ -1,6 +1,7 @@
 /** `engine::triggers::*` (trigger types) and `engine::registered-triggers::*` (bindings). */
 import { z } from 'zod'
 import { fromJsonText, type JsonText } from '../../src/protocol/jsonText.ts'
+import { readInput } from '../zodInput.ts'
 import type { BindingRow, Catalogue, TriggerTypeRow } from './catalogue.ts'
 import { detailOf } from './functions.ts'
 import {
@@ -11,7 +12,6 @@ import {
   optionalText,
   page,
   paging,
-  readInput,
 } from './input.ts'
 
 export const LIST_TYPES = 'engine::triggers::list'

@@ -1,5 +1,6 @@
 /** `engine::workers::list` and `engine::workers::info`. */
 import { z } from 'zod'
+import { readInput } from '../zodInput.ts'
 import type { Catalogue, WorkerRow } from './catalogue.ts'
 import { summaryOf } from './functions.ts'
 import {
@@ -10,7 +11,6 @@ import {
   optionalText,
   page,
   paging,
-  readInput,
 } from './input.ts'
 import { snakeCase } from './snakeCase.ts'
 import { bindingSummaryOf, typeSummaryOf } from './triggers.ts'
