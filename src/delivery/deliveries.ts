@@ -16,7 +16,7 @@ import { limits as defaultLimits, type Limits } from '../protocol/limits.ts'
 import type { Condition } from './condition.ts'
 import { type Cause, depthOf, withDepth } from './depth.ts'
 import { parseEvent } from './event.ts'
-import { createDeliveryQueue, type DeliveryQueue } from './queue.ts'
+import { createDeliveryQueue, type DeliveryQueue, type Ending } from './queue.ts'
 
 export interface DeliveryOptions {
   /** Called with the event before the target is; `false` says no. In the namespace of the target. */
@@ -59,6 +59,8 @@ export interface DeliveredEvent {
   readonly metadataOf?: (subscription: Subscription) => JsonText | undefined
   /** Told of a subscription that the event could not be handed to after all; never from within `deliver`. */
   readonly lost?: (subscription: Subscription) => void
+  /** Told once of each subscription whose answers are waited for how it went; maybe from within `deliver`. */
+  readonly over?: (subscription: Subscription, ending: Ending) => void
   /** Of the call that made the event; a handler's `CallContext` is one. */
   readonly cause?: Cause | undefined
 }
@@ -201,13 +203,18 @@ export function createDeliveries(
     }
   }
 
-  function allows(entry: Entry, event: () => unknown): boolean {
-    if (entry.condition === undefined) return true
+  /** Absent: it does not stand in the way. */
+  function refusalOf(entry: Entry, event: () => unknown): Ending | undefined {
+    if (entry.condition === undefined) return undefined
     const verdict = entry.condition.holds(event())
-    if (verdict === 'run') return true
-    if (verdict === 'skip') entry.counters.skipped++
-    else failed(entry, 'the condition of a trigger failed', verdict.error)
-    return false
+    if (verdict === 'run') return undefined
+    if (verdict === 'skip') {
+      entry.counters.skipped++
+      return { kind: 'skipped' }
+    }
+    failed(entry, 'the condition of a trigger failed', verdict.error)
+    const error = { code: 'CONDITION_FAILED', message: verdict.error }
+    return { kind: 'failed', of: 'condition', error }
   }
 
   function tellAll(
@@ -272,7 +279,7 @@ export function createDeliveries(
     get: id => entries.get(id),
     all: () => entries.values(),
 
-    deliver(subscriptions, { data, metadataOf, cause, lost }) {
+    deliver(subscriptions, { data, metadataOf, cause, lost, over }) {
       const depth = depthOf(cause?.baggage) + 1
       const isTooDeep = depth > limits.deliveryDepth
       const goesOn: Cause = { traceparent: cause?.traceparent, baggage: withDepth(cause?.baggage, depth) }
@@ -286,8 +293,12 @@ export function createDeliveries(
       const targets: Target[] = []
       let count = 0
       for (const entry of subscriptions as Iterable<Entry>) {
-        if (entry.isOver) continue
         const { binding, counters, queue } = entry
+        const tellOver = over && queue ? (ending: Ending) => over(entry, ending) : undefined
+        if (entry.isOver) {
+          tellOver?.({ kind: 'dropped', why: 'the trigger is gone' })
+          continue
+        }
         if (isTooDeep) {
           counters.dropped++
           const why =
@@ -295,20 +306,27 @@ export function createDeliveries(
             'does a handler cause the event that it handles?'
           counters.lastError = why
           tell(binding, 'error', 'an event was not delivered: too deep in a chain', why)
+          tellOver?.({ kind: 'dropped', why })
           continue
         }
-        if (!allows(entry, event)) continue
+        const refusal = refusalOf(entry, event)
+        if (refusal !== undefined) {
+          tellOver?.(refusal)
+          continue
+        }
         counters.lastFiredMs = now
         const metadata = metadataOf === undefined ? binding.metadata : metadataOf(entry)
         if (queue === undefined) {
           count++
           told.push(entry)
           targets.push({ functionId: binding.function_id, namespace: binding.namespace, metadata })
-        } else if (queue.push(data, metadata, goesOn)) {
+        } else if (queue.push(data, metadata, goesOn, tellOver)) {
           count++
           busy.add(queue)
         } else {
-          dropped(entry, `${queue.size()} events wait for it already`)
+          const why = `${queue.size()} events wait for it already`
+          dropped(entry, why)
+          tellOver?.({ kind: 'dropped', why })
         }
       }
       if (targets.length > 0) tellAll(told, targets, data, goesOn, lost)

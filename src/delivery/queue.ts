@@ -25,6 +25,13 @@ export interface QueueParts {
   readonly outcome: Outcome
 }
 
+/** How an event ended, for who has delivered it. */
+export type Ending =
+  | { readonly kind: 'delivered'; readonly result: JsonText | undefined }
+  | { readonly kind: 'skipped' }
+  | { readonly kind: 'failed'; readonly of: 'condition' | 'handler'; readonly error: ErrorBody }
+  | { readonly kind: 'dropped'; readonly why: string }
+
 /** Told once of each event. */
 export interface Outcome {
   delivered(): void
@@ -33,8 +40,8 @@ export interface Outcome {
 }
 
 export interface DeliveryQueue {
-  /** False: there is no room, the event is dropped. */
-  push(data: JsonText, metadata: JsonText | undefined, cause: Cause): boolean
+  /** False: there is no room, the event is dropped. Otherwise `over` is told once how it ended, later. */
+  push(data: JsonText, metadata: JsonText | undefined, cause: Cause, over?: (ending: Ending) => void): boolean
   /** Events that are not over. */
   size(): number
   bytes(): number
@@ -46,6 +53,7 @@ interface Entry {
   readonly data: JsonText
   readonly metadata: JsonText | undefined
   readonly cause: Cause
+  readonly over: ((ending: Ending) => void) | undefined
   decided: 'run' | 'skip' | undefined
   isOver: boolean
 }
@@ -76,8 +84,13 @@ export function createDeliveryQueue(parts: QueueParts): DeliveryQueue {
       (error, result) => {
         if (entry.isOver) return
         entry.decided = error === undefined && result !== 'false' ? 'run' : 'skip'
-        if (error !== undefined) outcome.failed(error, 'condition')
-        else if (result === 'false') outcome.skipped()
+        if (error !== undefined) {
+          outcome.failed(error, 'condition')
+          entry.over?.({ kind: 'failed', of: 'condition', error })
+        } else if (result === 'false') {
+          outcome.skipped()
+          entry.over?.({ kind: 'skipped' })
+        }
         proceed()
       },
     )
@@ -85,10 +98,13 @@ export function createDeliveryQueue(parts: QueueParts): DeliveryQueue {
 
   function run(entry: Entry): void {
     const { data, metadata, cause } = entry
-    client.call({ functionId, data, namespace, metadata, timeoutMs, ...cause }, error => {
+    client.call({ functionId, data, namespace, metadata, timeoutMs, ...cause }, (error, result) => {
       if (error === undefined) outcome.delivered()
       else outcome.failed(error, 'handler')
       end(entry)
+      entry.over?.(
+        error === undefined ? { kind: 'delivered', result } : { kind: 'failed', of: 'handler', error },
+      )
       proceed()
     })
   }
@@ -120,11 +136,11 @@ export function createDeliveryQueue(parts: QueueParts): DeliveryQueue {
   }
 
   return {
-    push(data, metadata, cause) {
+    push(data, metadata, cause, over) {
       if (size >= parts.maxMessages || (size > 0 && bytes + data.length > parts.maxBytes)) return false
       size++
       bytes += data.length
-      entries.push({ data, metadata, cause, decided: undefined, isOver: false })
+      entries.push({ data, metadata, cause, over, decided: undefined, isOver: false })
       proceed()
       return true
     },
@@ -141,6 +157,7 @@ export function createDeliveryQueue(parts: QueueParts): DeliveryQueue {
       entries = []
       turn = 0
       begun = 0
+      for (const entry of left) entry.over?.({ kind: 'dropped', why: 'the trigger is gone' })
       return left.length
     },
   }

@@ -289,7 +289,8 @@ export const errorCatalogue = {
   NOT_FOUND: {
     where: ['http', 'call'],
     status: 404,
-    cause: 'No route has this path; or, in discovery, nothing is registered under this id.',
+    cause:
+      'No route has this path; or, in discovery, nothing is registered under this id; or there is no such schedule.',
     fix: 'Check the path; `iii trigger engine::registered-triggers::list` shows all routes.',
   },
   METHOD_NOT_ALLOWED: {

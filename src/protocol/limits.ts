@@ -109,6 +109,27 @@ export const limits = {
   deliveriesInFlight: 1024,
   /** Kinds of log lines about deliveries that are counted one by one (kind and function); further ones together. */
   deliveryNotices: 200,
+  /** Characters of a cron expression: more than every second of a minute, one by one, in each of its fields. */
+  cronExpressionLength: 1000,
+  /** Schedules of one engine. Each takes some kilobytes, on disk, too. */
+  cronSchedules: 100_000,
+  /** An instant that is older when it is looked at was missed (`docs/cron.md#missed-instants`): longer than any pause of an engine that runs. */
+  cronLateMs: 10_000,
+  /** An instant that was dealt with and lies further ahead than this was made by a clock that was wrong. */
+  cronAheadMs: 86_400_000,
+  /** Missed instants of one schedule that can be made up for. */
+  cronMissed: 1000,
+  /** The clock on the wall is looked at this often, so that it is noticed when it is set. */
+  cronLookMs: 1000,
+  /** For the function of a schedule, if nothing else is said: a job may take long, one that hangs must not stop the next for ever. */
+  cronTimeoutMs: 3_600_000,
+  /** Runs and left out ticks of a schedule that are remembered. */
+  cronHistory: 20,
+  /** A schedule that nobody has any more is forgotten after this: a year and a month. */
+  cronMemoryMs: 400 * 86_400_000,
+  /** Retries of one tick, and the longest pause between them. */
+  cronRetries: 100,
+  cronRetryMs: 300_000,
   /** Characters of an expression, its parts, and how deep they may lie in each other. */
   conditionLength: 4096,
   conditionParts: 500,

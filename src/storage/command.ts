@@ -5,8 +5,8 @@
 import type { JsonText } from '../protocol/jsonText.ts'
 import type { UpdateOperation } from './update/operation.ts'
 
-/** Which worker's things: state values, or stream items. */
-export type Space = 'state' | 'stream'
+/** Which worker's things: state values, stream items, or what schedules have done. */
+export type Space = 'state' | 'stream' | 'cron'
 
 /** A scope of the state (`group` is `''` then), or a group of a stream. Names are any strings. */
 export interface Collection {

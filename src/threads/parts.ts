@@ -3,6 +3,8 @@
  * configuration may say to them. Every thread knows this table and loads those workers only that stand on it.
  */
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
+import type { CronConfig } from '../../workers/cron/config.ts'
+import { cronKeeping } from '../../workers/cron/keeping.ts'
 import type { HttpConfig } from '../../workers/http/config.ts'
 import type { PubsubConfig } from '../../workers/pubsub/config.ts'
 import type { StateConfig } from '../../workers/state/config.ts'
@@ -95,6 +97,9 @@ const loadPubsub = () => import('../../workers/pubsub/worker.ts')
 const loadState = () =>
   Promise.all([import('../../workers/state/worker.ts'), import('../../workers/state/adapters/partition.ts')])
 
+const loadCron = () =>
+  Promise.all([import('../../workers/cron/worker.ts'), import('../../workers/cron/adapters/partition.ts')])
+
 const loadStream = () =>
   Promise.all([
     import('../../workers/stream/worker.ts'),
@@ -143,6 +148,22 @@ export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string,
           const [{ createStateWorker }, { createPartitionStore }] = await loadState()
           const store = createPartitionStore(partition)
           return createStateWorker(config as StateConfig, { ...parts, store, wallClock: Date.now })
+        },
+      },
+    ],
+  ],
+  [
+    'iii-cron',
+    [
+      {
+        on: 'durable',
+        keeps: config => cronKeeping(config as CronConfig),
+        load: loadCron,
+        async create(config, { partition, ...parts }) {
+          const [{ createCronWorker }, { createPartitionStore }] = await loadCron()
+          const wallClock = Date.now
+          const store = createPartitionStore(partition, wallClock)
+          return createCronWorker(config as CronConfig, { ...parts, store, wallClock })
         },
       },
     ],

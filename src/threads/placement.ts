@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { configurationConfigSchema } from '../../workers/configuration/config.ts'
+import { cronConfigSchema } from '../../workers/cron/config.ts'
 import { httpConfigSchema } from '../../workers/http/config.ts'
 import { pubsubConfigSchema } from '../../workers/pubsub/config.ts'
 import { stateConfigSchema } from '../../workers/state/config.ts'
@@ -21,6 +22,7 @@ z.config({ jitless: true })
 export const knownWorkers: ReadonlyMap<string, KnownWorker> = new Map<string, KnownWorker>([
   ['iii-engine-functions', { schema: z.strictObject({}), multiple: false }],
   ['configuration', { schema: configurationConfigSchema, multiple: false }],
+  ['iii-cron', { schema: cronConfigSchema, multiple: false }],
   ['iii-http', { schema: httpConfigSchema, multiple: false }],
   ['iii-pubsub', { schema: pubsubConfigSchema, multiple: false }],
   ['iii-state', { schema: stateConfigSchema, multiple: false }],

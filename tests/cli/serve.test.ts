@@ -99,11 +99,11 @@ describe('the settings', () => {
 
   test('warnings about a file go to the log', async () => {
     using folder = temporaryFolder()
-    await Bun.write(join(folder.path, 'config.yaml'), 'workers: [{ name: cron }]')
+    await Bun.write(join(folder.path, 'config.yaml'), 'workers: [{ name: queue }]')
     const terminal = fakeTerminal({ cwd: folder.path })
     await startWith({}, terminal)
     expect(terminal.stderr()).toContain(
-      '"level":"warn","message":"cron (line 1) is not part of this version yet',
+      '"level":"warn","message":"queue (line 1) is not part of this version yet',
     )
   })
 })

@@ -88,11 +88,11 @@ describe('which workers start', () => {
 
   test('workers of later versions and outside programs are accepted by name, with one warning each', () => {
     const { workers, warnings } = settings(
-      'workers:\n- name: cron\n- name: my-worker\n  image: x/y:1\n- name: iii-htpp\n',
+      'workers:\n- name: queue\n- name: my-worker\n  image: x/y:1\n- name: iii-htpp\n',
     )
     expect(workers).toEqual([])
     expect(warnings).toEqual([
-      'cron (line 2) is not part of this version yet and is not started',
+      'queue (line 2) is not part of this version yet and is not started',
       'my-worker (line 3) is not a built-in worker; starting other workers is not part of this version yet and it is not started',
       "iii-htpp (line 5) is not a built-in worker; starting other workers is not part of this version yet and it is not started; did you mean 'iii-http'?",
     ])

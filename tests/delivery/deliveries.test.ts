@@ -284,3 +284,48 @@ describe('the depth of an event', () => {
     expect(withDepth(baggage, 9).match(/iii-depth=9/g)?.length).toBe(1)
   })
 })
+
+describe('who has delivered an event is told once how it ended', () => {
+  function deliver(options: DeliveryOptions, limits: Parameters<typeof createStage>[0] = {}) {
+    const stage = createStage(limits)
+    const subscription = stage.add('a', { waits: true, ...options })
+    const endings: unknown[] = []
+    const over = (_: unknown, ending: unknown): void => void endings.push(ending)
+    const go = () => stage.deliveries.deliver([subscription], { data: toJsonText({ n: 1 }), over })
+    go()
+    return { ...stage, endings, go }
+  }
+  const error = { code: 'nope', message: 'no' }
+
+  test('with its answer', () => {
+    const { calls, endings } = deliver({})
+    expect(endings).toEqual([])
+    calls[0]!.answer({ result: { ok: 1 } })
+    expect(endings).toEqual([{ kind: 'delivered', result: '{"ok":1}' }])
+  })
+  test('with its error', () => {
+    const { calls, endings } = deliver({})
+    calls[0]!.answer({ error })
+    expect(endings).toEqual([{ kind: 'failed', of: 'handler', error }])
+  })
+  test('because a condition said no, or failed', () => {
+    const byFunction = deliver({ conditionFunctionId: 'may' })
+    byFunction.calls[0]!.answer({ result: false })
+    byFunction.go()
+    byFunction.calls[1]!.answer({ error })
+    expect(byFunction.endings).toEqual([{ kind: 'skipped' }, { kind: 'failed', of: 'condition', error }])
+    const byExpression = deliver({ condition: { text: 'no', holds: () => 'skip' } })
+    expect(byExpression.endings).toEqual([{ kind: 'skipped' }])
+  })
+  test('because there was no room, or its trigger has gone', () => {
+    const { deliveries, calls, endings, go } = deliver({ concurrency: 1 }, { deliveryQueueMessages: 2 })
+    go()
+    go()
+    expect(endings).toEqual([{ kind: 'dropped', why: '2 events wait for it already' }])
+    deliveries.remove('a')
+    go()
+    calls[0]!.answer()
+    const gone = { kind: 'dropped', why: 'the trigger is gone' }
+    expect(endings.slice(1)).toEqual([gone, gone, { kind: 'delivered', result: undefined }])
+  })
+})

@@ -6,6 +6,7 @@ import { createBuiltInNames, LISTENER, TELEMETRY } from '../../src/config/names.
 import { listenerSchema } from '../../src/server/config.ts'
 import { knownWorkers } from '../../src/threads/placement.ts'
 import { configurationConfigSchema } from '../../workers/configuration/config.ts'
+import { cronConfigSchema } from '../../workers/cron/config.ts'
 import { httpConfigSchema } from '../../workers/http/config.ts'
 import { pubsubConfigSchema } from '../../workers/pubsub/config.ts'
 import { stateConfigSchema } from '../../workers/state/config.ts'
@@ -54,6 +55,7 @@ describe('the keys on the configuration page', () => {
     ['### `iii-worker-manager`', listenerSchema],
     ['### `iii-http`', httpConfigSchema],
     ['### `configuration`', configurationConfigSchema],
+    ['### `iii-cron`', cronConfigSchema],
     ['### `iii-pubsub`', pubsubConfigSchema],
     ['### `iii-state`', stateConfigSchema],
   ] as [string, z.ZodType][])(

@@ -24,7 +24,7 @@ const ENGINE = 'src/engine/engine.ts'
 const SDK_FOR_SOCKETS = 'sdk/typescript/src/websocket.ts'
 
 const EXPRESSIONS = '@marcbachmann/cel-js'
-const WORKERS = ['http', 'pubsub', 'state', 'stream', 'stream/gateway'].map(
+const WORKERS = ['http', 'cron', 'pubsub', 'state', 'stream', 'stream/gateway'].map(
   name => `workers/${name}/worker.ts`,
 )
 

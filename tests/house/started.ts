@@ -14,6 +14,7 @@ workers:
     config: { port: 0 }
   - name: iii-http
     config: { port: ${httpPort} }
+  - name: iii-cron
   - name: iii-pubsub
   - name: iii-state
   - name: iii-stream

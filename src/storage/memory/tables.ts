@@ -34,7 +34,11 @@ const newNames = (): Names => createSortedList(compareText)
 
 export function createMemoryTables(): MemoryTables {
   const collections = new Map<string, Kept>()
-  const names: Readonly<Record<Space, Names>> = { state: newNames(), stream: newNames() }
+  const names: Readonly<Record<Space, Names>> = {
+    state: newNames(),
+    stream: newNames(),
+    cron: newNames(),
+  }
   const groups = new Map<string, Names>()
   const expiring = createSortedList<Row>(
     (one, other) =>

@@ -1,0 +1,45 @@
+/** Schedules: a published client registers them, is called, and asks about them. */
+import { expect } from 'bun:test'
+import { failure, type Scenario } from './stage.ts'
+
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$/
+
+const scheduledMs = (data: unknown): number => Date.parse((data as { scheduled_time: string }).scheduled_time)
+
+export const cron: readonly Scenario[] = [
+  {
+    name: 'it is called at the instants of its expression, with the members that clients know',
+    only: ({ triggers }) => triggers,
+    async run({ worker, id, bound }) {
+      await worker.offer(id('target'), 'record')
+      await worker.bind('cron', id('target'), { expression: '* * * * * *' }, { team: 'x' })
+      await bound('cron', id('target'))
+      const { data, metadata } = await worker.called(id('target'))
+      const first = scheduledMs(data)
+      expect(data).toMatchObject({
+        trigger: 'cron',
+        job_id: expect.any(String),
+        scheduled_time: expect.stringMatching(TIME),
+        actual_time: expect.stringMatching(TIME),
+      })
+      expect(metadata).toEqual({ team: 'x' })
+      expect(scheduledMs((await worker.called(id('target'))).data)).toBeGreaterThan(first)
+      await worker.unbind(id('target'))
+    },
+  },
+  {
+    name: 'it runs a schedule by its name and hears of one that is not there',
+    only: ({ triggers }) => triggers,
+    async run({ worker, id, bound }) {
+      await worker.offer(id('target'), 'record')
+      await worker.bind('cron', id('target'), { expression: '@yearly', name: id('name') })
+      await bound('cron', id('target'))
+      expect(await worker.call('cron::run', { id: id('name') })).toEqual({ ok: true })
+      expect((await worker.called(id('target'))).data).toMatchObject({ manual: true, name: id('name') })
+      expect(await failure(worker.call('cron::run', { id: id('other') }))).toEqual({
+        code: 'NOT_FOUND',
+        message: expect.stringContaining(`Cron job '${id('other')}' not found`),
+      })
+    },
+  },
+]

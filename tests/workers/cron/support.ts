@@ -1,0 +1,137 @@
+/** A world with the cron worker in it, on a wall that a test may set; who is called is a puppet. */
+import { createClient } from '../../../sdk/typescript/src/client.ts'
+import { createLocalLink } from '../../../src/engine/links/local.ts'
+import { createMemoryPartition } from '../../../src/storage/mod.ts'
+import { createLocalTransport } from '../../../src/threads/localTransport.ts'
+import { createPartitionStore } from '../../../workers/cron/adapters/partition.ts'
+import { cronConfigSchema } from '../../../workers/cron/config.ts'
+import type { CronStore } from '../../../workers/cron/store.ts'
+import { createCronWorker } from '../../../workers/cron/worker.ts'
+import { createSeededIds } from '../../support/fakes.ts'
+import {
+  answerTo,
+  createWorld,
+  type Message,
+  type Puppet,
+  registerFunction,
+  registerTrigger,
+  unregisterTrigger,
+} from '../../support/world.ts'
+
+export interface Outcome {
+  readonly result?: unknown
+  readonly error?: { readonly code: string; readonly message: string }
+}
+
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 8; turn++) await new Promise(resolve => setImmediate(resolve))
+}
+
+/** `store`: that of a world before, which has ended or was killed. */
+export async function createCron(given: { store?: CronStore; start?: string; config?: unknown } = {}) {
+  const world = createWorld()
+  const { engine, clock, log } = world
+  let wallAhead = (given.start === undefined ? Date.UTC(2026, 4, 1) : Date.parse(given.start)) - clock.now()
+  const wallClock = () => Math.floor(clock.now() + wallAhead)
+  const [engineSide, workerSide] = createLocalLink()
+  engineSide.listen(engine.connect(engineSide, { builtIn: true, ipAddress: undefined }).receiver)
+  const client = createClient({
+    transport: createLocalTransport(workerSide),
+    clock,
+    newId: createSeededIds(81),
+    announcement: () => ({ name: 'iii-cron', version: '9.9.9', runtime: 'engine' }),
+  })
+  const partition = createMemoryPartition({ clock, log, wallClock }, 0)
+  const store = given.store ?? createPartitionStore(partition, wallClock)
+  const cron = await createCronWorker(cronConfigSchema.parse(given.config ?? {}), {
+    store,
+    clock,
+    wallClock,
+    log,
+  }).start(client)
+  await settled()
+  const caller = world.join({ name: 'caller' })
+  const worker: Puppet = world.join()
+  worker.says(registerFunction('target::run'))
+  worker.hears()
+  let calls: Message[] = []
+
+  function hear(): void {
+    calls.push(...worker.hears().filter(({ type }) => type === 'invokefunction'))
+  }
+
+  async function ask(name: string, input: unknown): Promise<Outcome> {
+    const id = caller.calls(`cron::${name}`, input)
+    await settled()
+    const answer = caller.hears().find(({ invocation_id }) => invocation_id === id)
+    if (answer === undefined) throw new Error(`cron::${name} did not answer`)
+    return answer as Outcome
+  }
+
+  return {
+    ...world,
+    cron,
+    store,
+    caller,
+    worker,
+    settled,
+    ask,
+    async done<Result>(name: string, input: unknown): Promise<Result> {
+      const { error, result } = await ask(name, input)
+      if (error !== undefined) throw new Error(`cron::${name}: ${error.code}: ${error.message}`)
+      return result as Result
+    },
+    /** Resolves with why it was refused, if it was. */
+    async bind(id: string, config: unknown, more: object = {}): Promise<Outcome['error']> {
+      worker.says(registerTrigger(id, 'cron', 'target::run', { config, ...more }))
+      await settled()
+      const heard = worker.hears()
+      calls.push(...heard.filter(({ type }) => type === 'invokefunction'))
+      return heard.find(({ type }) => type === 'triggerregistrationresult')?.error as Outcome['error']
+    },
+    async unbind(id: string): Promise<void> {
+      worker.says(unregisterTrigger(id))
+      await settled()
+    },
+    /** Lets time pass, a second at a time, so that what is written meanwhile is written. */
+    async pass(seconds: number): Promise<void> {
+      for (let step = 0; step < seconds; step++) {
+        clock.advance(1000)
+        await settled()
+      }
+    },
+    /** Somebody sets the clock on the wall. */
+    setWall(time: string): void {
+      wallAhead = Date.parse(time) - clock.now()
+    },
+    /** Calls since the last look that were not taken. */
+    take(): Message[] {
+      hear()
+      const taken = calls
+      calls = []
+      return taken
+    },
+    async answer(call: Message | undefined, outcome: object = { result: null }): Promise<void> {
+      worker.says(answerTo(call, outcome))
+      await settled()
+    },
+  }
+}
+
+export type CronWorld = Awaited<ReturnType<typeof createCron>>
+
+/** Local part of the instants that were meant. */
+export const instantsOf = (calls: readonly Message[]): string[] =>
+  calls.map(({ data }) => (data as { scheduled_time: string }).scheduled_time.slice(11, 19))
+
+/** Runs of `cron::history`, oldest first: outcome or reason, and the number of ticks. */
+export async function historyOf(world: CronWorld, id = 't'): Promise<string[]> {
+  const { runs } = await world.done<{ runs: Record<string, unknown>[] }>('history', { id })
+  return runs
+    .reverse()
+    .map(
+      ({ scheduled_time, outcome, reason, count, attempt }) =>
+        `${String(scheduled_time).slice(11, 19)} ${reason ?? outcome}` +
+        `${count === undefined ? '' : ` ${count}`}${attempt === undefined || attempt === 1 ? '' : ` attempt ${attempt}`}`,
+    )
+}

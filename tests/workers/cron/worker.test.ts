@@ -1,0 +1,396 @@
+/** The worker `iii-cron`: triggers that fire, and what becomes of ticks that do not (`docs/cron.md`). */
+import { describe, expect, test } from 'bun:test'
+import type { CronStore, ScheduleRecord } from '../../../workers/cron/store.ts'
+import { createCron, historyOf, instantsOf } from './support.ts'
+
+const minutely = { expression: '* * * * *' }
+
+/** Keeps what is saved as a disk would, for the engine after a crash. */
+function keepingStore() {
+  const records = new Map<string, ScheduleRecord>()
+  const told = { failing: false, saves: 0 }
+  const store: CronStore = {
+    load: async () => [...records.values()].map(record => structuredClone(record)),
+    async save(record) {
+      if (told.failing) throw new Error('the disk is full')
+      told.saves++
+      records.set(record.name, structuredClone(record))
+    },
+  }
+  return { store, told, records }
+}
+
+describe('a trigger', () => {
+  test('fires at its instants, with what was meant and when it was', async () => {
+    const world = await createCron()
+    expect(await world.bind('t', minutely, { metadata: { a: 1 } })).toBeUndefined()
+    await world.pass(59)
+    expect(world.take()).toEqual([])
+    await world.pass(1)
+    const [call, ...more] = world.take()
+    expect(more).toEqual([])
+    expect(call).toMatchObject({ function_id: 'target::run', metadata: { a: 1 } })
+    expect(call!.data).toMatchObject({
+      trigger: 'cron',
+      job_id: 't',
+      scheduled_time: '2026-05-01T00:01:00+00:00',
+      actual_time: expect.stringMatching(/^2026-05-01T00:01:0\d(\.\d{3})?\+00:00$/),
+      timezone: 'UTC',
+      attempt: 1,
+      missed: 0,
+    })
+    await world.answer(call)
+    await world.pass(60)
+    expect(instantsOf(world.take())).toEqual(['00:02:00'])
+  })
+
+  test('may be named by `schedule`, in a time zone, with seconds', async () => {
+    const world = await createCron({ start: '2026-05-01T05:59:58Z' })
+    await world.bind('t', { schedule: '0 0 8 * * *', timezone: 'Europe/Berlin' })
+    await world.bind('u', { schedule: '*/2 * * * * *', name: 'often' })
+    await world.pass(2)
+    expect(instantsOf(world.take()).sort()).toEqual(['06:00:00', '06:00:00'])
+  })
+
+  for (const [config, why] of [
+    [{}, 'Cron expression is required'],
+    [{ expression: ' ' }, 'Cron expression is required'],
+    [{ expression: 5 }, 'Cron expression is required'],
+    [{ expression: '61 * * * *' }, "Invalid cron expression '61 * * * *': field `minute`"],
+    [{ ...minutely, timezone: 'Mars/Base' }, 'timezone must be the name of a time zone'],
+    [{ ...minutely, overlap: 'never' }, 'overlap must be one of skip, queue, parallel'],
+    [{ ...minutely, misfire: 'twice' }, 'misfire must be one of skip, once, all'],
+    [{ ...minutely, retry: { max: -1 } }, 'max must be a whole number from 0'],
+    [{ ...minutely, jitter_ms: 1.5 }, 'jitter_ms must be a whole number'],
+  ] as const) {
+    test(`with ${JSON.stringify(config)} is refused: ${why}`, async () => {
+      const world = await createCron()
+      const error = await world.bind('t', config)
+      expect(error?.message).toStartWith(why)
+    })
+  }
+
+  test('that is gone does not fire', async () => {
+    const world = await createCron()
+    await world.bind('t', minutely)
+    await world.unbind('t')
+    await world.pass(120)
+    expect(world.take()).toEqual([])
+    expect(await world.ask('history', { id: 't' })).toMatchObject({
+      error: { code: 'NOT_FOUND', message: "Cron job 't' not found" },
+    })
+  })
+
+  test('that is registered by two workers with the same code fires once', async () => {
+    const world = await createCron()
+    await world.bind('one', minutely)
+    await world.bind('two', minutely)
+    await world.bind('other', minutely, { metadata: { other: true } })
+    await world.pass(60)
+    const calls = world.take()
+    expect(calls.map(({ data }) => (data as { job_id: string }).job_id).sort()).toEqual(['other', 'two'])
+    for (const call of calls) await world.answer(call)
+    await world.unbind('two')
+    await world.unbind('other')
+    await world.pass(60)
+    expect(world.take()).toMatchObject([{ data: { job_id: 'one' } }])
+  })
+
+  test('whose condition says no is not called, and says so', async () => {
+    const world = await createCron()
+    await world.bind('t', { ...minutely, condition: 'missed > 0' })
+    await world.pass(60)
+    expect(world.take()).toEqual([])
+    expect(await historyOf(world)).toEqual(['00:01:00 condition'])
+  })
+
+  test('is put off by its jitter', async () => {
+    const world = await createCron()
+    await world.bind('t', { ...minutely, jitter_ms: 30_000, name: 'spread' })
+    const seen: number[] = []
+    for (let second = 0; second < 600; second++) {
+      await world.pass(1)
+      for (const call of world.take()) {
+        seen.push(second % 60)
+        await world.answer(call)
+      }
+    }
+    expect(seen.length).toBeGreaterThanOrEqual(9)
+    expect(new Set(seen).size).toBeGreaterThan(3)
+  })
+})
+
+describe('a tick while the function still runs', () => {
+  async function busy(overlap?: string) {
+    const world = await createCron()
+    await world.bind('t', { ...minutely, overlap })
+    await world.pass(180)
+    const calls = world.take()
+    return { world, calls }
+  }
+  test('is left out, and says so', async () => {
+    const { world, calls } = await busy()
+    expect(instantsOf(calls)).toEqual(['00:01:00'])
+    await world.answer(calls[0])
+    await world.pass(60)
+    expect(instantsOf(world.take())).toEqual(['00:04:00'])
+    expect(await historyOf(world)).toEqual(['00:01:00 ok', '00:03:00 overlap 2', '00:04:00 running'])
+  })
+  test('waits with `queue`, one of them', async () => {
+    const { world, calls } = await busy('queue')
+    expect(instantsOf(calls)).toEqual(['00:01:00'])
+    await world.answer(calls[0])
+    expect(instantsOf(world.take())).toEqual(['00:02:00'])
+  })
+  test('fires with `parallel`', async () => {
+    const { calls } = await busy('parallel')
+    expect(instantsOf(calls)).toEqual(['00:01:00', '00:02:00', '00:03:00'])
+  })
+  test('fires when the function that hangs is given up', async () => {
+    const world = await createCron()
+    await world.bind('t', { ...minutely, timeout_ms: 90_000 })
+    await world.pass(180)
+    expect(instantsOf(world.take())).toEqual(['00:01:00', '00:03:00'])
+    expect((await historyOf(world))[0]).toBe('00:01:00 failed')
+  })
+})
+
+describe('a function that fails', () => {
+  const failure = { error: { code: 'nope', message: 'not today' } }
+  test('is not called again, and the next tick comes', async () => {
+    const world = await createCron()
+    await world.bind('t', minutely)
+    await world.pass(60)
+    await world.answer(world.take()[0], failure)
+    await world.pass(59)
+    expect(world.take()).toEqual([])
+    await world.pass(1)
+    expect(world.take()).toHaveLength(1)
+  })
+  test('is called again with `retry`, later and later', async () => {
+    const world = await createCron()
+    await world.bind('t', { expression: '@hourly', retry: { max: 2, backoff_ms: 10_000 } })
+    await world.pass(0)
+    world.setWall('2026-05-01T00:59:59Z')
+    await world.pass(2)
+    const delays: number[] = []
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      let waited = 0
+      let [call] = world.take()
+      while (call === undefined && waited < 60) {
+        await world.pass(1)
+        waited++
+        ;[call] = world.take()
+      }
+      expect(call?.data).toMatchObject({ attempt, scheduled_time: '2026-05-01T01:00:00+00:00' })
+      await world.answer(call, failure)
+      delays.push(waited)
+    }
+    expect(delays).toEqual([0, 10, 20])
+    await world.pass(120)
+    expect(world.take()).toEqual([])
+    expect(await historyOf(world)).toEqual([
+      '01:00:00 failed',
+      '01:00:00 failed attempt 2',
+      '01:00:00 failed attempt 3',
+    ])
+  })
+})
+
+describe('the clock on the wall', () => {
+  test('set forward over instants leaves them out, and says so', async () => {
+    const world = await createCron()
+    await world.bind('t', minutely)
+    await world.pass(30)
+    world.setWall('2026-05-01T03:00:30Z')
+    await world.pass(1)
+    expect(world.take()).toEqual([])
+    expect(await historyOf(world)).toEqual(['03:00:00 misfire 180'])
+    await world.pass(30)
+    expect(instantsOf(world.take())).toEqual(['03:01:00'])
+  })
+  test('set back fires nothing twice', async () => {
+    const world = await createCron()
+    await world.bind('t', minutely)
+    await world.pass(60)
+    await world.answer(world.take()[0])
+    world.setWall('2026-04-30T23:58:30Z')
+    await world.pass(160)
+    expect(world.take()).toEqual([])
+    await world.pass(50)
+    expect(instantsOf(world.take())).toEqual(['00:02:00'])
+  })
+  test('that was wrong by days does not silence schedules for days', async () => {
+    const world = await createCron({ start: '2031-01-01T00:00:00Z' })
+    await world.bind('t', minutely)
+    await world.pass(60)
+    await world.answer(world.take()[0])
+    world.setWall('2026-05-01T00:00:30Z')
+    await world.pass(31)
+    expect(instantsOf(world.take())).toEqual(['00:01:00'])
+  })
+})
+
+describe('after an engine that was killed', () => {
+  async function crash(config: object, at: string, before: 'answered' | 'running' = 'answered') {
+    const { store, records } = keepingStore()
+    const first = await createCron({ store })
+    await first.bind('t', { ...minutely, ...config })
+    await first.pass(60)
+    const [call] = first.take()
+    if (before === 'answered') await first.answer(call)
+    await first.settled()
+    // What the first one has not kept by now is lost.
+    const kept = new Map(records)
+    const after: CronStore = { ...store, load: async () => structuredClone([...kept.values()]) }
+    const second = await createCron({ store: after, start: at })
+    await second.bind('another-id', { ...minutely, ...config })
+    return second
+  }
+  test('what was fired is not fired again', async () => {
+    const world = await crash({ misfire: 'all' }, '2026-05-01T00:01:05Z')
+    await world.pass(50)
+    expect(world.take()).toEqual([])
+    await world.pass(10)
+    expect(instantsOf(world.take())).toEqual(['00:02:00'])
+  })
+  test('what was missed is left out, made up for once, or each', async () => {
+    const at = '2026-05-01T00:05:30Z'
+    const skipping = await crash({}, at)
+    expect(skipping.take()).toEqual([])
+    expect(await historyOf(skipping, 'another-id')).toEqual(['00:01:00 ok', '00:05:00 misfire 4'])
+
+    const once = await crash({ misfire: 'once' }, at)
+    expect(once.take()).toMatchObject([{ data: { scheduled_time: '2026-05-01T00:05:00+00:00', missed: 3 } }])
+
+    const all = await crash({ misfire: 'all' }, at)
+    const made: string[] = []
+    for (let [call] = all.take(); call !== undefined; [call] = all.take()) {
+      made.push(...instantsOf([call]))
+      await all.answer(call)
+    }
+    expect(made).toEqual(['00:02:00', '00:03:00', '00:04:00', '00:05:00'])
+  })
+  test('a run that did not end is told of, and is not done again', async () => {
+    const world = await crash({}, '2026-05-01T00:01:30Z', 'running')
+    expect(world.take()).toEqual([])
+    expect(await historyOf(world, 'another-id')).toEqual(['00:01:00 interrupted'])
+  })
+  test('a run that did not end is tried again with `retry`', async () => {
+    const world = await crash({ retry: { max: 1 } }, '2026-05-01T00:01:30Z', 'running')
+    expect(world.take()).toMatchObject([
+      { data: { scheduled_time: '2026-05-01T00:01:00+00:00', attempt: 2 } },
+    ])
+  })
+  test('a schedule that never fired before knows what it has missed', async () => {
+    const { store } = keepingStore()
+    const first = await createCron({ store })
+    await first.bind('t', { expression: '@daily', misfire: 'once' })
+    const second = await createCron({ store, start: '2026-05-02T06:00:00Z' })
+    await second.bind('u', { expression: '@daily', misfire: 'once' })
+    expect(second.take()).toMatchObject([{ data: { scheduled_time: '2026-05-02T00:00:00+00:00' } }])
+  })
+  test('another expression has missed nothing', async () => {
+    const { store } = keepingStore()
+    const first = await createCron({ store })
+    await first.bind('t', { expression: '@daily', misfire: 'all', name: 'n' })
+    const second = await createCron({ store, start: '2026-05-02T06:00:00Z' })
+    await second.bind('u', { expression: '@hourly', misfire: 'all', name: 'n' })
+    expect(second.take()).toEqual([])
+  })
+})
+
+test('a tick that cannot be stored is left out, and the next one comes when it can', async () => {
+  const { store, told } = keepingStore()
+  const world = await createCron({ store })
+  await world.bind('t', minutely)
+  told.failing = true
+  await world.pass(60)
+  expect(world.take()).toEqual([])
+  expect(world.log.warnings()).toContain('what a schedule does could not be stored')
+  told.failing = false
+  await world.pass(60)
+  expect(instantsOf(world.take())).toEqual(['00:02:00'])
+  expect(await historyOf(world)).toEqual(['00:01:00 not_stored', '00:02:00 running'])
+})
+
+describe('functions', () => {
+  test('list schedules', async () => {
+    const world = await createCron()
+    await world.bind('t', { expression: '0 3 * * *', timezone: 'Europe/Berlin', name: 'nightly' })
+    expect(await world.done<unknown>('list', {})).toMatchObject({
+      total: 1,
+      schedules: [
+        {
+          id: 't',
+          name: 'nightly',
+          function_id: 'target::run',
+          namespace: 'default',
+          expression: '0 3 * * *',
+          timezone: 'Europe/Berlin',
+          next_run: '2026-05-01T01:00:00+00:00',
+          paused: false,
+          last_run: null,
+        },
+      ],
+    })
+  })
+  test('say when a schedule or an expression fires next', async () => {
+    const world = await createCron()
+    await world.bind('t', minutely)
+    expect(await world.done<unknown>('next', { id: 't', count: 2 })).toMatchObject({
+      instants: ['2026-05-01T00:01:00+00:00', '2026-05-01T00:02:00+00:00'],
+    })
+    const asked = { expression: '@daily', timezone: 'Asia/Tokyo', count: 1 }
+    expect(await world.done<unknown>('next', asked)).toMatchObject({
+      instants: ['2026-05-01T15:00:00+00:00'],
+    })
+    expect((await world.ask('next', { expression: '1' })).error?.message).toContain('it has 1 fields')
+  })
+  test('run a schedule now and answer what it does', async () => {
+    const world = await createCron()
+    await world.bind('t', minutely)
+    for (const name of ['run', 'run-now']) {
+      const id = world.caller.calls(`cron::${name}`, { id: 't' })
+      await world.settled()
+      const [call] = world.take()
+      expect(call?.data).toMatchObject({ manual: true, job_id: 't' })
+      await world.answer(call, { result: { n: 1 } })
+      const answer = world.caller.hears().find(({ invocation_id }) => invocation_id === id)
+      expect(answer).toMatchObject({ result: { n: 1 } })
+    }
+  })
+  test('pause a schedule, also over a restart, and let it go on', async () => {
+    const { store } = keepingStore()
+    const first = await createCron({ store })
+    await first.bind('t', { ...minutely, name: 'n', misfire: 'all' })
+    await first.done('pause', { id: 'n' })
+    const world = await createCron({ store })
+    await world.bind('t', { ...minutely, name: 'n', misfire: 'all' })
+    await world.pass(120)
+    expect(world.take()).toEqual([])
+    await world.done('resume', { id: 't' })
+    await world.pass(60)
+    expect(instantsOf(world.take())).toEqual(['00:03:00'])
+    expect(await historyOf(world)).toEqual(['00:02:00 paused 2', '00:03:00 running'])
+  })
+})
+
+test('ten thousand schedules wait on one timer', async () => {
+  const world = await createCron()
+  const before = world.clock.pending()
+  for (let index = 0; index < 10_000; index++) {
+    world.worker.says({
+      type: 'registertrigger',
+      trigger_type: 'cron',
+      function_id: 'target::run',
+      id: `t${index}`,
+      config: { expression: `${index % 60} * * * *`, name: `n${index}` },
+    })
+    if (index % 500 === 499) await world.settled()
+  }
+  world.clock.advance(1000)
+  await world.settled()
+  expect(await world.done<unknown>('list', { limit: 1 })).toMatchObject({ total: 10_000 })
+  expect(world.clock.pending() - before).toBeLessThanOrEqual(5)
+})

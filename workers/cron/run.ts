@@ -1,0 +1,178 @@
+/**
+ * One tick, from its claim to its end:
+ *
+ *     claim on disk ──▶ function called ──▶ ok
+ *          │                  └─ error ──▶ failed ──retries left──▶ pause ──▶ claim of the next attempt …
+ *          └─ not stored ──▶ left out
+ *
+ * The claim comes first: after a crash it is known that the tick was begun, and it is not begun again (at most once), unless the
+ * trigger asks for retries.
+ */
+import type { Clock } from '../../src/clock/clock.ts'
+import type { Deliveries, Subscription } from '../../src/delivery/deliveries.ts'
+import type { Ending } from '../../src/delivery/queue.ts'
+import type { Log } from '../../src/log/log.ts'
+import { createBoundedTally, shortened } from '../../src/log/notices.ts'
+import { toJsonText } from '../../src/protocol/jsonText.ts'
+import { limits } from '../../src/protocol/limits.ts'
+import { begun, type Runs, replaced } from './history.ts'
+import type { CronStore, Run, ScheduleRecord } from './store.ts'
+import type { Tick } from './ticks.ts'
+import { rfc3339 } from './time.ts'
+import type { Job } from './trigger.ts'
+
+export interface Member {
+  readonly subscription: Subscription
+  readonly job: Job
+}
+
+/** What a run needs to know of its schedule, and changes of it. */
+export interface Running {
+  readonly name: string
+  /** The trigger that is called; `undefined`: all have gone. */
+  readonly active: () => Member | undefined
+  readonly record: () => ScheduleRecord
+  runs: Runs
+  /** Ticks that will be tried again. */
+  retrying: readonly Tick[]
+}
+
+export interface RunnerParts {
+  readonly deliveries: Deliveries
+  readonly store: CronStore
+  readonly clock: Clock
+  readonly wallClock: () => number
+  readonly log: Log
+}
+
+export interface Runner {
+  /** Resolves with the end of the last attempt. Never rejects. */
+  run(schedule: Running, tick: Tick, isManual: boolean): Promise<Ending>
+  /** Keeps what there is to remember; what goes wrong is logged. Nobody need wait for it. */
+  keep(schedule: Running): void
+  /** Resolves when everything is kept. */
+  kept(): Promise<void>
+  /** Nothing is tried again any more. */
+  stop(): void
+}
+
+export function createRunner({ deliveries, store, clock, wallClock, log }: RunnerParts): Runner {
+  const tally = createBoundedTally(limits.deliveryNotices)
+  const saving = new Set<Promise<void>>()
+  const pauses = new Set<() => void>()
+
+  async function save(schedule: Running): Promise<string | undefined> {
+    const saved = store.save(schedule.record())
+    const ended = saved.catch(() => {}).finally(() => saving.delete(ended))
+    saving.add(ended)
+    try {
+      await saved
+      return undefined
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown.message : String(thrown)
+      const count = tally(schedule.name)
+      const about = { schedule: shortened(schedule.name), error }
+      if (count !== undefined) log.error('what a schedule does could not be stored', { ...about, count })
+      return error
+    }
+  }
+
+  function payloadOf(schedule: Running, { subscription, job }: Member, tick: Tick, run: Run) {
+    return toJsonText({
+      trigger: 'cron',
+      job_id: subscription.id,
+      scheduled_time: rfc3339(tick.scheduledMs),
+      actual_time: rfc3339(wallClock()),
+      name: schedule.name,
+      timezone: job.plan.timezone,
+      attempt: run.attempt,
+      missed: tick.missed,
+      ...(run.isManual === true ? { manual: true } : {}),
+    })
+  }
+
+  async function attempt(schedule: Running, tick: Tick, isManual: boolean): Promise<Ending> {
+    let run: Run = {
+      scheduledMs: tick.scheduledMs,
+      outcome: 'running',
+      startedMs: wallClock(),
+      attempt: tick.attempt ?? 1,
+      ...(isManual ? { isManual } : {}),
+    }
+    function become(after: Partial<Run>): void {
+      const next = { ...run, ...after }
+      schedule.runs = replaced(schedule.runs, run, next)
+      run = next
+    }
+    schedule.runs = begun(schedule.runs, run)
+    const error = await save(schedule)
+    if (error !== undefined) {
+      become({ outcome: 'left_out', reason: 'not_stored', error })
+      return { kind: 'dropped', why: `what it does cannot be stored: ${error}` }
+    }
+    const member = schedule.active()
+    if (member === undefined) {
+      become({ outcome: 'left_out', reason: 'unregistered' })
+      return { kind: 'dropped', why: 'the trigger is gone' }
+    }
+    const data = payloadOf(schedule, member, tick, run)
+    const ending = await new Promise<Ending>(resolve => {
+      deliveries.deliver([member.subscription], { data, over: (_, ending) => resolve(ending) })
+    })
+    become({ ...outcomeOf(ending), endedMs: wallClock() })
+    return ending
+  }
+
+  return {
+    async run(schedule, tick, isManual) {
+      let next = tick
+      for (;;) {
+        const ending = await attempt(schedule, next, isManual)
+        const { max, backoffMs } = schedule.active()?.job.retry ?? { max: 0, backoffMs: 0 }
+        const made = next.attempt ?? 1
+        const isLast = ending.kind !== 'failed' || isManual || made > max
+        if (isLast) {
+          void save(schedule)
+          return ending
+        }
+        const retry: Tick = { ...next, attempt: made + 1 }
+        schedule.retrying = [...schedule.retrying, retry]
+        void save(schedule)
+        await pause(Math.min(backoffMs * 2 ** (made - 1), limits.cronRetryMs))
+        schedule.retrying = schedule.retrying.filter(each => each !== retry)
+        next = retry
+      }
+    },
+    keep: schedule => void save(schedule),
+    async kept() {
+      while (saving.size > 0) await Promise.all(saving)
+    },
+    stop() {
+      for (const cancel of pauses) cancel()
+      pauses.clear()
+    },
+  }
+
+  function pause(ms: number): Promise<void> {
+    return new Promise(resolve => {
+      const cancel = clock.after(ms, () => {
+        pauses.delete(cancel)
+        resolve()
+      })
+      pauses.add(cancel)
+    })
+  }
+}
+
+function outcomeOf(ending: Ending): Partial<Run> {
+  switch (ending.kind) {
+    case 'delivered':
+      return { outcome: 'ok' }
+    case 'failed':
+      return { outcome: 'failed', error: shortened(`${ending.error.code}: ${ending.error.message}`, 400) }
+    case 'skipped':
+      return { outcome: 'left_out', reason: 'condition' }
+    case 'dropped':
+      return { outcome: 'left_out', reason: 'dropped', error: ending.why }
+  }
+}

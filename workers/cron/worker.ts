@@ -1,0 +1,74 @@
+/** The built-in worker `iii-cron`: functions that are called at the times of cron expressions. */
+import type { TriggerProvider } from '../../sdk/typescript/src/worker.ts'
+import type { Clock } from '../../src/clock/clock.ts'
+import { createDeliveries } from '../../src/delivery/deliveries.ts'
+import type { Log } from '../../src/log/log.ts'
+import type { BuiltInWorker } from '../worker.ts'
+import type { CronConfig } from './config.ts'
+import { registerFunctions } from './functions.ts'
+import { createSchedules, type Schedules } from './schedules.ts'
+import type { CronStore } from './store.ts'
+import { cronTriggerType, parseCronTrigger } from './trigger.ts'
+
+export interface CronParts {
+  readonly store: CronStore
+  readonly clock: Clock
+  /** The clock on the wall, milliseconds: schedules go by it. */
+  readonly wallClock: () => number
+  readonly log: Log
+}
+
+export function createCronWorker(
+  config: CronConfig,
+  { store, clock, wallClock, log }: CronParts,
+): BuiltInWorker {
+  return {
+    name: 'iii-cron',
+    description: 'Calls functions at the times of cron expressions',
+    async start(client) {
+      const deliveries = createDeliveries(client, { clock, log })
+      const schedules = createSchedules({ deliveries, store, clock, wallClock, log })
+      await schedules.load()
+      if (config.adapter.config.store_method === 'in_memory')
+        log.warn(
+          'what schedules have done is kept in memory: a restart knows of nothing (store_method: in_memory)',
+        )
+      registerFunctions(client, { schedules, wallClock })
+      // A name of the file format; settings are read at start in this version.
+      client.registerFunction('iii-cron::on-config-change', () => undefined, {
+        description: 'Told when the configuration of the worker changes',
+        metadata: { internal: true },
+      })
+      client.registerTriggerType(cronTriggerType, createProvider(schedules, config.timeout_ms, wallClock))
+      await client.ready()
+      return {
+        addresses: {},
+        drain: () => schedules.drain(),
+        async stop() {
+          schedules.stop()
+        },
+      }
+    },
+  }
+}
+
+function createProvider(schedules: Schedules, timeoutMs: number, wallClock: () => number): TriggerProvider {
+  return {
+    bind(binding) {
+      const job = readOrRemove(binding)
+      schedules.add(binding, job)
+      return job.warnings
+    },
+    unbind: binding => schedules.remove(binding.id),
+  }
+
+  /** A trigger that comes again replaces itself, also when its new form is refused. */
+  function readOrRemove(binding: Parameters<TriggerProvider['bind']>[0]) {
+    try {
+      return parseCronTrigger(binding, timeoutMs, wallClock())
+    } catch (error) {
+      schedules.remove(binding.id)
+      throw error
+    }
+  }
+}
