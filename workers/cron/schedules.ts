@@ -38,7 +38,9 @@ export interface Schedule extends Running, HeapNode {
 export interface Schedules {
   /** Before anything else: what is remembered. */
   load(): Promise<void>
-  /** A trigger that comes again replaces itself. Throws a `HandlerError` when there are too many. */
+  /** What it has of the trigger of this id. */
+  member(id: string): Member | undefined
+  /** A trigger whose id it does not have. Throws a `HandlerError` when there are too many. */
   add(binding: Binding, job: Job): void
   remove(id: string): void
   /** By the id of a trigger, or by its name. */
@@ -184,8 +186,9 @@ export function createSchedules(parts: RunnerParts): Schedules {
       for (const record of await store.load()) create(record)
     },
 
+    member: id => byTrigger.get(id)?.members.get(id),
+
     add(binding, job) {
-      if (byTrigger.get(binding.id)?.name !== job.name) remove(binding.id)
       const { name, plan, retry } = job
       const now = wallClock()
       if (!byName.has(name) && byName.size >= limits.cronSchedules)
@@ -203,8 +206,6 @@ export function createSchedules(parts: RunnerParts): Schedules {
         schedule.timezone = plan.timezone
         schedule.lastMs = now
       }
-      // Deleted first, so that it is the last.
-      schedule.members.delete(binding.id)
       schedule.members.set(binding.id, { subscription: deliveries.add(binding, job.delivery), job })
       byTrigger.set(binding.id, schedule)
       for (const { scheduledMs, attempt = 1, isManual } of schedule.unfinished) {

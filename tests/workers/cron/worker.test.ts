@@ -1,6 +1,7 @@
 /** The worker `iii-cron`: triggers that fire, and what becomes of ticks that do not (`docs/cron.md`). */
 import { describe, expect, test } from 'bun:test'
 import type { CronStore, ScheduleRecord } from '../../../workers/cron/store.ts'
+import { registerTrigger } from '../../support/world.ts'
 import { createCron, historyOf, instantsOf } from './support.ts'
 
 const minutely = { expression: '* * * * *' }
@@ -94,6 +95,36 @@ describe('a trigger', () => {
     await world.unbind('other')
     await world.pass(60)
     expect(world.take()).toMatchObject([{ data: { job_id: 'one' } }])
+  })
+
+  test('of an id that somebody has already is refused, and the first stays', async () => {
+    const world = await createCron()
+    await world.bind('t', minutely)
+    const error = await world.bind('t', { expression: '@hourly' })
+    expect(error).toEqual({
+      code: 'trigger_registration_failed',
+      message: "Cron job 't' is already registered",
+    })
+    // The same again, as clients do that have been away.
+    expect(await world.bind('t', minutely)).toBeUndefined()
+    await world.pass(60)
+    expect(instantsOf(world.take())).toEqual(['00:01:00'])
+    await world.unbind('t')
+    await world.pass(60)
+    expect(world.take()).toEqual([])
+    expect(await world.bind('t', { expression: '@hourly' })).toBeUndefined()
+    expect(await world.done<unknown>('list', {})).toMatchObject({ schedules: [{ expression: '@hourly' }] })
+  })
+
+  test('of an id that somebody has whose worker has gone is taken', async () => {
+    const world = await createCron()
+    const other = world.join()
+    other.says(registerTrigger('t', 'cron', 'target::other', { config: minutely }))
+    await world.settled()
+    other.leaves()
+    expect(await world.bind('t', minutely)).toBeUndefined()
+    await world.pass(60)
+    expect(world.take()).toMatchObject([{ function_id: 'target::run' }])
   })
 
   test('whose condition says no is not called, and says so', async () => {
