@@ -28,6 +28,10 @@ export interface Schedule extends Running, HeapNode {
   /** The instant that comes next; `undefined`: none, or nobody has the schedule. */
   nextMs: number | undefined
   isPaused: boolean
+  /** Since nobody had the schedule, it was not looked at. */
+  wasAway: boolean
+  /** For each run that the next tick gives up. */
+  readonly giveUps: Set<AbortController>
   waiting: readonly Tick[]
   /** Runs under way. */
   running: number
@@ -79,6 +83,8 @@ export function createSchedules(parts: RunnerParts): Schedules {
       runs,
       unfinished,
       retrying: [],
+      giveUps: new Set(),
+      wasAway: false,
       running: 0,
       nextMs: undefined,
       dueMs: 0,
@@ -131,14 +137,16 @@ export function createSchedules(parts: RunnerParts): Schedules {
     if (next === undefined) heap.remove(schedule)
     else heap.set(schedule, next + jitterOf(schedule.name, next, jitterMs))
     if (!hasMoved) return
-    if (skipped > 0) leaveOut(schedule, last, 'misfire', skipped)
+    if (skipped > 0) leaveOut(schedule, last, schedule.wasAway ? 'no_worker' : 'misfire', skipped)
     if (schedule.isPaused) {
       for (const { scheduledMs } of [...madeUp, ...due]) leaveOut(schedule, scheduledMs, 'paused')
     } else {
       schedule.waiting = [...schedule.waiting, ...madeUp]
       proceed(schedule)
       for (const tick of due) {
-        if (schedule.running === 0 || overlap === 'parallel') begin(schedule, tick)
+        if (overlap === 'cancel_previous') for (const run of schedule.giveUps) run.abort()
+        if (schedule.running === 0 || overlap === 'parallel' || overlap === 'cancel_previous')
+          begin(schedule, tick)
         else if (overlap === 'queue' && schedule.waiting.length === 0) schedule.waiting = [tick]
         else leaveOut(schedule, tick.scheduledMs, 'overlap')
       }
@@ -153,8 +161,11 @@ export function createSchedules(parts: RunnerParts): Schedules {
 
   function begin(schedule: Schedule, tick: Tick, isManual = false): Promise<Ending> {
     schedule.running++
-    return runner.run(schedule, tick, isManual).finally(() => {
+    const giveUp = schedule.active()?.job.overlap === 'cancel_previous' ? new AbortController() : undefined
+    if (giveUp !== undefined) schedule.giveUps.add(giveUp)
+    return runner.run(schedule, tick, isManual, giveUp?.signal).finally(() => {
       schedule.running--
+      if (giveUp !== undefined) schedule.giveUps.delete(giveUp)
       if (!hasStopped) proceed(schedule)
     })
   }
@@ -177,6 +188,7 @@ export function createSchedules(parts: RunnerParts): Schedules {
     else {
       heap.remove(schedule)
       schedule.nextMs = undefined
+      schedule.wasAway = true
     }
     arm()
   }
@@ -216,6 +228,7 @@ export function createSchedules(parts: RunnerParts): Schedules {
       // From here on something can be missed.
       if (isNew && job.misfire.policy !== 'skip') runner.keep(schedule)
       look(schedule, now)
+      schedule.wasAway = false
       proceed(schedule)
       arm()
     },

@@ -1,7 +1,7 @@
 /** The worker `iii-cron`: triggers that fire, and what becomes of ticks that do not (`docs/cron.md`). */
 import { describe, expect, test } from 'bun:test'
 import type { CronStore, ScheduleRecord } from '../../../workers/cron/store.ts'
-import { registerTrigger } from '../../support/world.ts'
+import { registerFunction, registerTrigger } from '../../support/world.ts'
 import { createCron, historyOf, instantsOf } from './support.ts'
 
 const minutely = { expression: '* * * * *' }
@@ -59,7 +59,7 @@ describe('a trigger', () => {
     [{ expression: 5 }, 'Cron expression is required'],
     [{ expression: '61 * * * *' }, "Invalid cron expression '61 * * * *': field `minute`"],
     [{ ...minutely, timezone: 'Mars/Base' }, 'timezone must be the name of a time zone'],
-    [{ ...minutely, overlap: 'never' }, 'overlap must be one of skip, queue, parallel'],
+    [{ ...minutely, overlap: 'never' }, 'overlap must be one of skip, queue, parallel, cancel_previous'],
     [{ ...minutely, misfire: 'twice' }, 'misfire must be one of skip, once, all'],
     [{ ...minutely, retry: { max: -1 } }, 'max must be a whole number from 0'],
     [{ ...minutely, jitter_ms: 1.5 }, 'jitter_ms must be a whole number'],
@@ -173,9 +173,39 @@ describe('a tick while the function still runs', () => {
     await world.answer(calls[0])
     expect(instantsOf(world.take())).toEqual(['00:02:00'])
   })
-  test('fires with `parallel`', async () => {
-    const { calls } = await busy('parallel')
+  for (const overlap of ['parallel', 'allow'])
+    test(`fires with \`${overlap}\``, async () => {
+      const { calls } = await busy(overlap)
+      expect(instantsOf(calls)).toEqual(['00:01:00', '00:02:00', '00:03:00'])
+    })
+  test('takes its place with `cancel_previous`, and what still ran is given up', async () => {
+    const { world, calls } = await busy('cancel_previous')
     expect(instantsOf(calls)).toEqual(['00:01:00', '00:02:00', '00:03:00'])
+    // An answer that comes after all is nobody's.
+    await world.answer(calls[0])
+    expect(await historyOf(world)).toEqual(['00:01:00 cancelled', '00:02:00 cancelled', '00:03:00 running'])
+    await world.answer(calls[2])
+    expect((await historyOf(world)).at(-1)).toBe('00:03:00 ok')
+    expect(await world.done<unknown>('list', {})).toMatchObject({ schedules: [{ running: 0 }] })
+  })
+  test('takes the place of one that waits to be tried again, with `cancel_previous`', async () => {
+    const world = await createCron()
+    const retry = { max: 3, backoff_ms: 100_000 }
+    await world.bind('t', { ...minutely, overlap: 'cancel_previous', retry })
+    await world.pass(60)
+    await world.answer(world.take()[0], { error: { code: 'nope', message: 'not today' } })
+    await world.pass(180)
+    expect(world.take().map(({ data }) => data)).toMatchObject([
+      { attempt: 1, scheduled_time: '2026-05-01T00:02:00+00:00' },
+      { attempt: 1, scheduled_time: '2026-05-01T00:03:00+00:00' },
+      { attempt: 1, scheduled_time: '2026-05-01T00:04:00+00:00' },
+    ])
+    expect(await historyOf(world)).toEqual([
+      '00:01:00 failed',
+      '00:02:00 cancelled',
+      '00:03:00 cancelled',
+      '00:04:00 running',
+    ])
   })
   test('fires when the function that hangs is given up', async () => {
     const world = await createCron()
@@ -225,6 +255,30 @@ describe('a function that fails', () => {
       '01:00:00 failed attempt 2',
       '01:00:00 failed attempt 3',
     ])
+  })
+})
+
+describe('a tick without a worker', () => {
+  test('says so, and finds it when it is back', async () => {
+    const world = await createCron()
+    await world.bind('t', { ...minutely, retry: { max: 1, backoff_ms: 5000 } })
+    world.worker.says({ type: 'unregisterfunction', id: 'target::run' })
+    await world.pass(61)
+    expect(await historyOf(world)).toEqual(['00:01:00 no_worker'])
+    world.worker.says(registerFunction('target::run'))
+    await world.pass(5)
+    expect(world.take()).toMatchObject([
+      { data: { attempt: 2, scheduled_time: '2026-05-01T00:01:00+00:00' } },
+    ])
+  })
+  test('while nobody has the schedule is left out, and says so', async () => {
+    const world = await createCron()
+    await world.bind('t', minutely)
+    await world.unbind('t')
+    await world.pass(150)
+    await world.bind('u', minutely)
+    expect(world.take()).toEqual([])
+    expect(await historyOf(world, 'u')).toEqual(['00:02:00 no_worker 2'])
   })
 })
 
