@@ -130,6 +130,8 @@ export const limits = {
   /** Retries of one tick, and the longest pause between them. */
   cronRetries: 100,
   cronRetryMs: 300_000,
+  /** Ends of runs wait for each other so long before they are written together: a transaction costs more than all that is in it. */
+  cronEndsMs: 20,
   /** Characters of an expression, its parts, and how deep they may lie in each other. */
   conditionLength: 4096,
   conditionParts: 500,

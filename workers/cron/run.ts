@@ -63,11 +63,15 @@ export function createRunner({ deliveries, store, clock, wallClock, log }: Runne
   const tally = createBoundedTally(limits.deliveryNotices)
   const saving = new Set<Promise<void>>()
   const pauses = new Set<() => void>()
+  /** Schedules whose runs have ended since the last time that was written. */
+  const ended = new Set<Running>()
+  let cancelEnds: (() => void) | undefined
 
   async function save(schedule: Running): Promise<string | undefined> {
+    ended.delete(schedule)
     const saved = store.save(schedule.record())
-    const ended = saved.catch(() => {}).finally(() => saving.delete(ended))
-    saving.add(ended)
+    const done = saved.catch(() => {}).finally(() => saving.delete(done))
+    saving.add(done)
     try {
       await saved
       return undefined
@@ -78,6 +82,17 @@ export function createRunner({ deliveries, store, clock, wallClock, log }: Runne
       if (count !== undefined) log.error('what a schedule does could not be stored', { ...about, count })
       return error
     }
+  }
+
+  function saveSoon(schedule: Running): void {
+    ended.add(schedule)
+    cancelEnds ??= clock.after(limits.cronEndsMs, saveEnds)
+  }
+
+  function saveEnds(): void {
+    cancelEnds?.()
+    cancelEnds = undefined
+    for (const schedule of [...ended]) void save(schedule)
   }
 
   function payloadOf(schedule: Running, { subscription, job }: Member, tick: Tick, run: Run) {
@@ -144,7 +159,7 @@ export function createRunner({ deliveries, store, clock, wallClock, log }: Runne
         const made = next.attempt ?? 1
         const isLast = ending.kind !== 'failed' || isManual || made > max
         if (isLast) {
-          void save(schedule)
+          saveSoon(schedule)
           return ending
         }
         const retry: Tick = { ...next, attempt: made + 1 }
@@ -161,11 +176,13 @@ export function createRunner({ deliveries, store, clock, wallClock, log }: Runne
     },
     keep: schedule => void save(schedule),
     async kept() {
+      saveEnds()
       while (saving.size > 0) await Promise.all(saving)
     },
     stop() {
       for (const cancel of pauses) cancel()
       pauses.clear()
+      cancelEnds?.()
     },
   }
 
