@@ -21,6 +21,7 @@ import type { Job } from './trigger.ts'
 export interface Schedule extends Running, HeapNode {
   /** By the ids of their triggers; the last one is called. */
   readonly members: Map<string, Member>
+  latest: Member | undefined
   expression: string
   timezone: string
   /** Milliseconds since 1970, as everywhere here. */
@@ -89,7 +90,8 @@ export function createSchedules(parts: RunnerParts): Schedules {
       nextMs: undefined,
       dueMs: 0,
       place: -1,
-      active: () => [...members.values()].at(-1),
+      latest: undefined,
+      active: () => schedule.latest,
       record: () => recordOf(schedule),
     }
     byName.set(record.name, schedule)
@@ -130,14 +132,21 @@ export function createSchedules(parts: RunnerParts): Schedules {
       aheadMs: limits.cronAheadMs,
       lookedAt: limits.cronMissed,
     }
-    const { madeUp, due, skipped, last, next } = ticksAt(plan, schedule.lastMs, now, misfire, bounds)
+    const { madeUp, due, skipped, latestSkipped, last, next } = ticksAt(
+      plan,
+      schedule.lastMs,
+      now,
+      misfire,
+      bounds,
+    )
     const hasMoved = last !== schedule.lastMs
     schedule.lastMs = last
     schedule.nextMs = next
     if (next === undefined) heap.remove(schedule)
     else heap.set(schedule, next + jitterOf(schedule.name, next, jitterMs))
     if (!hasMoved) return
-    if (skipped > 0) leaveOut(schedule, last, schedule.wasAway ? 'no_worker' : 'misfire', skipped)
+    if (latestSkipped !== undefined)
+      leaveOut(schedule, latestSkipped, schedule.wasAway ? 'no_worker' : 'misfire', skipped)
     if (schedule.isPaused) {
       for (const { scheduledMs } of [...madeUp, ...due]) leaveOut(schedule, scheduledMs, 'paused')
     } else {
@@ -184,6 +193,7 @@ export function createSchedules(parts: RunnerParts): Schedules {
     if (schedule === undefined) return
     byTrigger.delete(id)
     schedule.members.delete(id)
+    schedule.latest = [...schedule.members.values()].at(-1)
     if (schedule.members.size > 0) look(schedule, wallClock())
     else {
       heap.remove(schedule)
@@ -218,7 +228,8 @@ export function createSchedules(parts: RunnerParts): Schedules {
         schedule.timezone = plan.timezone
         schedule.lastMs = now
       }
-      schedule.members.set(binding.id, { subscription: deliveries.add(binding, job.delivery), job })
+      schedule.latest = { subscription: deliveries.add(binding, job.delivery), job }
+      schedule.members.set(binding.id, schedule.latest)
       byTrigger.set(binding.id, schedule)
       for (const { scheduledMs, attempt = 1, isManual } of schedule.unfinished) {
         if (isManual === true || attempt > retry.max) continue

@@ -1,5 +1,6 @@
 /** The worker `iii-cron`: triggers that fire, and what becomes of ticks that do not (`docs/cron.md`). */
 import { describe, expect, test } from 'bun:test'
+import { limits } from '../../../src/protocol/limits.ts'
 import type { CronStore, ScheduleRecord } from '../../../workers/cron/store.ts'
 import { registerFunction, registerTrigger } from '../../support/world.ts'
 import { createCron, historyOf, instantsOf } from './support.ts'
@@ -324,6 +325,7 @@ describe('after an engine that was killed', () => {
     await first.pass(60)
     const [call] = first.take()
     if (before === 'answered') await first.answer(call)
+    first.clock.advance(limits.cronEndsMs)
     await first.settled()
     // What the first one has not kept by now is lost.
     const kept = new Map(records)
@@ -459,6 +461,25 @@ describe('functions', () => {
     expect(instantsOf(world.take())).toEqual(['00:03:00'])
     expect(await historyOf(world)).toEqual(['00:02:00 paused 2', '00:03:00 running'])
   })
+})
+
+test('ends of runs that come one after the other are kept together, and at once when the engine stops', async () => {
+  const { store, told, records } = keepingStore()
+  const world = await createCron({ store })
+  for (const name of ['a', 'b', 'c']) await world.bind(name, { ...minutely, name })
+  await world.pass(60)
+  const claims = told.saves
+  expect(claims).toBe(3)
+  for (const call of world.take()) await world.answer(call)
+  expect(told.saves).toBe(claims)
+  world.clock.advance(limits.cronEndsMs)
+  expect(told.saves).toBe(claims + 3)
+  const id = world.caller.calls('cron::run', { id: 'a' })
+  await world.settled()
+  await world.answer(world.take()[0])
+  expect(world.caller.hears().some(({ invocation_id }) => invocation_id === id)).toBe(true)
+  await world.cron.drain()
+  expect(records.get('a')?.runs.at(-1)?.outcome).toBe('ok')
 })
 
 test('ten thousand schedules wait on one timer', async () => {
