@@ -209,3 +209,22 @@ test('a worker whose connections end before it has read who it is on them is nev
   }
   await unread.close()
 })
+
+test('a worker without a proof has its name as soon as the engine sees that nobody else has', async () => {
+  await using engine = await startEngine()
+  await using proxy = await startCutProxy(engine.url)
+  for (let cut = 0; cut < 8; cut++) {
+    const before = await connectRaw(proxy.url, { name: NAME })
+    await before.settled()
+    const held = proxy.cut()
+    await before.closed
+    const next = await connectRaw(engine.url, { name: NAME })
+    next.serve('race::next', () => ({ result: cut }))
+    next.send({ type: 'ping' })
+    // A call would wait for the announce.
+    await next.expect({ type: 'pong' })
+    await held.release()
+    expect(await next.call('race::next')).toMatchObject({ result: cut })
+    await next.close()
+  }
+})

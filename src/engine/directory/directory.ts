@@ -61,9 +61,9 @@ export interface Directory {
   join(joining: Joining): Change[]
   /**
    * Stores what a worker says of itself and claims its name. A refused claim returns a `workerRejected` change and
-   * leaves the record as it was. Others are told of the worker by `announced`, not by this.
+   * leaves the record as it was. Others are told of the worker by `announced`, not by this. Without `insists` a name that
+   * is held is doubted first: the changes are `nameDoubted` and `look`.
    */
-  /** Without `insists` a name that is held on another thread is doubted first. */
   announce(workerId: string, namespace: string, announcement: Announcement, insists?: boolean): Change[]
   /**
    * A worker says that it was `previousId`, and proves it with that one's token: the earlier connection ends, or that of
@@ -122,7 +122,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     const reclaims = takesBack(worker, 'name', namespace, name)
     const holder = names.get(key)
     if (holder !== undefined && !reclaims) {
-      if (!insists && workers.get(holder)!.place !== worker.place) {
+      if (!insists) {
         return [
           { change: 'nameDoubted', workerId: worker.id },
           { change: 'look', workerId: holder, asker: worker.id },
