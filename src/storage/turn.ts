@@ -25,6 +25,8 @@ export type Outcome =
 export interface TurnResult extends Committal {
   /** One for each work that was done: the first ones. The others are for the next turn. */
   readonly outcomes: readonly Outcome[]
+  /** It is committed, and lost with the power until `sync` has been called. */
+  readonly needsSync: boolean
 }
 
 /** A fault of ours: it is not known what the work has done to the tables. */
@@ -157,12 +159,13 @@ function attempt(
     outcomes.push(outcomeOf(work, place))
     if (characters >= limits.turnCharacters) break
   }
+  let needsSync = false
   if (changes.length === 0) store.rollback()
   else {
     options.beforeCommit(changes)
-    store.commit(revision, changes)
+    needsSync = store.commit(revision, changes)
   }
-  return { outcomes, changes, publications }
+  return { outcomes, changes, publications, needsSync }
 }
 
 const tooLarge = (): StorageError =>
