@@ -6,10 +6,10 @@
  *     III_CRON_SEEDS=10000 bun test tests/simulation/cron       more of them
  */
 import { expect, test } from 'bun:test'
-import type { CronStore, Run, ScheduleRecord } from '../../workers/cron/store.ts'
+import type { Run } from '../../workers/cron/store.ts'
 import { createRandom, type Random } from '../support/random.ts'
 import type { Message } from '../support/world.ts'
-import { type CronWorld, createCron } from '../workers/cron/support.ts'
+import { type CronWorld, createCron, keepingStore } from '../workers/cron/support.ts'
 
 const SEED = process.env.III_TEST_SEED
 const SEEDS = Number(process.env.III_CRON_SEEDS ?? 40)
@@ -40,27 +40,11 @@ interface Seen {
   readonly attempt: number
 }
 
-/** Keeps what is saved as a disk would; fails when it is told to. */
-function createDisk() {
-  const records = new Map<string, ScheduleRecord>()
-  const disk = { isFailing: false }
-  const store: CronStore = {
-    load: async () => structuredClone([...records.values()]),
-    async save(record) {
-      const copy = structuredClone(record)
-      await Promise.resolve()
-      if (disk.isFailing) throw new Error('the disk is full')
-      records.set(record.name, copy)
-    },
-  }
-  return { disk, store, records }
-}
-
 /** `isCalm`: nothing but kills and hanging functions, so that nothing at all may be left out. */
 async function run(seed: number, isCalm: boolean): Promise<void> {
   const random: Random = createRandom(seed)
   const chance = (one: number): boolean => random.between(0, one) === 0
-  const { disk, store, records } = createDisk()
+  const { told: disk, store, records } = keepingStore()
   const called = new Set<string>()
   /** Of the engine that runs: calls that were not answered. */
   let open: { readonly seen: Seen; readonly call: Message }[] = []
@@ -143,7 +127,7 @@ async function run(seed: number, isCalm: boolean): Promise<void> {
   /** Killed: what is on disk is all that is left. */
   async function kill(): Promise<void> {
     kills++
-    disk.isFailing = false
+    disk.failing = false
     // What was told to the disk and did not reach it yet is lost with the engine.
     for (const { name, runs } of records.values())
       for (const each of runs.filter(({ outcome }: Run) => outcome === 'running')) {
@@ -171,7 +155,7 @@ async function run(seed: number, isCalm: boolean): Promise<void> {
         return
       }
       case 1:
-        disk.isFailing = !disk.isFailing
+        disk.failing = !disk.failing
         return
       case 2: {
         if (bound.delete(name)) await world.unbind(`${name}-${kills}`)
@@ -180,7 +164,7 @@ async function run(seed: number, isCalm: boolean): Promise<void> {
       }
       case 3: {
         const isPaused = !paused.has(name)
-        if (!bound.has(name) || disk.isFailing) return
+        if (!bound.has(name) || disk.failing) return
         if (!isPaused) paused.delete(name)
         await world.done(isPaused ? 'pause' : 'resume', { id: name })
         if (isPaused) paused.add(name)
