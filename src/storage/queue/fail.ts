@@ -15,12 +15,12 @@ export function fail({ number, report, next }: FailCommand, context: QueueContex
     dueAtMs: typeof next === 'number' && next > nowMs ? Math.ceil(next) : undefined,
   }
   if (next !== 'never') {
-    tables.change(failed)
+    tables.change(before, failed)
     emit({ event: 'placed', message: failed })
     return { count: 1 }
   }
   const dead: Message = { ...failed, isHead: false, deadAtMs: nowMs }
-  tables.change(dead)
+  tables.change(before, dead)
   emit({ event: 'gone', message: dead })
   makeRoom(context, before)
   return { count: 1 }

@@ -8,6 +8,6 @@ export function makeRoom({ tables, emit }: QueueContext, { queue, group, isHead 
   const next = tables.oldestOfGroup(queue, group)
   if (next === undefined) return
   const message = { ...next, isHead: true }
-  tables.change(message)
+  tables.change(next, message)
   emit({ event: 'placed', message })
 }

@@ -154,8 +154,8 @@ export function createMemoryQueueTables(): MemoryQueueTables {
       insert(message)
       undo.push(() => take(message))
     },
-    change(message) {
-      const before = messages.get(message.number)!
+    change({ number }, message) {
+      const before = messages.get(number)!
       take(before)
       insert(message)
       undo.push(() => {
@@ -163,8 +163,8 @@ export function createMemoryQueueTables(): MemoryQueueTables {
         insert(before)
       })
     },
-    remove(message) {
-      const kept = messages.get(message.number)!
+    remove({ number }) {
+      const kept = messages.get(number)!
       take(kept)
       undo.push(() => insert(kept))
     },

@@ -21,6 +21,6 @@ function revive(dead: Message, { tables, emit }: QueueContext): void {
     deadAtMs: undefined,
     isHead: group === undefined || tables.oldestOfGroup(queue, group) === undefined,
   }
-  tables.change(message)
+  tables.change(dead, message)
   if (message.isHead) emit({ event: 'placed', message })
 }

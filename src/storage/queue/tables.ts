@@ -51,7 +51,7 @@ export interface QueueTables extends ReadQueueTables {
   /** Its number is new, and higher than all others. */
   add(message: Message): void
   /** Its time, failures, place in its group, whether it is dead. The rest of it never changes. */
-  change(message: Message): void
+  change(before: Message, message: Message): void
   remove(message: Message): void
   keepDedupe(dedupe: Dedupe): void
   /** Those whose time has passed; returns how many. */
