@@ -54,6 +54,8 @@ export function createModel(): Model {
 
   /** Settles the heads of all groups. */
   function settle(): void {
+    const living = new Set(alive().map(({ number }) => number))
+    for (const [id, number] of heads) if (!living.has(number)) heads.delete(id)
     for (const item of alive()) isBehindAnother(item)
   }
 
