@@ -1,7 +1,7 @@
 /** Queues in memory: what they hold ends with the process. */
 import { createSortedList, type SortedList } from '../memory/sortedList.ts'
 import { canBeLeased, comparePlaces, type Message } from './message.ts'
-import type { DeadPlace, Dedupe, QueueTables } from './tables.ts'
+import type { DeadPlace, Dedupe, DuePlace, QueueTables } from './tables.ts'
 
 export interface MemoryQueueTables extends QueueTables {
   /** A place to which `undoTo` goes back. */
@@ -14,7 +14,9 @@ export interface MemoryQueueTables extends QueueTables {
 type Messages = SortedList<Message>
 
 const byNumber = (one: Message, other: Message): number => one.number - other.number
-const byDue = (one: Message, other: Message): number => one.dueAtMs! - other.dueAtMs! || byNumber(one, other)
+const byDue = (one: DuePlace, other: DuePlace): number =>
+  one.dueAtMs - other.dueAtMs || one.number - other.number
+const duePlace = ({ dueAtMs, number }: Message): DuePlace => ({ dueAtMs: dueAtMs!, number })
 const byDeath = (one: DeadPlace, other: DeadPlace): number =>
   other.deadAtMs - one.deadAtMs || other.number - one.number
 const deadPlace = ({ deadAtMs, number }: Message): DeadPlace => ({ deadAtMs: deadAtMs!, number })
@@ -22,6 +24,7 @@ const deadPlace = ({ deadAtMs, number }: Message): DeadPlace => ({ deadAtMs: dea
 /** A queue; a group has the queue's name in its id. */
 interface Kept {
   readonly ready: Messages
+  readonly timed: Messages
   readonly latestDead: Messages
   readonly oldestDead: Messages
   readonly groups: Map<string, Messages>
@@ -33,7 +36,6 @@ export function createMemoryQueueTables(): MemoryQueueTables {
   const messages = new Map<number, Message>()
   const receipts = new Map<string, Message>()
   const queues = new Map<string, Kept>()
-  const timed: Messages = createSortedList(byDue)
   const dedupes = new Map<string, Dedupe>()
   let undo: (() => void)[] = []
 
@@ -42,6 +44,7 @@ export function createMemoryQueueTables(): MemoryQueueTables {
     if (found !== undefined) return found
     const kept: Kept = {
       ready: createSortedList<Message>(comparePlaces),
+      timed: createSortedList((one, other) => byDue(duePlace(one), duePlace(other))),
       latestDead: createSortedList((one, other) => byDeath(deadPlace(one), deadPlace(other))),
       oldestDead: createSortedList((one, other) => byDeath(deadPlace(other), deadPlace(one))),
       groups: new Map(),
@@ -73,7 +76,7 @@ export function createMemoryQueueTables(): MemoryQueueTables {
     }
     kept.waiting++
     if (message.group !== undefined) groupOf(kept, message.group).add(message)
-    if (canBeLeased(message)) (message.dueAtMs === undefined ? kept.ready : timed).add(message)
+    if (canBeLeased(message)) (message.dueAtMs === undefined ? kept.ready : kept.timed).add(message)
   }
 
   function take(message: Message): void {
@@ -92,7 +95,7 @@ export function createMemoryQueueTables(): MemoryQueueTables {
       group.remove(message)
       if (group.first() === undefined) kept.groups.delete(message.group)
     }
-    if (canBeLeased(message)) (message.dueAtMs === undefined ? kept.ready : timed).remove(message)
+    if (canBeLeased(message)) (message.dueAtMs === undefined ? kept.ready : kept.timed).remove(message)
   }
 
   function setDedupe(id: string, dedupe: Dedupe | undefined): void {
@@ -116,17 +119,22 @@ export function createMemoryQueueTables(): MemoryQueueTables {
         list.from(message => after !== undefined && comparePlaces(message, after) <= 0),
       )
     },
-    due: (nowMs, limit) =>
-      first(
-        limit,
-        timed.from(() => false),
-        ({ dueAtMs }) => dueAtMs! <= nowMs,
-      ),
-    nextDueMs: afterMs =>
-      first(
-        1,
-        timed.from(({ dueAtMs }) => dueAtMs! <= afterMs),
-      )[0]?.dueAtMs,
+    due(queue, nowMs, after, limit) {
+      const list = queues.get(queue)?.timed
+      if (list === undefined) return []
+      const isBefore = (message: Message): boolean =>
+        after !== undefined && byDue(duePlace(message), after) <= 0
+      return first(limit, list.from(isBefore), ({ dueAtMs }) => dueAtMs! <= nowMs)
+    },
+    nextDueMs(queue, afterMs) {
+      const list = queues.get(queue)?.timed
+      return list === undefined
+        ? undefined
+        : first(
+            1,
+            list.from(({ dueAtMs }) => dueAtMs! <= afterMs),
+          )[0]?.dueAtMs
+    },
     oldestOfGroup: (queue, group) => queues.get(queue)?.groups.get(group)?.first(),
     dead(queue, after, limit) {
       const list = queues.get(queue)?.latestDead

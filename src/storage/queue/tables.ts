@@ -14,6 +14,12 @@ export interface Dedupe {
   readonly untilMs: number
 }
 
+/** Place in the list of messages that have a time. */
+export interface DuePlace {
+  readonly dueAtMs: number
+  readonly number: number
+}
+
 /** Place in the list of dead messages. */
 export interface DeadPlace {
   readonly deadAtMs: number
@@ -33,10 +39,10 @@ export interface ReadQueueTables {
   byReceipt(receipt: string): Message | undefined
   /** Messages of a queue that may be leased and have no time, by priority and number; after a place. */
   ready(queue: string, after: Place | undefined, limit: number): Message[]
-  /** Messages of all queues that may be leased from a time on that has come, earliest first. */
-  due(nowMs: number, limit: number): Message[]
-  /** The earliest time behind `afterMs` that a message waits for. */
-  nextDueMs(afterMs: number): number | undefined
+  /** Messages of a queue that may be leased from a time on that has come, earliest first; after a place. */
+  due(queue: string, nowMs: number, after: DuePlace | undefined, limit: number): Message[]
+  /** The earliest time behind `afterMs` that a message of a queue waits for. */
+  nextDueMs(queue: string, afterMs: number): number | undefined
   /** The oldest of a group that is not dead. */
   oldestOfGroup(queue: string, group: string): Message | undefined
   /** Dead messages of a queue, latest first; after a place. */

@@ -50,7 +50,7 @@ function randomCommand(random: Random, model: Model, nowMs: number): QueueComman
 }
 
 function available(tables: QueueTables, queue: string, nowMs: number): number[] {
-  const due = tables.due(nowMs, 1000).filter(message => message.queue === queue)
+  const due = tables.due(queue, nowMs, undefined, 1000)
   const all = [...tables.ready(queue, undefined, 1000), ...due].sort(comparePlaces)
   return all.map(({ number }) => number)
 }

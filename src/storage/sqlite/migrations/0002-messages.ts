@@ -34,7 +34,7 @@ export const sql = `
     data TEXT NOT NULL
   ) STRICT;
   CREATE INDEX messages_ready ON messages (queue, rank) WHERE is_head = 1 AND due_at_ms IS NULL;
-  CREATE INDEX messages_due ON messages (due_at_ms) WHERE is_head = 1 AND due_at_ms IS NOT NULL;
+  CREATE INDEX messages_due ON messages (queue, due_at_ms) WHERE is_head = 1 AND due_at_ms IS NOT NULL;
   CREATE INDEX messages_in_group ON messages (queue, "group") WHERE "group" IS NOT NULL AND dead_at_ms IS NULL;
   CREATE INDEX messages_by_receipt ON messages (receipt) WHERE receipt IS NOT NULL;
   CREATE INDEX messages_dead ON messages (queue, dead_at_ms) WHERE dead_at_ms IS NOT NULL;

@@ -76,11 +76,13 @@ export function queueStatements(db: Database) {
     ),
     dueMessages: ask<MessageRow>(
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_due
-       WHERE is_head = 1 AND due_at_ms IS NOT NULL AND due_at_ms <= ?1 ORDER BY due_at_ms, number LIMIT ?2`,
+       WHERE queue = ?1 AND is_head = 1 AND due_at_ms IS NOT NULL AND due_at_ms <= ?2
+         AND due_at_ms >= ?3 AND (due_at_ms > ?3 OR number > ?4)
+       ORDER BY due_at_ms, number LIMIT ?5`,
     ),
     nextDue: ask<{ at: number | null }>(
       `SELECT min(due_at_ms) AS at FROM messages INDEXED BY messages_due
-       WHERE is_head = 1 AND due_at_ms IS NOT NULL AND due_at_ms > ?1`,
+       WHERE queue = ?1 AND is_head = 1 AND due_at_ms IS NOT NULL AND due_at_ms > ?2`,
     ),
     oldestOfGroup: ask<MessageRow>(
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_in_group

@@ -49,8 +49,18 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       })
       return rows.map(read)
     },
-    due: (nowMs, limit) => using(session, ({ ask }) => ask.dueMessages.all(nowMs, limit)).map(read),
-    nextDueMs: afterMs => using(session, ({ ask }) => ask.nextDue.get(afterMs)?.at ?? undefined),
+    due(queue, nowMs, after, limit) {
+      const id = queues.find(queue)?.id
+      if (id === undefined) return []
+      const { dueAtMs, number } = after ?? { dueAtMs: 0, number: 0 }
+      return using(session, ({ ask }) => ask.dueMessages.all(id, nowMs, dueAtMs, number, limit)).map(read)
+    },
+    nextDueMs(queue, afterMs) {
+      const id = queues.find(queue)?.id
+      return id === undefined
+        ? undefined
+        : using(session, ({ ask }) => ask.nextDue.get(id, afterMs)?.at ?? undefined)
+    },
     oldestOfGroup(queue, group) {
       const id = queues.find(queue)?.id
       if (id === undefined) return undefined
