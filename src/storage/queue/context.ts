@@ -6,7 +6,6 @@ export interface QueueContext {
   /** Wall clock, whole milliseconds. */
   readonly nowMs: number
   readonly tables: QueueTables
-  nextRevision(): number
   /** Told when the transaction is committed. */
   emit(change: MessageChange): void
 }

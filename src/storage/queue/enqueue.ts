@@ -21,7 +21,7 @@ export function enqueue(command: EnqueueCommand, context: QueueContext): QueueAn
   const data = storableJson(command.data)
   requireSize(data)
   const message: Message = {
-    number: context.nextRevision(),
+    number: tables.nextNumber(),
     queue,
     receipt: given,
     functionId: command.functionId,

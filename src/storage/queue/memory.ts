@@ -38,6 +38,7 @@ export function createMemoryQueueTables(): MemoryQueueTables {
   const queues = new Map<string, Kept>()
   const dedupes = new Map<string, Dedupe>()
   let undo: (() => void)[] = []
+  let lastNumber = 0
 
   function known(queue: string): Kept {
     const found = queues.get(queue)
@@ -158,6 +159,7 @@ export function createMemoryQueueTables(): MemoryQueueTables {
       return { waiting: kept?.waiting ?? 0, dead: kept?.died ?? 0 }
     },
     dedupe: (queue, key) => dedupes.get(dedupeId(queue, key)),
+    nextNumber: () => ++lastNumber,
     add(message) {
       insert(message)
       undo.push(() => take(message))

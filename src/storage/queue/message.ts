@@ -13,7 +13,7 @@
 import type { JsonText } from '../../protocol/jsonText.ts'
 
 export interface Message {
-  /** The revision at which it was published: messages are in this order. */
+  /** Grows with every message of the partition: messages are in this order. */
   readonly number: number
   readonly queue: string
   /** Given by the publisher. Absent: its receipt is made of its number (`receipt.ts`). */

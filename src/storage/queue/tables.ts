@@ -54,7 +54,9 @@ export interface ReadQueueTables {
 }
 
 export interface QueueTables extends ReadQueueTables {
-  /** Its number is new, and higher than all others. */
+  /** Of the next message: higher than all before, and it never comes twice; some may be left out. */
+  nextNumber(): number
+  /** Its number is from `nextNumber`. */
   add(message: Message): void
   /** Its time, failures, place in its group, whether it is dead. The rest of it never changes. */
   change(before: Message, message: Message): void

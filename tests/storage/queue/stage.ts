@@ -27,7 +27,6 @@ export const dataOf = (messages: readonly Message[]): string[] => messages.map((
 
 export function setQueueStage(tables: QueueTables): Stage {
   const told: MessageChange[] = []
-  let revision = 0
   const stage: Stage = {
     tables,
     nowMs: 1000,
@@ -36,7 +35,6 @@ export function setQueueStage(tables: QueueTables): Stage {
       applyToQueue(command, {
         nowMs: stage.nowMs,
         tables,
-        nextRevision: () => ++revision,
         emit: change => void told.push(change),
       }),
     publish(data, more = {}) {

@@ -1,7 +1,7 @@
 /**
  * Queues, their messages, and keys that publishers have used.
  *
- * The row id of a message is the revision it was published at: new ones are appended, and a plain message has one index
+ * The row id of a message is its number: new ones are appended, and a plain message has one index
  * entry, in `messages_ready`. All other indexes hold only what they are for (`docs/decisions/0018-queue.md`). `rank` is the
  * priority with its sign turned, so that one direction of the index is the order of the queue.
  */
@@ -38,6 +38,12 @@ export const sql = `
   CREATE INDEX messages_in_group ON messages (queue, "group") WHERE "group" IS NOT NULL AND dead_at_ms IS NULL;
   CREATE INDEX messages_by_receipt ON messages (receipt) WHERE receipt IS NOT NULL;
   CREATE INDEX messages_dead ON messages (queue, dead_at_ms) WHERE dead_at_ms IS NOT NULL;
+
+  CREATE TABLE message_numbers (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    last INTEGER NOT NULL,
+    checksum INTEGER NOT NULL
+  ) STRICT;
 
   CREATE TABLE dedupes (
     id INTEGER PRIMARY KEY,

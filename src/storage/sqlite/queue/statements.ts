@@ -49,6 +49,11 @@ export function queueStatements(db: Database) {
     addQueue: ask('INSERT INTO queues VALUES (?1, ?2, 0, 0, ?3)'),
     keepCounts: ask('UPDATE queues SET waiting = ?2, dead = ?3, checksum = ?4 WHERE id = ?1'),
 
+    lastNumber: ask<{ last: number; checksum: number }>(
+      'SELECT last, checksum FROM message_numbers WHERE id = 1',
+    ),
+    keepLastNumber: ask('REPLACE INTO message_numbers VALUES (1, ?1, ?2)'),
+
     message: ask<MessageRow>(`SELECT ${MESSAGE} FROM messages WHERE number = ?1`),
     messageByReceipt: ask<MessageRow>(`SELECT ${MESSAGE} FROM messages WHERE receipt = ?1`),
     addMessage: ask(

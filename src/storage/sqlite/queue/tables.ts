@@ -5,6 +5,7 @@ import { CorruptData } from '../../storageError.ts'
 import { storable, unstorable } from '../../text.ts'
 import { textChecksum } from '../checksums.ts'
 import { type Session, using } from '../session.ts'
+import { createNumbers } from './numbers.ts'
 import { createQueues } from './queues.ts'
 import { messageOfRow, rowOf } from './rows.ts'
 import type { MessageRow } from './statements.ts'
@@ -23,6 +24,7 @@ export interface SqliteQueueTables extends QueueTables {
 
 export function createSqliteQueueTables(session: Session): SqliteQueueTables {
   const queues = createQueues(session)
+  const numbers = createNumbers(session)
 
   const read = (row: MessageRow): Message => messageOfRow(row, queues.named)
   const readIfThere = (row: MessageRow | null): Message | undefined => (row === null ? undefined : read(row))
@@ -89,6 +91,7 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       }
       return { queue, key, receipt: unstorable(row.receipt), untilMs: row.until_ms }
     },
+    nextNumber: numbers.next,
     add(message) {
       const row = rowOf(count(message, 1), message)
       using(session, ({ ask }) =>
@@ -139,10 +142,16 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       using(session, ({ ask }) => ask.keepDedupe.run(id, storedKey, storedReceipt, untilMs, checksum))
     },
     forgetDedupes: (nowMs, limit) => using(session, ({ ask }) => ask.forgetDedupes.run(nowMs, limit).changes),
-    beforeCommit: queues.keepCounts,
+    beforeCommit() {
+      queues.keepCounts()
+      numbers.keep()
+    },
     committed: queues.keep,
     mark: queues.mark,
     undoTo: queues.undoTo,
-    forgetAll: queues.forgetAll,
+    forgetAll() {
+      queues.forgetAll()
+      numbers.forget()
+    },
   }
 }
