@@ -3,14 +3,6 @@ import { createSortedList, type SortedList } from '../memory/sortedList.ts'
 import { canBeLeased, comparePlaces, type Message } from './message.ts'
 import type { DeadPlace, Dedupe, DuePlace, QueueTables } from './tables.ts'
 
-export interface MemoryQueueTables extends QueueTables {
-  /** A place to which `undoTo` goes back. */
-  mark(): number
-  undoTo(mark: number): void
-  /** What was done stays. */
-  keep(): void
-}
-
 type Messages = SortedList<Message>
 
 const byNumber = (one: Message, other: Message): number => one.number - other.number
@@ -32,12 +24,12 @@ interface Kept {
   died: number
 }
 
-export function createMemoryQueueTables(): MemoryQueueTables {
+/** `undoBy` is given what takes each step back, to be called in reverse order. */
+export function createMemoryQueueTables(undoBy: (step: () => void) => void): QueueTables {
   const messages = new Map<number, Message>()
   const receipts = new Map<string, Message>()
   const queues = new Map<string, Kept>()
   const dedupes = new Map<string, Dedupe>()
-  let undo: (() => void)[] = []
   let lastNumber = 0
 
   function known(queue: string): Kept {
@@ -103,7 +95,7 @@ export function createMemoryQueueTables(): MemoryQueueTables {
     const before = dedupes.get(id)
     if (dedupe === undefined) dedupes.delete(id)
     else dedupes.set(id, dedupe)
-    undo.push(() => {
+    undoBy(() => {
       if (before === undefined) dedupes.delete(id)
       else dedupes.set(id, before)
     })
@@ -162,13 +154,13 @@ export function createMemoryQueueTables(): MemoryQueueTables {
     nextNumber: () => ++lastNumber,
     add(message) {
       insert(message)
-      undo.push(() => take(message))
+      undoBy(() => take(message))
     },
     change({ number }, message) {
       const before = messages.get(number)!
       take(before)
       insert(message)
-      undo.push(() => {
+      undoBy(() => {
         take(message)
         insert(before)
       })
@@ -176,20 +168,13 @@ export function createMemoryQueueTables(): MemoryQueueTables {
     remove({ number }) {
       const kept = messages.get(number)!
       take(kept)
-      undo.push(() => insert(kept))
+      undoBy(() => insert(kept))
     },
     keepDedupe: dedupe => setDedupe(dedupeId(dedupe.queue, dedupe.key), dedupe),
     forgetDedupes(nowMs, limit) {
       const over = [...dedupes].filter(([, { untilMs }]) => untilMs <= nowMs).slice(0, limit)
       for (const [id] of over) setDedupe(id, undefined)
       return over.length
-    },
-    mark: () => undo.length,
-    undoTo(mark) {
-      while (undo.length > mark) undo.pop()!()
-    },
-    keep() {
-      undo = []
     },
   }
 }

@@ -10,6 +10,7 @@ import { type Connection, openConnection } from './connection.ts'
 import { meaningOf } from './faults.ts'
 import { createHistory, type HistoryLimits } from './history.ts'
 import { requirePresent } from './presence.ts'
+import { createSqliteQueueTables } from './queue/tables.ts'
 import { scrub } from './scrub.ts'
 import { type Session, using } from './session.ts'
 import { createSqliteTables } from './tables.ts'
@@ -60,11 +61,13 @@ export function openSqliteStore({
   const session = openSession(file, folder, isWhole)
   syncFolder(dirname(file))
   const requireFile = requirePresent(file, folder)
-  const tables = createSqliteTables(session)
+  const queues = createSqliteQueueTables(session)
+  const tables = { ...createSqliteTables(session), queues }
   const history = createHistory(session, kept ?? historyLimits)
   /** As of the last commit, and as of the savepoint. */
   let committed: Totals = { ...session.totals }
   let saved: Totals = committed
+  let savedQueues = 0
   let isSynced = true
   /** That it is relaxed has reached the disk. */
   let isRelaxationSynced = false
@@ -73,9 +76,10 @@ export function openSqliteStore({
   let opened = 1
   let copying: Promise<void> | undefined
 
-  function undo(totals: Totals): void {
+  function undo(totals: Totals, queuesTo = 0): void {
     session.totals = { ...totals }
     tables.forget()
+    queues.undoTo(queuesTo)
     history.forget()
   }
 
@@ -117,6 +121,7 @@ export function openSqliteStore({
   function commit(revision: number): void {
     requireFile()
     session.totals.revision = revision
+    queues.beforeCommit()
     using(session, connection => {
       keepTotals(connection, session.totals)
       connection.ask.commit.run()
@@ -128,6 +133,7 @@ export function openSqliteStore({
       onSynced?.(revision)
     }
     tables.committed()
+    queues.committed()
   }
 
   function rollback(): void {
@@ -165,6 +171,7 @@ export function openSqliteStore({
     committed = totals
     undo(totals)
     tables.forgetAll()
+    queues.forgetAll()
     session.isBroken = false
   }
 
@@ -205,18 +212,19 @@ export function openSqliteStore({
     begin,
     savepoint() {
       saved = { ...session.totals }
+      savedQueues = queues.mark()
       using(session, ({ ask }) => ask.savepoint.run())
     },
     release: () => using(session, ({ ask }) => void ask.release.run()),
     rollbackToSavepoint() {
-      undo(saved)
+      undo(saved, savedQueues)
       using(session, ({ ask }) => {
         ask.rollbackToSavepoint.run()
         ask.release.run()
       })
     },
     commit(revision, changes) {
-      history.add(changes)
+      if (changes.length > 0) history.add(changes)
       commit(revision)
     },
     rollback,

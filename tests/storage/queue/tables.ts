@@ -12,13 +12,14 @@ export interface OpenQueueTables extends Disposable {
 }
 
 function openMemory(): OpenQueueTables {
-  const tables = createMemoryQueueTables()
+  let steps: (() => void)[] = []
+  const tables = createMemoryQueueTables(step => void steps.push(step))
   return {
     tables,
     undone(work) {
-      const mark = tables.mark()
+      steps = []
       work()
-      tables.undoTo(mark)
+      for (const step of steps.reverse()) step()
     },
     [Symbol.dispose]() {},
   }
