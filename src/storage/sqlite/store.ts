@@ -10,6 +10,7 @@ import { type Connection, openConnection } from './connection.ts'
 import { meaningOf } from './faults.ts'
 import { createHistory, type HistoryLimits } from './history.ts'
 import { requirePresent } from './presence.ts'
+import { leaveNumbersOut } from './queue/numbers.ts'
 import { createSqliteQueueTables } from './queue/tables.ts'
 import { scrub } from './scrub.ts'
 import { type Session, using } from './session.ts'
@@ -293,6 +294,7 @@ function leaveGap(connection: Connection, totals: Totals, revision: number): voi
   totals.isRelaxed = false
   ask.begin.run()
   ask.forgetChanges.run(totals.revision)
+  leaveNumbersOut(connection)
   keepTotals(connection, totals)
   ask.commit.run()
 }

@@ -1,8 +1,10 @@
 /** What a database of queues is to who opens it next. */
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
+import { limits } from '../../../src/protocol/limits.ts'
 import { type Connection, openConnection } from '../../../src/storage/sqlite/connection.ts'
 import { createSqliteQueueTables } from '../../../src/storage/sqlite/queue/tables.ts'
+import { openSqliteStore } from '../../../src/storage/sqlite/store.ts'
 import { readTotals } from '../../../src/storage/sqlite/totals.ts'
 import { CorruptData } from '../../../src/storage/storageError.ts'
 import { temporaryFolder } from '../stores.ts'
@@ -61,4 +63,19 @@ test.each([
       stage.ready()
     })
   expect(look).toThrow(CorruptData)
+})
+
+test('after a commit that did not wait for the disk, numbers that may have been lost are not given out again', async () => {
+  using temporary = temporaryFolder()
+  const place = { file: join(temporary.folder, 'queues.db'), folder: temporary.folder }
+  const first = openSqliteStore(place)
+  first.begin(false)
+  const last = setQueueStage(first.tables.queues).publish('a')
+  first.commit(0, [])
+  first.abandon()
+  const second = openSqliteStore(place)
+  second.begin(true)
+  expect(second.tables.queues.nextNumber()).toBe(last + limits.revisionGap + 1)
+  second.rollback()
+  await second.close()
 })
