@@ -107,6 +107,30 @@ export const limits = {
   deliveryQueueBytes: 16 * MiB,
   /** Failures of a message that are told of, the latest; all are counted. */
   queueReportsKept: 16,
+  /** Messages of a lane of a queue that are read at once, and kept in memory to be handed out. */
+  queueWindow: 256,
+  /** Time of a lease where nobody says another: long for a handler, and a hung one does not keep its place for ever. */
+  queueLeaseMs: 300_000,
+  /** Longest time between two attempts, where nobody says another. */
+  queueBackoffMs: 3_600_000,
+  /** A lane whose worker would not take a message is tried again after this, if nothing is heard of the worker before. */
+  queueRetryMs: 100,
+  /** The same where nobody answers the function: it may come unheard of. */
+  queueMissingMs: 5000,
+  /** Characters of an error, its stack included, that are kept with a message. */
+  queueReportLength: 4096,
+  /** A message may be due in years, a timer may not: it is set again after this. */
+  queueAlarmMs: 3_600_000,
+  /** A subscription of a topic lasts so long after its last trigger has gone, and messages are kept for it. */
+  queueSubscriptionMs: 24 * 3_600_000,
+  /** Within this a second message with the same key is the first one, where nobody says another. */
+  queueDedupeMs: 300_000,
+  /** Calls of `queue::pop` that wait at once, and how long one may. */
+  queueWaiters: 10_000,
+  queueWaitMs: 60_000,
+  /** Messages in one call of a batch form, of a redrive, of a page of a list. */
+  queueBatch: 1000,
+  queuePage: 1000,
   /** Events of one such trigger that its handler has at once. */
   deliveriesInFlight: 1024,
   /** Kinds of log lines about deliveries that are counted one by one (kind and function); further ones together. */

@@ -6,92 +6,134 @@
  *          ▲                   │ giveBack                       │
  *          └───────────────────┴────────────────────────────────┘ revive: the end could not be written
  *
- * A lease that has ended frees its slot at once, but its message is nobody's until its end is committed. `end` is for whoever
+ * A lease that has ended frees its place at once, but its message is nobody's until its end is committed. `end` is for whoever
  * shows the token; `expired` and `leave` end leases of those who do not come back. For each of them the caller submits
  * what `verdict.ts` says.
  *
+ * A queue has lanes, one for each function that its messages name: whoever serves one function takes from its lane, and one that
+ * is away stands in nobody's way.
+ *
  * Pure: times and tokens come from outside.
  */
-import type { Message, MessageChange } from '../../../src/storage/queue/message.ts'
+import { type Lane, laneId, type Message, type MessageChange } from '../../../src/storage/queue/message.ts'
 import type { ReadQueueTables } from '../../../src/storage/queue/tables.ts'
 import { type Lease, PARKINGS, type Parking, type Reason } from './lease.ts'
+import type { RetryPolicy } from './verdict.ts'
 import { createWindow, type Window } from './window.ts'
-
-export interface QueueLimits {
-  /** Messages that are leased at once, at most. */
-  readonly concurrency: number
-  /** Milliseconds of a lease. */
-  readonly leaseMs: number
-}
 
 export interface DispatchOptions {
   readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs'>
-  readonly limitsOf: (queue: string) => QueueLimits
+  /** Messages of a queue that are leased at once with a place, at most. */
+  readonly concurrencyOf: (queue: string) => number
   /** Of this start of the engine: tokens begin with it. */
   readonly epoch: string
   readonly windowSize: number
 }
 
+export interface Take {
+  readonly lane: Lane
+  readonly holder: string
+  readonly max: number
+  readonly leaseMs: number
+  readonly retry: RetryPolicy
+  /** They need a place each, of those that the queue's concurrency gives. */
+  readonly hasPlace: boolean
+}
+
 export interface Dispatch {
-  /** Leases up to `max` messages, as many as there are slots. */
-  take(queue: string, holder: string, max: number, nowMs: number): Lease[]
+  /** Leases up to `max` messages, as many as there are places. */
+  take(request: Take, nowMs: number): Lease[]
+  /** `take` would not have to look into the tables, as far as it is known. */
+  isFilled(lane: Lane, nowMs: number): boolean
   /** `undefined`: the lease is over, or somebody else's. */
   end(token: string): Lease | undefined
+  get(token: string): Lease | undefined
   /** It goes on until `untilMs`. False: it is over. */
   extend(token: string, untilMs: number): boolean
-  /** Ended without an attempt: it was not begun. False: it was over. */
-  giveBack(token: string): boolean
+  /** Ended without an attempt: it was not begun. The lease, or `undefined`: it was over. */
+  giveBack(token: string): Lease | undefined
   /** Ends all leases of a holder who is gone. */
   leave(holder: string): Lease[]
   /** Ends leases whose time has passed. */
   expired(nowMs: number): Lease[]
   /** The end of a lease could not be written: the message is available again. */
   revive(lease: Lease): void
-  /** After a commit. Returns the queues that may have something to hand out now. */
-  changed(changes: readonly MessageChange[]): ReadonlySet<string>
-  park(queue: string, parking: Parking): void
-  unpark(queue: string, parking: Parking): void
+  /** After a commit. Returns the lanes that may have something to hand out now, by their ids. */
+  changed(changes: readonly MessageChange[]): ReadonlyMap<string, Lane>
+  /** What is in the tables is not what was told: windows begin anew, leases stay. */
+  forget(): void
+  /** Of the whole queue, or of one lane of it. */
+  park(of: string | Lane, parking: Parking): void
+  unpark(of: string | Lane, parking: Parking): void
+  parkings(queue: string): ReadonlySet<Parking>
   leased(queue: string): number
-  /** When something happens without anybody doing anything: a lease ends, a message is due. */
+  /** When something happens in a lane without anybody doing anything: a message is due. */
+  nextDueMs(lane: Lane, nowMs: number): number | undefined
+  /** Lanes in which a message is due. */
+  dueLanes(nowMs: number): Lane[]
+  /** When something happens anywhere: a lease ends, a message is due. */
   nextMs(nowMs: number): number | undefined
   reasonOf(message: Message, nowMs: number): Reason
 }
 
-interface State {
-  readonly window: Window
+interface QueueState {
   readonly parkings: Set<Parking>
+  /** Leases of it, and those of them that have a place. */
   leased: number
+  placed: number
 }
 
-export function createDispatch({ tables, limitsOf, epoch, windowSize }: DispatchOptions): Dispatch {
-  const states = new Map<string, State>()
+interface LaneState {
+  readonly lane: Lane
+  readonly queue: QueueState
+  readonly parkings: Set<Parking>
+  window: Window
+}
+
+export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: DispatchOptions): Dispatch {
+  const queues = new Map<string, QueueState>()
+  const lanes = new Map<string, LaneState>()
   const byToken = new Map<string, Lease>()
   /** Numbers of messages that somebody has, or whose end is not committed. */
   const busy = new Map<number, 'leased' | 'ending'>()
   let given = 0
 
-  function stateOf(queue: string): State {
-    const found = states.get(queue)
-    if (found !== undefined) return found
-    const isBusy = (number: number): boolean => busy.has(number)
-    const state: State = {
-      window: createWindow({ queue, tables, isBusy, size: windowSize }),
-      parkings: new Set(),
-      leased: 0,
+  const isBusy = (number: number): boolean => busy.has(number)
+
+  function queueOf(name: string): QueueState {
+    let state = queues.get(name)
+    if (state === undefined) {
+      state = { parkings: new Set(), leased: 0, placed: 0 }
+      queues.set(name, state)
     }
-    states.set(queue, state)
+    return state
+  }
+
+  const newWindow = (lane: Lane): Window => createWindow({ lane, tables, isBusy, size: windowSize })
+
+  function laneOf(of: Lane): LaneState {
+    const id = laneId(of)
+    let state = lanes.get(id)
+    if (state === undefined) {
+      const { queue, functionId, namespace } = of
+      const lane = { queue, functionId, namespace }
+      state = { lane, queue: queueOf(queue), parkings: new Set(), window: newWindow(lane) }
+      lanes.set(id, state)
+    }
     return state
   }
 
   function release(lease: Lease): void {
     byToken.delete(lease.token)
     busy.set(lease.message.number, 'ending')
-    stateOf(lease.message.queue).leased--
+    const queue = queueOf(lease.message.queue)
+    queue.leased--
+    if (lease.hasPlace) queue.placed--
   }
 
   function available({ message }: Lease): void {
     busy.delete(message.number)
-    stateOf(message.queue).window.putBack(message)
+    laneOf(message).window.putBack(message)
   }
 
   function endAll(isOver: (lease: Lease) => boolean): Lease[] {
@@ -100,29 +142,36 @@ export function createDispatch({ tables, limitsOf, epoch, windowSize }: Dispatch
     return over
   }
 
+  const parkingsOf = (of: string | Lane): Set<Parking> =>
+    (typeof of === 'string' ? queueOf(of) : laneOf(of)).parkings
+
   return {
-    take(queue, holder, max, nowMs) {
-      const state = stateOf(queue)
+    take({ lane, holder, max, leaseMs, retry, hasPlace }, nowMs) {
+      const { window, queue, parkings } = laneOf(lane)
       const leases: Lease[] = []
-      if (state.parkings.size > 0) return leases
-      const { concurrency, leaseMs } = limitsOf(queue)
-      while (leases.length < max && state.leased < concurrency) {
-        const message = state.window.take(nowMs)
+      if (parkings.size > 0 || queue.parkings.size > 0) return leases
+      const places = hasPlace ? concurrencyOf(lane.queue) : Number.POSITIVE_INFINITY
+      while (leases.length < max && (!hasPlace || queue.placed < places)) {
+        const message = window.take(nowMs)
         if (message === undefined) break
         const token = `${epoch}-${++given}`
-        const lease = { token, message, attempt: message.failures + 1, holder, untilMs: nowMs + leaseMs }
+        const attempt = message.failures + 1
+        const lease = { token, message, attempt, holder, untilMs: nowMs + leaseMs, retry, hasPlace }
         byToken.set(token, lease)
         busy.set(message.number, 'leased')
-        state.leased++
+        queue.leased++
+        if (hasPlace) queue.placed++
         leases.push(lease)
       }
       return leases
     },
+    isFilled: (lane, nowMs) => laneOf(lane).window.isFilled(nowMs),
     end(token) {
       const lease = byToken.get(token)
       if (lease !== undefined) release(lease)
       return lease
     },
+    get: token => byToken.get(token),
     extend(token, untilMs) {
       const lease = byToken.get(token)
       if (lease !== undefined) byToken.set(token, { ...lease, untilMs })
@@ -130,10 +179,10 @@ export function createDispatch({ tables, limitsOf, epoch, windowSize }: Dispatch
     },
     giveBack(token) {
       const lease = byToken.get(token)
-      if (lease === undefined) return false
+      if (lease === undefined) return undefined
       release(lease)
       available(lease)
-      return true
+      return lease
     },
     leave: holder => endAll(lease => lease.holder === holder),
     expired: nowMs => endAll(({ untilMs }) => untilMs <= nowMs),
@@ -141,22 +190,30 @@ export function createDispatch({ tables, limitsOf, epoch, windowSize }: Dispatch
       if (busy.get(lease.message.number) === 'ending') available(lease)
     },
     changed(changes) {
-      const queues = new Set<string>()
+      const touched = new Map<string, Lane>()
       for (const change of changes) {
-        const { number, queue } = change.message
-        if (busy.get(number) === 'ending') busy.delete(number)
-        stateOf(queue).window.changed(change)
-        queues.add(queue)
+        const { message } = change
+        if (busy.get(message.number) === 'ending') busy.delete(message.number)
+        const state = laneOf(message)
+        state.window.changed(change)
+        if (change.event === 'placed') touched.set(laneId(message), state.lane)
       }
-      return queues
+      return touched
     },
-    park: (queue, parking) => void stateOf(queue).parkings.add(parking),
-    unpark: (queue, parking) => void stateOf(queue).parkings.delete(parking),
-    leased: queue => stateOf(queue).leased,
+    forget() {
+      for (const state of lanes.values()) state.window = newWindow(state.lane)
+    },
+    park: (of, parking) => void parkingsOf(of).add(parking),
+    unpark: (of, parking) => void parkingsOf(of).delete(parking),
+    parkings: queue => queueOf(queue).parkings,
+    leased: queue => queueOf(queue).leased,
+    nextDueMs: (lane, nowMs) => laneOf(lane).window.nextDueMs(nowMs),
+    dueLanes: nowMs =>
+      [...lanes.values()].filter(({ window }) => window.hasDue(nowMs)).map(({ lane }) => lane),
     nextMs(nowMs) {
       let next = Number.POSITIVE_INFINITY
       for (const { untilMs } of byToken.values()) next = Math.min(next, untilMs)
-      for (const { window } of states.values()) next = Math.min(next, window.nextDueMs(nowMs) ?? next)
+      for (const { window } of lanes.values()) next = Math.min(next, window.nextDueMs(nowMs) ?? next)
       return next === Number.POSITIVE_INFINITY ? undefined : next
     },
     reasonOf(message, nowMs) {
@@ -167,10 +224,10 @@ export function createDispatch({ tables, limitsOf, epoch, windowSize }: Dispatch
       if (message.dueAtMs !== undefined && message.dueAtMs > nowMs) {
         return message.failures > 0 ? 'backing_off' : 'scheduled'
       }
-      const { parkings, leased } = stateOf(message.queue)
-      const parking = PARKINGS.find(one => parkings.has(one))
+      const { queue, parkings } = laneOf(message)
+      const parking = PARKINGS.find(one => parkings.has(one) || queue.parkings.has(one))
       if (parking !== undefined) return parking
-      return leased >= limitsOf(message.queue).concurrency ? 'no_capacity' : 'ready'
+      return queue.placed >= concurrencyOf(message.queue) ? 'no_capacity' : 'ready'
     },
   }
 }

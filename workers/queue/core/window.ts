@@ -1,5 +1,5 @@
 /**
- * The next messages of one queue: a cache of what the tables have, told of every commit.
+ * The next messages of one lane of a queue: a cache of what the tables have, told of every commit.
  *
  *      in the tables, in order     ●●●●●●●●●●│●●●●●●●●●●●●●●●●●●●●
  *                                  busy, here│ not looked at yet
@@ -10,6 +10,7 @@
  */
 import {
   comparePlaces,
+  type Lane,
   type Message,
   type MessageChange,
   type Place,
@@ -17,17 +18,21 @@ import {
 import type { DuePlace, ReadQueueTables } from '../../../src/storage/queue/tables.ts'
 
 export interface Window {
+  /** Nothing has to be read to know what comes next. */
+  isFilled(nowMs: number): boolean
   /** Takes the next one out. `undefined`: nothing is ready. */
   take(nowMs: number): Message | undefined
   /** It was taken out and is not busy any more. */
   putBack(message: Message): void
   changed(change: MessageChange): void
+  /** A message with a time is due, as far as it is known; nothing is read. */
+  hasDue(nowMs: number): boolean
   /** When the next message is due that is not yet. */
   nextDueMs(nowMs: number): number | undefined
 }
 
 export interface WindowOptions {
-  readonly queue: string
+  readonly lane: Lane
   readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs'>
   readonly isBusy: (number: number) => boolean
   /** Messages that are looked for at once. */
@@ -41,9 +46,11 @@ const compareDue = (one: DuePlace, other: DuePlace): number =>
 const duePlace = ({ dueAtMs, number }: Message): DuePlace => ({ dueAtMs: dueAtMs!, number })
 const byDue: Compare = (one, other) => compareDue(duePlace(one), duePlace(other))
 
-export function createWindow({ queue, tables, isBusy, size }: WindowOptions): Window {
+export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Window {
   const ready: Message[] = []
   const due: Message[] = []
+  /** Numbers of both. */
+  const inside = new Set<number>()
   /** Absent: nothing was looked at yet. */
   let end: Place | undefined
   /** The tables have nothing behind the end. */
@@ -52,10 +59,21 @@ export function createWindow({ queue, tables, isBusy, size }: WindowOptions): Wi
   /** No message behind `dueEnd` is due before; it may be later. */
   let nextDue = Number.NEGATIVE_INFINITY
 
+  function push(list: Message[], message: Message): void {
+    inside.add(message.number)
+    list.push(message)
+  }
+
+  function shift(list: Message[]): Message | undefined {
+    const message = list.shift()
+    if (message !== undefined) inside.delete(message.number)
+    return message
+  }
+
   function fill(): void {
     while (ready.length === 0 && !isWhole) {
-      const page = tables.ready(queue, end, size)
-      for (const message of page) if (!isBusy(message.number)) ready.push(message)
+      const page = tables.ready(lane, end, size)
+      for (const message of page) if (!isBusy(message.number)) push(ready, message)
       end = page.at(-1) ?? end
       isWhole = page.length < size
     }
@@ -63,15 +81,16 @@ export function createWindow({ queue, tables, isBusy, size }: WindowOptions): Wi
 
   function fillDue(nowMs: number): void {
     while (due.length === 0 && nextDue <= nowMs) {
-      const page = tables.due(queue, nowMs, dueEnd, size)
-      for (const message of page) if (!isBusy(message.number)) due.push(message)
+      const page = tables.due(lane, nowMs, dueEnd, size)
+      for (const message of page) if (!isBusy(message.number)) push(due, message)
       const last = page.at(-1)
       if (last !== undefined) dueEnd = duePlace(last)
-      if (page.length < size) nextDue = tables.nextDueMs(queue, nowMs) ?? Number.POSITIVE_INFINITY
+      if (page.length < size) nextDue = tables.nextDueMs(lane, nowMs) ?? Number.POSITIVE_INFINITY
     }
   }
 
   function insert(list: Message[], message: Message, compare: Compare): void {
+    inside.add(message.number)
     list.splice(placeOf(list, message, compare), 0, message)
   }
 
@@ -88,12 +107,14 @@ export function createWindow({ queue, tables, isBusy, size }: WindowOptions): Wi
     insert(ready, message, comparePlaces)
     if (ready.length < 2 * size) return
     // The rest is in the tables, too.
+    for (const { number } of ready.slice(size)) inside.delete(number)
     ready.length = size
     end = ready.at(-1)!
     isWhole = false
   }
 
   function drop(message: Message): void {
+    if (!inside.delete(message.number)) return
     for (const list of [ready, due]) {
       const place = list.findIndex(({ number }) => number === message.number)
       if (place >= 0) list.splice(place, 1)
@@ -101,26 +122,25 @@ export function createWindow({ queue, tables, isBusy, size }: WindowOptions): Wi
   }
 
   return {
+    isFilled: nowMs => (ready.length > 0 || isWhole) && (due.length > 0 || nextDue > nowMs),
     take(nowMs) {
       fill()
       fillDue(nowMs)
       const [first] = ready
       const timed = due[0] !== undefined && due[0].dueAtMs! <= nowMs ? due[0] : undefined
-      if (first === undefined) return timed === undefined ? undefined : due.shift()
-      if (timed === undefined || comparePlaces(first, timed) < 0) return ready.shift()
-      return due.shift()
+      if (first === undefined) return timed === undefined ? undefined : shift(due)
+      if (timed === undefined || comparePlaces(first, timed) < 0) return shift(ready)
+      return shift(due)
     },
-    putBack(message) {
-      if (message.dueAtMs === undefined) add(message)
-      else insert(due, message, byDue)
-    },
+    putBack: add,
     changed({ event, message }) {
       drop(message)
       if (event === 'placed' && !isBusy(message.number)) add(message)
     },
+    hasDue: nowMs => nextDue <= nowMs || (due[0] !== undefined && due[0].dueAtMs! <= nowMs),
     nextDueMs(nowMs) {
       if (nextDue > nowMs) return nextDue === Number.POSITIVE_INFINITY ? undefined : nextDue
-      return tables.nextDueMs(queue, nowMs)
+      return tables.nextDueMs(lane, nowMs)
     },
   }
 }

@@ -1,0 +1,387 @@
+/**
+ * Who has messages handed to it: a function, called with each message of a lane.
+ *
+ *     something is ready ─┐                      ┌─ condition says no ─────────▶ finish
+ *     a place is free ────┼─▶ take ─▶ call ──────┤─ answered ──────────────────▶ finish
+ *     the function is back┘    ▲                 ├─ error, or the lease is over ▶ fail
+ *                              │                 ├─ its worker is gone ─────────▶ lose
+ *                              └─────────────────┴─ was not called ─────────────▶ giveBack
+ *
+ * No more is taken than can run now. Lanes of a queue, and consumers of a lane, take turns.
+ */
+import type { BuiltInClient } from '../../sdk/typescript/src/worker.ts'
+import type { Clock } from '../../src/clock/clock.ts'
+import type { Condition } from '../../src/delivery/condition.ts'
+import { parseEvent } from '../../src/delivery/event.ts'
+import type { ErrorBody } from '../../src/protocol/frames.ts'
+import type { JsonText } from '../../src/protocol/jsonText.ts'
+import { limits } from '../../src/protocol/limits.ts'
+import { type Lane, laneId } from '../../src/storage/queue/message.ts'
+import type { Outcome, QueueBackend } from './backend.ts'
+import type { Lease, Parking } from './core/lease.ts'
+import { meaningOf, reportOf } from './ending.ts'
+import type { Functions } from './functionWatch.ts'
+import { createMetadataWriter } from './metadata.ts'
+import type { Tuning } from './tuning.ts'
+
+export interface ConsumerOptions {
+  /** Of the trigger; one that comes again replaces itself. */
+  readonly id: string
+  readonly lane: Lane
+  readonly functionId: string
+  readonly namespace: string | undefined
+  readonly tuning: Tuning
+  readonly metadata?: JsonText | undefined
+  readonly condition?: Condition | undefined
+  readonly conditionFunctionId?: string | undefined
+  /** Its messages count against the concurrency of the queue. */
+  readonly hasPlace: boolean
+}
+
+export interface ConsumerCounters {
+  delivered: number
+  failed: number
+  skipped: number
+}
+
+export interface ConsumersParts {
+  readonly client: Pick<BuiltInClient, 'call'>
+  readonly backend: QueueBackend
+  readonly functions: Functions
+  readonly clock: Clock
+  readonly wallClock: () => number
+  /** The consumer of a lane that has none of its own: of the function that its messages name. */
+  readonly implicit: (lane: Lane) => ConsumerOptions | undefined
+}
+
+export interface Consumers {
+  add(options: ConsumerOptions): void
+  /** What runs may end; nothing more is taken. */
+  remove(id: string): void
+  /** These lanes may have something to hand out. */
+  ready(lanes: Iterable<Lane>): void
+  /** All lanes of a queue. */
+  readyQueue(queue: string): void
+  /** The lease of a call is over: it is given up. */
+  expired(lease: Lease): void
+  consumersOf(queue: string): { readonly consumers: number; readonly running: number }
+  /** Takes nothing more; resolves when all that runs has ended. */
+  drain(): Promise<void>
+  stop(): void
+}
+
+interface Consumer extends ConsumerOptions {
+  readonly writeMetadata: (lease: Lease) => JsonText
+  /** Messages that it has, or has asked for. */
+  running: number
+  isOver: boolean
+}
+
+interface LaneState {
+  readonly lane: Lane
+  readonly queue: QueueState
+  consumers: Consumer[]
+  /** Why it is left alone, until its function comes or the time is over. */
+  rest: { readonly parking: Parking; readonly cancel: () => void } | undefined
+  parking: Parking | undefined
+}
+
+/** What a lease is for now. */
+interface Call {
+  readonly state: LaneState
+  readonly consumer: Consumer
+  readonly cancel: () => void
+}
+
+interface QueueState {
+  readonly lanes: LaneState[]
+  /** Which lane has its turn first. */
+  turn: number
+}
+
+const MISSING = ['no_worker', limits.queueMissingMs] as const
+const BUSY = ['no_capacity', limits.queueRetryMs] as const
+
+export function createConsumers(parts: ConsumersParts): Consumers {
+  const { client, backend, functions, clock, wallClock, implicit } = parts
+  const lanes = new Map<string, LaneState>()
+  const queues = new Map<string, QueueState>()
+  const byId = new Map<string, { readonly lane: LaneState; readonly consumer: Consumer }>()
+  /** By the token of the lease. */
+  const calls = new Map<string, Call>()
+  const dirty = new Set<QueueState>()
+  let running = 0
+  let isEnding = false
+  let idle: (() => void) | undefined
+
+  const unfollow = functions.follow((namespace, functionId) => {
+    for (const state of lanes.values()) {
+      const isOf = state.consumers.some(
+        consumer => consumer.functionId === functionId && (consumer.namespace ?? 'default') === namespace,
+      )
+      if (isOf) wake(state)
+    }
+  })
+
+  function laneOf(lane: Lane): LaneState {
+    const id = laneId(lane)
+    let state = lanes.get(id)
+    if (state !== undefined) return state
+    let queue = queues.get(lane.queue)
+    if (queue === undefined) {
+      queue = { lanes: [], turn: 0 }
+      queues.set(lane.queue, queue)
+    }
+    state = { lane, queue, consumers: [], rest: undefined, parking: undefined }
+    lanes.set(id, state)
+    queue.lanes.push(state)
+    const usual = implicit(lane)
+    if (usual !== undefined) state.consumers.push(consumerOf(usual))
+    return state
+  }
+
+  const consumerOf = (options: ConsumerOptions): Consumer => ({
+    ...options,
+    writeMetadata: createMetadataWriter(options.metadata),
+    running: 0,
+    isOver: false,
+  })
+
+  function look(queue: QueueState): void {
+    if (isEnding) return
+    if (dirty.size === 0) queueMicrotask(pumpAll)
+    dirty.add(queue)
+  }
+
+  function wake(state: LaneState): void {
+    state.rest?.cancel()
+    state.rest = undefined
+    look(state.queue)
+  }
+
+  /** Leaves a lane alone for a time. */
+  function rest(state: LaneState, parking: Parking, ms: number): void {
+    if (state.rest !== undefined || isEnding) return
+    const cancel = clock.after(ms, () => wake(state))
+    state.rest = { parking, cancel }
+    setParking(state, parking)
+  }
+
+  function setParking(state: LaneState, parking: Parking | undefined): void {
+    if (state.parking === parking) return
+    if (state.parking !== undefined) backend.unpark(state.lane, state.parking)
+    if (parking !== undefined) backend.park(state.lane, parking)
+    state.parking = parking
+  }
+
+  function pumpAll(): void {
+    const queues = [...dirty]
+    dirty.clear()
+    for (const queue of queues) pump(queue)
+  }
+
+  function pump(queue: QueueState): void {
+    if (isEnding) return
+    const { lanes, turn } = queue
+    queue.turn = lanes.length === 0 ? 0 : (turn + 1) % lanes.length
+    for (let step = 0; step < lanes.length; step++) pumpLane(lanes[(turn + step) % lanes.length]!)
+  }
+
+  const isServed = ({ functionId, namespace, tuning }: Consumer): boolean =>
+    tuning.missing === 'fail' || functions.find(namespace, functionId) !== undefined
+
+  function pumpLane(state: LaneState): void {
+    if (state.rest !== undefined) return
+    const { consumers } = state
+    const served = consumers.filter(isServed)
+    setParking(state, served.length === 0 ? 'no_worker' : undefined)
+    for (const consumer of served) {
+      const free = consumer.tuning.concurrency - consumer.running
+      if (free > 0) take(state, consumer, free)
+    }
+    // The next one begins.
+    if (consumers.length > 1) consumers.push(consumers.shift()!)
+  }
+
+  function take(state: LaneState, consumer: Consumer, max: number): void {
+    const { tuning, hasPlace } = consumer
+    const taken = backend.take({
+      lane: state.lane,
+      holder: consumer.id,
+      max,
+      leaseMs: tuning.leaseMs,
+      retry: tuning.retry,
+      hasPlace,
+    })
+    if (!(taken instanceof Promise)) {
+      count(consumer, taken.length)
+      for (const lease of taken) deliver(state, consumer, lease)
+      return
+    }
+    count(consumer, max)
+    taken.then(
+      leases => {
+        for (const lease of leases) {
+          if (isEnding || consumer.isOver) void backend.giveBack(lease.token)
+          else deliver(state, consumer, lease)
+        }
+        const kept = isEnding || consumer.isOver ? 0 : leases.length
+        if (kept < max) count(consumer, kept - max)
+        if (leases.length === max) look(state.queue)
+      },
+      () => {
+        count(consumer, -max)
+        rest(state, 'no_capacity', limits.storageRetryMs)
+      },
+    )
+  }
+
+  function count(consumer: Consumer, more: number): void {
+    consumer.running += more
+    running += more
+    if (running === 0) idle?.()
+  }
+
+  /** It is not with the consumer any more. */
+  function over(state: LaneState, consumer: Consumer, lease: Lease): void {
+    calls.delete(lease.token)
+    count(consumer, -1)
+    look(state.queue)
+  }
+
+  function written(state: LaneState, outcome: Promise<Outcome>): void {
+    // It will be handed out again: not before there is hope that its end can be written.
+    outcome.catch(() => rest(state, 'no_capacity', limits.storageRetryMs))
+  }
+
+  function deliver(state: LaneState, consumer: Consumer, lease: Lease): void {
+    const { condition, conditionFunctionId } = consumer
+    if (condition !== undefined) {
+      const verdict = condition.holds(parseEvent(lease.message.data))
+      if (verdict === 'skip') return done(state, consumer, lease)
+      if (verdict !== 'run') {
+        const error = { code: 'CONDITION_FAILED', message: verdict.error }
+        return failed(state, consumer, lease, error, consumer.functionId)
+      }
+    }
+    if (conditionFunctionId === undefined) run(state, consumer, lease)
+    else ask(state, consumer, lease, conditionFunctionId)
+  }
+
+  function done(state: LaneState, consumer: Consumer, lease: Lease): void {
+    written(state, backend.finish(lease.token))
+    over(state, consumer, lease)
+  }
+
+  function ask(state: LaneState, consumer: Consumer, lease: Lease, functionId: string): void {
+    call(state, consumer, lease, functionId, undefined, (error, result) => {
+      if (error !== undefined) failed(state, consumer, lease, error, functionId)
+      else if (result === 'false') done(state, consumer, lease)
+      else run(state, consumer, lease)
+    })
+  }
+
+  function run(state: LaneState, consumer: Consumer, lease: Lease): void {
+    const { functionId } = consumer
+    call(state, consumer, lease, functionId, consumer.writeMetadata(lease), error => {
+      if (error === undefined) done(state, consumer, lease)
+      else failed(state, consumer, lease, error, functionId)
+    })
+  }
+
+  function call(
+    state: LaneState,
+    consumer: Consumer,
+    lease: Lease,
+    functionId: string,
+    metadata: JsonText | undefined,
+    answered: (error: ErrorBody | undefined, result: JsonText | undefined) => void,
+  ): void {
+    const { token, message } = lease
+    const cancel = client.call(
+      {
+        functionId,
+        data: message.data,
+        namespace: consumer.namespace,
+        metadata,
+        // The lease ends it, and it may be extended.
+        timeoutMs: limits.callAgeMs,
+        traceparent: message.traceparent,
+        baggage: message.baggage,
+      },
+      (error, result) => {
+        if (calls.get(token) === made) answered(error, result)
+      },
+    )
+    const made: Call = { state, consumer, cancel }
+    calls.set(token, made)
+  }
+
+  function failed(
+    state: LaneState,
+    consumer: Consumer,
+    { token, ...lease }: Lease,
+    error: ErrorBody,
+    functionId: string,
+  ): void {
+    const { namespace, tuning } = consumer
+    const meaning = meaningOf(error, functionId)
+    const report = reportOf(error, wallClock(), functions.find(namespace, functionId))
+    if (meaning === 'lost') written(state, backend.lose(token, report))
+    else if (meaning === 'failed' || (meaning === 'missing' && tuning.missing === 'fail'))
+      written(state, backend.fail(token, { report }))
+    else {
+      if (meaning !== 'stopping')
+        rest(state, ...(meaning === 'missing' ? MISSING : BUSY))
+      void backend.giveBack(token)
+    }
+    over(state, consumer, { token, ...lease })
+  }
+
+  return {
+    add(options) {
+      remove(options.id)
+      const lane = laneOf(options.lane)
+      const consumer = consumerOf(options)
+      lane.consumers.push(consumer)
+      byId.set(options.id, { lane, consumer })
+      wake(lane)
+    },
+    remove,
+    ready(given) {
+      for (const lane of given) look(laneOf(lane).queue)
+    },
+    readyQueue(name) {
+      const queue = queues.get(name)
+      if (queue !== undefined) look(queue)
+    },
+    expired(lease) {
+      const call = calls.get(lease.token)
+      if (call === undefined) return
+      call.cancel()
+      over(call.state, call.consumer, lease)
+    },
+    consumersOf(name) {
+      const all = queues.get(name)?.lanes.flatMap(({ consumers }) => consumers) ?? []
+      return { consumers: all.length, running: all.reduce((sum, each) => sum + each.running, 0) }
+    },
+    drain() {
+      isEnding = true
+      return running === 0 ? Promise.resolve() : new Promise(resolve => (idle = resolve))
+    },
+    stop() {
+      isEnding = true
+      unfollow()
+      for (const { rest } of lanes.values()) rest?.cancel()
+    },
+  }
+
+  function remove(id: string): void {
+    const found = byId.get(id)
+    if (found === undefined) return
+    byId.delete(id)
+    found.consumer.isOver = true
+    found.lane.consumers = found.lane.consumers.filter(one => one !== found.consumer)
+    look(found.lane.queue)
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * What a handler gets beside the data: the metadata of its trigger, and in it what is known of the message, unless the trigger
+ * has members of these names itself. Metadata that is no object stays as it is.
+ */
+import { asJsonText, fromJsonText, type JsonText, quote } from '../../src/protocol/jsonText.ts'
+import { receiptOfNumber } from '../../src/storage/queue/receipt.ts'
+import type { Lease } from './core/lease.ts'
+import { shownName } from './names.ts'
+
+const MEMBERS = ['message_id', 'queue', 'attempt', 'enqueued_at', 'lease_id', 'lease_until', 'group'] as const
+
+type Writer = (lease: Lease) => JsonText
+
+const valueOf: Readonly<Record<(typeof MEMBERS)[number], (lease: Lease) => string | number | undefined>> = {
+  message_id: ({ message }) => quote(message.receipt ?? receiptOfNumber(message.number)),
+  queue: ({ message }) => quote(shownName(message.queue)),
+  attempt: ({ attempt }) => attempt,
+  enqueued_at: ({ message }) => message.publishedAtMs,
+  lease_id: ({ token }) => `"${token}"`,
+  lease_until: ({ untilMs }) => untilMs,
+  group: ({ message: { group } }) => (group === undefined ? undefined : quote(group)),
+}
+
+/** `own`: of the trigger. */
+export function createMetadataWriter(own: JsonText | undefined): Writer {
+  const value = own === undefined ? {} : fromJsonText(own)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return () => own!
+  const members = MEMBERS.filter(name => !Object.hasOwn(value, name))
+  const inside = own === undefined ? '' : own.slice(own.indexOf('{') + 1, own.lastIndexOf('}')).trim()
+  const writers = members.map(name => ({ name, write: valueOf[name] }))
+  return lease => {
+    let text = ''
+    for (const { name, write } of writers) {
+      const value = write(lease)
+      if (value !== undefined) text += `${text === '' ? '' : ','}"${name}":${value}`
+    }
+    return asJsonText(`{${text}${text !== '' && inside !== '' ? ',' : ''}${inside}}`)
+  }
+}

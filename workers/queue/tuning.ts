@@ -1,0 +1,68 @@
+/** How the messages of a queue are handled: that of named queues by the configuration, that of topics by triggers. */
+import type { NamedQueueConfig, QueueConfig } from './config.ts'
+import type { RetryPolicy } from './core/verdict.ts'
+
+export interface Tuning {
+  /** Messages that a consumer has at once. */
+  readonly concurrency: number
+  readonly leaseMs: number
+  readonly retry: RetryPolicy
+  /** While nobody answers the function. */
+  readonly missing: 'park' | 'fail'
+}
+
+/** How a message gets its place in a queue. */
+export interface Ordering {
+  /** `true`: messages of a group are in order; without a field all of them are one group. */
+  readonly isFifo: boolean
+  readonly groupField: string | undefined
+  readonly priorityField: string | undefined
+  readonly maxPriority: number | undefined
+}
+
+export interface NamedQueue {
+  readonly name: string
+  readonly tuning: Tuning
+  readonly ordering: Ordering
+  readonly config: NamedQueueConfig
+}
+
+export function namedTuning(config: NamedQueueConfig): Tuning {
+  return {
+    concurrency: config.concurrency,
+    leaseMs: config.lease_ms,
+    missing: config.missing_function,
+    retry: {
+      maxAttempts: config.max_retries,
+      backoff: {
+        type: config.backoff_type,
+        baseMs: config.backoff_ms,
+        maxMs: config.max_backoff_ms,
+        jitter: config.jitter,
+      },
+    },
+  }
+}
+
+export function namedQueues(
+  { queue_configs }: QueueConfig,
+  usual: NamedQueueConfig,
+): ReadonlyMap<string, NamedQueue> {
+  const all = { default: usual, ...queue_configs }
+  return new Map(
+    Object.entries(all).map(([name, config]) => [
+      name,
+      {
+        name,
+        config,
+        tuning: namedTuning(config),
+        ordering: {
+          isFifo: config.type === 'fifo',
+          groupField: config.message_group_field,
+          priorityField: config.priority_field,
+          maxPriority: config.max_priority,
+        },
+      },
+    ]),
+  )
+}
