@@ -105,6 +105,8 @@ export const limits = {
   /** Events that wait for one trigger whose calls are answered, those in its handler counted; further ones are dropped. */
   deliveryQueueMessages: 10_000,
   deliveryQueueBytes: 16 * MiB,
+  /** Failures of a message that are told of, the latest; all are counted. */
+  queueReportsKept: 16,
   /** Events of one such trigger that its handler has at once. */
   deliveriesInFlight: 1024,
   /** Kinds of log lines about deliveries that are counted one by one (kind and function); further ones together. */

@@ -143,7 +143,7 @@ export function createPartition(options: PartitionOptions): Partition {
           attempted = changes
         },
       })
-      if (result.changes.length > 0) {
+      if (result.isCommitted) {
         commits++
         if (trouble !== undefined) recovered()
       }
@@ -176,11 +176,11 @@ export function createPartition(options: PartitionOptions): Partition {
     resolve({ answers: outcome.answers, revision: outcome.revision, level, ms: clock.now() - since })
   }
 
-  function tell({ changes, publications }: Committal): void {
+  function tell({ changes, publications, messages }: Committal): void {
     told = changes.at(-1)?.revision ?? told
     recent.add(changes)
-    if (changes.length === 0 && publications.length === 0) return
-    const committal: Committal = { changes, publications }
+    if (changes.length === 0 && publications.length === 0 && messages === undefined) return
+    const committal: Committal = { changes, publications, ...(messages && { messages }) }
     for (const follower of followers) {
       try {
         follower(committal)

@@ -23,6 +23,10 @@ export function tablesInDoubt(
     return (change: EntryChange) => isOfName(change) && change.group === group
   }
   return {
+    // Which of them it has touched nobody knows.
+    get queues(): never {
+      throw new StorageFault('broken', reason)
+    },
     get(collection, key) {
       const isTouched = isIn(collection)
       refuseIf(change => change.key === key && isTouched(change))

@@ -7,6 +7,7 @@ import { expire } from './apply/expire.ts'
 import type { Cause, EntryChange, Publication } from './change.ts'
 import type { Answer, Command } from './command.ts'
 import type { Committal } from './partition.ts'
+import type { MessageChange } from './queue/message.ts'
 import { CorruptData, StorageError } from './storageError.ts'
 import { StorageFault, type Store } from './store.ts'
 
@@ -25,6 +26,7 @@ export type Outcome =
 export interface TurnResult extends Committal {
   /** One for each work that was done: the first ones. The others are for the next turn. */
   readonly outcomes: readonly Outcome[]
+  readonly isCommitted: boolean
 }
 
 /** A fault of ours: it is not known what the work has done to the tables. */
@@ -82,6 +84,9 @@ function attempt(
   const { store } = options
   const changes: EntryChange[] = []
   const publications: Publication[] = []
+  const messages: MessageChange[] = []
+  /** Something beside the changes is to be committed. */
+  let hasWritten = false
   let revision = store.revision()
   /** Of the values in the changes, and in those of the work that is being done. */
   let characters = 0
@@ -91,8 +96,7 @@ function attempt(
   let cause: Cause | undefined
 
   /** Throws only for one of several commands: what one alone writes is bounded by what a value may be. */
-  function weigh({ oldValue, newValue }: EntryChange): void {
-    const added = (oldValue?.length ?? 0) + (newValue?.length ?? 0)
+  function weigh(added: number): void {
     characters += added
     ofWork += added
     if (isOneOfSeveral && ofWork > limits.transactionCharacters) throw tooLarge()
@@ -104,8 +108,13 @@ function attempt(
     nextRevision: () => ++revision,
     noticeDamage: options.noticeDamage,
     emit(change) {
-      weigh(change)
+      weigh((change.oldValue?.length ?? 0) + (change.newValue?.length ?? 0))
       changes.push(cause === undefined ? change : { ...change, cause })
+    },
+    tellMessage: change => void messages.push(change),
+    wrote(added) {
+      hasWritten = true
+      weigh(added)
     },
     publish: publication =>
       void publications.push(cause === undefined ? publication : { ...publication, cause }),
@@ -137,7 +146,12 @@ function attempt(
     cause = work.cause
     isOneOfSeveral = work.commands.length > 1
     ofWork = 0
-    const before = { revision, changes: changes.length, publications: publications.length }
+    const before = {
+      revision,
+      changes: changes.length,
+      publications: publications.length,
+      messages: messages.length,
+    }
     try {
       return { answers: runWhole(work), revision }
     } catch (error) {
@@ -147,6 +161,7 @@ function attempt(
       revision = before.revision
       changes.length = before.changes
       publications.length = before.publications
+      messages.length = before.messages
       return { refusal: error }
     }
   }
@@ -157,12 +172,14 @@ function attempt(
     outcomes.push(outcomeOf(work, place))
     if (characters >= limits.turnCharacters) break
   }
-  if (changes.length === 0) store.rollback()
+  const isCommitted = changes.length > 0 || hasWritten
+  if (!isCommitted) store.rollback()
   else {
     options.beforeCommit(changes)
     store.commit(revision, changes)
   }
-  return { outcomes, changes, publications }
+  const committed = { outcomes, changes, publications, isCommitted }
+  return messages.length === 0 ? committed : { ...committed, messages }
 }
 
 const tooLarge = (): StorageError =>

@@ -113,9 +113,12 @@ export function createReference(from = new Map<string, Held>(), revisionBefore =
   function run(command: Command, nowMs: number): Answered {
     const nothing = { oldValue: undefined, newValue: undefined, version: 0 }
     if (command.command === 'publish') return nothing
-    if (command.command !== 'tell') return write(command, nowMs)
-    tell(placeOf(command.collection, command.key), 'told', { newValue: command.data })
-    return nothing
+    if (command.command === 'tell') {
+      tell(placeOf(command.collection, command.key), 'told', { newValue: command.data })
+      return nothing
+    }
+    if (!('collection' in command)) throw new Error('Queues have a model of their own.')
+    return write(command, nowMs)
   }
 
   return {

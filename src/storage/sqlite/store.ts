@@ -10,6 +10,8 @@ import { type Connection, openConnection } from './connection.ts'
 import { meaningOf } from './faults.ts'
 import { createHistory, type HistoryLimits } from './history.ts'
 import { requirePresent } from './presence.ts'
+import { leaveNumbersOut } from './queue/numbers.ts'
+import { createSqliteQueueTables } from './queue/tables.ts'
 import { scrub } from './scrub.ts'
 import { type Session, using } from './session.ts'
 import { createSqliteTables } from './tables.ts'
@@ -60,11 +62,13 @@ export function openSqliteStore({
   const session = openSession(file, folder, isWhole)
   syncFolder(dirname(file))
   const requireFile = requirePresent(file, folder)
-  const tables = createSqliteTables(session)
+  const queues = createSqliteQueueTables(session)
+  const tables = { ...createSqliteTables(session), queues }
   const history = createHistory(session, kept ?? historyLimits)
   /** As of the last commit, and as of the savepoint. */
   let committed: Totals = { ...session.totals }
   let saved: Totals = committed
+  let savedQueues = 0
   let isSynced = true
   /** That it is relaxed has reached the disk. */
   let isRelaxationSynced = false
@@ -76,12 +80,14 @@ export function openSqliteStore({
   function undo(totals: Totals): void {
     session.totals = { ...totals }
     tables.forget()
+    queues.undoTo(0)
     history.forget()
   }
 
   function undoToSavepoint(): void {
     session.totals = { ...saved }
     tables.forgetSome()
+    queues.undoTo(savedQueues)
     history.forget()
   }
 
@@ -123,6 +129,7 @@ export function openSqliteStore({
   function commit(revision: number): void {
     requireFile()
     session.totals.revision = revision
+    queues.beforeCommit()
     using(session, connection => {
       keepTotals(connection, session.totals)
       connection.ask.commit.run()
@@ -134,6 +141,7 @@ export function openSqliteStore({
       onSynced?.(revision)
     }
     tables.committed()
+    queues.committed()
   }
 
   function rollback(): void {
@@ -171,6 +179,7 @@ export function openSqliteStore({
     committed = totals
     undo(totals)
     tables.forgetAll()
+    queues.forgetAll()
     session.isBroken = false
   }
 
@@ -211,6 +220,7 @@ export function openSqliteStore({
     begin,
     savepoint() {
       saved = { ...session.totals }
+      savedQueues = queues.mark()
       using(session, ({ ask }) => ask.savepoint.run())
     },
     release: () => using(session, ({ ask }) => void ask.release.run()),
@@ -222,7 +232,7 @@ export function openSqliteStore({
       })
     },
     commit(revision, changes) {
-      history.add(changes)
+      if (changes.length > 0) history.add(changes)
       commit(revision)
     },
     rollback,
@@ -291,6 +301,7 @@ function leaveGap(connection: Connection, totals: Totals, revision: number): voi
   totals.isRelaxed = false
   ask.begin.run()
   ask.forgetChanges.run(totals.revision)
+  leaveNumbersOut(connection)
   keepTotals(connection, totals)
   ask.commit.run()
 }

@@ -1,0 +1,11 @@
+/** What a command of a queue may look at and do. It sends nothing and knows no time but `nowMs`. */
+import type { MessageChange } from './message.ts'
+import type { QueueTables } from './tables.ts'
+
+export interface QueueContext {
+  /** Wall clock, whole milliseconds. */
+  readonly nowMs: number
+  readonly tables: QueueTables
+  /** Told when the transaction is committed. */
+  emit(change: MessageChange): void
+}

@@ -1,0 +1,13 @@
+/** A message makes room for the next of its group. */
+import type { QueueContext } from './context.ts'
+import type { Message } from './message.ts'
+
+/** It is not in the tables any more, or dead in them. */
+export function makeRoom({ tables, emit }: QueueContext, { queue, group, isHead }: Message): void {
+  if (group === undefined || !isHead) return
+  const next = tables.oldestOfGroup(queue, group)
+  if (next === undefined) return
+  const message = { ...next, isHead: true }
+  tables.change(next, message)
+  emit({ event: 'placed', message })
+}
