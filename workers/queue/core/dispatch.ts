@@ -73,9 +73,10 @@ export function createDispatch({ tables, limitsOf, epoch, windowSize }: Dispatch
   function stateOf(queue: string): State {
     const found = states.get(queue)
     if (found !== undefined) return found
+    const lane = { queue, functionId: undefined, namespace: undefined }
     const isBusy = (number: number): boolean => busy.has(number)
     const state: State = {
-      window: createWindow({ queue, tables, isBusy, size: windowSize }),
+      window: createWindow({ lane, tables, isBusy, size: windowSize }),
       parkings: new Set(),
       leased: 0,
     }

@@ -10,6 +10,7 @@
  */
 import {
   comparePlaces,
+  type Lane,
   type Message,
   type MessageChange,
   type Place,
@@ -27,7 +28,7 @@ export interface Window {
 }
 
 export interface WindowOptions {
-  readonly queue: string
+  readonly lane: Lane
   readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs'>
   readonly isBusy: (number: number) => boolean
   /** Messages that are looked for at once. */
@@ -41,7 +42,7 @@ const compareDue = (one: DuePlace, other: DuePlace): number =>
 const duePlace = ({ dueAtMs, number }: Message): DuePlace => ({ dueAtMs: dueAtMs!, number })
 const byDue: Compare = (one, other) => compareDue(duePlace(one), duePlace(other))
 
-export function createWindow({ queue, tables, isBusy, size }: WindowOptions): Window {
+export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Window {
   const ready: Message[] = []
   const due: Message[] = []
   /** Absent: nothing was looked at yet. */
@@ -54,7 +55,7 @@ export function createWindow({ queue, tables, isBusy, size }: WindowOptions): Wi
 
   function fill(): void {
     while (ready.length === 0 && !isWhole) {
-      const page = tables.ready(queue, end, size)
+      const page = tables.ready(lane, end, size)
       for (const message of page) if (!isBusy(message.number)) ready.push(message)
       end = page.at(-1) ?? end
       isWhole = page.length < size
@@ -63,11 +64,11 @@ export function createWindow({ queue, tables, isBusy, size }: WindowOptions): Wi
 
   function fillDue(nowMs: number): void {
     while (due.length === 0 && nextDue <= nowMs) {
-      const page = tables.due(queue, nowMs, dueEnd, size)
+      const page = tables.due(lane, nowMs, dueEnd, size)
       for (const message of page) if (!isBusy(message.number)) due.push(message)
       const last = page.at(-1)
       if (last !== undefined) dueEnd = duePlace(last)
-      if (page.length < size) nextDue = tables.nextDueMs(queue, nowMs) ?? Number.POSITIVE_INFINITY
+      if (page.length < size) nextDue = tables.nextDueMs(lane, nowMs) ?? Number.POSITIVE_INFINITY
     }
   }
 
@@ -120,7 +121,7 @@ export function createWindow({ queue, tables, isBusy, size }: WindowOptions): Wi
     },
     nextDueMs(nowMs) {
       if (nextDue > nowMs) return nextDue === Number.POSITIVE_INFINITY ? undefined : nextDue
-      return tables.nextDueMs(queue, nowMs)
+      return tables.nextDueMs(lane, nowMs)
     },
   }
 }
