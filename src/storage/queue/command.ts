@@ -11,6 +11,7 @@ export interface EnqueueCommand {
   readonly functionId?: string | undefined
   readonly namespace?: string | undefined
   readonly data: JsonText
+  readonly metadata?: JsonText | undefined
   readonly group?: string | undefined
   /** Default 0. */
   readonly priority?: number | undefined

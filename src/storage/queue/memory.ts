@@ -1,7 +1,24 @@
 /** Queues in memory: what they hold ends with the process. */
 import { createSortedList, type SortedList } from '../memory/sortedList.ts'
-import { canBeLeased, comparePlaces, type Message } from './message.ts'
-import type { DeadPlace, Dedupe, DuePlace, QueueTables } from './tables.ts'
+import { compareText } from '../text.ts'
+import {
+  canBeLeased,
+  comparePlaces,
+  type KeptState,
+  keptStateOf,
+  type Lane,
+  laneId,
+  type Message,
+} from './message.ts'
+import {
+  type DeadPlace,
+  type Dedupe,
+  type DuePlace,
+  NO_COUNTS,
+  type QueueCounts,
+  type QueueRow,
+  type QueueTables,
+} from './tables.ts'
 
 type Messages = SortedList<Message>
 
@@ -13,15 +30,19 @@ const byDeath = (one: DeadPlace, other: DeadPlace): number =>
   other.deadAtMs - one.deadAtMs || other.number - one.number
 const deadPlace = ({ deadAtMs, number }: Message): DeadPlace => ({ deadAtMs: deadAtMs!, number })
 
-/** A queue; a group has the queue's name in its id. */
-interface Kept {
+interface KeptLane {
+  readonly lane: Lane
   readonly ready: Messages
   readonly timed: Messages
+}
+
+interface Kept {
+  row: Omit<QueueRow, 'counts'>
+  readonly lanes: Map<string, KeptLane>
   readonly latestDead: Messages
   readonly oldestDead: Messages
   readonly groups: Map<string, Messages>
-  waiting: number
-  died: number
+  readonly counts: Record<KeptState | 'bytes', number>
 }
 
 /** `undoBy` is given what takes each step back, to be called in reverse order. */
@@ -36,16 +57,39 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
     const found = queues.get(queue)
     if (found !== undefined) return found
     const kept: Kept = {
-      ready: createSortedList<Message>(comparePlaces),
-      timed: createSortedList((one, other) => byDue(duePlace(one), duePlace(other))),
+      row: { name: queue, isPaused: false, settings: undefined, bounds: {} },
+      lanes: new Map(),
       latestDead: createSortedList((one, other) => byDeath(deadPlace(one), deadPlace(other))),
       oldestDead: createSortedList((one, other) => byDeath(deadPlace(other), deadPlace(one))),
       groups: new Map(),
-      waiting: 0,
-      died: 0,
+      counts: { ready: 0, timed: 0, behind: 0, dead: 0, bytes: 0 },
     }
     queues.set(queue, kept)
+    undoBy(() => queues.delete(queue))
     return kept
+  }
+
+  function knownLane(kept: Kept, message: Message): KeptLane {
+    const id = laneId(message)
+    const found = kept.lanes.get(id)
+    if (found !== undefined) return found
+    const { queue, functionId, namespace } = message
+    const lane: KeptLane = {
+      lane: { queue, functionId, namespace },
+      ready: createSortedList<Message>(comparePlaces),
+      timed: createSortedList((one, other) => byDue(duePlace(one), duePlace(other))),
+    }
+    kept.lanes.set(id, lane)
+    undoBy(() => kept.lanes.delete(id))
+    return lane
+  }
+
+  const laneOf = (lane: Lane): KeptLane | undefined => queues.get(lane.queue)?.lanes.get(laneId(lane))
+
+  function count({ counts }: Kept, message: Message, by: 1 | -1): void {
+    const state = keptStateOf(message)
+    counts[state] += by
+    if (state !== 'dead') counts.bytes += by * Buffer.byteLength(message.data)
   }
 
   function groupOf({ groups }: Kept, group: string): Messages {
@@ -61,34 +105,33 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
     const kept = known(message.queue)
     messages.set(message.number, message)
     if (message.receipt !== undefined) receipts.set(message.receipt, message)
+    count(kept, message, 1)
+    const { ready, timed } = knownLane(kept, message)
     if (message.deadAtMs !== undefined) {
-      kept.died++
       kept.latestDead.add(message)
       kept.oldestDead.add(message)
       return
     }
-    kept.waiting++
     if (message.group !== undefined) groupOf(kept, message.group).add(message)
-    if (canBeLeased(message)) (message.dueAtMs === undefined ? kept.ready : kept.timed).add(message)
+    if (canBeLeased(message)) (message.dueAtMs === undefined ? ready : timed).add(message)
   }
 
-  function take(message: Message): void {
-    const kept = known(message.queue)
+  function take(message: Message, kept = known(message.queue)): void {
     messages.delete(message.number)
     if (message.receipt !== undefined) receipts.delete(message.receipt)
+    count(kept, message, -1)
+    const { ready, timed } = knownLane(kept, message)
     if (message.deadAtMs !== undefined) {
-      kept.died--
       kept.latestDead.remove(message)
       kept.oldestDead.remove(message)
       return
     }
-    kept.waiting--
     if (message.group !== undefined) {
       const group = groupOf(kept, message.group)
       group.remove(message)
       if (group.first() === undefined) kept.groups.delete(message.group)
     }
-    if (canBeLeased(message)) (message.dueAtMs === undefined ? kept.ready : kept.timed).remove(message)
+    if (canBeLeased(message)) (message.dueAtMs === undefined ? ready : timed).remove(message)
   }
 
   function setDedupe(id: string, dedupe: Dedupe | undefined): void {
@@ -104,23 +147,23 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
   return {
     get: number => messages.get(number),
     byReceipt: receipt => receipts.get(receipt),
-    ready(queue, after, limit) {
-      const list = queues.get(queue)?.ready
+    ready(lane, after, limit) {
+      const list = laneOf(lane)?.ready
       if (list === undefined) return []
       return first(
         limit,
         list.from(message => after !== undefined && comparePlaces(message, after) <= 0),
       )
     },
-    due(queue, nowMs, after, limit) {
-      const list = queues.get(queue)?.timed
+    due(lane, nowMs, after, limit) {
+      const list = laneOf(lane)?.timed
       if (list === undefined) return []
       const isBefore = (message: Message): boolean =>
         after !== undefined && byDue(duePlace(message), after) <= 0
       return first(limit, list.from(isBefore), ({ dueAtMs }) => dueAtMs! <= nowMs)
     },
-    nextDueMs(queue, afterMs) {
-      const list = queues.get(queue)?.timed
+    nextDueMs(lane, afterMs) {
+      const list = laneOf(lane)?.timed
       return list === undefined
         ? undefined
         : first(
@@ -128,6 +171,7 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
             list.from(({ dueAtMs }) => dueAtMs! <= afterMs),
           )[0]?.dueAtMs
     },
+    hasGroup: (queue, group) => queues.get(queue)?.groups.has(group) === true,
     oldestOfGroup: (queue, group) => queues.get(queue)?.groups.get(group)?.first(),
     dead(queue, after, limit) {
       const list = queues.get(queue)?.latestDead
@@ -146,10 +190,16 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
             list.from(() => false),
           )
     },
-    counts(queue) {
-      const kept = queues.get(queue)
-      return { waiting: kept?.waiting ?? 0, dead: kept?.died ?? 0 }
+    counts: queue => countsOf(queues.get(queue)),
+    queue: name => rowOf(queues.get(name)),
+    queues(after, limit) {
+      const names = [...queues.keys()].filter(name => after === undefined || compareText(name, after) > 0)
+      return names
+        .sort(compareText)
+        .slice(0, limit)
+        .map(name => rowOf(queues.get(name))!)
     },
+    lanes: queue => [...(queues.get(queue)?.lanes.values() ?? [])].map(({ lane }) => lane),
     dedupe: (queue, key) => dedupes.get(dedupeId(queue, key)),
     nextNumber: () => ++lastNumber,
     add(message) {
@@ -176,8 +226,49 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
       for (const [id] of over) setDedupe(id, undefined)
       return over.length
     },
+    keepQueue(row) {
+      const kept = known(row.name)
+      const before = kept.row
+      kept.row = row
+      undoBy(() => {
+        kept.row = before
+      })
+    },
+    rename(queue, lane) {
+      const from = queues.get(queue)!
+      const { functionId, namespace } = lane
+      const moved = [...messages.values()].filter(message => message.queue === queue)
+      queues.delete(queue)
+      const to = known(lane.queue)
+      to.row = { ...from.row, name: lane.queue }
+      for (const message of moved) {
+        const isNamed = message.functionId !== undefined
+        take(message, from)
+        insert({ ...message, queue: lane.queue, ...(isNamed ? {} : { functionId, namespace }) })
+      }
+      undoBy(() => {
+        for (const { number } of moved) take(messages.get(number)!)
+        queues.delete(lane.queue)
+        queues.set(queue, from)
+        for (const message of moved) insert(message)
+      })
+    },
+    dropQueue(name) {
+      const kept = queues.get(name)!
+      queues.delete(name)
+      undoBy(() => queues.set(name, kept))
+    },
   }
 }
+
+function countsOf(kept: Kept | undefined): QueueCounts {
+  if (kept === undefined) return NO_COUNTS
+  const { counts } = kept
+  return { ...counts, waiting: counts.ready + counts.timed + counts.behind }
+}
+
+const rowOf = (kept: Kept | undefined): QueueRow | undefined =>
+  kept === undefined ? undefined : { ...kept.row, counts: countsOf(kept) }
 
 const dedupeId = (queue: string, key: string): string => `${queue.length}:${queue}${key}`
 

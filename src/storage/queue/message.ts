@@ -22,6 +22,8 @@ export interface Message {
   readonly functionId: string | undefined
   readonly namespace: string | undefined
   readonly data: JsonText
+  /** What the publisher says beside it; delivered with the message. */
+  readonly metadata: JsonText | undefined
   /** Messages of one group are handled one after the other. */
   readonly group: string | undefined
   /** Higher ones first. */
@@ -37,6 +39,8 @@ export interface Message {
   readonly isHead: boolean
   /** It failed for good, then. */
   readonly deadAtMs: number | undefined
+  /** Of a dead one: removed then, if its queue keeps dead messages for a time. */
+  readonly keptUntilMs: number | undefined
   /** Context of the trace it was published in. */
   readonly traceparent: string | undefined
   readonly baggage: string | undefined
@@ -53,7 +57,19 @@ export interface FailureReport {
   readonly worker?: string | undefined
 }
 
-/** Where a message stands among the ready ones of its queue. */
+/**
+ * Messages of a queue for one function, or for whoever takes them. What may be leased is asked for by lane, so that a function
+ * that is away hides nobody else; groups are in order over all lanes of a queue. A message is in the lane that it names.
+ */
+export type Lane = Pick<Message, 'queue' | 'functionId' | 'namespace'>
+
+/** For maps: no two lanes have the same. */
+export function laneId({ queue, functionId, namespace }: Lane): string {
+  if (functionId === undefined && namespace === undefined) return `=${queue}`
+  return JSON.stringify([queue, functionId ?? null, namespace ?? null])
+}
+
+/** Where a message stands among the ready ones of its lane. */
 export type Place = Pick<Message, 'priority' | 'number'>
 
 /** Negative: `one` goes first. */
@@ -63,9 +79,25 @@ export const comparePlaces = (one: Place, other: Place): number =>
 /** What a lease may be given for, now or when it is due. */
 export const canBeLeased = ({ isHead, deadAtMs }: Message): boolean => isHead && deadAtMs === undefined
 
+/** What counts a message, by what is written of it: time passes without that. */
+export type KeptState = 'ready' | 'timed' | 'behind' | 'dead'
+
+/** `timed`: it has a time, come or not. `behind`: another one of its group is before it, whether it has a time or not. */
+export function keptStateOf({ deadAtMs, isHead, dueAtMs }: Message): KeptState {
+  if (deadAtMs !== undefined) return 'dead'
+  if (!isHead) return 'behind'
+  return dueAtMs === undefined ? 'ready' : 'timed'
+}
+
 /** For those who hand messages out: told when the transaction is committed. */
 export interface MessageChange {
   /** `placed`: it may be leased, from its time on if it has one. `gone`: it may not be any more (done, dead, discarded). */
   readonly event: 'placed' | 'gone'
   readonly message: Message
 }
+
+/** What was done to a queue as a whole. */
+export type QueueChange =
+  | { readonly event: 'configured' | 'paused' | 'resumed' | 'dropped'; readonly queue: string }
+  /** Its messages are those of the queue `to` now. */
+  | { readonly event: 'adopted'; readonly queue: string; readonly to: string }

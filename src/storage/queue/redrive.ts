@@ -19,7 +19,8 @@ function revive(dead: Message, { tables, emit }: QueueContext): void {
     failures: 0,
     dueAtMs: undefined,
     deadAtMs: undefined,
-    isHead: group === undefined || tables.oldestOfGroup(queue, group) === undefined,
+    keptUntilMs: undefined,
+    isHead: group === undefined || !tables.hasGroup(queue, group),
   }
   tables.change(dead, message)
   if (message.isHead) emit({ event: 'placed', message })

@@ -10,12 +10,11 @@ import { type Connection, openConnection } from './connection.ts'
 import { meaningOf } from './faults.ts'
 import { createHistory, type HistoryLimits } from './history.ts'
 import { requirePresent } from './presence.ts'
-import { leaveNumbersOut } from './queue/numbers.ts'
 import { createSqliteQueueTables } from './queue/tables.ts'
 import { scrub } from './scrub.ts'
 import { type Session, using } from './session.ts'
 import { createSqliteTables } from './tables.ts'
-import { keepTotals, readTotals, type Totals } from './totals.ts'
+import { copyOfTotals, keepTotals, readTotals, type Totals } from './totals.ts'
 
 export interface SqliteStoreOptions {
   readonly file: string
@@ -66,7 +65,7 @@ export function openSqliteStore({
   const tables = { ...createSqliteTables(session), queues }
   const history = createHistory(session, kept ?? historyLimits)
   /** As of the last commit, and as of the savepoint. */
-  let committed: Totals = { ...session.totals }
+  let committed = copyOfTotals(session.totals)
   let saved: Totals = committed
   let savedQueues = 0
   let isSynced = true
@@ -78,14 +77,14 @@ export function openSqliteStore({
   let copying: Promise<void> | undefined
 
   function undo(totals: Totals): void {
-    session.totals = { ...totals }
+    session.totals = copyOfTotals(totals)
     tables.forget()
     queues.undoTo(0)
     history.forget()
   }
 
   function undoToSavepoint(): void {
-    session.totals = { ...saved }
+    session.totals = copyOfTotals(saved)
     tables.forgetSome()
     queues.undoTo(savedQueues)
     history.forget()
@@ -121,7 +120,7 @@ export function openSqliteStore({
     // The first commit that does not wait says so, and this has to be on disk.
     isSynced = waits || !isRelaxationSynced
     // A scrub goes on between transactions.
-    committed = { ...session.totals }
+    committed = copyOfTotals(session.totals)
     if (!waits) session.totals.isRelaxed = true
     using(session, ({ ask }) => ask.begin.run())
   }
@@ -134,7 +133,7 @@ export function openSqliteStore({
       keepTotals(connection, session.totals)
       connection.ask.commit.run()
     })
-    committed = { ...session.totals }
+    committed = copyOfTotals(session.totals)
     if (isSynced) {
       syncLog()
       isRelaxationSynced = committed.isRelaxed
@@ -219,7 +218,7 @@ export function openSqliteStore({
     syncs: () => syncs,
     begin,
     savepoint() {
-      saved = { ...session.totals }
+      saved = copyOfTotals(session.totals)
       savedQueues = queues.mark()
       using(session, ({ ask }) => ask.savepoint.run())
     },
@@ -301,7 +300,10 @@ function leaveGap(connection: Connection, totals: Totals, revision: number): voi
   totals.isRelaxed = false
   ask.begin.run()
   ask.forgetChanges.run(totals.revision)
-  leaveNumbersOut(connection)
+  // Nor does a number of a message.
+  const { messages } = totals
+  messages.lastNumber = Math.max(messages.lastNumber + limits.revisionGap, revision)
+  messages.isTouched = true
   keepTotals(connection, totals)
   ask.commit.run()
 }

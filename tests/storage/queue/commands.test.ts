@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { limits } from '../../../src/protocol/limits.ts'
+import { laneId } from '../../../src/storage/queue/message.ts'
 import { numberOfReceipt, receiptOfNumber } from '../../../src/storage/queue/receipt.ts'
-import { dataOf, report, setQueueStage } from './stage.ts'
+import { dataOf, laneOf, report, setQueueStage } from './stage.ts'
 import { queueTables } from './tables.ts'
 
 describe.each(queueTables)('queues in %s', (_, open) => {
@@ -13,7 +14,7 @@ describe.each(queueTables)('queues in %s', (_, open) => {
       stage.publish('other', { queue: 'other' })
       expect(stage.ready()).toEqual(['a', 'b', 'c'])
       expect(stage.ready('other')).toEqual(['other'])
-      expect(opened.tables.counts('q')).toEqual({ waiting: 3, dead: 0 })
+      expect(opened.tables.counts('q')).toMatchObject({ waiting: 3, dead: 0 })
     })
 
     test('is kept with everything that was said of it', () => {
@@ -28,6 +29,7 @@ describe.each(queueTables)('queues in %s', (_, open) => {
         dueAtMs: 5000,
         traceparent: '00-a-b-01',
         baggage: 'k=v',
+        metadata: '{"by":"test"}' as never,
       }
       const number = stage.publish('a', said)
       expect(opened.tables.get(number)).toEqual({
@@ -40,6 +42,7 @@ describe.each(queueTables)('queues in %s', (_, open) => {
         reports: [],
         isHead: true,
         deadAtMs: undefined,
+        keptUntilMs: undefined,
       })
       expect(opened.tables.byReceipt('r-1')?.number).toBe(number)
     })
@@ -65,10 +68,10 @@ describe.each(queueTables)('queues in %s', (_, open) => {
         ['d', 1],
       ] as const)
         stage.publish(data, { priority })
-      const first = opened.tables.ready('q', undefined, 3)
+      const first = opened.tables.ready(laneOf('q'), undefined, 3)
       expect(dataOf(first)).toEqual(['b', 'd', 'a'])
-      expect(dataOf(opened.tables.ready('q', first[1], 3))).toEqual(['a', 'c'])
-      expect(opened.tables.ready('q', undefined, 0)).toEqual([])
+      expect(dataOf(opened.tables.ready(laneOf('q'), first[1], 3))).toEqual(['a', 'c'])
+      expect(opened.tables.ready(laneOf('q'), undefined, 0)).toEqual([])
     })
 
     test('that is done is gone, and done twice does nothing', () => {
@@ -79,7 +82,7 @@ describe.each(queueTables)('queues in %s', (_, open) => {
       expect(stage.finish(number)).toEqual({ count: 0 })
       expect(stage.ready()).toEqual([])
       expect(opened.tables.get(number)).toBeUndefined()
-      expect(opened.tables.counts('q')).toEqual({ waiting: 0, dead: 0 })
+      expect(opened.tables.counts('q')).toMatchObject({ waiting: 0, dead: 0 })
     })
 
     test('is told of when it may be leased, and when it may not be any more', () => {
@@ -104,17 +107,17 @@ describe.each(queueTables)('queues in %s', (_, open) => {
       stage.publish('soon', { dueAtMs: 2000.5 })
       stage.publish('past', { dueAtMs: 1000 })
       expect(stage.ready()).toEqual(['past'])
-      expect(opened.tables.nextDueMs('q', 0)).toBe(2001)
-      expect(opened.tables.nextDueMs('q', 2001)).toBe(3000)
-      expect(opened.tables.nextDueMs('q', 3000)).toBeUndefined()
-      expect(opened.tables.due('q', 2000, undefined, 10)).toEqual([])
-      expect(dataOf(opened.tables.due('q', 2001, undefined, 10))).toEqual(['soon'])
-      expect(dataOf(opened.tables.due('q', 3000, undefined, 10))).toEqual(['soon', 'late'])
-      const [soon] = opened.tables.due('q', 3000, undefined, 1)
+      expect(opened.tables.nextDueMs(laneOf('q'), 0)).toBe(2001)
+      expect(opened.tables.nextDueMs(laneOf('q'), 2001)).toBe(3000)
+      expect(opened.tables.nextDueMs(laneOf('q'), 3000)).toBeUndefined()
+      expect(opened.tables.due(laneOf('q'), 2000, undefined, 10)).toEqual([])
+      expect(dataOf(opened.tables.due(laneOf('q'), 2001, undefined, 10))).toEqual(['soon'])
+      expect(dataOf(opened.tables.due(laneOf('q'), 3000, undefined, 10))).toEqual(['soon', 'late'])
+      const [soon] = opened.tables.due(laneOf('q'), 3000, undefined, 1)
       expect(soon).toMatchObject({ dueAtMs: 2001, data: '"soon"' as never })
       const place = { dueAtMs: 2001, number: soon!.number }
-      expect(dataOf(opened.tables.due('q', 3000, place, 1))).toEqual(['late'])
-      expect(opened.tables.due('other', 3000, undefined, 1)).toEqual([])
+      expect(dataOf(opened.tables.due(laneOf('q'), 3000, place, 1))).toEqual(['late'])
+      expect(opened.tables.due(laneOf('other'), 3000, undefined, 1)).toEqual([])
     })
   })
 
@@ -161,7 +164,7 @@ describe.each(queueTables)('queues in %s', (_, open) => {
       expect(stage.fail(number, 'now')).toEqual({ count: 0 })
       expect(stage.finish(number)).toEqual({ count: 0 })
       expect(stage.fail(number + 1, 'now')).toEqual({ count: 0 })
-      expect(opened.tables.counts('q')).toEqual({ waiting: 0, dead: 1 })
+      expect(opened.tables.counts('q')).toMatchObject({ waiting: 0, dead: 1 })
     })
   })
 
@@ -195,7 +198,7 @@ describe.each(queueTables)('queues in %s', (_, open) => {
       expect(redriven).toEqual({ count: 1 })
       expect(opened.tables.get(number)).toMatchObject({ failures: 0, deadAtMs: undefined })
       expect(stage.ready()).toEqual(['a'])
-      expect(opened.tables.counts('q')).toEqual({ waiting: 1, dead: 0 })
+      expect(opened.tables.counts('q')).toMatchObject({ waiting: 1, dead: 0 })
     })
 
     test('is redriven with others, those that died first before the others', () => {
@@ -218,7 +221,7 @@ describe.each(queueTables)('queues in %s', (_, open) => {
       expect(stage.run({ command: 'discard', queue: 'other', receipt: 'r' })).toEqual({ count: 0 })
       expect(stage.run({ command: 'discard', queue: 'q', receipt: 'r' })).toEqual({ count: 1 })
       expect(stage.run({ command: 'discard', queue: 'q', receipt: 'r' })).toEqual({ count: 0 })
-      expect(opened.tables.counts('q')).toEqual({ waiting: 0, dead: 0 })
+      expect(opened.tables.counts('q')).toMatchObject({ waiting: 0, dead: 0 })
     })
 
     test('is the only kind that is redriven or discarded', () => {
@@ -253,7 +256,7 @@ describe.each(queueTables)('queues in %s', (_, open) => {
       stage.publish('a2', { group: 'a' })
       stage.fail(first, 2000)
       expect(stage.ready()).toEqual([])
-      expect(dataOf(opened.tables.due('q', 2000, undefined, 10))).toEqual(['a1'])
+      expect(dataOf(opened.tables.due(laneOf('q'), 2000, undefined, 10))).toEqual(['a1'])
       stage.nowMs = 2000
       stage.finish(first)
       expect(stage.ready()).toEqual(['a2'])
@@ -307,6 +310,67 @@ describe.each(queueTables)('queues in %s', (_, open) => {
       stage.publish('b', { group: 'g', queue: 'other' })
       expect([stage.ready(), stage.ready('other')]).toEqual([['a'], ['b']])
     })
+  })
+
+  describe('a lane', () => {
+    test('has the messages of one function of one namespace, and hides no other', () => {
+      using opened = open()
+      const stage = setQueueStage(opened.tables)
+      stage.publish('f1', { functionId: 'f' })
+      stage.publish('g1', { functionId: 'g' })
+      stage.publish('eu', { functionId: 'f', namespace: 'eu' })
+      stage.publish('plain')
+      stage.publish('f2', { functionId: 'f', dueAtMs: 3000 })
+      const readyOf = (...of: Parameters<typeof laneOf>) =>
+        dataOf(opened.tables.ready(laneOf(...of), undefined, 10))
+      expect(readyOf('q', 'f')).toEqual(['f1'])
+      expect(readyOf('q', 'g')).toEqual(['g1'])
+      expect(readyOf('q', 'f', 'eu')).toEqual(['eu'])
+      expect(readyOf('q')).toEqual(['plain'])
+      expect(readyOf('q', 'nobody')).toEqual([])
+      expect(dataOf(opened.tables.due(laneOf('q', 'f'), 3000, undefined, 10))).toEqual(['f2'])
+      expect(opened.tables.nextDueMs(laneOf('q', 'f'), 0)).toBe(3000)
+      expect(opened.tables.nextDueMs(laneOf('q', 'g'), 0)).toBeUndefined()
+      expect(opened.tables.lanes('q')).toEqual([
+        laneOf('q', 'f'),
+        laneOf('q', 'g'),
+        laneOf('q', 'f', 'eu'),
+        laneOf('q'),
+      ])
+      expect(new Set(opened.tables.lanes('q').map(laneId)).size).toBe(4)
+      expect(opened.tables.lanes('nobody')).toEqual([])
+    })
+
+    test('does not end a group: it is in order over the whole queue', () => {
+      using opened = open()
+      const stage = setQueueStage(opened.tables)
+      const first = stage.publish('f1', { functionId: 'f', group: 'a' })
+      stage.publish('g2', { functionId: 'g', group: 'a' })
+      expect(opened.tables.ready(laneOf('q', 'g'), undefined, 10)).toEqual([])
+      stage.finish(first)
+      expect(dataOf(opened.tables.ready(laneOf('q', 'g'), undefined, 10))).toEqual(['g2'])
+      expect(stage.told.at(-1)).toMatchObject({ event: 'placed', message: { functionId: 'g' } })
+    })
+  })
+
+  test('counts know each message once, by what is written of it', () => {
+    using opened = open()
+    const stage = setQueueStage(opened.tables)
+    stage.publish('ready')
+    stage.publish('ä', { dueAtMs: 3000, functionId: 'f' })
+    stage.publish('a1', { group: 'a' })
+    const behind = stage.publish('a2', { group: 'a', dueAtMs: 4000 })
+    stage.fail(stage.publish('dead'), 'never')
+    const counts = { waiting: 4, ready: 2, timed: 1, behind: 1, dead: 1, bytes: 7 + 4 + 4 + 4 }
+    expect(opened.tables.counts('q')).toEqual(counts)
+    expect(opened.tables.queue('q')).toMatchObject({ name: 'q', isPaused: false, counts })
+    expect(opened.tables.counts('nobody')).toMatchObject({ waiting: 0, dead: 0 })
+    expect(opened.tables.queue('nobody')).toBeUndefined()
+    stage.finish(behind)
+    expect(opened.tables.counts('q')).toMatchObject({ waiting: 3, behind: 0 })
+    for (const queue of ['b', 'ä', 'a']) stage.publish('x', { queue })
+    expect(opened.tables.queues(undefined, 2).map(({ name }) => name)).toEqual(['a', 'b'])
+    expect(opened.tables.queues('b', 9).map(({ name }) => name)).toEqual(['q', 'ä'])
   })
 
   describe('a dedupe key', () => {

@@ -1,7 +1,7 @@
 /** Random commands, done by every kind of tables and by the model: all have to agree after each. `III_TEST_SEED` repeats one. */
 import { describe, expect, test } from 'bun:test'
 import type { QueueAnswer, QueueCommand } from '../../../src/storage/queue/command.ts'
-import { comparePlaces } from '../../../src/storage/queue/message.ts'
+import { comparePlaces, laneId } from '../../../src/storage/queue/message.ts'
 import { numberOfReceipt } from '../../../src/storage/queue/receipt.ts'
 import type { QueueTables } from '../../../src/storage/queue/tables.ts'
 import { createRandom, type Random } from '../../support/random.ts'
@@ -30,6 +30,7 @@ function randomCommand(random: Random, model: Model, nowMs: number): QueueComman
       queue,
       data: `${random.between(0, 1000)}` as never,
       receipt: maybe(30, () => `r${random.between(0, 400)}`),
+      functionId: maybe(50, () => pick(random, ['f', 'g'], 'h')),
       group: maybe(60, () => pick(random, ['g', 'h'], '\ud800')),
       priority: maybe(40, () => random.between(-2, 3)),
       dueAtMs: maybe(25, later),
@@ -50,9 +51,12 @@ function randomCommand(random: Random, model: Model, nowMs: number): QueueComman
 }
 
 function available(tables: QueueTables, queue: string, nowMs: number): number[] {
-  const due = tables.due(queue, nowMs, undefined, 1000)
-  const all = [...tables.ready(queue, undefined, 1000), ...due].sort(comparePlaces)
-  return all.map(({ number }) => number)
+  const all = tables.lanes(queue).flatMap(lane => {
+    const found = [...tables.ready(lane, undefined, 1000), ...tables.due(lane, nowMs, undefined, 1000)]
+    for (const message of found) expect(laneId(message)).toBe(laneId(lane))
+    return found
+  })
+  return all.sort(comparePlaces).map(({ number }) => number)
 }
 
 function compare(stage: Stage, model: Model): void {
@@ -61,7 +65,7 @@ function compare(stage: Stage, model: Model): void {
     expect(available(tables, queue, nowMs)).toEqual(model.available(queue, nowMs))
     const dead = tables.dead(queue, undefined, 1000).map(({ number }) => number)
     expect(dead).toEqual(model.dead(queue))
-    expect(tables.counts(queue)).toEqual({ waiting: model.waiting(queue), dead: dead.length })
+    expect(tables.counts(queue)).toMatchObject({ waiting: model.waiting(queue), dead: dead.length })
   }
   for (const number of model.numbers()) expect(tables.get(number)?.failures).toBe(model.failures(number)!)
 }
@@ -99,5 +103,5 @@ describe.each(queueTables)('queues in %s', (_, open) => {
         })
       }
     }
-  })
+  }, 60_000)
 })

@@ -5,6 +5,7 @@ import type { Command } from '../../../src/storage/command.ts'
 import { openFolder } from '../../../src/storage/folder/open.ts'
 import { putOf, refusalCode, scope, setStage } from '../stage.ts'
 import { stores, temporaryFolder } from '../stores.ts'
+import { laneOf } from './stage.ts'
 
 const publishing = (data: string, more = {}): Command => ({
   command: 'enqueue',
@@ -25,12 +26,12 @@ describe.each(stores)('a partition in %s', (_, open) => {
     expect((await both).answers[1]?.queue).toMatchObject({ count: 1, isDuplicate: false })
     expect((await alone).answers[0]?.queue?.receipt).toBeString()
     const { ready, counts, value } = await partition.read(tables => ({
-      ready: tables.queues.ready('q', undefined, 10).map(({ data }) => data as string),
+      ready: tables.queues.ready(laneOf('q'), undefined, 10).map(({ data }) => data as string),
       counts: tables.queues.counts('q'),
       value: tables.get(scope('s'), 'a')?.value as string,
     }))
     expect(ready).toEqual(['"first"', '"second"'])
-    expect(counts).toEqual({ waiting: 2, dead: 0 })
+    expect(counts).toMatchObject({ waiting: 2, dead: 0 })
     expect(value).toBe('1')
     expect(committals[0]?.messages?.map(({ event, message }) => [event, message.data as string])).toEqual([
       ['placed', '"first"'],
@@ -71,7 +72,7 @@ test('a data folder that is opened again has its messages', async () => {
   first.endTurn()
   await first.partition.close()
   const second = setStage({ store: openFolder(temporary.folder) })
-  const ready = await second.partition.read(({ queues }) => queues.ready('q', undefined, 10))
+  const ready = await second.partition.read(({ queues }) => queues.ready(laneOf('q'), undefined, 10))
   expect(ready.map(({ data }) => data as string)).toEqual(['"a"', '"b"'])
   await second.partition.close()
 })

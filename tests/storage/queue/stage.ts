@@ -2,9 +2,16 @@
 import { asJsonText } from '../../../src/protocol/jsonText.ts'
 import { applyToQueue } from '../../../src/storage/queue/apply.ts'
 import type { EnqueueCommand, QueueAnswer, QueueCommand } from '../../../src/storage/queue/command.ts'
-import type { FailureReport, Message, MessageChange } from '../../../src/storage/queue/message.ts'
+import type { FailureReport, Lane, Message, MessageChange } from '../../../src/storage/queue/message.ts'
 import { numberOfReceipt } from '../../../src/storage/queue/receipt.ts'
 import type { QueueTables } from '../../../src/storage/queue/tables.ts'
+
+/** Of messages without a function, which wait for whoever takes them. */
+export const laneOf = (queue: string, functionId?: string, namespace?: string): Lane => ({
+  queue,
+  functionId,
+  namespace,
+})
 
 export interface Stage {
   readonly tables: QueueTables
@@ -48,7 +55,7 @@ export function setQueueStage(tables: QueueTables): Stage {
     },
     fail: (number, next) => stage.run({ command: 'fail', number, report: report(stage.nowMs), next }),
     finish: number => stage.run({ command: 'finish', number }),
-    ready: (queue = 'q') => dataOf(tables.ready(queue, undefined, 100)),
+    ready: (queue = 'q') => dataOf(tables.ready(laneOf(queue), undefined, 100)),
   }
   return stage
 }

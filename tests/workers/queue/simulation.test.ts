@@ -137,4 +137,4 @@ test('whatever happens, messages are handed out as the model says, and all come 
       })
     }
   }
-})
+}, 60_000)

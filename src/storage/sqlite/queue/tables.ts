@@ -1,12 +1,12 @@
-/** Queues in SQLite. What is read is compared with its checksum. */
-import type { Message } from '../../queue/message.ts'
-import type { QueueTables } from '../../queue/tables.ts'
+/** Queues in SQLite. What is read is compared with its checksum; what is written changes the totals. */
+import { keptStateOf, type Message } from '../../queue/message.ts'
+import { NO_COUNTS, type QueueCounts, type QueueRow, type QueueTables } from '../../queue/tables.ts'
 import { CorruptData } from '../../storageError.ts'
 import { storable, unstorable } from '../../text.ts'
 import { textChecksum } from '../checksums.ts'
 import { type Session, using } from '../session.ts'
-import { createNumbers } from './numbers.ts'
-import { createQueues } from './queues.ts'
+import { addMessageToTotals } from '../totals.ts'
+import { createQueues, type KnownQueue } from './queues.ts'
 import { messageOfRow, rowOf } from './rows.ts'
 import type { MessageRow } from './statements.ts'
 
@@ -15,7 +15,7 @@ export interface SqliteQueueTables extends QueueTables {
   beforeCommit(): void
   /** What was done stays. */
   committed(): void
-  /** A place to which `undoTo` goes back, once the database has. 0: the beginning of the transaction. */
+  /** A place to which `undoTo` goes back, once the database and the totals have. 0: the beginning of the transaction. */
   mark(): number
   undoTo(mark: number): void
   /** The database is another one. */
@@ -24,24 +24,25 @@ export interface SqliteQueueTables extends QueueTables {
 
 export function createSqliteQueueTables(session: Session): SqliteQueueTables {
   const queues = createQueues(session)
-  const numbers = createNumbers(session)
 
-  const read = (row: MessageRow): Message => messageOfRow(row, queues.named)
+  const read = (row: MessageRow): Message => messageOfRow(row, queues.laneOfId)
   const readIfThere = (row: MessageRow | null): Message | undefined => (row === null ? undefined : read(row))
 
-  function count({ queue, deadAtMs }: Message, by: 1 | -1): number {
-    const known = queues.findOrAdd(queue)
-    if (deadAtMs === undefined) queues.count(known, by, 0)
-    else queues.count(known, 0, by)
-    return known.id
+  /** Counts it and returns its row. */
+  function entered(message: Message, by: 1 | -1): MessageRow {
+    const lane = queues.findOrAddLane(message)
+    const row = rowOf(lane, message)
+    queues.count(lane.queue, keptStateOf(message), Buffer.byteLength(message.data), by)
+    addMessageToTotals(session.totals, message.number, row.checksum, by)
+    return row
   }
 
   return {
     get: number => readIfThere(using(session, ({ ask }) => ask.message.get(number))),
     byReceipt: receipt =>
       readIfThere(using(session, ({ ask }) => ask.messageByReceipt.get(storable(receipt)))),
-    ready(queue, after, limit) {
-      const id = queues.find(queue)?.id
+    ready(lane, after, limit) {
+      const id = queues.findLane(lane)?.id
       if (id === undefined || limit <= 0) return []
       const rows = using(session, ({ ask }) => {
         if (after === undefined) return ask.readyMessages.all(id, limit)
@@ -51,17 +52,21 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       })
       return rows.map(read)
     },
-    due(queue, nowMs, after, limit) {
-      const id = queues.find(queue)?.id
+    due(lane, nowMs, after, limit) {
+      const id = queues.findLane(lane)?.id
       if (id === undefined) return []
       const { dueAtMs, number } = after ?? { dueAtMs: 0, number: 0 }
       return using(session, ({ ask }) => ask.dueMessages.all(id, nowMs, dueAtMs, number, limit)).map(read)
     },
-    nextDueMs(queue, afterMs) {
-      const id = queues.find(queue)?.id
+    nextDueMs(lane, afterMs) {
+      const id = queues.findLane(lane)?.id
       return id === undefined
         ? undefined
         : using(session, ({ ask }) => ask.nextDue.get(id, afterMs)?.at ?? undefined)
+    },
+    hasGroup(queue, group) {
+      const id = queues.find(queue)?.id
+      return id !== undefined && using(session, ({ ask }) => ask.hasGroup.get(id, storable(group))) !== null
     },
     oldestOfGroup(queue, group) {
       const id = queues.find(queue)?.id
@@ -78,7 +83,7 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       const id = queues.find(queue)?.id
       return id === undefined ? [] : using(session, ({ ask }) => ask.oldestDead.all(id, limit)).map(read)
     },
-    counts: queues.countsOf,
+    counts: queue => countsOf(queues.find(queue)),
     dedupe(queue, key) {
       const id = queues.find(queue)?.id
       if (id === undefined) return undefined
@@ -91,34 +96,41 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       }
       return { queue, key, receipt: unstorable(row.receipt), untilMs: row.until_ms }
     },
-    nextNumber: numbers.next,
+    queue: name => queueRowOf(queues.find(name)),
+    queues: (after, limit) => queues.list(after, limit).map(queue => queueRowOf(queue)!),
+    lanes(name) {
+      const lanes = queues.find(name)?.lanes ?? []
+      return lanes.map(({ functionId, namespace }) => ({ queue: name, functionId, namespace }))
+    },
+    nextNumber: () => ++session.totals.messages.lastNumber,
     add(message) {
-      const row = rowOf(count(message, 1), message)
+      const row = entered(message, 1)
       using(session, ({ ask }) =>
         ask.addMessage.run(
           row.number,
           row.queue,
+          row.lane,
           row.rank,
-          row.due_at_ms,
-          row.dead_at_ms,
           row.is_head,
           row.failures,
           row.published_at_ms,
           row.checksum,
+          row.due_at_ms,
+          row.dead_at_ms,
+          row.kept_until_ms,
           row.receipt,
           row.group,
-          row.function_id,
-          row.namespace,
           row.traceparent,
           row.baggage,
+          row.metadata,
           row.reports,
           row.data,
         ),
       )
     },
     change(before, message) {
-      count(before, -1)
-      const row = rowOf(count(message, 1), message)
+      entered(before, -1)
+      const row = entered(message, 1)
       using(session, ({ ask }) =>
         ask.changeMessage.run(
           row.number,
@@ -128,30 +140,40 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
           row.failures,
           row.checksum,
           row.reports,
+          row.kept_until_ms,
         ),
       )
     },
     remove(message) {
-      count(message, -1)
+      entered(message, -1)
       using(session, ({ ask }) => ask.removeMessage.run(message.number))
     },
     keepDedupe({ queue, key, receipt, untilMs }) {
-      const { id } = queues.findOrAdd(queue)
+      const { id } = queues.find(queue)!
       const [storedKey, storedReceipt] = [storable(key), storable(receipt)]
       const checksum = textChecksum(id, storedKey, storedReceipt, untilMs)
       using(session, ({ ask }) => ask.keepDedupe.run(id, storedKey, storedReceipt, untilMs, checksum))
     },
     forgetDedupes: (nowMs, limit) => using(session, ({ ask }) => ask.forgetDedupes.run(nowMs, limit).changes),
-    beforeCommit() {
-      queues.keepCounts()
-      numbers.keep()
-    },
-    committed: queues.keep,
+    keepQueue: queues.keep,
+    rename: (queue, lane) => queues.rename(queues.find(queue)!, lane),
+    dropQueue: queue => queues.drop(queues.find(queue)!),
+    beforeCommit: queues.keepCounts,
+    committed: queues.committed,
     mark: queues.mark,
     undoTo: queues.undoTo,
-    forgetAll() {
-      queues.forgetAll()
-      numbers.forget()
-    },
+    forgetAll: queues.forgetAll,
   }
+}
+
+function countsOf(queue: KnownQueue | undefined): QueueCounts {
+  if (queue === undefined) return NO_COUNTS
+  const { counts } = queue
+  return { ...counts, waiting: counts.ready + counts.timed + counts.behind }
+}
+
+function queueRowOf(queue: KnownQueue | undefined): QueueRow | undefined {
+  if (queue === undefined) return undefined
+  const { name, isPaused, settings, bounds } = queue
+  return { name, isPaused, settings, bounds, counts: countsOf(queue) }
 }
