@@ -131,6 +131,8 @@ export const limits = {
   /** Messages in one call of a batch form, of a redrive, of a page of a list. */
   queueBatch: 1000,
   queuePage: 1000,
+  /** Dead messages that a page of a list by offset may leave out: they are read all the same. */
+  queueOffset: 100_000,
   /** Events of one such trigger that its handler has at once. */
   deliveriesInFlight: 1024,
   /** Kinds of log lines about deliveries that are counted one by one (kind and function); further ones together. */

@@ -11,7 +11,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Log } from '../log/log.ts'
 import { createMemoryPartition, openPartition } from '../storage/mod.ts'
 import { createPartitions } from './partitions.ts'
-import { partsOn } from './parts.ts'
+import { type Functions, partsOn } from './parts.ts'
 import type { Thread } from './thread.ts'
 
 export interface DurableThread {
@@ -26,6 +26,16 @@ export interface DurableThread {
 function hasFunction({ state }: Thread['engine'], id: string): boolean {
   state.catchUp?.()
   return state.routes.find(undefined, id) !== undefined
+}
+
+function functionsOf({ state }: Thread['engine']): Functions {
+  return {
+    find(namespace, id) {
+      state.catchUp?.()
+      return state.routes.find(namespace, id)?.workerId
+    },
+    follow: told => state.routes.follow(told),
+  }
 }
 
 /**
@@ -54,6 +64,7 @@ export async function openDurable(thread: Thread, settings: Settings, log: Log):
         partition,
         streams: partition === streams,
         hasFunction: id => hasFunction(thread.engine, id),
+        functions: functionsOf(thread.engine),
       })
       made.push({ worker, instance })
     }

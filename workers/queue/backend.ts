@@ -12,12 +12,16 @@
  * Refusals are thrown as `StorageError`: `VALUE_TOO_LARGE`, `queue_full`, `STORAGE_UNAVAILABLE`, ….
  */
 import type { JsonText } from '../../src/protocol/jsonText.ts'
+import type { MessageState } from '../../src/storage/queue/list.ts'
 import type { FailureReport, Lane, Message } from '../../src/storage/queue/message.ts'
+import type { QueueBounds, QueueCounts, QueueRow } from '../../src/storage/queue/tables.ts'
 import type { Lease, Parking, Reason } from './core/lease.ts'
 import type { RetryPolicy } from './core/verdict.ts'
 
 export interface Publish extends Lane {
   readonly data: JsonText
+  /** Delivered beside the data. */
+  readonly metadata?: JsonText | undefined
   /** Given by the publisher; a message with this receipt that is there already is this one. Absent: one is made. */
   readonly receipt?: string | undefined
   readonly group?: string | undefined
@@ -59,15 +63,18 @@ export type Outcome = 'done' | 'again' | 'dead' | 'over'
 export interface Found {
   readonly message: Message
   readonly reason: Reason
+  readonly lease: Lease | undefined
 }
 
-export type ListState = 'ready' | 'scheduled' | 'backing_off' | 'leased' | 'dead'
+export interface FoundPage {
+  readonly found: readonly Found[]
+  /** Absent: this is the last page. */
+  readonly cursor: string | undefined
+}
 
-export interface QueueCounts {
-  /** Not dead. */
-  readonly waiting: number
+export interface QueueState extends QueueCounts {
   readonly leased: number
-  readonly dead: number
+  readonly isPaused: boolean
 }
 
 export interface QueueFollower {
@@ -102,7 +109,7 @@ export interface QueueBackend {
   unpark(of: string | Lane, parking: Parking): void
 
   /** Messages of a queue, oldest first; dead ones latest first. `cursor`: of the page before. */
-  counts(queue: string): QueueCounts | Promise<QueueCounts>
+  state(queue: string): QueueState | Promise<QueueState>
   dead(queue: string, offset: number, limit: number): readonly Message[] | Promise<readonly Message[]>
   /** By its receipt, in one step, whatever its state. */
   find(receipt: string): Found | undefined | Promise<Found | undefined>
@@ -110,6 +117,28 @@ export interface QueueBackend {
   redrive(queue: string, which: { readonly receipt: string } | { readonly limit: number }): Promise<number>
   /** A dead message is removed. */
   discard(queue: string, receipt: string): Promise<number>
+
+  /** Everything that is kept as a queue, in the order of the names, after one. */
+  queues(after: string | undefined, limit: number): readonly QueueRow[] | Promise<readonly QueueRow[]>
+  /** Lanes of a queue that have or had messages. */
+  lanes(queue: string): readonly Lane[] | Promise<readonly Lane[]>
+  /** Keeps what is to be known of a queue when the engine starts anew; makes the queue if there is none. */
+  configure(queue: string, settings: JsonText, bounds: QueueBounds): Promise<void>
+  /** A queue that is paused hands out nothing, also after a restart, until it is resumed. */
+  pause(queue: string, isPaused: boolean): Promise<void>
+  /** Messages that wait in the queue `from` are those of a lane from now on. Resolves with how many. */
+  adopt(from: string, lane: Lane): Promise<number>
+  /** A message that is not dead is removed; its lease is over. Resolves with how many. */
+  cancel(receipt: string): Promise<number>
+  /** Removes the messages of a queue, or those of one state. Resolves with how many. */
+  purge(queue: string, state: MessageState | undefined): Promise<number>
+  /** Messages of one state. Throws a `RangeError` for a cursor that is none of its own. */
+  list(
+    queue: string,
+    state: MessageState,
+    cursor: string | undefined,
+    limit: number,
+  ): FoundPage | Promise<FoundPage>
 
   follow(follower: QueueFollower): void
   /** Nothing is told any more. */

@@ -57,12 +57,17 @@ const queueConfig = z
     poll_interval_ms: positive.optional(),
   })
   .refine(({ type, message_group_field }) => type === 'standard' || message_group_field !== undefined, {
-    error: 'a fifo queue needs message_group_field: the member of the data that says which group a message belongs to',
+    error:
+      'a fifo queue needs message_group_field: the member of the data that says which group a message belongs to',
   })
 
 export const queueConfigSchema = z.strictObject({
   adapter,
-  queue_configs: z.record(z.string().min(1).max(limits.topicLength), queueConfig).default({}),
+  /** By their names; one called `default` is always there. */
+  queue_configs: z
+    .object({ default: queueConfig.prefault({}) })
+    .catchall(queueConfig)
+    .prefault({}),
 })
 
 /** Parsed and with every default filled in. */

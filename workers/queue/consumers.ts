@@ -99,9 +99,6 @@ interface QueueState {
   turn: number
 }
 
-const MISSING = ['no_worker', limits.queueMissingMs] as const
-const BUSY = ['no_capacity', limits.queueRetryMs] as const
-
 export function createConsumers(parts: ConsumersParts): Consumers {
   const { client, backend, functions, clock, wallClock, implicit } = parts
   const lanes = new Map<string, LaneState>()
@@ -258,10 +255,14 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     const { condition, conditionFunctionId } = consumer
     if (condition !== undefined) {
       const verdict = condition.holds(parseEvent(lease.message.data))
-      if (verdict === 'skip') return done(state, consumer, lease)
+      if (verdict === 'skip') {
+        done(state, consumer, lease)
+        return
+      }
       if (verdict !== 'run') {
         const error = { code: 'CONDITION_FAILED', message: verdict.error }
-        return failed(state, consumer, lease, error, consumer.functionId)
+        failed(state, consumer, lease, error, consumer.functionId)
+        return
       }
     }
     if (conditionFunctionId === undefined) run(state, consumer, lease)
@@ -331,8 +332,8 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     else if (meaning === 'failed' || (meaning === 'missing' && tuning.missing === 'fail'))
       written(state, backend.fail(token, { report }))
     else {
-      if (meaning !== 'stopping')
-        rest(state, ...(meaning === 'missing' ? MISSING : BUSY))
+      if (meaning === 'missing') rest(state, 'no_worker', limits.queueMissingMs)
+      if (meaning === 'busy') rest(state, 'no_capacity', limits.queueRetryMs)
       void backend.giveBack(token)
     }
     over(state, consumer, { token, ...lease })

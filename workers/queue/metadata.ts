@@ -3,16 +3,16 @@
  * has members of these names itself. Metadata that is no object stays as it is.
  */
 import { asJsonText, fromJsonText, type JsonText, quote } from '../../src/protocol/jsonText.ts'
-import { receiptOfNumber } from '../../src/storage/queue/receipt.ts'
 import type { Lease } from './core/lease.ts'
+import { receiptOf } from './messageRow.ts'
 import { shownName } from './names.ts'
 
 const MEMBERS = ['message_id', 'queue', 'attempt', 'enqueued_at', 'lease_id', 'lease_until', 'group'] as const
 
 type Writer = (lease: Lease) => JsonText
 
-const valueOf: Readonly<Record<(typeof MEMBERS)[number], (lease: Lease) => string | number | undefined>> = {
-  message_id: ({ message }) => quote(message.receipt ?? receiptOfNumber(message.number)),
+const memberOf: Readonly<Record<(typeof MEMBERS)[number], (lease: Lease) => string | number | undefined>> = {
+  message_id: ({ message }) => quote(receiptOf(message)),
   queue: ({ message }) => quote(shownName(message.queue)),
   attempt: ({ attempt }) => attempt,
   enqueued_at: ({ message }) => message.publishedAtMs,
@@ -27,7 +27,7 @@ export function createMetadataWriter(own: JsonText | undefined): Writer {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return () => own!
   const members = MEMBERS.filter(name => !Object.hasOwn(value, name))
   const inside = own === undefined ? '' : own.slice(own.indexOf('{') + 1, own.lastIndexOf('}')).trim()
-  const writers = members.map(name => ({ name, write: valueOf[name] }))
+  const writers = members.map(name => ({ name, write: memberOf[name] }))
   return lease => {
     let text = ''
     for (const { name, write } of writers) {

@@ -61,7 +61,13 @@ function refuse(why: string): never {
 
 const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? String(value)
 
-function number(config: Config, key: string, least: number, most: number, isWhole = true): number | undefined {
+function number(
+  config: Config,
+  key: string,
+  least: number,
+  most: number,
+  isWhole = true,
+): number | undefined {
   const value = config[key] ?? undefined
   if (value === undefined) return undefined
   if (typeof value === 'number' && value >= least && value <= most && (!isWhole || Number.isInteger(value)))
@@ -95,8 +101,8 @@ function camelCased(config: Config): Config {
   )
 }
 
-/** Throws a `HandlerError` with the reason when the trigger cannot be bound. */
-export function parseQueueTrigger(binding: Binding, { tuning: usual, isFifo }: Usual): QueueTrigger {
+/** Throws a `HandlerError` with the reason when the trigger cannot be bound. `usualOf`: of what the trigger names. */
+export function parseQueueTrigger(binding: Binding, usualOf: (source: string) => Usual): QueueTrigger {
   const value = fromJsonText(binding.config)
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
   const config = (isObject ? value : {}) as Config
@@ -113,6 +119,7 @@ export function parseQueueTrigger(binding: Binding, { tuning: usual, isFifo }: U
   if (source.length > limits.topicLength)
     refuse(`the topic has ${source.length} characters, the most are ${limits.topicLength}`)
   const delivery = readDeliveryOptions(config)
+  const { tuning: usual, isFifo } = usualOf(source)
   const { retry } = usual
   const maxRetries = number(own, 'maxRetries', 0, Number.MAX_SAFE_INTEGER)
   return {

@@ -27,7 +27,7 @@ export interface NamedQueue {
   readonly config: NamedQueueConfig
 }
 
-export function namedTuning(config: NamedQueueConfig): Tuning {
+function namedTuning(config: NamedQueueConfig): Tuning {
   return {
     concurrency: config.concurrency,
     leaseMs: config.lease_ms,
@@ -44,25 +44,19 @@ export function namedTuning(config: NamedQueueConfig): Tuning {
   }
 }
 
-export function namedQueues(
-  { queue_configs }: QueueConfig,
-  usual: NamedQueueConfig,
-): ReadonlyMap<string, NamedQueue> {
-  const all = { default: usual, ...queue_configs }
+/** By their names. One called `default` is always there. */
+export function namedQueues({ queue_configs }: QueueConfig): ReadonlyMap<string, NamedQueue> {
   return new Map(
-    Object.entries(all).map(([name, config]) => [
+    Object.entries(queue_configs).map(([name, config]) => [
       name,
-      {
-        name,
-        config,
-        tuning: namedTuning(config),
-        ordering: {
-          isFifo: config.type === 'fifo',
-          groupField: config.message_group_field,
-          priorityField: config.priority_field,
-          maxPriority: config.max_priority,
-        },
-      },
+      { name, config, tuning: namedTuning(config), ordering: namedOrdering(config) },
     ]),
   )
 }
+
+const namedOrdering = (config: NamedQueueConfig): Ordering => ({
+  isFifo: config.type === 'fifo',
+  groupField: config.message_group_field,
+  priorityField: config.priority_field,
+  maxPriority: config.max_priority,
+})

@@ -3,12 +3,19 @@
  * has which. What ends in one turn of the event loop is one command of the partition.
  */
 import type { Clock } from '../../../src/clock/clock.ts'
+import type { Log } from '../../../src/log/log.ts'
 import { limits } from '../../../src/protocol/limits.ts'
 import type { Partition } from '../../../src/storage/partition.ts'
-import type { EnqueueCommand, QueueCommand } from '../../../src/storage/queue/command.ts'
+import type {
+  AdoptCommand,
+  EnqueueCommand,
+  PurgeCommand,
+  QueueCommand,
+} from '../../../src/storage/queue/command.ts'
 import { messageOf } from '../../../src/storage/queue/deadLetter.ts'
-import type { FailureReport } from '../../../src/storage/queue/message.ts'
-import type { Outcome, Publish, QueueBackend, QueueFollower } from '../backend.ts'
+import { listMessages } from '../../../src/storage/queue/list.ts'
+import type { FailureReport, Message } from '../../../src/storage/queue/message.ts'
+import type { Found, Outcome, Publish, QueueBackend, QueueFollower } from '../backend.ts'
 import { createDispatch } from '../core/dispatch.ts'
 import type { Lease } from '../core/lease.ts'
 import { type Ending, verdict } from '../core/verdict.ts'
@@ -16,6 +23,7 @@ import { type Ending, verdict } from '../core/verdict.ts'
 export interface PartitionBackendParts {
   readonly partition: Partition
   readonly clock: Clock
+  readonly log: Log
   /** The clock on the wall, milliseconds: messages are due by it. */
   readonly wallClock: () => number
   /** From 0 to, and without, 1: of the jitter. */
@@ -150,9 +158,27 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     return lease === undefined ? OVER : ended(lease, ending)
   }
 
+  const foundOf = (message: Message, nowMs: number): Found => ({
+    message,
+    reason: dispatch.reasonOf(message, nowMs),
+    lease: dispatch.leaseOf(message.number),
+  })
+
   async function count(command: QueueCommand): Promise<number> {
     const { answers } = await partition.submit([command])
     return answers[0]!.queue!.count
+  }
+
+  /** Until nothing is left of it: others have their turn between. */
+  async function inPortions(command: AdoptCommand | PurgeCommand): Promise<number> {
+    let sum = 0
+    for (let cursor: string | undefined; ; ) {
+      const { answers } = await partition.submit([{ ...command, ...(cursor && { cursor }) }])
+      const answer = answers[0]!.queue!
+      sum += answer.count
+      cursor = answer.cursor
+      if (answer.count === 0 && cursor === undefined) return sum
+    }
   }
 
   return {
@@ -180,9 +206,11 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     fail: (token, failure) => end(token, { kind: 'failed', ...failure }),
     lose: (token, report) => end(token, { kind: 'lost', report }),
     giveBack(token) {
-      const lease = dispatch.giveBack(token)
-      if (lease !== undefined) follower?.ready([lease.message])
-      return lease !== undefined
+      const lease = dispatch.get(token)
+      if (lease === undefined) return false
+      dispatch.giveBack(token)
+      follower?.ready([lease.message])
+      return true
     },
     extend(token, leaseMs) {
       const untilMs = Math.floor(wallClock()) + leaseMs
@@ -196,17 +224,44 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     },
     park: (of, parking) => dispatch.park(of, parking),
     unpark: (of, parking) => dispatch.unpark(of, parking),
-    counts: queue => reading(() => ({ ...open().counts(queue), leased: dispatch.leased(queue) })),
+    state: queue =>
+      reading(() => ({
+        ...open().counts(queue),
+        leased: dispatch.leased(queue),
+        isPaused: dispatch.parkings(queue).has('paused'),
+      })),
     dead: (queue, offset, limit) =>
-      reading(() => open().dead(queue, undefined, offset + limit).slice(offset)),
+      reading(() =>
+        open()
+          .dead(queue, undefined, offset + limit)
+          .slice(offset),
+      ),
     find: receipt =>
       reading(nowMs => {
         const message = messageOf(open(), receipt)
-        return message && { message, reason: dispatch.reasonOf(message, nowMs) }
+        return message && foundOf(message, nowMs)
       }),
-    redrive: (queue, which) =>
-      count({ command: 'redrive', queue, limit: 1, ...which }),
+    redrive: (queue, which) => count({ command: 'redrive', queue, limit: 1, ...which }),
     discard: (queue, receipt) => count({ command: 'discard', queue, receipt }),
+    queues: (after, limit) => reading(() => open().queues(after, limit)),
+    lanes: queue => reading(() => open().lanes(queue)),
+    async configure(queue, settings, bounds) {
+      await partition.submit([{ command: 'configure', queue, settings, bounds }])
+    },
+    async pause(queue, isPaused) {
+      await partition.submit([{ command: isPaused ? 'pause' : 'resume', queue }])
+      if (isPaused) dispatch.park(queue, 'paused')
+      else dispatch.unpark(queue, 'paused')
+    },
+    adopt: (from, { queue: to, functionId, namespace }) =>
+      inPortions({ command: 'adopt', from, to, functionId, namespace, limit: limits.queueBatch }),
+    cancel: receipt => count({ command: 'cancel', receipt }),
+    purge: (queue, state) => inPortions({ command: 'purge', queue, state, limit: limits.queueBatch }),
+    list: (queue, state, cursor, limit) =>
+      reading(nowMs => {
+        const page = listMessages(open(), nowMs, { queue, state, cursor, limit })
+        return { found: page.messages.map(message => foundOf(message, nowMs)), cursor: page.cursor }
+      }),
     follow(given) {
       follower = given
     },

@@ -48,10 +48,12 @@ export interface Dispatch {
   /** `undefined`: the lease is over, or somebody else's. */
   end(token: string): Lease | undefined
   get(token: string): Lease | undefined
+  /** Of a message. */
+  leaseOf(number: number): Lease | undefined
   /** It goes on until `untilMs`. False: it is over. */
   extend(token: string, untilMs: number): boolean
-  /** Ended without an attempt: it was not begun. The lease, or `undefined`: it was over. */
-  giveBack(token: string): Lease | undefined
+  /** Ended without an attempt: it was not begun. False: it was over. */
+  giveBack(token: string): boolean
   /** Ends all leases of a holder who is gone. */
   leave(holder: string): Lease[]
   /** Ends leases whose time has passed. */
@@ -85,18 +87,23 @@ interface QueueState {
 
 interface LaneState {
   readonly lane: Lane
+  readonly id: string
   readonly queue: QueueState
   readonly parkings: Set<Parking>
   window: Window
 }
 
+/** In the place of a token. */
+const ENDING = ''
+
 export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: DispatchOptions): Dispatch {
   const queues = new Map<string, QueueState>()
   const lanes = new Map<string, LaneState>()
   const byToken = new Map<string, Lease>()
-  /** Numbers of messages that somebody has, or whose end is not committed. */
-  const busy = new Map<number, 'leased' | 'ending'>()
+  /** Messages that somebody has, by their numbers: tokens; or whose end is not committed. */
+  const busy = new Map<number, string>()
   let given = 0
+  let last: LaneState | undefined
 
   const isBusy = (number: number): boolean => busy.has(number)
 
@@ -111,21 +118,28 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
 
   const newWindow = (lane: Lane): Window => createWindow({ lane, tables, isBusy, size: windowSize })
 
-  function laneOf(of: Lane): LaneState {
-    const id = laneId(of)
+  function laneOf({ queue, functionId, namespace }: Lane): LaneState {
+    // Messages of one lane come one after the other.
+    if (
+      last?.lane.queue === queue &&
+      last.lane.functionId === functionId &&
+      last.lane.namespace === namespace
+    )
+      return last
+    const lane = { queue, functionId, namespace }
+    const id = laneId(lane)
     let state = lanes.get(id)
     if (state === undefined) {
-      const { queue, functionId, namespace } = of
-      const lane = { queue, functionId, namespace }
-      state = { lane, queue: queueOf(queue), parkings: new Set(), window: newWindow(lane) }
+      state = { lane, id, queue: queueOf(queue), parkings: new Set(), window: newWindow(lane) }
       lanes.set(id, state)
     }
+    last = state
     return state
   }
 
   function release(lease: Lease): void {
     byToken.delete(lease.token)
-    busy.set(lease.message.number, 'ending')
+    busy.set(lease.message.number, ENDING)
     const queue = queueOf(lease.message.queue)
     queue.leased--
     if (lease.hasPlace) queue.placed--
@@ -158,7 +172,7 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
         const attempt = message.failures + 1
         const lease = { token, message, attempt, holder, untilMs: nowMs + leaseMs, retry, hasPlace }
         byToken.set(token, lease)
-        busy.set(message.number, 'leased')
+        busy.set(message.number, token)
         queue.leased++
         if (hasPlace) queue.placed++
         leases.push(lease)
@@ -172,6 +186,7 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
       return lease
     },
     get: token => byToken.get(token),
+    leaseOf: number => byToken.get(busy.get(number) ?? ENDING),
     extend(token, untilMs) {
       const lease = byToken.get(token)
       if (lease !== undefined) byToken.set(token, { ...lease, untilMs })
@@ -179,24 +194,24 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
     },
     giveBack(token) {
       const lease = byToken.get(token)
-      if (lease === undefined) return undefined
+      if (lease === undefined) return false
       release(lease)
       available(lease)
-      return lease
+      return true
     },
     leave: holder => endAll(lease => lease.holder === holder),
     expired: nowMs => endAll(({ untilMs }) => untilMs <= nowMs),
     revive(lease) {
-      if (busy.get(lease.message.number) === 'ending') available(lease)
+      if (busy.get(lease.message.number) === ENDING) available(lease)
     },
     changed(changes) {
       const touched = new Map<string, Lane>()
       for (const change of changes) {
         const { message } = change
-        if (busy.get(message.number) === 'ending') busy.delete(message.number)
+        if (busy.get(message.number) === ENDING) busy.delete(message.number)
         const state = laneOf(message)
         state.window.changed(change)
-        if (change.event === 'placed') touched.set(laneId(message), state.lane)
+        if (change.event === 'placed') touched.set(state.id, state.lane)
       }
       return touched
     },
@@ -219,7 +234,7 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
     reasonOf(message, nowMs) {
       if (message.deadAtMs !== undefined) return 'dead'
       const held = busy.get(message.number)
-      if (held !== undefined) return held
+      if (held !== undefined) return held === ENDING ? 'ending' : 'leased'
       if (!message.isHead) return 'predecessor'
       if (message.dueAtMs !== undefined && message.dueAtMs > nowMs) {
         return message.failures > 0 ? 'backing_off' : 'scheduled'

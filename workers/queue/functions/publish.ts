@@ -138,7 +138,11 @@ export function registerPublishing(
       const each = input.messages.map((given, index) => {
         const refuseOne: Refuse = why => refuse(`messages[${index}]: ${why}`)
         const read = pushShape.read(readMembers(given, refuseOne), refuseOne)
-        const named = { ...read, queue: read.queue ?? read.topic ?? input.queue ?? input.topic, topic: undefined }
+        const named = {
+          ...read,
+          queue: read.queue ?? read.topic ?? input.queue ?? input.topic,
+          topic: undefined,
+        }
         return publishing.messagesOf(pushOf(named, context, refuseOne))
       })
       const published = await publish(each.flat())

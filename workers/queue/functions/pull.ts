@@ -4,10 +4,10 @@ import { RawJson } from '../../../sdk/typescript/src/worker.ts'
 import { asJsonText, fromJsonText, type JsonText, quote } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
 import type { Lane } from '../../../src/storage/queue/message.ts'
-import { flag, list, readMembers, type Refuse, required, shape, text, value, whole } from '../../fields.ts'
+import { flag, list, type Refuse, readMembers, required, shape, text, value, whole } from '../../fields.ts'
 import type { QueueBackend } from '../backend.ts'
-import { receiptOf } from '../messageRow.ts'
 import type { Lease } from '../core/lease.ts'
+import { receiptOf } from '../messageRow.ts'
 import { shownName } from '../names.ts'
 import type { Pull } from '../pull.ts'
 import type { Tuning } from '../tuning.ts'
@@ -105,7 +105,9 @@ export function registerPull(register: Register, parts: PullFunctionParts): void
       async run(input: { messages?: JsonText[] }, _, refuse) {
         if (input.messages === undefined) return new RawJson(asJsonText(await end(input as never)))
         if (input.messages.length > limits.queueBatch)
-          refuse(`field \`messages\` has ${input.messages.length} messages, the most are ${limits.queueBatch}`)
+          refuse(
+            `field \`messages\` has ${input.messages.length} messages, the most are ${limits.queueBatch}`,
+          )
         const results = input.messages.map(async (given, index) => {
           const refuseOne: Refuse = why => refuse(`messages[${index}]: ${why}`)
           try {
@@ -175,7 +177,10 @@ export function registerPull(register: Register, parts: PullFunctionParts): void
 function errorOf(given: JsonText | undefined): { readonly code: string; readonly message: string } {
   const value = given === undefined ? undefined : fromJsonText(given)
   if (typeof value === 'string') return { code: 'nack', message: value.slice(0, limits.queueReportLength) }
-  const { code, message } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>
+  const { code, message } = (typeof value === 'object' && value !== null ? value : {}) as Record<
+    string,
+    unknown
+  >
   const textOf = (part: unknown, usual: string): string =>
     typeof part === 'string' ? part.slice(0, limits.queueReportLength) : usual
   return { code: textOf(code, 'nack'), message: textOf(message, 'given back by its consumer') }
