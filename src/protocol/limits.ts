@@ -107,6 +107,8 @@ export const limits = {
   deliveryQueueBytes: 16 * MiB,
   /** Failures of a message that are told of, the latest; all are counted. */
   queueReportsKept: 16,
+  /** Messages that are looked at for one page of a list, or one step of a purge: some 2 ms. */
+  messagesLooked: 512,
   /** Events of one such trigger that its handler has at once. */
   deliveriesInFlight: 1024,
   /** Kinds of log lines about deliveries that are counted one by one (kind and function); further ones together. */
