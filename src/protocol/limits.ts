@@ -133,6 +133,8 @@ export const limits = {
   queuePage: 1000,
   /** Dead messages that a page of a list by offset may leave out: they are read all the same. */
   queueOffset: 100_000,
+  /** Messages that are looked at for one page of a list, or one step of a purge: some 2 ms. */
+  messagesLooked: 512,
   /** Events of one such trigger that its handler has at once. */
   deliveriesInFlight: 1024,
   /** Kinds of log lines about deliveries that are counted one by one (kind and function); further ones together. */

@@ -176,11 +176,16 @@ export function createPartition(options: PartitionOptions): Partition {
     resolve({ answers: outcome.answers, revision: outcome.revision, level, ms: clock.now() - since })
   }
 
-  function tell({ changes, publications, messages }: Committal): void {
+  function tell({ changes, publications, messages, queues }: Committal): void {
     told = changes.at(-1)?.revision ?? told
     recent.add(changes)
-    if (changes.length === 0 && publications.length === 0 && messages === undefined) return
-    const committal: Committal = { changes, publications, ...(messages && { messages }) }
+    if (changes.length === 0 && publications.length === 0 && (messages ?? queues) === undefined) return
+    const committal: Committal = {
+      changes,
+      publications,
+      ...(messages && { messages }),
+      ...(queues && { queues }),
+    }
     for (const follower of followers) {
       try {
         follower(committal)

@@ -12,7 +12,7 @@
  */
 import type { Cause, EntryChange, Publication } from './change.ts'
 import type { Answer, Collection, Command, Space } from './command.ts'
-import type { MessageChange } from './queue/message.ts'
+import type { MessageChange, QueueChange } from './queue/message.ts'
 import type { ReadTables } from './tables.ts'
 
 /**
@@ -45,6 +45,7 @@ export interface Committal {
   readonly publications: readonly Publication[]
   /** Of queues; absent: none. */
   readonly messages?: readonly MessageChange[]
+  readonly queues?: readonly QueueChange[]
 }
 
 /** What is still known of what happened after a revision. */

@@ -7,7 +7,7 @@ import { expire } from './apply/expire.ts'
 import type { Cause, EntryChange, Publication } from './change.ts'
 import type { Answer, Command } from './command.ts'
 import type { Committal } from './partition.ts'
-import type { MessageChange } from './queue/message.ts'
+import type { MessageChange, QueueChange } from './queue/message.ts'
 import { CorruptData, StorageError } from './storageError.ts'
 import { StorageFault, type Store } from './store.ts'
 
@@ -85,6 +85,7 @@ function attempt(
   const changes: EntryChange[] = []
   const publications: Publication[] = []
   const messages: MessageChange[] = []
+  const queues: QueueChange[] = []
   /** Something beside the changes is to be committed. */
   let hasWritten = false
   let revision = store.revision()
@@ -112,6 +113,7 @@ function attempt(
       changes.push(cause === undefined ? change : { ...change, cause })
     },
     tellMessage: change => void messages.push(change),
+    tellQueue: change => void queues.push(change),
     wrote(added) {
       hasWritten = true
       weigh(added)
@@ -151,6 +153,7 @@ function attempt(
       changes: changes.length,
       publications: publications.length,
       messages: messages.length,
+      queues: queues.length,
     }
     try {
       return { answers: runWhole(work), revision }
@@ -162,6 +165,7 @@ function attempt(
       changes.length = before.changes
       publications.length = before.publications
       messages.length = before.messages
+      queues.length = before.queues
       return { refusal: error }
     }
   }
@@ -179,7 +183,8 @@ function attempt(
     store.commit(revision, changes)
   }
   const committed = { outcomes, changes, publications, isCommitted }
-  return messages.length === 0 ? committed : { ...committed, messages }
+  if (messages.length + queues.length === 0) return committed
+  return { ...committed, ...(messages.length > 0 && { messages }), ...(queues.length > 0 && { queues }) }
 }
 
 const tooLarge = (): StorageError =>

@@ -1,6 +1,6 @@
 /** What a command may look at and do while it is applied. It sends nothing and knows no time but `nowMs`. */
 import type { EntryChange, Publication } from '../change.ts'
-import type { MessageChange } from '../queue/message.ts'
+import type { MessageChange, QueueChange } from '../queue/message.ts'
 import type { CorruptData } from '../storageError.ts'
 import type { Tables } from '../tables.ts'
 
@@ -12,6 +12,7 @@ export interface ApplyContext {
   emit(change: EntryChange): void
   publish(publication: Publication): void
   tellMessage(change: MessageChange): void
+  tellQueue(change: QueueChange): void
   /** Something was written that is no change of an entry; `characters` of values. */
   wrote(characters: number): void
   /** Of what is stepped over. */

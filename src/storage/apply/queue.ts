@@ -4,8 +4,11 @@ import { applyToQueue } from '../queue/apply.ts'
 import type { QueueCommand } from '../queue/command.ts'
 import type { ApplyContext } from './context.ts'
 
-export function queue(command: QueueCommand, { tables, nowMs, tellMessage, wrote }: ApplyContext): Answer {
-  const answer = applyToQueue(command, { tables: tables.queues, nowMs, emit: tellMessage })
+export function queue(
+  command: QueueCommand,
+  { tables, nowMs, tellMessage, tellQueue, wrote }: ApplyContext,
+): Answer {
+  const answer = applyToQueue(command, { tables: tables.queues, nowMs, emit: tellMessage, tell: tellQueue })
   if (answer.count > 0) wrote(command.command === 'enqueue' ? command.data.length : 0)
   return { oldValue: undefined, newValue: undefined, version: 0, errors: [], queue: answer }
 }

@@ -1,6 +1,8 @@
 /** What can be asked of the queues of a partition. A command is data; there is one file for what each does. */
 import type { JsonText } from '../../protocol/jsonText.ts'
+import type { MessageState } from './list.ts'
 import type { FailureReport } from './message.ts'
+import type { QueueBounds } from './tables.ts'
 
 /** Publishes a message. Answers with its receipt. */
 export interface EnqueueCommand {
@@ -54,11 +56,78 @@ export interface DiscardCommand {
   readonly receipt: string
 }
 
-export type QueueCommand = EnqueueCommand | FinishCommand | FailCommand | RedriveCommand | DiscardCommand
+/** A message that is not dead is removed. Answers how many. */
+export interface CancelCommand {
+  readonly command: 'cancel'
+  /** One of them. */
+  readonly receipt?: string | undefined
+  readonly number?: number | undefined
+}
+
+/**
+ * Messages of a queue are removed, those with leases too: at most `limit`, and only of one state if one is named (a message that gets into it because of that goes, too). Ask
+ * again, with the cursor of the answer, until it counts none and has no cursor. Throws a `RangeError` for a cursor that is none of its own.
+ */
+export interface PurgeCommand {
+  readonly command: 'purge'
+  readonly queue: string
+  readonly state?: MessageState | undefined
+  readonly limit: number
+  readonly cursor?: string | undefined
+}
+
+/** Says what a queue has beside its messages, which is made if it is not there. Answers whether something has changed. */
+export interface ConfigureCommand {
+  readonly command: 'configure'
+  readonly queue: string
+  /** Kept as it is, for whoever hands messages out. */
+  readonly settings?: JsonText | undefined
+  readonly bounds?: QueueBounds | undefined
+}
+
+/** Whether a queue hands out messages; kept, not obeyed here. Answers whether something has changed. */
+export interface PauseCommand {
+  readonly command: 'pause' | 'resume'
+  readonly queue: string
+}
+
+/**
+ * The queue `to` takes the place of the queue `from`: messages that name no function are of the lane of `functionId` and `namespace` then. If `to` has
+ * messages of its own, at most `limit` are moved. Answers how many are in their place now; ask again until it counts none.
+ */
+export interface AdoptCommand {
+  readonly command: 'adopt'
+  readonly from: string
+  readonly to: string
+  readonly functionId?: string | undefined
+  readonly namespace?: string | undefined
+  readonly limit: number
+}
+
+/** Forgets a queue that has no messages. Answers whether it was there and empty. */
+export interface DropCommand {
+  readonly command: 'drop'
+  readonly queue: string
+}
+
+export type QueueCommand =
+  | EnqueueCommand
+  | FinishCommand
+  | FailCommand
+  | RedriveCommand
+  | DiscardCommand
+  | CancelCommand
+  | PurgeCommand
+  | ConfigureCommand
+  | PauseCommand
+  | AdoptCommand
+  | DropCommand
 
 export interface QueueAnswer {
-  /** Messages that were published, done, failed, redriven, discarded. */
+  /** Messages that were published, done, failed, redriven, removed, adopted; or 1: the queue was changed. */
   readonly count: number
+  /** Of `purge`: there may be more. */
+  readonly cursor?: string
   /** Of `enqueue`. */
   readonly receipt?: string
   /** Of `enqueue`: it is that of a message that was published before, with the same key. */

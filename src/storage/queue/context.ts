@@ -1,5 +1,5 @@
 /** What a command of a queue may look at and do. It sends nothing and knows no time but `nowMs`. */
-import type { MessageChange } from './message.ts'
+import type { MessageChange, QueueChange } from './message.ts'
 import type { QueueTables } from './tables.ts'
 
 export interface QueueContext {
@@ -8,4 +8,5 @@ export interface QueueContext {
   readonly tables: QueueTables
   /** Told when the transaction is committed. */
   emit(change: MessageChange): void
+  tell(change: QueueChange): void
 }

@@ -1,6 +1,13 @@
-/** A message makes room for the next of its group. */
+/** A message leaves, and makes room for the next of its group. */
 import type { QueueContext } from './context.ts'
-import type { Message } from './message.ts'
+import { canBeLeased, type Message } from './message.ts'
+
+/** It is not dead. */
+export function removeWaiting(context: QueueContext, message: Message): void {
+  context.tables.remove(message)
+  if (canBeLeased(message)) context.emit({ event: 'gone', message })
+  makeRoom(context, message)
+}
 
 /** It is not in the tables any more, or dead in them. */
 export function makeRoom({ tables, emit }: QueueContext, { queue, group, isHead }: Message): void {

@@ -144,6 +144,8 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
     })
   }
 
+  const dedupesOf = (name: string): Dedupe[] => [...dedupes.values()].filter(({ queue }) => queue === name)
+
   return {
     get: number => messages.get(number),
     byReceipt: receipt => receipts.get(receipt),
@@ -173,6 +175,17 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
     },
     hasGroup: (queue, group) => queues.get(queue)?.groups.has(group) === true,
     oldestOfGroup: (queue, group) => queues.get(queue)?.groups.get(group)?.first(),
+    grouped(queue, after, limit) {
+      const { groups = new Map<string, Messages>() } = queues.get(queue) ?? {}
+      const found: Message[] = []
+      for (const group of [...groups.keys()].sort(compareText)) {
+        const place = after === undefined ? 1 : compareText(group, after.group)
+        if (place < 0) continue
+        const isBefore = ({ number }: Message): boolean => place === 0 && number <= after!.number
+        found.push(...first(limit - found.length, groups.get(group)!.from(isBefore)))
+      }
+      return found
+    },
     dead(queue, after, limit) {
       const list = queues.get(queue)?.latestDead
       if (list === undefined) return []
@@ -239,6 +252,10 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
       const { functionId, namespace } = lane
       const moved = [...messages.values()].filter(message => message.queue === queue)
       queues.delete(queue)
+      for (const dedupe of dedupesOf(queue)) {
+        setDedupe(dedupeId(queue, dedupe.key), undefined)
+        setDedupe(dedupeId(lane.queue, dedupe.key), { ...dedupe, queue: lane.queue })
+      }
       const to = known(lane.queue)
       to.row = { ...from.row, name: lane.queue }
       for (const message of moved) {
@@ -256,6 +273,7 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
     dropQueue(name) {
       const kept = queues.get(name)!
       queues.delete(name)
+      for (const { key } of dedupesOf(name)) setDedupe(dedupeId(name, key), undefined)
       undoBy(() => queues.set(name, kept))
     },
   }

@@ -21,6 +21,9 @@ export interface DuePlace {
   readonly number: number
 }
 
+/** No message is due later. */
+export const MAX_DUE = Number.MAX_SAFE_INTEGER
+
 /** Place in the list of dead messages. */
 export interface DeadPlace {
   readonly deadAtMs: number
@@ -83,6 +86,8 @@ export interface ReadQueueTables {
   hasGroup(queue: string, group: string): boolean
   /** The oldest of a group that is not dead. */
   oldestOfGroup(queue: string, group: string): Message | undefined
+  /** Messages of a queue that have a group and are not dead, heads too: group by group; after a place. */
+  grouped(queue: string, after: GroupPlace | undefined, limit: number): Message[]
   /** Dead messages of a queue, latest first; after a place. */
   dead(queue: string, after: DeadPlace | undefined, limit: number): Message[]
   /** Those that died first. */

@@ -1,6 +1,7 @@
 /** Random commands, done by every kind of tables and by the model: all have to agree after each. `III_TEST_SEED` repeats one. */
 import { describe, expect, test } from 'bun:test'
 import type { QueueAnswer, QueueCommand } from '../../../src/storage/queue/command.ts'
+import { listMessages, MESSAGE_STATES, type MessageState } from '../../../src/storage/queue/list.ts'
 import { comparePlaces, laneId } from '../../../src/storage/queue/message.ts'
 import { numberOfReceipt } from '../../../src/storage/queue/receipt.ts'
 import type { QueueTables } from '../../../src/storage/queue/tables.ts'
@@ -11,7 +12,8 @@ import { queueTables } from './tables.ts'
 
 const RUNS = Number(process.env.III_TEST_QUEUE_RUNS ?? 8)
 const STEPS = 250
-const QUEUES = ['a', 'b']
+const QUEUES = ['a', 'b', 'topic']
+const ALL = [...QUEUES, 'c']
 
 /** Mostly of what is there, sometimes of nothing. */
 function pick<Item>(random: Random, items: readonly Item[], none: Item): Item {
@@ -30,7 +32,8 @@ function randomCommand(random: Random, model: Model, nowMs: number): QueueComman
       queue,
       data: `${random.between(0, 1000)}` as never,
       receipt: maybe(30, () => `r${random.between(0, 400)}`),
-      functionId: maybe(50, () => pick(random, ['f', 'g'], 'h')),
+      // Nobody has subscribed to it yet.
+      functionId: queue === 'topic' ? undefined : maybe(50, () => pick(random, ['f', 'g'], 'h')),
       group: maybe(60, () => pick(random, ['g', 'h'], '\ud800')),
       priority: maybe(40, () => random.between(-2, 3)),
       dueAtMs: maybe(25, later),
@@ -38,16 +41,31 @@ function randomCommand(random: Random, model: Model, nowMs: number): QueueComman
     }
   }
   const number = pick(random, model.numbers(), 10 ** 9)
-  if (what < 65) return { command: 'finish', number }
-  if (what < 90) {
+  if (what < 60) return { command: 'finish', number }
+  if (what < 82) {
     const next = pick<number | 'now' | 'never'>(random, ['now', 'never', later()], 'now')
     return { command: 'fail', number, report: report(nowMs), next }
   }
-  if (what < 96) {
+  if (what < 88) {
     const receipt = maybe(50, () => pick(random, model.receipts(), 'nobody'))
     return { command: 'redrive', queue, receipt, limit: receipt === undefined ? random.between(1, 4) : 1 }
   }
-  return { command: 'discard', queue, receipt: pick(random, model.receipts(), 'nobody') }
+  const receipt = pick(random, model.receipts(), 'nobody')
+  switch (random.between(0, 8)) {
+    case 0:
+    case 1:
+      return { command: 'discard', queue, receipt }
+    case 2:
+      return random.between(0, 2) === 0 ? { command: 'cancel', receipt } : { command: 'cancel', number }
+    case 3:
+      return { command: 'purge', queue, state: pick(random, MESSAGE_STATES, 'dead'), limit: 1000 }
+    case 4:
+      return random.between(0, 3) > 0 ? { command: 'drop', queue } : { command: 'purge', queue, limit: 1000 }
+    case 5:
+      return { command: 'adopt', from: 'topic', to: queue, functionId: maybe(50, () => 'f'), limit: 1000 }
+    default:
+      return { command: random.between(0, 2) === 0 ? 'pause' : 'resume', queue }
+  }
 }
 
 function available(tables: QueueTables, queue: string, nowMs: number): number[] {
@@ -59,9 +77,30 @@ function available(tables: QueueTables, queue: string, nowMs: number): number[] 
   return all.sort(comparePlaces).map(({ number }) => number)
 }
 
-function compare(stage: Stage, model: Model): void {
+/** In pages of a few. */
+function listed({ tables, nowMs }: Stage, queue: string, state: MessageState): number[] {
+  const found: number[] = []
+  let cursor: string | undefined
+  do {
+    const page = listMessages(tables, nowMs, { queue, state, cursor, limit: 7 })
+    found.push(...page.messages.map(({ number }) => number))
+    cursor = page.cursor
+  } while (cursor !== undefined)
+  return found.sort((one, other) => one - other)
+}
+
+function compare(stage: Stage, model: Model, withLists: boolean): void {
   const { tables, nowMs } = stage
-  for (const queue of [...QUEUES, 'c']) {
+  expect(tables.queues(undefined, 10).map(({ name }) => name)).toEqual(model.queues().sort())
+  for (const queue of ALL) {
+    for (const state of withLists ? MESSAGE_STATES : []) {
+      expect([queue, state, listed(stage, queue, state)]).toEqual([
+        queue,
+        state,
+        model.inState(queue, state, nowMs),
+      ])
+    }
+    expect(tables.queue(queue)?.isPaused ?? false).toBe(model.isPaused(queue))
     expect(available(tables, queue, nowMs)).toEqual(model.available(queue, nowMs))
     const dead = tables.dead(queue, undefined, 1000).map(({ number }) => number)
     expect(dead).toEqual(model.dead(queue))
@@ -87,7 +126,7 @@ function play(seed: number, open: (typeof queueTables)[number][1]): void {
     if (random.between(0, 10) === 0) opened.undone(() => void stage.run(command))
     const answer = stage.run(command)
     expect(answer.count).toBe(model.run(command, stage.nowMs, given(stage, answer)))
-    compare(stage, model)
+    compare(stage, model, step % 8 === 0)
   }
 }
 

@@ -2,11 +2,12 @@
  * What queues mean, as plainly as it can be said: one list of messages, looked through anew for every question. It has no
  * index, no head of a group and no code of the real one.
  */
-import type { QueueCommand } from '../../../src/storage/queue/command.ts'
+import type { AdoptCommand, PurgeCommand, QueueCommand } from '../../../src/storage/queue/command.ts'
+import type { MessageState } from '../../../src/storage/queue/list.ts'
 
 interface Item {
   readonly number: number
-  readonly queue: string
+  queue: string
   readonly receipt: string
   readonly group: string | undefined
   readonly priority: number
@@ -23,6 +24,10 @@ export interface Model {
   /** Numbers of the dead, latest first. */
   dead(queue: string): number[]
   waiting(queue: string): number
+  /** Numbers, smallest first. */
+  inState(queue: string, state: MessageState, nowMs: number): number[]
+  queues(): string[]
+  isPaused(queue: string): boolean
   failures(number: number): number | undefined
   numbers(): number[]
   receipts(): string[]
@@ -30,7 +35,8 @@ export interface Model {
 
 export function createModel(): Model {
   let items: Item[] = []
-  const used: { queue: string; key: string; untilMs: number }[] = []
+  const paused = new Map<string, boolean>()
+  let used: { queue: string; key: string; untilMs: number }[] = []
 
   const alive = (): Item[] => items.filter(({ deadAtMs }) => deadAtMs === undefined)
   const deadOf = (queue: string): Item[] =>
@@ -59,6 +65,71 @@ export function createModel(): Model {
     for (const item of alive()) isBehindAnother(item)
   }
 
+  function stateOf(item: Item, nowMs: number): MessageState {
+    if (item.deadAtMs !== undefined) return 'dead'
+    if (isBehindAnother(item)) return 'behind'
+    if (item.dueAtMs <= nowMs) return 'ready'
+    return item.failures > 0 ? 'backing_off' : 'scheduled'
+  }
+
+  function adopt({ from, to }: AdoptCommand): number {
+    if (from === to || !paused.has(from)) return 0
+    const found = items.filter(({ queue }) => queue === from)
+    const isTaken = items.some(({ queue }) => queue === to)
+    for (const item of found) {
+      const id = groupId({ ...item, queue: to })
+      if (item.deadAtMs === undefined && !isBehindAnother(item) && !heads.has(id)) heads.set(id, item.number)
+    }
+    for (const item of found) item.queue = to
+    if (isTaken) return found.length
+    // The target has kept what it was told, the keys are those of the source.
+    used = used.filter(({ queue }) => queue !== to)
+    for (const one of used) if (one.queue === from) one.queue = to
+    paused.set(to, paused.get(to) ?? paused.get(from)!)
+    paused.delete(from)
+    return found.length
+  }
+
+  /** As one step does it that looks at everything. */
+  function purge({ queue, state }: PurgeCommand, nowMs: number): number {
+    const gone = items.filter(
+      item => item.queue === queue && (state === undefined || stateOf(item, nowMs) === state),
+    )
+    items = items.filter(item => !gone.includes(item))
+    return gone.length
+  }
+
+  function changeQueue(command: QueueCommand, nowMs: number): number | undefined {
+    switch (command.command) {
+      case 'adopt':
+        return adopt(command)
+      case 'purge':
+        return purge(command, nowMs)
+      case 'cancel': {
+        const { receipt, number } = command
+        const found = alive().find(item => item.receipt === receipt || item.number === number)
+        items = items.filter(item => item !== found)
+        return found === undefined ? 0 : 1
+      }
+      case 'pause':
+      case 'resume': {
+        const isPaused = command.command === 'pause'
+        if ((paused.get(command.queue) ?? false) === isPaused) return 0
+        paused.set(command.queue, isPaused)
+        return 1
+      }
+      case 'drop': {
+        const { queue: name } = command
+        if (!paused.has(name) || items.some(({ queue }) => queue === name)) return 0
+        paused.delete(name)
+        used = used.filter(({ queue }) => queue !== name)
+        return 1
+      }
+      default:
+        return undefined
+    }
+  }
+
   function change(command: QueueCommand, nowMs: number, given?: { number: number; receipt: string }): number {
     if (command.command === 'enqueue') {
       const { queue, dedupe } = command
@@ -66,6 +137,7 @@ export function createModel(): Model {
       if (isUsed || items.some(({ receipt }) => receipt === command.receipt)) return 0
       if (dedupe !== undefined) used.push({ queue, key: dedupe.key, untilMs: nowMs + dedupe.windowMs })
       const { group, priority = 0, dueAtMs = 0 } = command
+      if (!paused.has(queue)) paused.set(queue, false)
       items.push({ ...given!, queue, group, priority, dueAtMs, failures: 0, deadAtMs: undefined })
       return 1
     }
@@ -80,6 +152,7 @@ export function createModel(): Model {
       }
       return 1
     }
+    if (command.command !== 'redrive' && command.command !== 'discard') return changeQueue(command, nowMs)!
     const { queue, receipt } = command
     const oldestFirst = deadOf(queue).reverse()
     const limit = command.command === 'redrive' ? command.limit : 1
@@ -104,6 +177,13 @@ export function createModel(): Model {
         .sort((one, other) => other.priority - one.priority || one.number - other.number)
         .map(({ number }) => number),
     dead: queue => deadOf(queue).map(({ number }) => number),
+    inState: (queue, state, nowMs) =>
+      items
+        .filter(item => item.queue === queue && stateOf(item, nowMs) === state)
+        .map(({ number }) => number)
+        .sort((one, other) => one - other),
+    queues: () => [...paused.keys()],
+    isPaused: queue => paused.get(queue) ?? false,
     waiting: queue => alive().filter(item => item.queue === queue).length,
     failures: number => items.find(item => item.number === number)?.failures,
     numbers: () => items.map(({ number }) => number),

@@ -18,3 +18,13 @@ test('every statement of queues finds what it needs by an index, in order', () =
   }
   expect(bad).toEqual([])
 })
+
+test('whether a group is there is known without reading a message', () => {
+  using db = new Database(':memory:')
+  for (const sql of migrations) db.run(sql)
+  const { hasGroup, ...others } = queueStatements(db)
+  const steps = db.query<{ opcode: string }, []>(`EXPLAIN ${hasGroup.toString()}`).all()
+  expect(steps.map(({ opcode }) => opcode)).toContain('IdxRowid')
+  expect(steps.map(({ opcode }) => opcode)).not.toContain('Column')
+  for (const statement of [hasGroup, ...Object.values(others)]) statement.finalize()
+})

@@ -2,7 +2,13 @@
 import { asJsonText } from '../../../src/protocol/jsonText.ts'
 import { applyToQueue } from '../../../src/storage/queue/apply.ts'
 import type { EnqueueCommand, QueueAnswer, QueueCommand } from '../../../src/storage/queue/command.ts'
-import type { FailureReport, Lane, Message, MessageChange } from '../../../src/storage/queue/message.ts'
+import type {
+  FailureReport,
+  Lane,
+  Message,
+  MessageChange,
+  QueueChange,
+} from '../../../src/storage/queue/message.ts'
 import { numberOfReceipt } from '../../../src/storage/queue/receipt.ts'
 import type { QueueTables } from '../../../src/storage/queue/tables.ts'
 
@@ -19,6 +25,7 @@ export interface Stage {
   nowMs: number
   /** What was told, in order. */
   readonly told: MessageChange[]
+  readonly toldQueues: QueueChange[]
   run(command: QueueCommand): QueueAnswer
   /** Publishes to the queue `q`; returns the number. */
   publish(data: string, more?: Partial<EnqueueCommand>): number
@@ -34,15 +41,18 @@ export const dataOf = (messages: readonly Message[]): string[] => messages.map((
 
 export function setQueueStage(tables: QueueTables): Stage {
   const told: MessageChange[] = []
+  const toldQueues: QueueChange[] = []
   const stage: Stage = {
     tables,
     nowMs: 1000,
     told,
+    toldQueues,
     run: command =>
       applyToQueue(command, {
         nowMs: stage.nowMs,
         tables,
         emit: change => void told.push(change),
+        tell: change => void toldQueues.push(change),
       }),
     publish(data, more = {}) {
       const { receipt } = stage.run({

@@ -3,8 +3,7 @@
  *
  * The row id of a message is its number: new ones are appended, and a plain message has one index
  * entry, in `messages_ready`. All other indexes hold only what they are for (`docs/decisions/0018-queue.md`). `rank` is the
- * priority with its sign turned, so that one direction of the index is the order of the queue. `dead_at_ms` stands in the index
- * of groups, where it is always NULL, so that no row is read to know whether a group is there.
+ * priority with its sign turned, so that one direction of the index is the order of the queue.
  */
 export const sql = `
   CREATE TABLE queues (
@@ -52,7 +51,7 @@ export const sql = `
   ) STRICT;
   CREATE INDEX messages_ready ON messages (lane, rank) WHERE is_head = 1 AND due_at_ms IS NULL;
   CREATE INDEX messages_due ON messages (lane, due_at_ms) WHERE is_head = 1 AND due_at_ms IS NOT NULL;
-  CREATE INDEX messages_in_group ON messages (queue, "group", dead_at_ms) WHERE "group" IS NOT NULL AND dead_at_ms IS NULL;
+  CREATE INDEX messages_in_group ON messages (queue, "group") WHERE "group" IS NOT NULL AND dead_at_ms IS NULL;
   CREATE INDEX messages_by_receipt ON messages (receipt) WHERE receipt IS NOT NULL;
   CREATE INDEX messages_dead ON messages (queue, dead_at_ms) WHERE dead_at_ms IS NOT NULL;
   CREATE INDEX messages_kept ON messages (kept_until_ms) WHERE kept_until_ms IS NOT NULL;

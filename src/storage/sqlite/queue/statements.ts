@@ -134,6 +134,18 @@ export function queueStatements(db: Database) {
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_in_group
        WHERE queue = ?1 AND "group" = ?2 AND dead_at_ms IS NULL ORDER BY number LIMIT 1`,
     ),
+    groupedFrom: ask<MessageRow>(
+      `SELECT ${MESSAGE} FROM messages INDEXED BY messages_in_group
+       WHERE queue = ?1 AND "group" > ?2 AND dead_at_ms IS NULL ORDER BY "group", number LIMIT ?3`,
+    ),
+    groupedFirst: ask<MessageRow>(
+      `SELECT ${MESSAGE} FROM messages INDEXED BY messages_in_group
+       WHERE queue = ?1 AND "group" IS NOT NULL AND dead_at_ms IS NULL ORDER BY "group", number LIMIT ?2`,
+    ),
+    groupAfter: ask<MessageRow>(
+      `SELECT ${MESSAGE} FROM messages INDEXED BY messages_in_group
+       WHERE queue = ?1 AND "group" = ?2 AND dead_at_ms IS NULL AND number > ?3 ORDER BY number LIMIT ?4`,
+    ),
     deadMessages: ask<MessageRow>(
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_dead
        WHERE queue = ?1 AND dead_at_ms IS NOT NULL AND (dead_at_ms < ?2 OR (dead_at_ms = ?2 AND number < ?3))

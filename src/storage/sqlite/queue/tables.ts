@@ -73,6 +73,18 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       if (id === undefined) return undefined
       return readIfThere(using(session, ({ ask }) => ask.oldestOfGroup.get(id, storable(group))))
     },
+    grouped(queue, after, limit) {
+      const id = queues.find(queue)?.id
+      if (id === undefined) return []
+      const rows = using(session, ({ ask }) => {
+        if (after === undefined) return ask.groupedFirst.all(id, limit)
+        const group = storable(after.group)
+        const same = ask.groupAfter.all(id, group, after.number, limit)
+        if (same.length >= limit) return same
+        return [...same, ...ask.groupedFrom.all(id, group, limit - same.length)]
+      })
+      return rows.map(read)
+    },
     dead(queue, after, limit) {
       const id = queues.find(queue)?.id
       if (id === undefined) return []
