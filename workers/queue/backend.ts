@@ -104,7 +104,7 @@ export interface QueueBackend {
   lease(token: string): Lease | undefined
   /** All leases of a holder are lost. */
   leave(holder: string, report: FailureReport): void
-  /** Nothing is handed out while it is parked. In memory: `paused` is kept by who pauses. */
+  /** Nothing of a queue is handed out while it is parked; of a lane it is only the reason. Not kept: see `pause`. */
   park(of: string | Lane, parking: Parking): void
   unpark(of: string | Lane, parking: Parking): void
 

@@ -22,6 +22,7 @@ import type { Lease, Parking } from './core/lease.ts'
 import { meaningOf, reportOf } from './ending.ts'
 import type { Functions } from './functionWatch.ts'
 import { createMetadataWriter } from './metadata.ts'
+import { parseQueue } from './names.ts'
 import type { Tuning } from './tuning.ts'
 
 export interface ConsumerOptions {
@@ -184,6 +185,10 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     for (let step = 0; step < lanes.length; step++) pumpLane(lanes[(turn + step) % lanes.length]!)
   }
 
+  /** It waits for whoever takes it, and nobody has to be there. */
+  const isForTakers = ({ lane, consumers }: LaneState): boolean =>
+    consumers.length === 0 && lane.functionId === undefined && parseQueue(lane.queue).kind === 'named'
+
   const isServed = ({ functionId, namespace, tuning }: Consumer): boolean =>
     tuning.missing === 'fail' || functions.find(namespace, functionId) !== undefined
 
@@ -191,7 +196,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     if (state.rest !== undefined) return
     const { consumers } = state
     const served = consumers.filter(isServed)
-    setParking(state, served.length === 0 ? 'no_worker' : undefined)
+    setParking(state, served.length === 0 && !isForTakers(state) ? 'no_worker' : undefined)
     for (const consumer of served) {
       const free = consumer.tuning.concurrency - consumer.running
       if (free > 0) take(state, consumer, free)

@@ -140,7 +140,8 @@ function ofFunction(lane: Lane, byQueue: ReadonlyMap<string, NamedQueue>): Consu
 async function restore(backend: QueueBackend, topics: Topics, consumers: Consumers): Promise<void> {
   for (let after: string | undefined; ; ) {
     const page = await backend.queues(after, limits.queuePage)
-    for (const { name, settings } of page) {
+    for (const { name, settings, isPaused } of page) {
+      if (isPaused) backend.park(name, 'paused')
       const parsed = parseQueue(name)
       if (parsed.kind === 'subscriber') {
         const { topic, functionId, namespace } = parsed

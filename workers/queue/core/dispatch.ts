@@ -64,7 +64,7 @@ export interface Dispatch {
   changed(changes: readonly MessageChange[]): ReadonlyMap<string, Lane>
   /** What is in the tables is not what was told: windows begin anew, leases stay. */
   forget(): void
-  /** Of the whole queue, or of one lane of it. */
+  /** The whole queue hands out nothing. Of a lane it is only the reason: who serves it does not take, and others may. */
   park(of: string | Lane, parking: Parking): void
   unpark(of: string | Lane, parking: Parking): void
   parkings(queue: string): ReadonlySet<Parking>
@@ -161,9 +161,9 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
 
   return {
     take({ lane, holder, max, leaseMs, retry, hasPlace }, nowMs) {
-      const { window, queue, parkings } = laneOf(lane)
+      const { window, queue } = laneOf(lane)
       const leases: Lease[] = []
-      if (parkings.size > 0 || queue.parkings.size > 0) return leases
+      if (queue.parkings.size > 0) return leases
       const places = hasPlace ? concurrencyOf(lane.queue) : Number.POSITIVE_INFINITY
       while (leases.length < max && (!hasPlace || queue.placed < places)) {
         const message = window.take(nowMs)
