@@ -69,6 +69,7 @@ export function registerPull(register: Register, parts: PullFunctionParts): void
       ...CALLER,
     },
     failure: 'pop_failed',
+    needsCaller: true,
     async run(input, { signal }) {
       const name = requireName(input.queue ?? input.topic, 'queue_not_set', 'Queue name is required')
       const { lane, tuning } = source(name)

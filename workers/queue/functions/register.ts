@@ -1,6 +1,7 @@
 /** How the functions of the worker are registered: their inputs are read by fields, their refusals are errors that were meant. */
 import { HandlerError } from '../../../sdk/typescript/src/errors.ts'
-import type { BuiltInClient, CallContext, RawJson } from '../../../sdk/typescript/src/worker.ts'
+import { type BuiltInClient, type CallContext, RawJson } from '../../../sdk/typescript/src/worker.ts'
+import { toJsonText } from '../../../src/protocol/jsonText.ts'
 import { StorageError } from '../../../src/storage/storageError.ts'
 import { type Fields, type Read, type Refuse, readMembers, refusing, shape } from '../../fields.ts'
 
@@ -12,6 +13,8 @@ export interface FunctionDefinition<Of extends Fields> {
   readonly failure: string
   readonly run: (input: Read<Of>, context: CallContext, refuse: Refuse) => unknown
   readonly isInternal?: boolean
+  /** `_caller_worker_id` is among the fields: the input is parsed for that. */
+  readonly needsCaller?: boolean
 }
 
 export type Register = <Of extends Fields>(definition: FunctionDefinition<Of>) => void
@@ -35,14 +38,15 @@ export function createRegister(client: BuiltInClient): { register: Register; idl
   }
 
   function register<Of extends Fields>(definition: FunctionDefinition<Of>): void {
-    const { id, description, fields, failure, run, isInternal } = definition
+    const { id, description, fields, failure, run, isInternal, needsCaller = false } = definition
     const { format, read } = shape(fields)
     const refuse = refusing(id)
-    client.registerFunction<RawJson>(
+    client.registerFunction(
       id,
       (input, context) => {
         try {
-          const answer = run(read(readMembers(input.text, refuse), refuse), context, refuse)
+          const text = input instanceof RawJson ? input.text : toJsonText(input)
+          const answer = run(read(readMembers(text, refuse), refuse), context, refuse)
           if (!(answer instanceof Promise)) return answer
           underWay++
           return answer.then(
@@ -62,7 +66,7 @@ export function createRegister(client: BuiltInClient): { register: Register; idl
       {
         description,
         request_format: format,
-        rawInput: true,
+        rawInput: !needsCaller,
         ...(isInternal === true ? { metadata: { internal: true } } : {}),
       },
     )
