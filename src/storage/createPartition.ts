@@ -84,6 +84,8 @@ export function createPartition(options: PartitionOptions): Partition {
   let cancelScrub: (() => void) | undefined
   /** Followers have heard of everything up to this revision. */
   let told = store.revision()
+  /** And of so many transactions of queues. */
+  let toldOfQueues = store.queueCommits()
   let commits = 0
   let commandCount = 0
   expiry.look(nextExpiryMs())
@@ -145,6 +147,7 @@ export function createPartition(options: PartitionOptions): Partition {
       })
       if (result.isCommitted) {
         commits++
+        toldOfQueues = store.queueCommits()
         if (trouble !== undefined) recovered()
       }
       tell(result)
@@ -232,6 +235,10 @@ export function createPartition(options: PartitionOptions): Partition {
       if (error instanceof StorageFault) throw error
       noticeDamage(error)
     }
+    if (toldOfQueues !== store.queueCommits()) {
+      toldOfQueues = store.queueCommits()
+      tell({ changes: [], publications: [], queues: [{ event: 'unheard' }] })
+    }
     if (told === store.revision()) return
     // Whoever resumes is told that it has missed something.
     told = store.revision()
@@ -239,7 +246,8 @@ export function createPartition(options: PartitionOptions): Partition {
   }
 
   function readable(): ReadTables {
-    if (store.revision() <= told || trouble === undefined) return store.tables
+    const isHeard = store.revision() <= told && store.queueCommits() <= toldOfQueues
+    if (isHeard || trouble === undefined) return store.tables
     return tablesInDoubt(store.tables, attempted, trouble.reason)
   }
 

@@ -11,7 +11,7 @@ import { meaningOf } from './faults.ts'
 import { createHistory, type HistoryLimits } from './history.ts'
 import { requirePresent } from './presence.ts'
 import { createSqliteQueueTables } from './queue/tables.ts'
-import { scrub } from './scrub.ts'
+import { createScrub } from './scrub.ts'
 import { type Session, using } from './session.ts'
 import { createSqliteTables } from './tables.ts'
 import { copyOfTotals, keepTotals, readTotals, type Totals } from './totals.ts'
@@ -28,8 +28,8 @@ export interface SqliteStoreOptions {
   readonly isWhole?: boolean
   /** A sync has failed: what was written may be lost without any further fault. */
   readonly onUnsynced?: () => void
-  /** Everything up to this revision is on disk now. */
-  readonly onSynced?: (revision: number) => void
+  /** Everything up to this revision is on disk now, and up to so many transactions of queues. */
+  readonly onSynced?: (revision: number, queueCommits: number) => void
 }
 
 export interface SqliteStore extends Store {
@@ -137,7 +137,7 @@ export function openSqliteStore({
     if (isSynced) {
       syncLog()
       isRelaxationSynced = committed.isRelaxed
-      onSynced?.(revision)
+      onSynced?.(revision, committed.messages.commits)
     }
     tables.committed()
     queues.committed()
@@ -214,6 +214,7 @@ export function openSqliteStore({
     session,
     tables,
     revision: () => committed.revision,
+    queueCommits: () => committed.messages.commits,
     oldest: () => session.totals.oldestChange,
     syncs: () => syncs,
     begin,
@@ -249,7 +250,7 @@ export function openSqliteStore({
       }
     },
     isChecked: false,
-    scrub: () => scrub(session),
+    scrub: createScrub(session, queues),
     async backup(target) {
       while (copying !== undefined) await copying.catch(() => {})
       copying = copy(target).finally(() => {
