@@ -1,6 +1,6 @@
 /**
- * What keeps a partition: its tables, a transaction at a time, and the changes of the transactions before. All of it is
- * synchronous. A fault of the disk is thrown as `StorageFault`; after it nothing of the transaction is there.
+ * What keeps a partition: its tables, a transaction at a time, and the changes of the transactions before. All of it but
+ * the sync is synchronous. A fault of the disk is thrown as `StorageFault`; after it nothing of the transaction is there.
  */
 import type { EntryChange } from './change.ts'
 import type { Tables } from './tables.ts'
@@ -37,14 +37,19 @@ export interface Store {
   oldest(): number
   /** Fsyncs so far. */
   syncs(): number
-  /** With `isSynced` the commit waits for the disk. */
+  /** With `isSynced` the commit needs a sync. */
   begin(isSynced: boolean): void
   /** One at a time: `release` or `rollbackToSavepoint` comes before the next. */
   savepoint(): void
   release(): void
   rollbackToSavepoint(): void
-  /** `revision` is from now on that of the last of `changes`. */
-  commit(revision: number, changes: readonly EntryChange[]): void
+  /** `revision` is from now on that of the last of `changes`. True: it needs a sync. */
+  commit(revision: number, changes: readonly EntryChange[]): boolean
+  /**
+   * Everything that was committed before is on disk when it returns, or when its promise resolves. `isHere`: rather the
+   * former. Throws or rejects with a `StorageFault`: nobody knows then. One at a time.
+   */
+  sync(isHere: boolean): void | Promise<void>
   rollback(): void
   /** Some of the kept changes after `revision`: a bounded portion, and at least something if there is something. */
   portion(revision: number): Portion

@@ -21,7 +21,7 @@ export interface OpenFolderOptions {
   /** Which changes are kept for those who resume. */
   readonly history?: HistoryLimits
   /** Waits until a file is on disk; for tests of disks that fail. Default `fdatasync`. */
-  readonly sync?: (file: number) => void
+  readonly sync?: (file: number) => void | Promise<void>
   /** Called when everything up to a revision has reached the disk; for tests that take the power away. */
   readonly onSynced?: (revision: number) => void
   /** The clock on the wall, milliseconds. Default `Date.now`. */

@@ -26,7 +26,9 @@ export function createMemoryStore(begin = 0): Store {
     commit(revision) {
       tables.keep()
       committed = revision
+      return false
     },
+    sync() {},
     rollback: () => tables.undoTo(0),
     portion: () => ({ changes: [], revision: committed }),
     recover() {},

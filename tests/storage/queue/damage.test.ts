@@ -248,32 +248,43 @@ test('a backup has the messages, and no number is given out again that was told 
   await restored.partition.close()
 })
 
-test('a commit of which the disk did not say that it has it is not seen, and told of when it was made', async () => {
-  const store = openFolder(newFolder())
-  let fails = false
-  const failing: Store = {
-    ...store,
-    commit(revision, changes) {
-      store.commit(revision, changes)
-      if (fails) throw new StorageFault('broken', 'The disk reports an error.')
-    },
-    recover() {
-      if (fails) throw new StorageFault('broken', 'The disk reports an error.')
-      store.session.isBroken = true
-      store.recover()
-    },
-  }
-  const stage = setStage({ store: failing })
-  await turn(stage, messageOf('a'))
-  fails = true
-  expect(await refusalCode(turn(stage, messageOf('b')))).toBe('STORAGE_UNAVAILABLE')
-  const waiting = () => stage.partition.read(({ queues }) => queues.counts('q').waiting)
-  expect(codeOf(waiting)).toBe('STORAGE_UNAVAILABLE')
-  fails = false
-  stage.clock.advance(limits.storageRetryMs)
-  expect(waiting()).toBe(2)
-  expect(stage.committals.at(-1)?.queues).toEqual([{ event: 'unheard' }])
-  await turn(stage, messageOf('c'))
-  expect(waiting()).toBe(3)
-  await stage.partition.close()
-})
+test.each(['commit', 'sync'] as const)(
+  'a commit of which the disk did not say that it has it (%s) is not seen, and told of when it was made',
+  async what => {
+    const store = openFolder(newFolder())
+    let fails = false
+    const failIf = (isIt: boolean): void => {
+      if (fails && isIt) throw new StorageFault('broken', 'The disk reports an error.')
+    }
+    const failing: Store = {
+      ...store,
+      commit(revision, changes) {
+        const needsSync = store.commit(revision, changes)
+        failIf(what === 'commit')
+        return needsSync
+      },
+      sync(isHere) {
+        failIf(what === 'sync')
+        return store.sync(isHere)
+      },
+      recover() {
+        failIf(true)
+        store.session.isBroken = true
+        store.recover()
+      },
+    }
+    const stage = setStage({ store: failing })
+    await turn(stage, messageOf('a'))
+    fails = true
+    expect(await refusalCode(turn(stage, messageOf('b')))).toBe('STORAGE_UNAVAILABLE')
+    const waiting = () => stage.partition.read(({ queues }) => queues.counts('q').waiting)
+    expect(codeOf(waiting)).toBe('STORAGE_UNAVAILABLE')
+    fails = false
+    stage.clock.advance(limits.storageRetryMs)
+    expect(waiting()).toBe(2)
+    expect(stage.committals.at(-1)?.queues).toEqual([{ event: 'unheard' }])
+    await turn(stage, messageOf('c'))
+    expect(waiting()).toBe(3)
+    await stage.partition.close()
+  },
+)
