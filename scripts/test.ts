@@ -13,6 +13,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { failedChecks } from './check.ts'
+import { createFailures } from './failures.ts'
 import { shapes } from './shapes.ts'
 import { readTotals, type Totals, totalsLine } from './totals.ts'
 
@@ -22,6 +23,9 @@ const everything = args.length === 0
 
 /** Enough of the end of the output to hold the closing lines. */
 const KEPT_CHARACTERS = 4000
+
+/** What failing tests have printed, to be seen again at the end: the output of a run is long. */
+const failures: string[] = []
 
 /** `report`: name of the file with the results, in `.cache`. */
 async function runTests(
@@ -48,11 +52,15 @@ async function runTests(
     },
   )
   let end = ''
+  const found = createFailures()
   const decoder = new TextDecoder()
   for await (const chunk of child.stderr) {
     process.stderr.write(chunk)
-    end = (end + decoder.decode(chunk, { stream: true })).slice(-KEPT_CHARACTERS)
+    const text = decoder.decode(chunk, { stream: true })
+    end = (end + text).slice(-KEPT_CHARACTERS)
+    found.read(text)
   }
+  failures.push(...found.texts())
   const code = await child.exited
   const totals = readTotals(end)
   if (totals === undefined) {
@@ -84,7 +92,10 @@ async function runShapes(): Promise<Totals> {
     const seconds = Math.round((performance.now() - startedAt) / 1000)
     process.stderr.write(`\nOn ${name}: ${totalsLine(run)}, in ${seconds} s\n`)
   }
-  if (failed.length > 0) process.stderr.write(`\nTests failed on ${failed.join(', on ')}\n`)
+  if (failed.length > 0) {
+    process.stderr.write(`\nWhat failed, once more:\n\n${failures.join('\n')}`)
+    process.stderr.write(`\nTests failed on ${failed.join(', on ')}\n`)
+  }
   return totals
 }
 

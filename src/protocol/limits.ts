@@ -408,9 +408,9 @@ export const limits = {
   revisionGap: 1_000_000,
   /** Revisions that begin anew begin at the clock times this: no partition writes as fast, and 2⁵³ is far away. */
   revisionsPerMs: 1000,
-  /** Entries that are all looked at when a data folder is opened: some 0.5 s. With more it is done in the background. */
+  /** Entries and messages that are all looked at when a data folder is opened: some 0.5 s. With more it is done in the background. */
   entriesCheckedAtStart: 40_000,
-  /** Entries looked at in one step of that, and the pause between steps. */
+  /** Entries or messages looked at in one step of that, and the pause between steps. */
   scrubPortion: 200,
   scrubPauseMs: 20,
   /** Entries that expire in one transaction. */

@@ -1,9 +1,10 @@
 /**
- * The partition over a store: gathers what is submitted in a turn of the event loop, commits it together, and tells.
+ * The partition over a store: gathers what is submitted in a turn of the event loop, commits it together, and tells when
+ * the disk has it.
  *
- *            submit, read                                 end of the turn
- *     idle ───────────────▶ gathering ──────────────────────────────────────▶ idle
- *      │ read: at once          │ submit, read: wait                  apply all · commit · followers · answers · reads
+ *            submit                     end of the turn                      it is on disk (`untold.ts`)
+ *     idle ─────────▶ gathering ───────────────────────────▶ idle · · · · · · · · · · · · · · · · · · ▶
+ *                      submit, read: wait   apply all · commit · reads            followers · answers · what was read
  *
  *     ok ──fault of the disk──▶ degraded: writes are refused, reads go on ──a commit works again──▶ ok
  *
@@ -25,6 +26,7 @@ import { CorruptData, StorageError } from './storageError.ts'
 import { StorageFault, type Store } from './store.ts'
 import type { ReadTables } from './tables.ts'
 import { type Outcome, runTurn, type Work } from './turn.ts'
+import { createUntoldQueue } from './untold.ts'
 
 export interface PartitionOptions {
   readonly store: Store
@@ -55,6 +57,14 @@ export function createPartition(options: PartitionOptions): Partition {
   const { adapter } = store
   const recent = createRecentChanges(store.revision(), options.recent ?? recentLimits(adapter))
   const feed = createFeed(store, recent, () => told, atTurnEnd)
+  const untold = createUntoldQueue({
+    sync: isHere => store.sync(isHere),
+    onFault(error, changes) {
+      inDoubt = [...changes, ...inDoubt]
+      areQueuesInDoubt ||= store.queueCommits() > toldOfQueues
+      failBy(error)
+    },
+  })
   const followers = new Set<(committal: Committal) => void>()
   const expiry = createExpiry(clock, wallClock, () => {
     gather({
@@ -78,12 +88,15 @@ export function createPartition(options: PartitionOptions): Partition {
   let cancelRetry: (() => void) | undefined
   /** What was found damaged, and is told until the engine is started anew. */
   let damage: string | undefined
-  /** What the last commit was to write. */
-  let attempted: readonly EntryChange[] = []
+  /** Nobody knows whether the disk has them. */
+  let inDoubt: readonly EntryChange[] = []
+  let areQueuesInDoubt = false
   let unforeseen: string | undefined
   let cancelScrub: (() => void) | undefined
   /** Followers have heard of everything up to this revision. */
   let told = store.revision()
+  /** And of so many transactions of queues. */
+  let toldOfQueues = store.queueCommits()
   let commits = 0
   let commandCount = 0
   expiry.look(nextExpiryMs())
@@ -124,13 +137,15 @@ export function createPartition(options: PartitionOptions): Partition {
     }
   }
 
-  function endTurns(): void {
+  async function endTurns(): Promise<void> {
     while (isGathering) endTurn()
+    await untold.emptied()
   }
 
   /** Returns how many of them are over. */
   function commit(turn: readonly Waiting[]): number {
     const isSynced = turn.some(({ level }) => level === 'disk')
+    let attempted: readonly EntryChange[] | undefined
     try {
       // Not before the disk has recovered: `retry` sees to that.
       if (trouble?.kind === 'broken') throw new StorageFault('broken', trouble.reason)
@@ -147,22 +162,41 @@ export function createPartition(options: PartitionOptions): Partition {
         commits++
         if (trouble !== undefined) recovered()
       }
-      tell(result)
+      const queueCommits = store.queueCommits()
       const level = adapter === 'memory' ? 'memory' : isSynced ? 'disk' : 'os'
       const done = turn.slice(0, result.outcomes.length)
-      for (const [place, waiting] of done.entries()) answer(waiting, result.outcomes[place]!, level)
       const hasExpired = result.changes.some(({ reason }) => reason === 'expired')
       expiry.after(done, nextExpiryMs, hasExpired)
+      untold.add({
+        sync: result.needsSync ? (turn.length === 1 ? 'here' : 'beside') : undefined,
+        changes: result.changes,
+        tell() {
+          toldOfQueues = queueCommits
+          tell(result)
+          for (const [place, waiting] of done.entries()) answer(waiting, result.outcomes[place]!, level)
+        },
+        refuse(error) {
+          for (const { reject } of done) reject(refusal(error))
+        },
+      })
       return done.length
     } catch (error) {
       for (const { reject } of turn) reject(refusal(error))
       expiry.rest()
-      if (error instanceof StorageFault) fail(error)
-      else {
-        if (!noticeDamage(error)) noticeUnforeseen(error)
-        expiry.look(wallNow() + limits.storageRetryMs)
+      if (error instanceof StorageFault && error.kind === 'broken' && attempted !== undefined) {
+        inDoubt = [...inDoubt, ...attempted]
+        areQueuesInDoubt = true
       }
+      failBy(error)
       return turn.length
+    }
+  }
+
+  function failBy(error: unknown): void {
+    if (error instanceof StorageFault) fail(error)
+    else {
+      if (!noticeDamage(error)) noticeUnforeseen(error)
+      expiry.look(wallNow() + limits.storageRetryMs)
     }
   }
 
@@ -204,6 +238,11 @@ export function createPartition(options: PartitionOptions): Partition {
   function retry(): void {
     cancelRetry = undefined
     if (trouble === undefined || isClosed) return
+    if (!untold.isEmpty()) {
+      // A sync is under way.
+      void untold.emptied().then(retry)
+      return
+    }
     try {
       store.recover()
       // The commit that failed may have reached the disk after all.
@@ -218,6 +257,8 @@ export function createPartition(options: PartitionOptions): Partition {
   function recovered(): void {
     log.info('Everything can be written again.')
     trouble = undefined
+    inDoubt = []
+    areQueuesInDoubt = false
     cancelRetry?.()
     cancelRetry = undefined
     expiry.look(nextExpiryMs())
@@ -232,6 +273,10 @@ export function createPartition(options: PartitionOptions): Partition {
       if (error instanceof StorageFault) throw error
       noticeDamage(error)
     }
+    if (toldOfQueues !== store.queueCommits()) {
+      toldOfQueues = store.queueCommits()
+      tell({ changes: [], publications: [], queues: [{ event: 'unheard' }] })
+    }
     if (told === store.revision()) return
     // Whoever resumes is told that it has missed something.
     told = store.revision()
@@ -239,13 +284,14 @@ export function createPartition(options: PartitionOptions): Partition {
   }
 
   function readable(): ReadTables {
-    if (store.revision() <= told || trouble === undefined) return store.tables
-    return tablesInDoubt(store.tables, attempted, trouble.reason)
+    const isHeard = inDoubt.length === 0 || store.revision() <= told
+    if (trouble === undefined || (isHeard && !areQueuesInDoubt)) return store.tables
+    return tablesInDoubt(store.tables, isHeard ? [] : inDoubt, areQueuesInDoubt, trouble.reason)
   }
 
-  function query<Result>(ask: (tables: ReadTables, nowMs: number) => Result): Result {
+  function query<Result>(ask: (tables: ReadTables, nowMs: number, revision: number) => Result): Result {
     try {
-      return ask(readable(), wallNow())
+      return ask(readable(), wallNow(), trouble === undefined ? store.revision() : told)
     } catch (error) {
       noticeDamage(error)
       if (error instanceof StorageFault && error.kind === 'broken') fail(error)
@@ -308,18 +354,20 @@ export function createPartition(options: PartitionOptions): Partition {
     },
     read(ask) {
       if (isClosed) return Promise.reject(closed())
-      if (!isGathering) return query(ask)
+      if (!isGathering && untold.isEmpty()) return query(ask)
       const { promise, resolve, reject } = Promise.withResolvers<ReturnType<typeof ask>>()
-      reads.push({
-        after: come,
-        run() {
-          try {
-            resolve(query(ask))
-          } catch (error) {
-            reject(error)
-          }
-        },
-      })
+      const tellOf = (): (() => void) => {
+        try {
+          const result = query(ask)
+          return () => resolve(result)
+        } catch (error) {
+          return () => reject(error)
+        }
+      }
+      // What it finds is told behind what it may have seen; if that is in doubt, it has to look again.
+      const run = (): void => untold.add({ tell: tellOf(), refuse: () => tellOf()() })
+      if (isGathering) reads.push({ after: come, run })
+      else run()
       return promise
     },
     follow(follower) {
@@ -330,13 +378,13 @@ export function createPartition(options: PartitionOptions): Partition {
     status,
     async backup(file) {
       if (isClosed) throw closed()
-      endTurns()
+      await endTurns()
       await store.backup(file)
     },
     async close() {
       if (isClosed) return
       isClosed = true
-      endTurns()
+      await endTurns()
       expiry.stop()
       cancelScrub?.()
       cancelRetry?.()

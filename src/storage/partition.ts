@@ -1,11 +1,11 @@
 /**
  * The durable partition: one writer of everything that must survive.
  *
- * One turn of the event loop is one transaction and one fsync. Commands gather, and are applied in order at the end of
- * the turn; nothing is told of them (no answer, no event) before they are committed. While one commit waits for the disk,
- * the commands of the next turn gather: the more there is to do, the fewer fsyncs each of it costs.
+ * One turn of the event loop is one transaction. Commands gather, and are applied in order at the end of the turn; nothing is told of
+ * them (no answer, no event) before they are on disk. While one fsync is under way, the next turns are applied and
+ * committed, and share the next one: the more there is to do, the fewer fsyncs each of it costs.
  *
- *   submit ──end of turn──▶ apply, in one transaction ──▶ commit (fsync) ──▶ changes to followers, answers, reads
+ *   submit ──end of turn──▶ apply, in one transaction ──▶ commit ──fsync──▶ changes to followers, answers, reads
  *                             │ refused: nothing of it stays   │ failed: all of the turn is refused, nothing stays
  *                             ▼                                ▼
  *                           error to its caller              STORAGE_UNAVAILABLE to every caller of the turn
@@ -72,10 +72,13 @@ export interface Partition {
    */
   submit(commands: readonly Command[], options?: SubmitOptions): Promise<Committed>
   /**
-   * Asks without changing anything. At once when nothing has been submitted in this turn (throws what goes wrong); else after the commit, because an answer never tells of
-   * what may not stay. `nowMs`: entries that expired before it are to be left out.
+   * Asks without changing anything. At once when nothing is under way (throws what goes wrong); else the answer comes behind that,
+   * because it never tells of what may not stay. `nowMs`: entries that expired before it are to be left out. `revision`: of the
+   * last change that is in the tables.
    */
-  read<Result>(query: (tables: ReadTables, nowMs: number) => Result): Result | Promise<Result>
+  read<Result>(
+    query: (tables: ReadTables, nowMs: number, revision: number) => Result,
+  ): Result | Promise<Result>
   /** Told of every transaction after it is committed, in order, before its callers hear of it. Returns how to stop it. */
   follow(follower: (committal: Committal) => void): () => void
   /** What happened after `revision`, oldest first: of a collection, or of a whole space. */

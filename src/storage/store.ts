@@ -1,6 +1,6 @@
 /**
- * What keeps a partition: its tables, a transaction at a time, and the changes of the transactions before. All of it is
- * synchronous. A fault of the disk is thrown as `StorageFault`; after it nothing of the transaction is there.
+ * What keeps a partition: its tables, a transaction at a time, and the changes of the transactions before. All of it but
+ * the sync is synchronous. A fault of the disk is thrown as `StorageFault`; after it nothing of the transaction is there.
  */
 import type { EntryChange } from './change.ts'
 import type { Tables } from './tables.ts'
@@ -31,18 +31,25 @@ export interface Store {
   readonly tables: Tables
   /** Of the last change that is committed. */
   revision(): number
+  /** Transactions so far that did something with queues: they have no revision. */
+  queueCommits(): number
   /** Changes above this revision are all kept. */
   oldest(): number
   /** Fsyncs so far. */
   syncs(): number
-  /** With `isSynced` the commit waits for the disk. */
+  /** With `isSynced` the commit needs a sync. */
   begin(isSynced: boolean): void
   /** One at a time: `release` or `rollbackToSavepoint` comes before the next. */
   savepoint(): void
   release(): void
   rollbackToSavepoint(): void
-  /** `revision` is from now on that of the last of `changes`. */
-  commit(revision: number, changes: readonly EntryChange[]): void
+  /** `revision` is from now on that of the last of `changes`. True: it needs a sync. */
+  commit(revision: number, changes: readonly EntryChange[]): boolean
+  /**
+   * Everything that was committed before is on disk when it returns, or when its promise resolves. `isHere`: rather the
+   * former. Throws or rejects with a `StorageFault`: nobody knows then. One at a time.
+   */
+  sync(isHere: boolean): void | Promise<void>
   rollback(): void
   /** Some of the kept changes after `revision`: a bounded portion, and at least something if there is something. */
   portion(revision: number): Portion
@@ -50,7 +57,7 @@ export interface Store {
   recover(): void
   /** Everything was looked at when it was opened; else `scrub` has to. */
   readonly isChecked: boolean
-  /** Looks at some of the entries. True: it has seen all of them. Throws `CorruptData`. Not within a transaction. */
+  /** Looks at some of the entries and messages. True: it has seen all of them. Throws `CorruptData`. Not within a transaction. */
   scrub(): boolean
   /** Throws a `StorageError`. */
   backup(file: string): void | Promise<void>

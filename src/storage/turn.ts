@@ -27,6 +27,8 @@ export interface TurnResult extends Committal {
   /** One for each work that was done: the first ones. The others are for the next turn. */
   readonly outcomes: readonly Outcome[]
   readonly isCommitted: boolean
+  /** It is lost with the power until `sync` has been called. */
+  readonly needsSync: boolean
 }
 
 /** A fault of ours: it is not known what the work has done to the tables. */
@@ -176,13 +178,14 @@ function attempt(
     outcomes.push(outcomeOf(work, place))
     if (characters >= limits.turnCharacters) break
   }
+  let needsSync = false
   const isCommitted = changes.length > 0 || hasWritten
   if (!isCommitted) store.rollback()
   else {
     options.beforeCommit(changes)
-    store.commit(revision, changes)
+    needsSync = store.commit(revision, changes)
   }
-  const committed = { outcomes, changes, publications, isCommitted }
+  const committed = { outcomes, changes, publications, isCommitted, needsSync }
   if (messages.length + queues.length === 0) return committed
   return { ...committed, ...(messages.length > 0 && { messages }), ...(queues.length > 0 && { queues }) }
 }

@@ -3,7 +3,15 @@
  * everything finds what was written, or is told that it is damaged: never anything else.
  */
 import { describe, expect, test } from 'bun:test'
-import { cpSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  fdatasyncSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { openFolder } from '../../src/storage/folder/open.ts'
 import { type CorruptData, StorageError } from '../../src/storage/storageError.ts'
@@ -44,7 +52,7 @@ async function contentOf(folder: string): Promise<Content> {
 
 /** Every transaction waits for the disk. Leaves the folder as it is after a kill, or after a stop. */
 async function fill(folder: string, isStopped: boolean): Promise<void> {
-  const stage = setStage({ store: openFolder(`${folder}.open`) })
+  const stage = setStage({ store: openFolder(`${folder}.open`, { sync: fdatasyncSync }) })
   const reference = createReference()
   const load = createLoad({ random, levels: ['disk'], reference })
   for (let turn = 0; turn < 60; turn++) {

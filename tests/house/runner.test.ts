@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
+import { createFailures } from '../../scripts/failures.ts'
 import { readTotals, totalsLine } from '../../scripts/totals.ts'
 
 const root = join(import.meta.dir, '..', '..')
@@ -48,6 +49,32 @@ describe('npm test', () => {
     const { code, lastLine } = await run('--test-name-pattern', '^passes$', 'tests/house/cases/mixed.case.ts')
     expect({ code, lastLine }).toEqual({ code: 0, lastLine: '1 passed, 0 failed' })
   })
+})
+
+test('what failing tests have printed is kept, whatever else is printed, and however it arrives', () => {
+  const output = [
+    'bun test v1',
+    '',
+    'tests/a.test.ts:',
+    'printed by a test that passes',
+    '(pass) one [1.00ms]',
+    'error: expected 1',
+    '      at somewhere',
+    '\u001b[31m(fail)\u001b[0m group > two [1.00ms]',
+    '(skip) three',
+    '',
+    'tests/b.test.ts:',
+    '(fail) four',
+    '',
+  ].join('\n')
+  for (const size of [1, 7, output.length]) {
+    const failures = createFailures()
+    for (let place = 0; place < output.length; place += size) failures.read(output.slice(place, place + size))
+    expect(failures.texts().map(text => Bun.stripANSI(text))).toEqual([
+      'tests/a.test.ts:\nerror: expected 1\n      at somewhere\n(fail) group > two [1.00ms]\n',
+      'tests/b.test.ts:\n(fail) four\n',
+    ])
+  }
 })
 
 describe('the closing lines', () => {

@@ -68,6 +68,7 @@ describe('a partition that', () => {
             },
             commit(revision, changes) {
               late = () => store.commit(revision, changes)
+              return false
             },
           }
         },
@@ -116,10 +117,11 @@ describe('a partition that', () => {
               return partition.submit(commands, options)
             },
             read: ask =>
-              partition.read((tables, nowMs) =>
+              partition.read((tables, nowMs, revision) =>
                 ask(
                   { ...tables, get: (of, key) => (key === written ? undefined : tables.get(of, key)) },
                   nowMs,
+                  revision,
                 ),
               ),
           }

@@ -113,8 +113,9 @@ function breakable(store: SqliteStore): {
       ...store,
       commit(revision, changes) {
         if (disk.fails === 'before') throw fault()
-        store.commit(revision, changes)
+        const needsSync = store.commit(revision, changes)
         if (disk.fails === 'after') throw fault()
+        return needsSync
       },
       recover() {
         if (disk.isDead) throw fault()

@@ -101,3 +101,5 @@ export type QueueChange =
   | { readonly event: 'configured' | 'paused' | 'resumed' | 'dropped'; readonly queue: string }
   /** Its messages are those of the queue `to` now. */
   | { readonly event: 'adopted'; readonly queue: string; readonly to: string }
+  /** A commit of which the disk did not say that it has it was made after all: read anew what there is, of all queues. */
+  | { readonly event: 'unheard' }

@@ -1,7 +1,8 @@
-/** A partition in a SQLite database: `bun:sqlite`, write-ahead log, an fsync for each commit that waits for the disk. */
-import { closeSync, fdatasyncSync, openSync } from 'node:fs'
+/** A partition in a SQLite database: `bun:sqlite`, write-ahead log, synced when the partition asks for it. */
+import { closeSync, fdatasync, fdatasyncSync, openSync } from 'node:fs'
 import { chmod, copyFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { promisify } from 'node:util'
 import { limits } from '../../protocol/limits.ts'
 import { draftOf, makeOwn, OWN_FILE, syncFile, syncFolder } from '../folder/files.ts'
 import { StorageError } from '../storageError.ts'
@@ -11,7 +12,7 @@ import { meaningOf } from './faults.ts'
 import { createHistory, type HistoryLimits } from './history.ts'
 import { requirePresent } from './presence.ts'
 import { createSqliteQueueTables } from './queue/tables.ts'
-import { scrub } from './scrub.ts'
+import { createScrub } from './scrub.ts'
 import { type Session, using } from './session.ts'
 import { createSqliteTables } from './tables.ts'
 import { copyOfTotals, keepTotals, readTotals, type Totals } from './totals.ts'
@@ -22,14 +23,14 @@ export interface SqliteStoreOptions {
   readonly folder: string
   /** Which changes are kept. */
   readonly history?: HistoryLimits
-  /** Waits until everything that was written to a file is on disk. Default `fdatasync`. */
-  readonly sync?: (file: number) => void
+  /** Everything that was written to a file is on disk when it returns, or when its promise resolves. Default `fdatasync`. */
+  readonly sync?: (file: number) => void | Promise<void>
   /** Nothing that was written before it was opened is lost, whether it was synced or not. */
   readonly isWhole?: boolean
   /** A sync has failed: what was written may be lost without any further fault. */
   readonly onUnsynced?: () => void
-  /** Everything up to this revision is on disk now. */
-  readonly onSynced?: (revision: number) => void
+  /** Everything up to this revision is on disk now, and up to so many transactions of queues. */
+  readonly onSynced?: (revision: number, queueCommits: number) => void
 }
 
 export interface SqliteStore extends Store {
@@ -47,12 +48,14 @@ const historyLimits: HistoryLimits = {
   ageMs: limits.feedAgeMs,
 }
 
+const syncBeside = promisify(fdatasync)
+
 /** Throws what SQLite says, a `NewerDatabase` or a `CorruptData`. */
 export function openSqliteStore({
   file,
   folder,
   history: kept,
-  sync = fdatasyncSync,
+  sync: syncBy,
   onSynced,
   isWhole = false,
   onUnsynced,
@@ -94,21 +97,32 @@ export function openSqliteStore({
    * What SQLite would do with `synchronous = FULL`. Here it is decided for each commit, and one that fails is not taken
    * for a transaction that was rolled back.
    */
-  function syncLog(): void {
+  function syncLog(isHere: boolean): void | Promise<void> {
+    const { revision, isRelaxed, messages } = committed
+    const done = (): void => {
+      syncs++
+      isRelaxationSynced = isRelaxed
+      onSynced?.(revision, messages.commits)
+    }
     try {
       log ??= openSync(`${file}-wal`, 'r')
-      sync(log)
+      const later = syncBy === undefined ? syncWritten(log, isHere) : syncBy(log)
+      if (later === undefined) done()
+      else return later.then(done, failed)
     } catch (error) {
-      session.isBroken = true
-      onUnsynced?.()
-      const { message } = error as Error
-      throw new StorageFault(
-        'broken',
-        `The disk of the data folder ${folder} reports an error (${message}); what was being written may be lost. Look after the disk: the engine tries again every second.`,
-        error,
-      )
+      failed(error)
     }
-    syncs++
+  }
+
+  function failed(error: unknown): never {
+    session.isBroken = true
+    onUnsynced?.()
+    const { message } = error as Error
+    throw new StorageFault(
+      'broken',
+      `The disk of the data folder ${folder} reports an error (${message}); what was being written may be lost. Look after the disk: the engine tries again every second.`,
+      error,
+    )
   }
 
   function closeLog(): void {
@@ -125,7 +139,8 @@ export function openSqliteStore({
     using(session, ({ ask }) => ask.begin.run())
   }
 
-  function commit(revision: number): void {
+  /** True: it needs a sync. */
+  function commit(revision: number): boolean {
     requireFile()
     session.totals.revision = revision
     queues.beforeCommit()
@@ -134,13 +149,15 @@ export function openSqliteStore({
       connection.ask.commit.run()
     })
     committed = copyOfTotals(session.totals)
-    if (isSynced) {
-      syncLog()
-      isRelaxationSynced = committed.isRelaxed
-      onSynced?.(revision)
-    }
     tables.committed()
     queues.committed()
+    return isSynced
+  }
+
+  /** A transaction without anything in it but totals, on disk when it returns. */
+  function commitTotals(revision: number): void {
+    commit(revision)
+    syncLog(true)
   }
 
   function rollback(): void {
@@ -153,7 +170,7 @@ export function openSqliteStore({
     try {
       begin(true)
       session.totals.isRelaxed = false
-      commit(session.totals.revision)
+      commitTotals(session.totals.revision)
     } catch (error) {
       if (!(error instanceof StorageFault)) throw error
       rollback()
@@ -214,6 +231,7 @@ export function openSqliteStore({
     session,
     tables,
     revision: () => committed.revision,
+    queueCommits: () => committed.messages.commits,
     oldest: () => session.totals.oldestChange,
     syncs: () => syncs,
     begin,
@@ -232,15 +250,16 @@ export function openSqliteStore({
     },
     commit(revision, changes) {
       if (changes.length > 0) history.add(changes)
-      commit(revision)
+      return commit(revision)
     },
+    sync: syncLog,
     rollback,
     portion: revision => history.portion(revision),
     recover() {
       try {
         if (session.isBroken) reopen()
         begin(true)
-        commit(session.totals.revision)
+        commitTotals(session.totals.revision)
       } catch (error) {
         const meaning = meaningOf(error, folder)
         if (session.connection.db.inTransaction) rollback()
@@ -249,7 +268,7 @@ export function openSqliteStore({
       }
     },
     isChecked: false,
-    scrub: () => scrub(session),
+    scrub: createScrub(session, queues),
     async backup(target) {
       while (copying !== undefined) await copying.catch(() => {})
       copying = copy(target).finally(() => {
@@ -260,7 +279,7 @@ export function openSqliteStore({
     leaveGap(revision) {
       leaveGap(session.connection, session.totals, revision)
       begin(true)
-      commit(revision)
+      commitTotals(revision)
     },
     abandon() {
       closeLog()
@@ -306,6 +325,11 @@ function leaveGap(connection: Connection, totals: Totals, revision: number): voi
   messages.isTouched = true
   keepTotals(connection, totals)
   ask.commit.run()
+}
+
+function syncWritten(file: number, isHere: boolean): void | Promise<void> {
+  if (isHere) fdatasyncSync(file)
+  else return syncBeside(file)
 }
 
 /** A statement that is left open would keep the file locked. */

@@ -41,12 +41,16 @@ export function createFaultyStore(inner: Store, disk: { syncFails: boolean }): F
       if (fault === 'broken before') throw new StorageFault('broken', 'the disk reports an error')
       if (fault === 'crash before') throw new Crash()
       disk.syncFails = fault === 'broken after'
+      const needsSync = inner.commit(revision, changes)
+      if (fault === 'crash after') throw new Crash()
+      return needsSync
+    },
+    sync(isHere) {
       try {
-        inner.commit(revision, changes)
+        return inner.sync(isHere)
       } finally {
         disk.syncFails = false
       }
-      if (fault === 'crash after') throw new Crash()
     },
     recover() {
       if (this.failingRecoveries > 0) {

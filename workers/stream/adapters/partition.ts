@@ -98,8 +98,7 @@ export function createPartitionStore(partition: Partition): StreamStore {
     streams: async query => await partition.read(tables => tables.names(SPACE, namesQuery(query))),
     async snapshot(group, item) {
       const collection = collectionOf(group)
-      return await partition.read((tables, nowMs) => {
-        const seq = partition.status().revision
+      return await partition.read((tables, nowMs, seq) => {
         if (item === undefined) {
           const { entries, isCut } = readPage(tables, nowMs, collection, ALL)
           return { seq, items: entries.map(itemOf), isCut }

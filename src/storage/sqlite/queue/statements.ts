@@ -157,6 +157,29 @@ export function queueStatements(db: Database) {
        WHERE queue = ?1 AND dead_at_ms IS NOT NULL ORDER BY dead_at_ms, number LIMIT ?2`,
     ),
 
+    readyLeadsTo: ask<{ number: number }>(
+      `SELECT number FROM messages INDEXED BY messages_ready
+       WHERE lane = ?1 AND rank = ?2 AND number = ?3 AND is_head = 1 AND due_at_ms IS NULL`,
+    ),
+    dueLeadsTo: ask<{ number: number }>(
+      `SELECT number FROM messages INDEXED BY messages_due
+       WHERE lane = ?1 AND due_at_ms = ?2 AND number = ?3 AND is_head = 1 AND due_at_ms IS NOT NULL`,
+    ),
+    deadLeadsTo: ask<{ number: number }>(
+      `SELECT number FROM messages INDEXED BY messages_dead
+       WHERE queue = ?1 AND dead_at_ms = ?2 AND number = ?3 AND dead_at_ms IS NOT NULL`,
+    ),
+    groupLeadsTo: ask<{ number: number }>(
+      `SELECT number FROM messages INDEXED BY messages_in_group
+       WHERE queue = ?1 AND "group" = ?2 AND number = ?3 AND dead_at_ms IS NULL`,
+    ),
+    receiptLeadsTo: ask<{ number: number }>(
+      'SELECT number FROM messages INDEXED BY messages_by_receipt WHERE receipt = ?1 AND number = ?2',
+    ),
+    keptLeadsTo: ask<{ number: number }>(
+      'SELECT number FROM messages INDEXED BY messages_kept WHERE kept_until_ms = ?1 AND number = ?2',
+    ),
+
     dedupe: ask<DedupeRow>('SELECT receipt, until_ms, checksum FROM dedupes WHERE queue = ?1 AND key = ?2'),
     keepDedupe: ask(
       'REPLACE INTO dedupes (queue, key, receipt, until_ms, checksum) VALUES (?1, ?2, ?3, ?4, ?5)',

@@ -11,6 +11,8 @@ import { messageOfRow, rowOf } from './rows.ts'
 import type { MessageRow } from './statements.ts'
 
 export interface SqliteQueueTables extends QueueTables {
+  /** Of a row of messages. Throws `CorruptData` if it is not what was written. */
+  messageOf(row: MessageRow): Message
   /** What the transaction writes beside the messages themselves. */
   beforeCommit(): void
   /** What was done stays. */
@@ -38,6 +40,7 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
   }
 
   return {
+    messageOf: read,
     get: number => readIfThere(using(session, ({ ask }) => ask.message.get(number))),
     byReceipt: receipt =>
       readIfThere(using(session, ({ ask }) => ask.messageByReceipt.get(storable(receipt)))),
