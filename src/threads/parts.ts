@@ -9,6 +9,7 @@ import type { HttpConfig } from '../../workers/http/config.ts'
 import type { PubsubConfig } from '../../workers/pubsub/config.ts'
 import type { QueueConfig } from '../../workers/queue/config.ts'
 import { queueKeeping } from '../../workers/queue/keeping.ts'
+import type { QueueAccess } from '../../workers/queueAccess.ts'
 import type { StateConfig } from '../../workers/state/config.ts'
 import { stateKeeping } from '../../workers/state/keeping.ts'
 import type { StreamConfig } from '../../workers/stream/config.ts'
@@ -58,6 +59,8 @@ export interface DurableParts extends CommonParts {
   readonly hasFunction?: (id: string) => boolean
   /** The same for all namespaces, and when that changes. */
   readonly functions?: Functions
+  /** Queues that are kept in the same partition. Absent outside the process of the engine. */
+  readonly queues?: QueueAccess
   /** Streams are kept in the same partition. */
   readonly streams?: boolean
 }
@@ -190,7 +193,7 @@ export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string,
         on: 'durable',
         keeps: config => queueKeeping(config as QueueConfig),
         load: loadQueue,
-        async create(config, { partition, clock, log, functions }) {
+        async create(config, { partition, clock, log, functions, queues }) {
           const [{ createQueueWorker }, { createPartitionBackend }] = await loadQueue()
           const wallClock = Date.now
           return createQueueWorker(config as QueueConfig, {
@@ -205,6 +208,7 @@ export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string,
                 concurrencyOf,
               }),
             functions,
+            access: queues,
             clock,
             wallClock,
             log,

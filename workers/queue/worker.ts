@@ -5,10 +5,12 @@ import type { Log } from '../../src/log/log.ts'
 import { createBoundedTally, shortened } from '../../src/log/notices.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { Lane } from '../../src/storage/queue/message.ts'
+import type { QueueAccess } from '../queueAccess.ts'
 import type { BuiltInWorker } from '../worker.ts'
 import type { QueueBackend } from './backend.ts'
 import type { QueueConfig } from './config.ts'
 import { type ConsumerOptions, type Consumers, createConsumers } from './consumers.ts'
+import { enqueueCommand } from './enqueueCommand.ts'
 import { registerControl } from './functions/control.ts'
 import { registerLetters } from './functions/letters.ts'
 import { registerPublishing } from './functions/publish.ts'
@@ -31,12 +33,15 @@ export interface QueueParts {
   readonly createBackend: (concurrencyOf: (queue: string) => number) => QueueBackend
   /** Absent: not known. Functions that nobody answers are called in vain, now and then. */
   readonly functions: Functions | undefined
+  /** Filled in for those who keep their things in the same partition. */
+  readonly access?: QueueAccess | undefined
   readonly clock: Clock
   /** The clock on the wall, milliseconds: messages are due by it. */
   readonly wallClock: () => number
   readonly log: Log
 }
 
+const NO_CAUSE = { traceparent: undefined, baggage: undefined }
 const ANY: Functions = { find: () => '', follow: () => () => {} }
 
 /** Of topics, where a trigger does not say its own. */
@@ -53,7 +58,7 @@ function topicTuning({ adapter: { config } }: QueueConfig): Tuning {
 }
 
 export function createQueueWorker(config: QueueConfig, parts: QueueParts): BuiltInWorker {
-  const { createBackend, functions, clock, wallClock, log } = parts
+  const { createBackend, functions, access = {}, clock, wallClock, log } = parts
   return {
     name: 'iii-queue',
     description: 'Queues and durable topics: messages are kept until a function has succeeded with them',
@@ -86,7 +91,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
       await restore(backend, topics, consumers)
       const { register, idle } = createRegister(client)
       const publishing = createPublishing({ backend, named, topics, wallClock })
-      registerPublishing(register, publishing, wallClock)
+      const readPush = registerPublishing(register, publishing, wallClock)
       registerPull(register, { backend, pull, wallClock, source: sources.open })
       registerLetters(register, { backend, sources })
       registerControl(register, { backend, sources, consumers })
@@ -105,6 +110,8 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
           'queues are kept in memory: messages are gone when the engine ends (store_method: in_memory)',
         )
       await client.ready()
+      access.messagesOf = (members, refuse, cause = NO_CAUSE) =>
+        readPush(members, refuse, cause).map(enqueueCommand)
       return {
         addresses: {},
         async drain() {
@@ -112,6 +119,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
           await Promise.all([consumers.drain(), idle()])
         },
         async stop() {
+          access.messagesOf = undefined
           pull.end()
           consumers.stop()
           backend.stop()

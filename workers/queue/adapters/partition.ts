@@ -8,17 +8,17 @@ import { limits } from '../../../src/protocol/limits.ts'
 import type { Partition } from '../../../src/storage/partition.ts'
 import type {
   AdoptCommand,
-  EnqueueCommand,
   PurgeCommand,
   QueueCommand,
 } from '../../../src/storage/queue/command.ts'
 import { messageOf } from '../../../src/storage/queue/deadLetter.ts'
 import { listMessages } from '../../../src/storage/queue/list.ts'
 import type { FailureReport, Message } from '../../../src/storage/queue/message.ts'
-import type { Found, Outcome, Publish, QueueBackend, QueueFollower } from '../backend.ts'
+import type { Found, Outcome, QueueBackend, QueueFollower } from '../backend.ts'
 import { createDispatch } from '../core/dispatch.ts'
 import type { Lease } from '../core/lease.ts'
 import { type Ending, verdict } from '../core/verdict.ts'
+import { enqueueCommand } from '../enqueueCommand.ts'
 
 export interface PartitionBackendParts {
   readonly partition: Partition
@@ -44,12 +44,6 @@ interface Ends {
 }
 
 const OVER: Promise<Outcome> = Promise.resolve('over')
-
-const commandOf = ({ dueAtMs, ...publish }: Publish): EnqueueCommand => ({
-  command: 'enqueue',
-  ...publish,
-  dueAtMs: dueAtMs === undefined ? undefined : Math.ceil(dueAtMs),
-})
 
 export function createPartitionBackend(parts: PartitionBackendParts): QueueBackend {
   const { partition, clock, wallClock, random, epoch, concurrencyOf } = parts
@@ -184,7 +178,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
   return {
     adapter: partition.status().adapter,
     async publish(messages) {
-      const { answers } = await partition.submit(messages.map(commandOf))
+      const { answers } = await partition.submit(messages.map(enqueueCommand))
       return answers.map(({ queue }) => ({
         receipt: queue!.receipt!,
         isDuplicate: queue!.isDuplicate === true,

@@ -5,6 +5,7 @@ import { asJsonText, type JsonText, quote } from '../../../src/protocol/jsonText
 import { limits } from '../../../src/protocol/limits.ts'
 import {
   list,
+  type Members,
   type Read,
   type Refuse,
   readMembers,
@@ -14,7 +15,7 @@ import {
   value,
   whole,
 } from '../../fields.ts'
-import type { Published } from '../backend.ts'
+import type { Publish, Published } from '../backend.ts'
 import type { Publishing, Push } from '../publishing.ts'
 import type { Register } from './register.ts'
 
@@ -35,6 +36,11 @@ const pushFields = {
 
 const pushShape = shape(pushFields)
 
+type Cause = Pick<CallContext, 'traceparent' | 'baggage'>
+
+/** Reads the input of `queue::push`, for who writes the messages together with something else. */
+export type PushReader = (members: Members, refuse: Refuse, cause: Cause) => readonly Publish[]
+
 const receiptAnswer = ({ receipt, isDuplicate }: Published): JsonText =>
   asJsonText(`{"messageReceiptId":${quote(receipt)}${isDuplicate ? ',"duplicate":true' : ''}}`)
 
@@ -47,7 +53,7 @@ export function registerPublishing(
   register: Register,
   publishing: Publishing,
   wallClock: () => number,
-): void {
+): PushReader {
   const { publish } = publishing
 
   register({
@@ -92,7 +98,7 @@ export function registerPublishing(
     },
   })
 
-  function pushOf(input: Read<typeof pushFields>, context: CallContext, refuse: Refuse): Push {
+  function pushOf(input: Read<typeof pushFields>, context: Cause, refuse: Refuse): Push {
     const { queue, topic, data, delay_ms, run_at, dedupe_key, metadata } = input
     if (queue !== undefined && topic !== undefined) refuse('give either `queue` or `topic`, not both')
     if (delay_ms !== undefined && run_at !== undefined) refuse('give either `delay_ms` or `run_at`, not both')
@@ -155,4 +161,7 @@ export function registerPublishing(
       return new RawJson(asJsonText(`{"receipts":[${receipts.join(',')}]}`))
     },
   })
+
+  return (members, refuse, context) =>
+    publishing.messagesOf(pushOf(pushShape.read(members, refuse), context, refuse))
 }
