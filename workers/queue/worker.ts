@@ -88,6 +88,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
         },
         expired: lease => consumers.expired(lease),
       })
+      await Promise.all([...named.values()].map(queue => configure(backend, queue)))
       await restore(backend, topics, consumers)
       const { register, idle } = createRegister(client)
       const publishing = createPublishing({ backend, named, topics, wallClock })
@@ -142,6 +143,16 @@ function ofFunction(lane: Lane, byQueue: ReadonlyMap<string, NamedQueue>): Consu
     tuning: queue.tuning,
     hasPlace: true,
   }
+}
+
+async function configure(backend: QueueBackend, { name, config }: NamedQueue): Promise<void> {
+  await backend.configure(namedQueue(name), undefined, {
+    messages: config.max_messages,
+    bytes: config.max_bytes,
+    isLossy: config.lossy,
+    dead: config.max_dead,
+    deadMs: config.dead_ms,
+  })
 }
 
 /** What is there from before: subscriptions last, lanes have messages. */

@@ -20,8 +20,8 @@ import type { DuePlace, ReadQueueTables } from '../../../src/storage/queue/table
 export interface Window {
   /** Nothing has to be read to know what comes next. */
   isFilled(nowMs: number): boolean
-  /** Takes the next one out. `undefined`: nothing is ready. */
-  take(nowMs: number): Message | undefined
+  /** Takes the next one out. `undefined`: nothing is ready; or, if nothing may be read, nothing that is known of. */
+  take(nowMs: number, mayRead: boolean): Message | undefined
   /** It was taken out and is not busy any more. */
   putBack(message: Message): void
   changed(change: MessageChange): void
@@ -121,11 +121,16 @@ export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Win
     }
   }
 
+  const isFilled = (nowMs: number): boolean =>
+    (ready.length > 0 || isWhole) && (due.length > 0 || nextDue > nowMs)
+
   return {
-    isFilled: nowMs => (ready.length > 0 || isWhole) && (due.length > 0 || nextDue > nowMs),
-    take(nowMs) {
-      fill()
-      fillDue(nowMs)
+    isFilled,
+    take(nowMs, mayRead) {
+      if (mayRead) {
+        fill()
+        fillDue(nowMs)
+      } else if (!isFilled(nowMs)) return undefined
       const [first] = ready
       const timed = due[0] !== undefined && due[0].dueAtMs! <= nowMs ? due[0] : undefined
       if (first === undefined) return timed === undefined ? undefined : shift(due)
