@@ -4,7 +4,7 @@ import type { MessageState } from './list.ts'
 import type { FailureReport } from './message.ts'
 import type { QueueBounds } from './tables.ts'
 
-/** Publishes a message. Answers with its receipt. */
+/** Publishes a message. Answers with its receipt. Throws a `StorageError` `queue_full`, `VALUE_TOO_LARGE`. */
 export interface EnqueueCommand {
   readonly command: 'enqueue'
   readonly queue: string
@@ -132,4 +132,6 @@ export interface QueueAnswer {
   readonly receipt?: string
   /** Of `enqueue`: it is that of a message that was published before, with the same key. */
   readonly isDuplicate?: boolean
+  /** Of `enqueue`: so many of the oldest were dropped, because the queue is lossy. Absent: none. */
+  readonly dropped?: number
 }

@@ -116,6 +116,10 @@ export function queueStatements(db: Database) {
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_ready
        WHERE lane = ?1 AND is_head = 1 AND due_at_ms IS NULL AND rank > ?2 ORDER BY rank, number LIMIT ?3`,
     ),
+    nextRank: ask<{ rank: number | null }>(
+      `SELECT min(rank) AS rank FROM messages INDEXED BY messages_ready
+       WHERE lane = ?1 AND is_head = 1 AND due_at_ms IS NULL AND rank > ?2`,
+    ),
     dueMessages: ask<MessageRow>(
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_due
        WHERE lane = ?1 AND is_head = 1 AND due_at_ms IS NOT NULL AND due_at_ms <= ?2
@@ -183,6 +187,15 @@ export function queueStatements(db: Database) {
     dedupe: ask<DedupeRow>('SELECT receipt, until_ms, checksum FROM dedupes WHERE queue = ?1 AND key = ?2'),
     keepDedupe: ask(
       'REPLACE INTO dedupes (queue, key, receipt, until_ms, checksum) VALUES (?1, ?2, ?3, ?4, ?5)',
+    ),
+    nextDedupe: ask<{ at: number | null }>(
+      'SELECT min(until_ms) AS at FROM dedupes INDEXED BY dedupes_until',
+    ),
+    nextKept: ask<{ at: number | null }>(
+      'SELECT min(kept_until_ms) AS at FROM messages INDEXED BY messages_kept WHERE kept_until_ms IS NOT NULL',
+    ),
+    keptBefore: ask<MessageRow>(
+      `SELECT ${MESSAGE} FROM messages INDEXED BY messages_kept WHERE kept_until_ms <= ?1 ORDER BY kept_until_ms LIMIT ?2`,
     ),
     forgetDedupes: ask(
       `DELETE FROM dedupes WHERE (queue, key) IN

@@ -1,6 +1,12 @@
 /** Queues in SQLite. What is read is compared with its checksum; what is written changes the totals. */
 import { keptStateOf, type Message } from '../../queue/message.ts'
-import { NO_COUNTS, type QueueCounts, type QueueRow, type QueueTables } from '../../queue/tables.ts'
+import {
+  NO_BOUNDS,
+  NO_COUNTS,
+  type QueueCounts,
+  type QueueRow,
+  type QueueTables,
+} from '../../queue/tables.ts'
 import { CorruptData } from '../../storageError.ts'
 import { storable, unstorable } from '../../text.ts'
 import { textChecksum } from '../checksums.ts'
@@ -39,6 +45,11 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
     return row
   }
 
+  function remove(message: Message): void {
+    entered(message, -1)
+    using(session, ({ ask }) => ask.removeMessage.run(message.number))
+  }
+
   return {
     messageOf: read,
     get: number => readIfThere(using(session, ({ ask }) => ask.message.get(number))),
@@ -66,6 +77,21 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       return id === undefined
         ? undefined
         : using(session, ({ ask }) => ask.nextDue.get(id, afterMs)?.at ?? undefined)
+    },
+    oldest(lane, after, limit) {
+      const id = queues.findLane(lane)?.id
+      if (id === undefined) return []
+      return using(session, ({ ask }) => {
+        const found: MessageRow[] = []
+        let rank = ask.nextRank.get(id, Number.MIN_SAFE_INTEGER)?.rank ?? null
+        for (; rank !== null; rank = ask.nextRank.get(id, rank)?.rank ?? null) {
+          found.push(...ask.readyOfRank.all(id, rank, after, limit))
+        }
+        return found
+          .sort((one, other) => one.number - other.number)
+          .slice(0, limit)
+          .map(read)
+      })
     },
     hasGroup(queue, group) {
       const id = queues.find(queue)?.id
@@ -112,11 +138,14 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       return { queue, key, receipt: unstorable(row.receipt), untilMs: row.until_ms }
     },
     queue: name => queueRowOf(queues.find(name)),
+    bounds: name => queues.find(name)?.bounds ?? NO_BOUNDS,
     queues: (after, limit) => queues.list(after, limit).map(queue => queueRowOf(queue)!),
     lanes(name) {
       const lanes = queues.find(name)?.lanes ?? []
       return lanes.map(({ functionId, namespace }) => ({ queue: name, functionId, namespace }))
     },
+    nextExpiryMs: () =>
+      using(session, ({ ask }) => earlier(ask.nextDedupe.get()?.at, ask.nextKept.get()?.at)),
     nextNumber: () => ++session.totals.messages.lastNumber,
     add(message) {
       const row = entered(message, 1)
@@ -159,10 +188,7 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
         ),
       )
     },
-    remove(message) {
-      entered(message, -1)
-      using(session, ({ ask }) => ask.removeMessage.run(message.number))
-    },
+    remove,
     keepDedupe({ queue, key, receipt, untilMs }) {
       const { id } = queues.find(queue)!
       const [storedKey, storedReceipt] = [storable(key), storable(receipt)]
@@ -170,6 +196,11 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       using(session, ({ ask }) => ask.keepDedupe.run(id, storedKey, storedReceipt, untilMs, checksum))
     },
     forgetDedupes: (nowMs, limit) => using(session, ({ ask }) => ask.forgetDedupes.run(nowMs, limit).changes),
+    forgetDead(nowMs, limit) {
+      const over = using(session, ({ ask }) => ask.keptBefore.all(nowMs, limit)).map(read)
+      for (const message of over) remove(message)
+      return over.length
+    },
     keepQueue: queues.keep,
     rename: (queue, lane) => queues.rename(queues.find(queue)!, lane),
     dropQueue: queue => queues.drop(queues.find(queue)!),
@@ -179,6 +210,11 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
     undoTo: queues.undoTo,
     forgetAll: queues.forgetAll,
   }
+}
+
+function earlier(one: number | null | undefined, other: number | null | undefined): number | undefined {
+  if (one == null || other == null) return one ?? other ?? undefined
+  return Math.min(one, other)
 }
 
 function countsOf(queue: KnownQueue | undefined): QueueCounts {
