@@ -258,6 +258,13 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
       })
     },
     remove,
+    removeKnown(message) {
+      const kept = messages.get(message.number)
+      // A message is replaced when it changes.
+      if (kept !== message && !Bun.deepEquals(kept, message)) return false
+      remove(message)
+      return true
+    },
     keepDedupe: dedupe => setDedupe(dedupeId(dedupe.queue, dedupe.key), dedupe),
     forgetDedupes(nowMs, limit) {
       const over: Dedupe[] = []

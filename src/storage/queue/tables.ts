@@ -120,6 +120,8 @@ export interface QueueTables extends ReadQueueTables {
   /** Its time, failures, place in its group, whether it is dead. The rest of it never changes. */
   change(before: Message, message: Message): void
   remove(message: Message): void
+  /** Only if it is in the tables as it is here; returns whether. Cheaper than to read it before. */
+  removeKnown(message: Message): boolean
   /** Its queue is there. */
   keepDedupe(dedupe: Dedupe): void
   /** Those whose time has passed; returns how many. */

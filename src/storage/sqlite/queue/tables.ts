@@ -12,8 +12,8 @@ import { storable, unstorable } from '../../text.ts'
 import { textChecksum } from '../checksums.ts'
 import { type Session, using } from '../session.ts'
 import { addMessageToTotals } from '../totals.ts'
-import { createQueues, type KnownQueue } from './queues.ts'
-import { messageOfRow, rowOf } from './rows.ts'
+import { createQueues, type KnownLane, type KnownQueue } from './queues.ts'
+import { messageChecksum, messageOfRow, reportsText, stored } from './rows.ts'
 import type { MessageRow } from './statements.ts'
 
 export interface SqliteQueueTables extends QueueTables {
@@ -36,18 +36,28 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
   const read = (row: MessageRow): Message => messageOfRow(row, queues.laneOfId)
   const readIfThere = (row: MessageRow | null): Message | undefined => (row === null ? undefined : read(row))
 
-  /** Counts it and returns its row. */
-  function entered(message: Message, by: 1 | -1): MessageRow {
-    const lane = queues.findOrAddLane(message)
-    const row = rowOf(lane, message)
-    queues.count(lane.queue, keptStateOf(message), Buffer.byteLength(message.data), by)
-    addMessageToTotals(session.totals, message.number, row.checksum, by)
-    return row
+  /** It is there now, or not any more (`by` -1). */
+  function count({ queue }: KnownLane, message: Message, checksum: number, by: 1 | -1): void {
+    queues.count(queue, keptStateOf(message), Buffer.byteLength(message.data), by)
+    addMessageToTotals(session.totals, message.number, checksum, by)
+  }
+
+  const checksumOf = (lane: KnownLane, message: Message): number =>
+    messageChecksum(lane, message, reportsText(message))
+
+  /** It is as `message` says; else nothing is done, and false returned. */
+  function removeKnown(message: Message): boolean {
+    const lane = queues.findLane(message)
+    if (lane === undefined) return false
+    const checksum = checksumOf(lane, message)
+    const { changes } = using(session, ({ ask }) => ask.removeMessage.run(message.number, checksum))
+    if (changes === 0) return false
+    count(lane, message, checksum, -1)
+    return true
   }
 
   function remove(message: Message): void {
-    entered(message, -1)
-    using(session, ({ ask }) => ask.removeMessage.run(message.number))
+    if (!removeKnown(message)) throw new Error('a message that is not there was to be removed')
   }
 
   return {
@@ -148,46 +158,62 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       using(session, ({ ask }) => earlier(ask.nextDedupe.get()?.at, ask.nextKept.get()?.at)),
     nextNumber: () => ++session.totals.messages.lastNumber,
     add(message) {
-      const row = entered(message, 1)
+      const lane = queues.findOrAddLane(message)
+      const reports = reportsText(message)
+      const checksum = messageChecksum(lane, message, reports)
+      count(lane, message, checksum, 1)
       using(session, ({ ask }) =>
         ask.addMessage.run(
-          row.number,
-          row.queue,
-          row.lane,
-          row.rank,
-          row.is_head,
-          row.failures,
-          row.published_at_ms,
-          row.checksum,
-          row.due_at_ms,
-          row.dead_at_ms,
-          row.kept_until_ms,
-          row.receipt,
-          row.group,
-          row.traceparent,
-          row.baggage,
-          row.metadata,
-          row.reports,
-          row.data,
+          message.number,
+          lane.queue.id,
+          lane.id,
+          0 - message.priority,
+          message.isHead ? 1 : 0,
+          message.failures,
+          message.publishedAtMs,
+          checksum,
+          message.dueAtMs ?? null,
+          message.deadAtMs ?? null,
+          message.keptUntilMs ?? null,
+          stored(message.receipt),
+          stored(message.group),
+          stored(message.traceparent),
+          stored(message.baggage),
+          message.metadata ?? null,
+          reports,
+          message.data,
         ),
       )
     },
     change(before, message) {
-      entered(before, -1)
-      const row = entered(message, 1)
-      using(session, ({ ask }) =>
-        ask.changeMessage.run(
-          row.number,
-          row.due_at_ms,
-          row.dead_at_ms,
-          row.is_head,
-          row.failures,
-          row.checksum,
-          row.reports,
-          row.kept_until_ms,
-        ),
-      )
+      const lane = queues.findOrAddLane(message)
+      const reports = reportsText(message)
+      const checksum = messageChecksum(lane, message, reports)
+      count(lane, before, checksumOf(lane, before), -1)
+      count(lane, message, checksum, 1)
+      const { number, failures, isHead, dueAtMs = null, deadAtMs = null, keptUntilMs = null } = message
+      // SQLite writes every index anew that has to do with a column that is named, whether it changes or not.
+      const isSameLife = deadAtMs === (before.deadAtMs ?? null)
+      using(session, ({ ask }) => {
+        if (isSameLife && isHead === before.isHead) {
+          ask.retryMessage.run(number, dueAtMs, failures, reports, checksum)
+        } else if (isSameLife && dueAtMs === (before.dueAtMs ?? null) && failures === before.failures) {
+          ask.promoteMessage.run(number, isHead ? 1 : 0, checksum)
+        } else {
+          ask.changeMessage.run(
+            number,
+            dueAtMs,
+            deadAtMs,
+            isHead ? 1 : 0,
+            failures,
+            checksum,
+            reports,
+            keptUntilMs,
+          )
+        }
+      })
     },
+    removeKnown,
     remove,
     keepDedupe({ queue, key, receipt, untilMs }) {
       const { id } = queues.find(queue)!
