@@ -23,6 +23,7 @@ import { meaningOf, reportOf } from './ending.ts'
 import type { Functions } from './functionWatch.ts'
 import { createMetadataWriter } from './metadata.ts'
 import { parseQueue } from './names.ts'
+import { createRate, type Rate } from './rate.ts'
 import type { Tuning } from './tuning.ts'
 
 export interface ConsumerOptions {
@@ -53,6 +54,8 @@ export interface ConsumersParts {
   readonly wallClock: () => number
   /** The consumer of a lane that has none of its own: of the function that its messages name. */
   readonly implicit: (lane: Lane) => ConsumerOptions | undefined
+  /** Messages of a queue that may begin in a second. Absent: as many as there are. */
+  readonly ratePerSecond: (queue: string) => number | undefined
 }
 
 export interface Consumers {
@@ -95,13 +98,14 @@ interface Call {
 }
 
 interface QueueState {
+  readonly rate: Rate | undefined
   readonly lanes: LaneState[]
   /** Which lane has its turn first. */
   turn: number
 }
 
 export function createConsumers(parts: ConsumersParts): Consumers {
-  const { client, backend, functions, clock, wallClock, implicit } = parts
+  const { client, backend, functions, clock, wallClock, implicit, ratePerSecond } = parts
   const lanes = new Map<string, LaneState>()
   const queues = new Map<string, QueueState>()
   const byId = new Map<string, { readonly lane: LaneState; readonly consumer: Consumer }>()
@@ -127,7 +131,12 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     if (state !== undefined) return state
     let queue = queues.get(lane.queue)
     if (queue === undefined) {
-      queue = { lanes: [], turn: 0 }
+      const perSecond = ratePerSecond(lane.queue)
+      queue = {
+        rate: perSecond === undefined ? undefined : createRate(perSecond, clock.now),
+        lanes: [],
+        turn: 0,
+      }
       queues.set(lane.queue, queue)
     }
     state = { lane, queue, consumers: [], rest: undefined, parking: undefined }
@@ -205,8 +214,14 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     if (consumers.length > 1) consumers.push(consumers.shift()!)
   }
 
-  function take(state: LaneState, consumer: Consumer, max: number): void {
+  function take(state: LaneState, consumer: Consumer, free: number): void {
     const { tuning, hasPlace } = consumer
+    const { rate } = state.queue
+    const max = rate === undefined ? free : rate.take(free)
+    if (max === 0) {
+      rest(state, 'rate', rate!.waitMs())
+      return
+    }
     const taken = backend.take({
       lane: state.lane,
       holder: consumer.id,
@@ -217,6 +232,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     })
     if (!(taken instanceof Promise)) {
       count(consumer, taken.length)
+      began(state, max, taken.length)
       for (const lease of taken) deliver(state, consumer, lease)
       return
     }
@@ -229,13 +245,20 @@ export function createConsumers(parts: ConsumersParts): Consumers {
         }
         const kept = isEnding || consumer.isOver ? 0 : leases.length
         if (kept < max) count(consumer, kept - max)
-        if (leases.length === max) look(state.queue)
+        began(state, max, kept)
       },
       () => {
         count(consumer, -max)
         rest(state, 'no_capacity', limits.storageRetryMs)
       },
     )
+  }
+
+  /** Of `asked` messages so many were there; those that were not do not count. */
+  function began({ queue }: LaneState, asked: number, had: number): void {
+    queue.rate?.giveBack(asked - had)
+    // There may be more.
+    if (had === asked) look(queue)
   }
 
   function count(consumer: Consumer, more: number): void {

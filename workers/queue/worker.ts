@@ -78,6 +78,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
         clock,
         wallClock,
         implicit: lane => ofFunction(lane, byQueue),
+        ratePerSecond: queue => byQueue.get(queue)?.config.rate_per_second,
       })
       const pull = createPull(backend, clock, more => client.wait(more))
       backend.follow({
