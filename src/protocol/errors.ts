@@ -87,7 +87,7 @@ export const errorCatalogue = {
   enqueue_error: {
     where: ['call'],
     cause: 'A call with action `enqueue` did not reach a queue; the message names the underlying fault.',
-    fix: 'Start a worker that registers `engine::queue::enqueue`.',
+    fix: 'Do what the message says; without a queue, add `- name: iii-queue` to `workers:` in config.yaml.',
   },
   queue_full: {
     where: ['call'],

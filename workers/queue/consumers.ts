@@ -11,40 +11,15 @@
  */
 import type { BuiltInClient } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
-import type { Condition } from '../../src/delivery/condition.ts'
-import { parseEvent } from '../../src/delivery/event.ts'
-import type { ErrorBody } from '../../src/protocol/frames.ts'
-import type { JsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { type Lane, laneId } from '../../src/storage/queue/message.ts'
-import type { Outcome, QueueBackend } from './backend.ts'
+import type { QueueBackend } from './backend.ts'
 import type { Lease, Parking } from './core/lease.ts'
-import { meaningOf, reportOf } from './ending.ts'
 import type { Functions } from './functionWatch.ts'
+import { type Consumer, type ConsumerOptions, createHandling } from './handling.ts'
 import { createMetadataWriter } from './metadata.ts'
 import { parseQueue } from './names.ts'
 import { createRate, type Rate } from './rate.ts'
-import type { Tuning } from './tuning.ts'
-
-export interface ConsumerOptions {
-  /** Of the trigger; one that comes again replaces itself. */
-  readonly id: string
-  readonly lane: Lane
-  readonly functionId: string
-  readonly namespace: string | undefined
-  readonly tuning: Tuning
-  readonly metadata?: JsonText | undefined
-  readonly condition?: Condition | undefined
-  readonly conditionFunctionId?: string | undefined
-  /** Its messages count against the concurrency of the queue. */
-  readonly hasPlace: boolean
-}
-
-export interface ConsumerCounters {
-  delivered: number
-  failed: number
-  skipped: number
-}
 
 export interface ConsumersParts {
   readonly client: Pick<BuiltInClient, 'call'>
@@ -74,13 +49,6 @@ export interface Consumers {
   stop(): void
 }
 
-interface Consumer extends ConsumerOptions {
-  readonly writeMetadata: (lease: Lease) => JsonText
-  /** Messages that it has, or has asked for. */
-  running: number
-  isOver: boolean
-}
-
 interface LaneState {
   readonly lane: Lane
   readonly queue: QueueState
@@ -88,13 +56,6 @@ interface LaneState {
   /** Why it is left alone, until its function comes or the time is over. */
   rest: { readonly parking: Parking; readonly cancel: () => void } | undefined
   parking: Parking | undefined
-}
-
-/** What a lease is for now. */
-interface Call {
-  readonly state: LaneState
-  readonly consumer: Consumer
-  readonly cancel: () => void
 }
 
 interface QueueState {
@@ -109,12 +70,22 @@ export function createConsumers(parts: ConsumersParts): Consumers {
   const lanes = new Map<string, LaneState>()
   const queues = new Map<string, QueueState>()
   const byId = new Map<string, { readonly lane: LaneState; readonly consumer: Consumer }>()
-  /** By the token of the lease. */
-  const calls = new Map<string, Call>()
   const dirty = new Set<QueueState>()
   let running = 0
   let isEnding = false
   let idle: (() => void) | undefined
+
+  const handling = createHandling<LaneState>({
+    client,
+    backend,
+    functions,
+    wallClock,
+    over({ state, consumer }) {
+      count(consumer, -1)
+      look(state.queue)
+    },
+    rest: ({ state }, parking, ms) => rest(state, parking, ms),
+  })
 
   const unfollow = functions.follow((namespace, functionId) => {
     for (const state of lanes.values()) {
@@ -233,7 +204,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     if (!(taken instanceof Promise)) {
       count(consumer, taken.length)
       began(state, max, taken.length)
-      for (const lease of taken) deliver(state, consumer, lease)
+      for (const lease of taken) handling.deliver({ state, consumer, lease })
       return
     }
     count(consumer, max)
@@ -241,7 +212,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       leases => {
         for (const lease of leases) {
           if (isEnding || consumer.isOver) void backend.giveBack(lease.token)
-          else deliver(state, consumer, lease)
+          else handling.deliver({ state, consumer, lease })
         }
         const kept = isEnding || consumer.isOver ? 0 : leases.length
         if (kept < max) count(consumer, kept - max)
@@ -267,106 +238,6 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     if (running === 0) idle?.()
   }
 
-  /** It is not with the consumer any more. */
-  function over(state: LaneState, consumer: Consumer, lease: Lease): void {
-    calls.delete(lease.token)
-    count(consumer, -1)
-    look(state.queue)
-  }
-
-  function written(state: LaneState, outcome: Promise<Outcome>): void {
-    // It will be handed out again: not before there is hope that its end can be written.
-    outcome.catch(() => rest(state, 'no_capacity', limits.storageRetryMs))
-  }
-
-  function deliver(state: LaneState, consumer: Consumer, lease: Lease): void {
-    const { condition, conditionFunctionId } = consumer
-    if (condition !== undefined) {
-      const verdict = condition.holds(parseEvent(lease.message.data))
-      if (verdict === 'skip') {
-        done(state, consumer, lease)
-        return
-      }
-      if (verdict !== 'run') {
-        const error = { code: 'CONDITION_FAILED', message: verdict.error }
-        failed(state, consumer, lease, error, consumer.functionId)
-        return
-      }
-    }
-    if (conditionFunctionId === undefined) run(state, consumer, lease)
-    else ask(state, consumer, lease, conditionFunctionId)
-  }
-
-  function done(state: LaneState, consumer: Consumer, lease: Lease): void {
-    written(state, backend.finish(lease.token))
-    over(state, consumer, lease)
-  }
-
-  function ask(state: LaneState, consumer: Consumer, lease: Lease, functionId: string): void {
-    call(state, consumer, lease, functionId, undefined, (error, result) => {
-      if (error !== undefined) failed(state, consumer, lease, error, functionId)
-      else if (result === 'false') done(state, consumer, lease)
-      else run(state, consumer, lease)
-    })
-  }
-
-  function run(state: LaneState, consumer: Consumer, lease: Lease): void {
-    const { functionId } = consumer
-    call(state, consumer, lease, functionId, consumer.writeMetadata(lease), error => {
-      if (error === undefined) done(state, consumer, lease)
-      else failed(state, consumer, lease, error, functionId)
-    })
-  }
-
-  function call(
-    state: LaneState,
-    consumer: Consumer,
-    lease: Lease,
-    functionId: string,
-    metadata: JsonText | undefined,
-    answered: (error: ErrorBody | undefined, result: JsonText | undefined) => void,
-  ): void {
-    const { token, message } = lease
-    const cancel = client.call(
-      {
-        functionId,
-        data: message.data,
-        namespace: consumer.namespace,
-        metadata,
-        // The lease ends it, and it may be extended.
-        timeoutMs: limits.callAgeMs,
-        traceparent: message.traceparent,
-        baggage: message.baggage,
-      },
-      (error, result) => {
-        if (calls.get(token) === made) answered(error, result)
-      },
-    )
-    const made: Call = { state, consumer, cancel }
-    calls.set(token, made)
-  }
-
-  function failed(
-    state: LaneState,
-    consumer: Consumer,
-    { token, ...lease }: Lease,
-    error: ErrorBody,
-    functionId: string,
-  ): void {
-    const { namespace, tuning } = consumer
-    const meaning = meaningOf(error, functionId)
-    const report = reportOf(error, wallClock(), functions.find(namespace, functionId))
-    if (meaning === 'lost') written(state, backend.lose(token, report))
-    else if (meaning === 'failed' || (meaning === 'missing' && tuning.missing === 'fail'))
-      written(state, backend.fail(token, { report }))
-    else {
-      if (meaning === 'missing') rest(state, 'no_worker', limits.queueMissingMs)
-      if (meaning === 'busy') rest(state, 'no_capacity', limits.queueRetryMs)
-      void backend.giveBack(token)
-    }
-    over(state, consumer, { token, ...lease })
-  }
-
   return {
     add(options) {
       remove(options.id)
@@ -384,12 +255,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       const queue = queues.get(name)
       if (queue !== undefined) look(queue)
     },
-    expired(lease) {
-      const call = calls.get(lease.token)
-      if (call === undefined) return
-      call.cancel()
-      over(call.state, call.consumer, lease)
-    },
+    expired: lease => handling.expired(lease),
     consumersOf(name) {
       const all = queues.get(name)?.lanes.flatMap(({ consumers }) => consumers) ?? []
       return { consumers: all.length, running: all.reduce((sum, each) => sum + each.running, 0) }

@@ -60,6 +60,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       ready: (...query) => open().ready(...query),
       due: (...query) => open().due(...query),
       nextDueMs: (...query) => open().nextDueMs(...query),
+      oldest: (...query) => open().oldest(...query),
     },
     concurrencyOf,
     epoch,

@@ -22,7 +22,7 @@ import type { RetryPolicy } from './verdict.ts'
 import { createWindow, type Window } from './window.ts'
 
 export interface DispatchOptions {
-  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs'>
+  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs' | 'oldest'>
   /** Messages of a queue that are leased at once with a place, at most. */
   readonly concurrencyOf: (queue: string) => number
   /** Of this start of the engine: tokens begin with it. */
@@ -92,7 +92,13 @@ interface LaneState {
   readonly queue: QueueState
   readonly parkings: Set<Parking>
   window: Window
+  taken: number
+  /** Not all of its messages have the same: then some leases are for the oldest. */
+  hasPriorities: boolean
 }
+
+/** With priorities, each of so many leases is for the oldest message, so that low ones do not wait for ever. */
+const OLDEST_EACH = 8
 
 /** A message that is nobody else’s. */
 interface Held {
@@ -136,12 +142,23 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
     const id = laneId(lane)
     let state = lanes.get(id)
     if (state === undefined) {
-      state = { lane, id, queue: queueOf(queue), parkings: new Set(), window: newWindow(lane) }
+      state = {
+        lane,
+        id,
+        queue: queueOf(queue),
+        parkings: new Set(),
+        window: newWindow(lane),
+        taken: 0,
+        hasPriorities: false,
+      }
       lanes.set(id, state)
     }
     last = state
     return state
   }
+
+  const isOldestNext = ({ hasPriorities, taken }: LaneState): boolean =>
+    hasPriorities && taken % OLDEST_EACH === OLDEST_EACH - 1
 
   function release(lease: Lease): void {
     byToken.delete(lease.token)
@@ -169,13 +186,18 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
 
   return {
     take({ lane, holder, max, leaseMs, retry, hasPlace }, nowMs, mayRead = true) {
-      const { window, queue } = laneOf(lane)
+      const state = laneOf(lane)
+      const { window, queue } = state
       const leases: Lease[] = []
       if (queue.parkings.size > 0) return leases
       const places = hasPlace ? concurrencyOf(lane.queue) : Number.POSITIVE_INFINITY
       while (leases.length < max && (!hasPlace || queue.placed < places)) {
-        const message = window.take(nowMs, mayRead)
+        const isForOldest = isOldestNext(state)
+        if (isForOldest && !mayRead) break
+        const message = (isForOldest ? window.takeOldest() : undefined) ?? window.take(nowMs, mayRead)
         if (message === undefined) break
+        state.taken++
+        if (message.priority !== 0) state.hasPriorities = true
         const token = `${epoch}-${++given}`
         const attempt = message.failures + 1
         const lease = { token, message, attempt, holder, untilMs: nowMs + leaseMs, retry, hasPlace }
@@ -188,7 +210,10 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
       }
       return leases
     },
-    isFilled: (lane, nowMs) => laneOf(lane).window.isFilled(nowMs),
+    isFilled(lane, nowMs) {
+      const state = laneOf(lane)
+      return !isOldestNext(state) && state.window.isFilled(nowMs)
+    },
     end(token) {
       const lease = byToken.get(token)?.lease
       if (lease !== undefined) release(lease)

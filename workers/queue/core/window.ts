@@ -22,6 +22,8 @@ export interface Window {
   isFilled(nowMs: number): boolean
   /** Takes the next one out. `undefined`: nothing is ready; or, if nothing may be read, nothing that is known of. */
   take(nowMs: number, mayRead: boolean): Message | undefined
+  /** The oldest of the lane whatever its priority, if it has no time. */
+  takeOldest(): Message | undefined
   /** It was taken out and is not busy any more. */
   putBack(message: Message): void
   changed(change: MessageChange): void
@@ -33,7 +35,7 @@ export interface Window {
 
 export interface WindowOptions {
   readonly lane: Lane
-  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs'>
+  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs' | 'oldest'>
   readonly isBusy: (number: number) => boolean
   /** Messages that are looked for at once. */
   readonly size: number
@@ -136,6 +138,15 @@ export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Win
       if (first === undefined) return timed === undefined ? undefined : shift(due)
       if (timed === undefined || comparePlaces(first, timed) < 0) return shift(ready)
       return shift(due)
+    },
+    takeOldest() {
+      for (let after = 0; ; ) {
+        const page = tables.oldest(lane, after, size)
+        const message = page.find(({ number }) => !isBusy(number))
+        if (message !== undefined) drop(message)
+        if (message !== undefined || page.length < size) return message
+        after = page.at(-1)!.number
+      }
     },
     putBack: add,
     changed({ event, message }) {
