@@ -54,6 +54,19 @@ describe('a durable topic', () => {
     expect(dataOf(callsOf(other))).toEqual(['missed'])
   })
 
+  test('a subscription ends a day after its last trigger; what it has left can still be looked at and removed', async () => {
+    const world = await createQueues()
+    const worker = await world.worker('mail')
+    await world.bind(worker, 't1', 'durable:subscriber', 'mail', { topic: 'orders' })
+    await world.unbind(worker, 't1')
+    await world.publish('orders', 'kept')
+    await world.pass(24 * 3_600_000)
+    await world.publish('orders', 'for the next')
+    expect(await world.done('queue::stats', { queue: 'orders' })).toMatchObject({ depth: 2 })
+    await world.bind(worker, 't1', 'durable:subscriber', 'mail', { topic: 'orders' })
+    expect(dataOf(callsOf(worker))).toEqual(['kept', 'for the next'])
+  })
+
   test('keeps subscriptions and messages when the engine is killed', async () => {
     const world = await createQueues()
     const worker = await world.worker('mail', 'audit')
