@@ -97,7 +97,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
       const readPush = registerPublishing(register, publishing, wallClock)
       registerPull(register, { backend, pull, wallClock, source: sources.open })
       registerLetters(register, { backend, sources })
-      registerControl(register, { backend, sources, consumers })
+      registerControl(register, { backend, sources })
       registerTopics(register, { backend, consumers, named, topics, sources })
       followWorkers(client, backend, wallClock)
       // A name of the file format; settings are read at start in this version.

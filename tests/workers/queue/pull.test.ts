@@ -163,6 +163,18 @@ describe('control', () => {
     expect(await pop(next)).toHaveLength(1)
   })
 
+  test('who waits is told when a queue goes on', async () => {
+    const world = await createQueues()
+    await world.done('queue::pause', { queue: 'default' })
+    await world.done('queue::push', { queue: 'default', data: 'x' })
+    const asked = world.caller.calls('queue::pop', { queue: 'default', wait_ms: 10_000 })
+    await world.settled()
+    expect(world.answerOf(asked)).toBeUndefined()
+    await world.done('queue::resume', { queue: 'default' })
+    await world.settled()
+    expect(world.answerOf(asked)).toMatchObject({ result: { messages: [{ data: 'x' }] } })
+  })
+
   test('purge removes all, or those of one state; cancel one', async () => {
     const world = await createQueues()
     const push = (more: object = {}) =>

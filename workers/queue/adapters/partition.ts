@@ -44,16 +44,21 @@ const OVER: Promise<Outcome> = Promise.resolve('over')
 export function createPartitionBackend(parts: PartitionBackendParts): QueueBackend {
   const { partition, clock, wallClock, random, epoch, concurrencyOf } = parts
   let tables: Parameters<Parameters<Partition['read']>[0]>[0]['queues'] | undefined
-  /** The tables are looked at only where the partition lets them be read. */
-  const reading = <Result>(ask: (nowMs: number) => Result): Result | Promise<Result> =>
-    partition.read((current, nowMs) => {
-      tables = current.queues
-      try {
-        return ask(nowMs)
-      } finally {
-        tables = undefined
-      }
-    })
+  /** The tables are looked at only where the partition lets them be read. What goes wrong is a promise that is rejected. */
+  function reading<Result>(ask: (nowMs: number) => Result): Result | Promise<Result> {
+    try {
+      return partition.read((current, nowMs) => {
+        tables = current.queues
+        try {
+          return ask(nowMs)
+        } finally {
+          tables = undefined
+        }
+      })
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
   const open = () => tables!
   const dispatch = createDispatch({
     tables: {
@@ -256,7 +261,10 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     async pause(queue, isPaused) {
       await partition.submit([{ command: isPaused ? 'pause' : 'resume', queue }])
       if (isPaused) dispatch.park(queue, 'paused')
-      else dispatch.unpark(queue, 'paused')
+      else {
+        dispatch.unpark(queue, 'paused')
+        follower?.ready(dispatch.lanes().filter(lane => lane.queue === queue))
+      }
     },
     adopt: (from, { queue: to, functionId, namespace }) =>
       inPortions({ command: 'adopt', from, to, functionId, namespace, limit: limits.queueBatch }),
