@@ -259,7 +259,7 @@ function isPlain(message: Message): boolean {
   if (message.group !== undefined || message.receipt !== undefined || message.traceparent !== undefined)
     return false
   if (message.dueAtMs !== undefined || message.deadAtMs !== undefined || message.failures > 0) return false
-  return message.baggage === undefined && message.metadata === undefined
+  return message.baggage === undefined && message.metadata === undefined && message.reports.length === 0
 }
 
 function earlier(one: number | null | undefined, other: number | null | undefined): number | undefined {
