@@ -10,11 +10,11 @@ import type { AdoptCommand, PurgeCommand, QueueCommand } from '../../../src/stor
 import { messageOf } from '../../../src/storage/queue/deadLetter.ts'
 import { listMessages } from '../../../src/storage/queue/list.ts'
 import type { FailureReport, Message } from '../../../src/storage/queue/message.ts'
-import type { Found, Outcome, QueueBackend, QueueFollower } from '../backend.ts'
+import type { Found, Outcome, Published, QueueBackend, QueueFollower } from '../backend.ts'
 import { createDispatch } from '../core/dispatch.ts'
 import type { Lease } from '../core/lease.ts'
 import { type Ending, verdict } from '../core/verdict.ts'
-import { enqueueCommand } from '../enqueueCommand.ts'
+import { publishCommands } from '../enqueueCommand.ts'
 
 export interface PartitionBackendParts {
   readonly partition: Partition
@@ -189,11 +189,13 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
   return {
     adapter: partition.status().adapter,
     async publish(messages) {
-      const { answers } = await partition.submit(messages.map(enqueueCommand))
-      return answers.map(({ queue }) => ({
-        receipt: queue!.receipt!,
-        isDuplicate: queue!.isDuplicate === true,
-      }))
+      const { answers } = await partition.submit(publishCommands(messages))
+      const published: Published[] = []
+      for (const { queue } of answers) {
+        if (queue?.receipt === undefined) continue
+        published.push({ receipt: queue.receipt, isDuplicate: queue.isDuplicate === true })
+      }
+      return published
     },
     take(request) {
       const { lane } = request
