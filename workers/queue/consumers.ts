@@ -88,7 +88,9 @@ export function createConsumers(parts: ConsumersParts): Consumers {
   const unfollow = functions.follow((namespace, functionId) => {
     for (const state of lanes.values()) {
       const isOf = state.consumers.some(
-        consumer => consumer.functionId === functionId && (consumer.namespace ?? 'default') === namespace,
+        consumer =>
+          consumer.functionId === functionId &&
+          (namespace === undefined || (consumer.namespace ?? 'default') === namespace),
       )
       if (isOf) wake(state)
     }
