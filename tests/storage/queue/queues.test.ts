@@ -123,6 +123,15 @@ describe.each(queueTables)('queues in %s', (_, open) => {
       expect(stage.told.at(-1)).toMatchObject({ event: 'placed', message: { queue: 'to', data: '"behind"' } })
     })
 
+    test('leaves one without messages alone', () => {
+      using opened = open()
+      const stage = setQueueStage(opened.tables)
+      stage.run({ command: 'pause', queue: 'q' })
+      expect(stage.run({ command: 'adopt', from: 'q', to: 'to', limit: 1 })).toEqual({ count: 0 })
+      expect(opened.tables.queues(undefined, 9).map(({ name }) => name)).toEqual(['q'])
+      expect(stage.toldQueues).toEqual([{ event: 'paused', queue: 'q' }])
+    })
+
     test('keeps the settings that it has', () => {
       using opened = open()
       const stage = setQueueStage(opened.tables)
