@@ -3,6 +3,7 @@
  * are JSON text and stay it: what was set is read back byte for byte.
  */
 import type { JsonText } from '../protocol/jsonText.ts'
+import type { QueueAnswer, QueueCommand } from './queue/command.ts'
 import type { UpdateOperation } from './update/operation.ts'
 
 /** Which worker's things: state values, stream items, or what schedules have done. */
@@ -65,7 +66,7 @@ export interface PublishCommand {
   readonly data: JsonText
 }
 
-export type Command = PutCommand | RemoveCommand | UpdateCommand | TellCommand | PublishCommand
+export type Command = PutCommand | RemoveCommand | UpdateCommand | TellCommand | PublishCommand | QueueCommand
 
 /** An operation of an update that failed; the others were applied. */
 export interface OperationError {
@@ -84,4 +85,6 @@ export interface Answer {
   /** Of the entry now; 0 when there is none. */
   readonly version: number
   readonly errors: readonly OperationError[]
+  /** Of commands of queues, which have no value. */
+  readonly queue?: QueueAnswer
 }

@@ -21,8 +21,9 @@ import { tablesInDoubt } from './doubt.ts'
 import { createExpiry } from './expiry.ts'
 import { createFeed } from './feed.ts'
 import type { Committal, Committed, Level, Partition, PartitionStatus } from './partition.ts'
-import { createRecentChanges, type RecentLimits } from './recent.ts'
-import { CorruptData, StorageError } from './storageError.ts'
+import { createRecentChanges, type RecentLimits, recentLimits } from './recent.ts'
+import { closed, refusal } from './refusals.ts'
+import { CorruptData } from './storageError.ts'
 import { StorageFault, type Store } from './store.ts'
 import type { ReadTables } from './tables.ts'
 import { type Outcome, runTurn, type Work } from './turn.ts'
@@ -61,6 +62,7 @@ export function createPartition(options: PartitionOptions): Partition {
     sync: isHere => store.sync(isHere),
     onFault(error, changes) {
       inDoubt = [...changes, ...inDoubt]
+      areQueuesInDoubt ||= store.queueCommits() > toldOfQueues
       failBy(error)
     },
   })
@@ -89,10 +91,13 @@ export function createPartition(options: PartitionOptions): Partition {
   let damage: string | undefined
   /** Nobody knows whether the disk has them. */
   let inDoubt: readonly EntryChange[] = []
+  let areQueuesInDoubt = false
   let unforeseen: string | undefined
   let cancelScrub: (() => void) | undefined
   /** Followers have heard of everything up to this revision. */
   let told = store.revision()
+  /** And of so many transactions of queues. */
+  let toldOfQueues = store.queueCommits()
   let commits = 0
   let commandCount = 0
   expiry.look(nextExpiryMs())
@@ -141,7 +146,7 @@ export function createPartition(options: PartitionOptions): Partition {
   /** Returns how many of them are over. */
   function commit(turn: readonly Waiting[]): number {
     const isSynced = turn.some(({ level }) => level === 'disk')
-    let attempted: readonly EntryChange[] = []
+    let attempted: readonly EntryChange[] | undefined
     try {
       // Not before the disk has recovered: `retry` sees to that.
       if (trouble?.kind === 'broken') throw new StorageFault('broken', trouble.reason)
@@ -154,18 +159,20 @@ export function createPartition(options: PartitionOptions): Partition {
           attempted = changes
         },
       })
-      if (result.changes.length > 0) {
+      if (result.isCommitted) {
         commits++
         if (trouble !== undefined) recovered()
       }
+      const queueCommits = store.queueCommits()
       const level = adapter === 'memory' ? 'memory' : isSynced ? 'disk' : 'os'
       const done = turn.slice(0, result.outcomes.length)
-      const hasExpired = result.changes.some(({ reason }) => reason === 'expired')
-      expiry.after(done, nextExpiryMs, hasExpired)
+      expiry.after(done, nextExpiryMs, result.hasExpired)
+      expiry.look(result.expiresAtMs)
       untold.add({
         sync: result.needsSync ? (turn.length === 1 ? 'here' : 'beside') : undefined,
         changes: result.changes,
         tell() {
+          toldOfQueues = queueCommits
           tell(result)
           for (const [place, waiting] of done.entries()) answer(waiting, result.outcomes[place]!, level)
         },
@@ -177,7 +184,10 @@ export function createPartition(options: PartitionOptions): Partition {
     } catch (error) {
       for (const { reject } of turn) reject(refusal(error))
       expiry.rest()
-      if (error instanceof StorageFault && error.kind === 'broken') inDoubt = [...inDoubt, ...attempted]
+      if (error instanceof StorageFault && error.kind === 'broken' && attempted !== undefined) {
+        inDoubt = [...inDoubt, ...attempted]
+        areQueuesInDoubt = true
+      }
       failBy(error)
       return turn.length
     }
@@ -201,11 +211,16 @@ export function createPartition(options: PartitionOptions): Partition {
     resolve({ answers: outcome.answers, revision: outcome.revision, level, ms: clock.now() - since })
   }
 
-  function tell({ changes, publications }: Committal): void {
+  function tell({ changes, publications, messages, queues }: Committal): void {
     told = changes.at(-1)?.revision ?? told
     recent.add(changes)
-    if (changes.length === 0 && publications.length === 0) return
-    const committal: Committal = { changes, publications }
+    if (changes.length === 0 && publications.length === 0 && (messages ?? queues) === undefined) return
+    const committal: Committal = {
+      changes,
+      publications,
+      ...(messages && { messages }),
+      ...(queues && { queues }),
+    }
     for (const follower of followers) {
       try {
         follower(committal)
@@ -244,6 +259,7 @@ export function createPartition(options: PartitionOptions): Partition {
     log.info('Everything can be written again.')
     trouble = undefined
     inDoubt = []
+    areQueuesInDoubt = false
     cancelRetry?.()
     cancelRetry = undefined
     expiry.look(nextExpiryMs())
@@ -258,6 +274,10 @@ export function createPartition(options: PartitionOptions): Partition {
       if (error instanceof StorageFault) throw error
       noticeDamage(error)
     }
+    if (toldOfQueues !== store.queueCommits()) {
+      toldOfQueues = store.queueCommits()
+      tell({ changes: [], publications: [], queues: [{ event: 'unheard' }] })
+    }
     if (told === store.revision()) return
     // Whoever resumes is told that it has missed something.
     told = store.revision()
@@ -265,8 +285,9 @@ export function createPartition(options: PartitionOptions): Partition {
   }
 
   function readable(): ReadTables {
-    if (trouble === undefined || inDoubt.length === 0 || store.revision() <= told) return store.tables
-    return tablesInDoubt(store.tables, inDoubt, trouble.reason)
+    const isHeard = inDoubt.length === 0 || store.revision() <= told
+    if (trouble === undefined || (isHeard && !areQueuesInDoubt)) return store.tables
+    return tablesInDoubt(store.tables, isHeard ? [] : inDoubt, areQueuesInDoubt, trouble.reason)
   }
 
   function query<Result>(ask: (tables: ReadTables, nowMs: number, revision: number) => Result): Result {
@@ -308,7 +329,9 @@ export function createPartition(options: PartitionOptions): Partition {
 
   function nextExpiryMs(): number | undefined {
     try {
-      return store.tables.nextExpiryMs()
+      const { tables } = store
+      const times = [tables.nextExpiryMs(), tables.queues.nextExpiryMs()].filter(ms => ms !== undefined)
+      return times.length === 0 ? undefined : Math.min(...times)
     } catch (error) {
       if (!noticeDamage(error) && !(error instanceof StorageFault)) throw error
       return wallNow() + limits.storageRetryMs
@@ -371,23 +394,4 @@ export function createPartition(options: PartitionOptions): Partition {
       await store.close()
     },
   }
-}
-
-function recentLimits(adapter: Store['adapter']): RecentLimits {
-  // In memory there is nothing else.
-  if (adapter === 'memory') {
-    return { changes: limits.feedChanges, bytes: limits.feedBytes, ageMs: limits.feedAgeMs }
-  }
-  return { changes: limits.recentChanges, bytes: limits.recentBytes, ageMs: limits.feedAgeMs }
-}
-
-const closed = (): StorageError =>
-  new StorageError(
-    'STORAGE_UNAVAILABLE',
-    'The engine stops, and its data folder is closed. Try again when it is back.',
-  )
-
-function refusal(error: unknown): unknown {
-  if (!(error instanceof StorageFault)) return error
-  return new StorageError('STORAGE_UNAVAILABLE', error.message, { cause: error })
 }

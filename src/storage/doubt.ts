@@ -7,10 +7,11 @@ import type { Collection, Space } from './command.ts'
 import { StorageFault } from './store.ts'
 import type { ReadTables } from './tables.ts'
 
-/** Throws a `StorageFault` for what one of `changes` was made to. `reason`: what is wrong with the disk. */
+/** Throws a `StorageFault` for what one of `changes` was made to, and for queues if something was done with some of them (`areQueues`). `reason`: what is wrong with the disk. */
 export function tablesInDoubt(
   tables: ReadTables,
   changes: readonly EntryChange[],
+  areQueues: boolean,
   reason: string,
 ): ReadTables {
   function refuseIf(isTouched: (change: EntryChange) => boolean): void {
@@ -23,6 +24,11 @@ export function tablesInDoubt(
     return (change: EntryChange) => isOfName(change) && change.group === group
   }
   return {
+    // Which of them it has touched nobody knows.
+    get queues() {
+      if (!areQueues) return tables.queues
+      throw new StorageFault('broken', reason)
+    },
     get(collection, key) {
       const isTouched = isIn(collection)
       refuseIf(change => change.key === key && isTouched(change))

@@ -12,6 +12,7 @@
  */
 import type { Cause, EntryChange, Publication } from './change.ts'
 import type { Answer, Collection, Command, Space } from './command.ts'
+import type { MessageChange, QueueChange } from './queue/message.ts'
 import type { ReadTables } from './tables.ts'
 
 /**
@@ -42,6 +43,9 @@ export interface SubmitOptions {
 export interface Committal {
   readonly changes: readonly EntryChange[]
   readonly publications: readonly Publication[]
+  /** Of queues; absent: none. */
+  readonly messages?: readonly MessageChange[]
+  readonly queues?: readonly QueueChange[]
 }
 
 /** What is still known of what happened after a revision. */

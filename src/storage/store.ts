@@ -31,6 +31,8 @@ export interface Store {
   readonly tables: Tables
   /** Of the last change that is committed. */
   revision(): number
+  /** Transactions so far that did something with queues: they have no revision. */
+  queueCommits(): number
   /** Changes above this revision are all kept. */
   oldest(): number
   /** Fsyncs so far. */
@@ -55,7 +57,7 @@ export interface Store {
   recover(): void
   /** Everything was looked at when it was opened; else `scrub` has to. */
   readonly isChecked: boolean
-  /** Looks at some of the entries. True: it has seen all of them. Throws `CorruptData`. Not within a transaction. */
+  /** Looks at some of the entries and messages. True: it has seen all of them. Throws `CorruptData`. Not within a transaction. */
   scrub(): boolean
   /** Throws a `StorageError`. */
   backup(file: string): void | Promise<void>

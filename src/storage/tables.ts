@@ -5,6 +5,7 @@
  */
 import type { JsonText } from '../protocol/jsonText.ts'
 import type { Collection, Space } from './command.ts'
+import type { QueueTables, ReadQueueTables } from './queue/tables.ts'
 import type { CorruptData } from './storageError.ts'
 
 export interface Entry {
@@ -40,6 +41,7 @@ export interface GroupQuery {
 
 /** Throws a `CorruptData` if what it finds is not what was written. Never leaves out expired entries: `apply/` does. */
 export interface ReadTables {
+  readonly queues: ReadQueueTables
   get(collection: Collection, key: string): Entry | undefined
   /** In the order of creation, or of keys if there is a prefix. */
   list(collection: Collection, query: ListQuery): Entry[]
@@ -50,6 +52,7 @@ export interface ReadTables {
 }
 
 export interface Tables extends ReadTables {
+  readonly queues: QueueTables
   /** Creates or replaces. */
   put(collection: Collection, entry: Entry): void
   remove(collection: Collection, key: string): void

@@ -7,6 +7,7 @@ import { expire } from './apply/expire.ts'
 import type { Cause, EntryChange, Publication } from './change.ts'
 import type { Answer, Command } from './command.ts'
 import type { Committal } from './partition.ts'
+import type { MessageChange, QueueChange } from './queue/message.ts'
 import { CorruptData, StorageError } from './storageError.ts'
 import { StorageFault, type Store } from './store.ts'
 
@@ -25,7 +26,12 @@ export type Outcome =
 export interface TurnResult extends Committal {
   /** One for each work that was done: the first ones. The others are for the next turn. */
   readonly outcomes: readonly Outcome[]
-  /** It is committed, and lost with the power until `sync` has been called. */
+  readonly isCommitted: boolean
+  /** Something was removed because its time had passed. */
+  readonly hasExpired: boolean
+  /** Something that commands of queues have written is to be forgotten then, at the earliest. */
+  readonly expiresAtMs: number | undefined
+  /** It is lost with the power until `sync` has been called. */
   readonly needsSync: boolean
 }
 
@@ -84,6 +90,12 @@ function attempt(
   const { store } = options
   const changes: EntryChange[] = []
   const publications: Publication[] = []
+  const messages: MessageChange[] = []
+  const queues: QueueChange[] = []
+  /** Something beside the changes is to be committed. */
+  let hasWritten = false
+  let hasExpired = false
+  let expiresAtMs: number | undefined
   let revision = store.revision()
   /** Of the values in the changes, and in those of the work that is being done. */
   let characters = 0
@@ -93,8 +105,7 @@ function attempt(
   let cause: Cause | undefined
 
   /** Throws only for one of several commands: what one alone writes is bounded by what a value may be. */
-  function weigh({ oldValue, newValue }: EntryChange): void {
-    const added = (oldValue?.length ?? 0) + (newValue?.length ?? 0)
+  function weigh(added: number): void {
     characters += added
     ofWork += added
     if (isOneOfSeveral && ofWork > limits.transactionCharacters) throw tooLarge()
@@ -106,8 +117,17 @@ function attempt(
     nextRevision: () => ++revision,
     noticeDamage: options.noticeDamage,
     emit(change) {
-      weigh(change)
+      weigh((change.oldValue?.length ?? 0) + (change.newValue?.length ?? 0))
       changes.push(cause === undefined ? change : { ...change, cause })
+    },
+    tellMessage: change => void messages.push(change),
+    expires(atMs) {
+      expiresAtMs = Math.min(expiresAtMs ?? atMs, atMs)
+    },
+    tellQueue: change => void queues.push(change),
+    wrote(added) {
+      hasWritten = true
+      weigh(added)
     },
     publish: publication =>
       void publications.push(cause === undefined ? publication : { ...publication, cause }),
@@ -116,7 +136,7 @@ function attempt(
   function run({ commands, expires }: Work): readonly Answer[] {
     if (commands.length === 1) return [apply(commands[0]!, context)]
     const answers = commands.map(command => apply(command, context))
-    if (expires > 0) expire(expires, context)
+    if (expires > 0 && expire(expires, context) > 0) hasExpired = true
     return answers
   }
 
@@ -139,7 +159,13 @@ function attempt(
     cause = work.cause
     isOneOfSeveral = work.commands.length > 1
     ofWork = 0
-    const before = { revision, changes: changes.length, publications: publications.length }
+    const before = {
+      revision,
+      changes: changes.length,
+      publications: publications.length,
+      messages: messages.length,
+      queues: queues.length,
+    }
     try {
       return { answers: runWhole(work), revision }
     } catch (error) {
@@ -149,6 +175,8 @@ function attempt(
       revision = before.revision
       changes.length = before.changes
       publications.length = before.publications
+      messages.length = before.messages
+      queues.length = before.queues
       return { refusal: error }
     }
   }
@@ -160,12 +188,15 @@ function attempt(
     if (characters >= limits.turnCharacters) break
   }
   let needsSync = false
-  if (changes.length === 0) store.rollback()
+  const isCommitted = changes.length > 0 || hasWritten
+  if (!isCommitted) store.rollback()
   else {
     options.beforeCommit(changes)
     needsSync = store.commit(revision, changes)
   }
-  return { outcomes, changes, publications, needsSync }
+  const committed = { outcomes, changes, publications, isCommitted, needsSync, hasExpired, expiresAtMs }
+  if (messages.length + queues.length === 0) return committed
+  return { ...committed, ...(messages.length > 0 && { messages }), ...(queues.length > 0 && { queues }) }
 }
 
 const tooLarge = (): StorageError =>

@@ -69,5 +69,5 @@ export async function runDoctor(
   return problems.length === 0 ? exitCodes.success : exitCodes.failure
 }
 
-const told = ({ folder, entries, revision }: FolderReport): string =>
-  `${folder}: ${entries ?? 'unknown'} entries, revision ${revision ?? 'unknown'}`
+const told = ({ folder, entries, messages, revision }: FolderReport): string =>
+  `${folder}: ${entries ?? 'unknown'} entries, ${messages ?? 'unknown'} messages, revision ${revision ?? 'unknown'}`

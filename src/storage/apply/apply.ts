@@ -6,6 +6,7 @@ import type { Answer, Command } from '../command.ts'
 import type { ApplyContext } from './context.ts'
 import { publish } from './publish.ts'
 import { put } from './put.ts'
+import { queue } from './queue.ts'
 import { remove } from './remove.ts'
 import { tell } from './tell.ts'
 import { update } from './update.ts'
@@ -23,5 +24,7 @@ export function apply(command: Command, context: ApplyContext): Answer {
       return tell(command, context)
     case 'publish':
       return publish(command, context)
+    default:
+      return queue(command, context)
   }
 }

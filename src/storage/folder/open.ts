@@ -15,7 +15,7 @@ import { type FolderPaths, OWN_FOLDER, pathsOf, syncFile, syncFolder } from './f
 import { bootId, hasLostNothing, inUse, nameHolder, unnameHolder } from './holder.ts'
 import { lockFolder } from './lock.ts'
 import { checkMarker, newer } from './marker.ts'
-import { openWitness, type Witness } from './witness.ts'
+import { openWitness, type Reached, type Witness } from './witness.ts'
 
 export interface OpenFolderOptions {
   /** Which changes are kept for those who resume. */
@@ -73,7 +73,8 @@ function openLocked(paths: FolderPaths, options: OpenFolderOptions): SqliteStore
     checkWitness(paths, store, witness)
     if (!witness.isThere) beginWitness(paths, store, witness, options)
     const { entriesCheckedAtStart = limits.entriesCheckedAtStart } = options
-    const isChecked = store.session.totals.entries <= entriesCheckedAtStart
+    const { entries, messages } = store.session.totals
+    const isChecked = entries + messages.messages <= entriesCheckedAtStart
     if (isChecked) checkAll(store)
     log.release()
     return {
@@ -156,8 +157,8 @@ function openStore(
           // A disk that cannot be written has kept nothing that it was not asked to sync, either.
         }
       },
-      onSynced(revision) {
-        witness.reached(revision)
+      onSynced(revision, queueCommits) {
+        witness.reached({ revision, queueCommits })
         onSynced?.(revision)
       },
     })
@@ -173,10 +174,15 @@ function openStore(
 }
 
 function checkWitness(paths: FolderPaths, store: SqliteStore, witness: Witness): void {
-  const [has, had] = [store.revision(), witness.revision()]
-  if (has >= had) return
+  const [has, had] = [reachedBy(store), witness.read()]
+  if (has.revision >= had.revision && has.queueCommits < had.queueCommits) {
+    throw new CorruptData(
+      `It was written up to transaction ${had.queueCommits} of queues, but holds only what was written up to ${has.queueCommits}: its end was cut off or is damaged. To go on with what is left, delete ${paths.witness}; receipts and messages that somebody was told of may be missing then`,
+    )
+  }
+  if (has.revision >= had.revision) return
   throw new CorruptData(
-    `It was written up to revision ${had}, but holds only what was written up to ${has}: its end was cut off or is damaged. To go on with what is left, delete ${paths.witness}; versions and revisions that somebody holds are void then`,
+    `It was written up to revision ${had.revision}, but holds only what was written up to ${has.revision}: its end was cut off or is damaged. To go on with what is left, delete ${paths.witness}; versions and revisions that somebody holds are void then`,
   )
 }
 
@@ -190,18 +196,23 @@ function beginWitness(
   witness: Witness,
   { wallClock = Date.now, replacesRevision }: OpenFolderOptions,
 ): void {
-  if (store.revision() > 0 || replacesRevision !== undefined) {
+  if (store.revision() + store.queueCommits() > 0 || replacesRevision !== undefined) {
     const had = Math.max(store.revision(), replacesRevision ?? 0)
     store.leaveGap(Math.max(had + limits.revisionGap, freshRevision(wallClock())))
   }
   witness.create()
-  witness.reached(store.revision())
+  witness.reached(reachedBy(store))
   // That it is there is not to be lost.
   syncFile(paths.witness)
   syncFolder(paths.folder)
 }
 
-/** The structure of the database, then each entry. */
+const reachedBy = (store: SqliteStore): Reached => ({
+  revision: store.revision(),
+  queueCommits: store.queueCommits(),
+})
+
+/** The structure of the database, then each entry and message. */
 function checkAll(store: SqliteStore): void {
   const { db } = store.session.connection
   const problems = db.query<{ integrity_check: string }, []>('PRAGMA integrity_check(5)').all()

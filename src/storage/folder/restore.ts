@@ -74,7 +74,7 @@ async function replace(paths: FolderPaths, backup: string): Promise<FolderReport
 function witnessed(paths: FolderPaths): number {
   const witness = openWitness(paths.witness)
   try {
-    return witness.revision()
+    return witness.read().revision
   } finally {
     witness.close()
   }

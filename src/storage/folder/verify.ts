@@ -12,6 +12,8 @@ export interface FolderReport {
   readonly problems: readonly string[]
   /** `undefined` when it cannot be opened. */
   readonly entries: number | undefined
+  /** Of queues, the dead ones too. */
+  readonly messages: number | undefined
   readonly revision: number | undefined
 }
 
@@ -32,11 +34,12 @@ export async function verifyFolder(folder: string, options: OpenFolderOptions = 
     store = openFolder(folder, { ...options, entriesCheckedAtStart: Number.POSITIVE_INFINITY })
   } catch (error) {
     if (!(error instanceof StorageError) || error.code !== 'data_folder_corrupt') throw error
-    return { folder, problems: [error.message], entries: undefined, revision: undefined }
+    return { folder, problems: [error.message], entries: undefined, messages: undefined, revision: undefined }
   }
   try {
     const problems = problemsOfFeed(store)
-    return { folder, problems, entries: store.session.totals.entries, revision: store.revision() }
+    const { entries, messages } = store.session.totals
+    return { folder, problems, entries, messages: messages.messages, revision: store.revision() }
   } finally {
     await store.close()
   }

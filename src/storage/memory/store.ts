@@ -12,6 +12,8 @@ export function createMemoryStore(begin = 0): Store {
     adapter: 'memory',
     tables,
     revision: () => committed,
+    // No commit is ever in doubt.
+    queueCommits: () => 0,
     // What is kept is what the partition keeps in memory.
     oldest: () => committed,
     syncs: () => 0,

@@ -1,6 +1,7 @@
 /** Tables in memory: what they hold ends with the process. Also the model that the other ones are compared with. */
 import { collectionId } from '../collectionId.ts'
 import type { Collection, Space } from '../command.ts'
+import { createMemoryQueueTables } from '../queue/memory.ts'
 import { type Entry, type GroupQuery, hasExpired, type ListQuery, type Tables } from '../tables.ts'
 import { compareText, storable, unstorable } from '../text.ts'
 import { createSortedList, type SortedList } from './sortedList.ts'
@@ -45,6 +46,7 @@ export function createMemoryTables(): MemoryTables {
       one.entry.expiresAtMs! - other.entry.expiresAtMs! || one.entry.createdAt - other.entry.createdAt,
   )
   let undo: (() => void)[] = []
+  const queues = createMemoryQueueTables(step => void undo.push(step))
 
   const nameId = (space: Space, name: string): string => `${space}:${name}`
 
@@ -96,6 +98,7 @@ export function createMemoryTables(): MemoryTables {
   }
 
   return {
+    queues,
     get: (collection, key) => collections.get(collectionId(collection))?.rows.get(key)?.entry,
     list: (collection, query) => listOf(collections.get(collectionId(collection)), query),
     names: (space, query) => namesOf(names[space], query),

@@ -4,7 +4,7 @@ import type { Entry } from '../tables.ts'
 const crc32 = Bun.hash.crc32
 
 /** Odd factors, so that no two numbers of a field are taken for the same; different ones, so that fields are not mixed up. */
-const mixed = (number: number, factor: number): number =>
+export const mixed = (number: number, factor: number): number =>
   Math.imul(number | 0, factor) ^ Math.imul((number / 2 ** 32) | 0, factor + 2)
 
 /** Of an entry in a collection. Unsigned, 32 bits. */

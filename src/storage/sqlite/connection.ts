@@ -2,6 +2,7 @@
 import { Database, type Statement } from 'bun:sqlite'
 import { limits } from '../../protocol/limits.ts'
 import { migrations } from './migrations/all.ts'
+import { queueStatements } from './queue/statements.ts'
 
 type Parameter = string | number | null
 
@@ -125,6 +126,7 @@ function statements(db: Database) {
 
     totals: ask<TotalsRow>('SELECT * FROM totals'),
     keepTotals: ask('REPLACE INTO totals VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)'),
+    ...queueStatements(db),
     checkpoint: ask<{ busy: number; log: number; checkpointed: number }>('PRAGMA wal_checkpoint(PASSIVE)'),
   }
 }

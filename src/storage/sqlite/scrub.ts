@@ -1,16 +1,30 @@
 /**
- * Looks at all entries: that each is what was written, that its indexes lead to it, and that none is missing. In portions,
- * while others write.
+ * Looks at all entries, then at all messages: that each is what was written, that its indexes lead to it, and that none is missing.
+ * In portions, while others write.
  */
 import { limits } from '../../protocol/limits.ts'
 import { CorruptData } from '../storageError.ts'
 import { collectionOf } from './collections.ts'
 import type { Connection } from './connection.ts'
+import { scrubMessages } from './queue/scrub.ts'
+import type { SqliteQueueTables } from './queue/tables.ts'
 import { type Session, using } from './session.ts'
 import { entryOf } from './tables.ts'
 
-/** Looks at the next portion. True when it was the last one; the next call begins anew. Throws `CorruptData`. */
-export function scrub(session: Session, portion: number = limits.scrubPortion): boolean {
+/** Returns what looks at the next portion: true when it was the last one; the next call begins anew. Throws `CorruptData`. */
+export function createScrub(session: Session, queues: SqliteQueueTables): (portion?: number) => boolean {
+  let isAtMessages = false
+  return (portion = limits.scrubPortion) => {
+    if (!isAtMessages) {
+      isAtMessages = scrubEntries(session, portion)
+      return false
+    }
+    isAtMessages = !scrubMessages(session, queues, portion)
+    return !isAtMessages
+  }
+}
+
+function scrubEntries(session: Session, portion: number): boolean {
   return using(session, ({ ask }) => {
     const { totals } = session
     const rows = ask.entriesAfter.all(totals.scrubbedTo === 0 ? -1 : totals.scrubbedTo, portion)

@@ -11,10 +11,11 @@ import { type Connection, openConnection } from './connection.ts'
 import { meaningOf } from './faults.ts'
 import { createHistory, type HistoryLimits } from './history.ts'
 import { requirePresent } from './presence.ts'
-import { scrub } from './scrub.ts'
+import { createSqliteQueueTables } from './queue/tables.ts'
+import { createScrub } from './scrub.ts'
 import { type Session, using } from './session.ts'
 import { createSqliteTables } from './tables.ts'
-import { keepTotals, readTotals, type Totals } from './totals.ts'
+import { copyOfTotals, keepTotals, readTotals, type Totals } from './totals.ts'
 
 export interface SqliteStoreOptions {
   readonly file: string
@@ -28,8 +29,8 @@ export interface SqliteStoreOptions {
   readonly isWhole?: boolean
   /** A sync has failed: what was written may be lost without any further fault. */
   readonly onUnsynced?: () => void
-  /** Everything up to this revision is on disk now. */
-  readonly onSynced?: (revision: number) => void
+  /** Everything up to this revision is on disk now, and up to so many transactions of queues. */
+  readonly onSynced?: (revision: number, queueCommits: number) => void
 }
 
 export interface SqliteStore extends Store {
@@ -63,11 +64,13 @@ export function openSqliteStore({
   const session = openSession(file, folder, isWhole)
   syncFolder(dirname(file))
   const requireFile = requirePresent(file, folder)
-  const tables = createSqliteTables(session)
+  const queues = createSqliteQueueTables(session)
+  const tables = { ...createSqliteTables(session), queues }
   const history = createHistory(session, kept ?? historyLimits)
   /** As of the last commit, and as of the savepoint. */
-  let committed: Totals = { ...session.totals }
+  let committed = copyOfTotals(session.totals)
   let saved: Totals = committed
+  let savedQueues = 0
   let isSynced = true
   /** That it is relaxed has reached the disk. */
   let isRelaxationSynced = false
@@ -77,14 +80,16 @@ export function openSqliteStore({
   let copying: Promise<void> | undefined
 
   function undo(totals: Totals): void {
-    session.totals = { ...totals }
+    session.totals = copyOfTotals(totals)
     tables.forget()
+    queues.undoTo(0)
     history.forget()
   }
 
   function undoToSavepoint(): void {
-    session.totals = { ...saved }
+    session.totals = copyOfTotals(saved)
     tables.forgetSome()
+    queues.undoTo(savedQueues)
     history.forget()
   }
 
@@ -93,11 +98,11 @@ export function openSqliteStore({
    * for a transaction that was rolled back.
    */
   function syncLog(isHere: boolean): void | Promise<void> {
-    const { revision, isRelaxed } = committed
+    const { revision, isRelaxed, messages } = committed
     const done = (): void => {
       syncs++
       isRelaxationSynced = isRelaxed
-      onSynced?.(revision)
+      onSynced?.(revision, messages.commits)
     }
     try {
       log ??= openSync(`${file}-wal`, 'r')
@@ -129,7 +134,7 @@ export function openSqliteStore({
     // The first commit that does not wait says so, and this has to be on disk.
     isSynced = waits || !isRelaxationSynced
     // A scrub goes on between transactions.
-    committed = { ...session.totals }
+    committed = copyOfTotals(session.totals)
     if (!waits) session.totals.isRelaxed = true
     using(session, ({ ask }) => ask.begin.run())
   }
@@ -138,12 +143,14 @@ export function openSqliteStore({
   function commit(revision: number): boolean {
     requireFile()
     session.totals.revision = revision
+    queues.beforeCommit()
     using(session, connection => {
       keepTotals(connection, session.totals)
       connection.ask.commit.run()
     })
-    committed = { ...session.totals }
+    committed = copyOfTotals(session.totals)
     tables.committed()
+    queues.committed()
     return isSynced
   }
 
@@ -188,6 +195,7 @@ export function openSqliteStore({
     committed = totals
     undo(totals)
     tables.forgetAll()
+    queues.forgetAll()
     session.isBroken = false
   }
 
@@ -223,11 +231,13 @@ export function openSqliteStore({
     session,
     tables,
     revision: () => committed.revision,
+    queueCommits: () => committed.messages.commits,
     oldest: () => session.totals.oldestChange,
     syncs: () => syncs,
     begin,
     savepoint() {
-      saved = { ...session.totals }
+      saved = copyOfTotals(session.totals)
+      savedQueues = queues.mark()
       using(session, ({ ask }) => ask.savepoint.run())
     },
     release: () => using(session, ({ ask }) => void ask.release.run()),
@@ -239,7 +249,7 @@ export function openSqliteStore({
       })
     },
     commit(revision, changes) {
-      history.add(changes)
+      if (changes.length > 0) history.add(changes)
       return commit(revision)
     },
     sync: syncLog,
@@ -258,7 +268,7 @@ export function openSqliteStore({
       }
     },
     isChecked: false,
-    scrub: () => scrub(session),
+    scrub: createScrub(session, queues),
     async backup(target) {
       while (copying !== undefined) await copying.catch(() => {})
       copying = copy(target).finally(() => {
@@ -309,6 +319,10 @@ function leaveGap(connection: Connection, totals: Totals, revision: number): voi
   totals.isRelaxed = false
   ask.begin.run()
   ask.forgetChanges.run(totals.revision)
+  // Nor does a number of a message.
+  const { messages } = totals
+  messages.lastNumber = Math.max(messages.lastNumber + limits.revisionGap, revision)
+  messages.isTouched = true
   keepTotals(connection, totals)
   ask.commit.run()
 }

@@ -11,7 +11,7 @@ import { createEntryCache, type Row } from './entryCache.ts'
 import { type Session, using } from './session.ts'
 import { addToTotals } from './totals.ts'
 
-export interface SqliteTables extends Tables {
+export interface SqliteTables extends Omit<Tables, 'queues'> {
   /** What was done stays. */
   committed(): void
   /** Some of what was done since the last commit is undone. */

@@ -21,6 +21,24 @@ export interface Totals {
   scrubbedTo: number
   scrubbedEntries: number
   scrubbedDigest: number
+  readonly messages: MessageTotals
+}
+
+/** The same over the messages of queues. They stand in a row of their own: most transactions do nothing with queues, or nothing else. */
+export interface MessageTotals {
+  /** Of messages; higher ones were not given out. */
+  lastNumber: number
+  /** Of queues and lanes. */
+  lastId: number
+  /** Transactions that did something with queues. */
+  commits: number
+  messages: number
+  digest: number
+  /** Something was done with queues in the transaction that is open. */
+  isTouched: boolean
+  scrubbedTo: number
+  scrubbedMessages: number
+  scrubbedDigest: number
 }
 
 const emptyTotals: Readonly<Totals> = {
@@ -34,7 +52,20 @@ const emptyTotals: Readonly<Totals> = {
   scrubbedTo: 0,
   scrubbedEntries: 0,
   scrubbedDigest: 0,
+  messages: {
+    lastNumber: 0,
+    lastId: 0,
+    commits: 0,
+    messages: 0,
+    digest: 0,
+    isTouched: false,
+    scrubbedTo: 0,
+    scrubbedMessages: 0,
+    scrubbedDigest: 0,
+  },
 }
+
+export const copyOfTotals = (totals: Totals): Totals => ({ ...totals, messages: { ...totals.messages } })
 
 /** An entry is there now, or (`count` -1) no longer. */
 export function addToTotals(totals: Totals, createdAt: number, checksum: number, count: 1 | -1): void {
@@ -45,16 +76,54 @@ export function addToTotals(totals: Totals, createdAt: number, checksum: number,
   totals.scrubbedDigest = (totals.scrubbedDigest + count * checksum) >>> 0
 }
 
+/** A message is there now, or (`count` -1) no longer. */
+export function addMessageToTotals(
+  { messages: totals }: Totals,
+  number: number,
+  checksum: number,
+  count: 1 | -1,
+): void {
+  totals.isTouched = true
+  totals.messages += count
+  totals.digest = (totals.digest + count * checksum) >>> 0
+  if (number > totals.scrubbedTo) return
+  totals.scrubbedMessages += count
+  totals.scrubbedDigest = (totals.scrubbedDigest + count * checksum) >>> 0
+}
+
+const messageValuesOf = ({ lastNumber, lastId, commits, messages, digest }: MessageTotals): number[] => [
+  lastNumber,
+  lastId,
+  commits,
+  messages,
+  digest,
+]
+
+function readMessageTotals({ ask }: Connection): MessageTotals {
+  const row = ask.messageTotals.get()
+  if (row === null) {
+    if (ask.messagesAfter.get(-1, 1) === null && ask.queuesAfter.get('', 1) === null)
+      return { ...emptyTotals.messages }
+    throw new CorruptData('The totals of the messages in the database are missing.')
+  }
+  const { last_number: lastNumber, last_id: lastId, commits, messages, digest } = row
+  const totals = { ...emptyTotals.messages, lastNumber, lastId, commits, messages, digest }
+  if (textChecksum(...messageValuesOf(totals)) === row.checksum) return totals
+  throw new CorruptData('The totals of the messages in the database are not what was written.')
+}
+
 function valuesOf(totals: Totals): number[] {
   const { revision, entries, digest, oldestChange, keptChanges, keptBytes, isRelaxed } = totals
   return [revision, entries, digest, oldestChange, keptChanges, keptBytes, isRelaxed ? 1 : 0]
 }
 
-export function readTotals({ ask }: Connection): Totals {
+export function readTotals(connection: Connection): Totals {
+  const { ask } = connection
   const row = ask.totals.get()
   if (row === null) {
     // A new database has none, and nothing else either.
-    if (ask.entriesAfter.get(-1, 1) === null) return { ...emptyTotals }
+    if (ask.entriesAfter.get(-1, 1) === null && ask.messageTotals.get() === null)
+      return copyOfTotals(emptyTotals)
     throw new CorruptData('The totals of the database are missing.')
   }
   const totals: Totals = {
@@ -66,6 +135,7 @@ export function readTotals({ ask }: Connection): Totals {
     keptChanges: row.kept_changes,
     keptBytes: row.kept_bytes,
     isRelaxed: row.relaxed !== 0,
+    messages: readMessageTotals(connection),
   }
   if (textChecksum(...valuesOf(totals)) !== row.checksum) {
     throw new CorruptData('The totals of the database are not what was written.')
@@ -76,4 +146,10 @@ export function readTotals({ ask }: Connection): Totals {
 export function keepTotals({ ask }: Connection, totals: Totals): void {
   const values = valuesOf(totals)
   ask.keepTotals.run(...values, textChecksum(...values))
+  const { messages } = totals
+  if (!messages.isTouched) return
+  messages.commits++
+  messages.isTouched = false
+  const ofMessages = messageValuesOf(messages)
+  ask.keepMessageTotals.run(...ofMessages, textChecksum(...ofMessages))
 }

@@ -1,0 +1,137 @@
+/**
+ * What the queues of a partition keep, as their commands see it. Like `../tables.ts`: synchronous, in the transaction that is
+ * open, with one conformance suite over all ways to keep it.
+ */
+import type { JsonText } from '../../protocol/jsonText.ts'
+import type { Lane, Message, Place } from './message.ts'
+
+/** A publisher has used this key; until a time the same key is the same message. */
+export interface Dedupe {
+  readonly queue: string
+  readonly key: string
+  /** Of the message that was published with it. */
+  readonly receipt: string
+  /** Wall clock, milliseconds. */
+  readonly untilMs: number
+}
+
+/** Place in the list of messages that have a time. */
+export interface DuePlace {
+  readonly dueAtMs: number
+  readonly number: number
+}
+
+/** No message is due later. */
+export const MAX_DUE = Number.MAX_SAFE_INTEGER
+
+/** Place in the list of dead messages. */
+export interface DeadPlace {
+  readonly deadAtMs: number
+  readonly number: number
+}
+
+/** Place in the list of messages that have a group. */
+export interface GroupPlace {
+  readonly group: string
+  readonly number: number
+}
+
+/** What a queue may hold. Absent: as much as there is room for. */
+export interface QueueBounds {
+  /** Messages that are not dead, and bytes of their data. */
+  readonly messages?: number | undefined
+  readonly bytes?: number | undefined
+  /** Beyond that the oldest are dropped, and nobody is refused. */
+  readonly isLossy?: boolean | undefined
+  /** Dead messages: how many, the latest; and how long, in milliseconds, for those that die from now on. */
+  readonly dead?: number | undefined
+  readonly deadMs?: number | undefined
+}
+
+/** How many messages a queue has, each counted once (`keptStateOf`). */
+export interface QueueCounts {
+  /** Not dead: those of the next three together. */
+  readonly waiting: number
+  readonly ready: number
+  readonly timed: number
+  readonly behind: number
+  readonly dead: number
+  /** Of the data of those that are not dead. */
+  readonly bytes: number
+}
+
+export const NO_BOUNDS: QueueBounds = {}
+export const NO_COUNTS: QueueCounts = { waiting: 0, ready: 0, timed: 0, behind: 0, dead: 0, bytes: 0 }
+
+export interface QueueRow {
+  readonly name: string
+  readonly isPaused: boolean
+  /** Not looked into here. */
+  readonly settings: JsonText | undefined
+  readonly bounds: QueueBounds
+  readonly counts: QueueCounts
+}
+
+/** Throws a `CorruptData` if what it finds is not what was written. */
+export interface ReadQueueTables {
+  get(number: number): Message | undefined
+  /** That was published with this receipt. */
+  byReceipt(receipt: string): Message | undefined
+  /** Messages of a lane that may be leased and have no time, by priority and number; after a place. */
+  ready(lane: Lane, after: Place | undefined, limit: number): Message[]
+  /** Messages of a lane that may be leased from a time on that has come, earliest first; after a place. */
+  due(lane: Lane, nowMs: number, after: DuePlace | undefined, limit: number): Message[]
+  /** The earliest time behind `afterMs` that a message of a lane waits for. */
+  nextDueMs(lane: Lane, afterMs: number): number | undefined
+  /**
+   * Messages of a lane that may be leased and have no time, by number whatever their priority; those with a higher number than `after`. For whoever sees to it that
+   * low priorities have their turn, too.
+   */
+  oldest(lane: Lane, after: number, limit: number): Message[]
+  /** One of a group is there that is not dead. */
+  hasGroup(queue: string, group: string): boolean
+  /** The oldest of a group that is not dead. */
+  oldestOfGroup(queue: string, group: string): Message | undefined
+  /** Messages of a queue that have a group and are not dead, heads too: group by group; after a place. */
+  grouped(queue: string, after: GroupPlace | undefined, limit: number): Message[]
+  /** Dead messages of a queue, latest first; after a place. */
+  dead(queue: string, after: DeadPlace | undefined, limit: number): Message[]
+  /** Those that died first. */
+  oldestDead(queue: string, limit: number): Message[]
+  /** Of a queue that nobody knows: nothing. */
+  counts(queue: string): QueueCounts
+  dedupe(queue: string, key: string): Dedupe | undefined
+  queue(name: string): QueueRow | undefined
+  /** Of a queue that nobody knows: none. */
+  bounds(queue: string): QueueBounds
+  /** In the order of their names, after one. */
+  queues(after: string | undefined, limit: number): QueueRow[]
+  /** Those of a queue that have ever had a message, the oldest first. */
+  lanes(queue: string): Lane[]
+  /** When the next dedupe key or dead message is to be forgotten. Wall clock, milliseconds. */
+  nextExpiryMs(): number | undefined
+}
+
+export interface QueueTables extends ReadQueueTables {
+  /** Of the next message: higher than all before, and it never comes twice; some may be left out. */
+  nextNumber(): number
+  /** Its number is from `nextNumber`. */
+  add(message: Message): void
+  /** Its time, failures, place in its group, whether it is dead. The rest of it never changes. */
+  change(before: Message, message: Message): void
+  remove(message: Message): void
+  /** Only if it is in the tables as it is here; returns whether. Cheaper than to read it before. */
+  removeKnown(message: Message): boolean
+  /** Its queue is there. */
+  keepDedupe(dedupe: Dedupe): void
+  /** Those whose time has passed; returns how many. */
+  forgetDedupes(nowMs: number, limit: number): number
+  /** Dead messages that are not kept any longer; returns how many. */
+  forgetDead(nowMs: number, limit: number): number
+  /** What a queue has beside its messages; it is made if it is not there. */
+  keepQueue(queue: Omit<QueueRow, 'counts'>): void
+  /** The queue has another name from now on, one that no queue has; its messages without a function are of this lane. */
+  rename(queue: string, lane: Lane): void
+  /** It has no messages. */
+  dropQueue(queue: string): void
+}
