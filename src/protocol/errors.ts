@@ -87,7 +87,12 @@ export const errorCatalogue = {
   enqueue_error: {
     where: ['call'],
     cause: 'A call with action `enqueue` did not reach a queue; the message names the underlying fault.',
-    fix: 'Start a worker that registers `engine::queue::enqueue`.',
+    fix: 'Do what the message says; without a queue, add `- name: iii-queue` to `workers:` in config.yaml.',
+  },
+  queue_full: {
+    where: ['call'],
+    cause: 'The queue has as many messages, or as many bytes of them, as it may have.',
+    fix: 'Publish again when some are done; raise the bound of the queue, or declare it lossy.',
   },
   INVALID_NAMESPACE: {
     where: ['call', 'trigger'],

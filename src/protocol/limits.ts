@@ -131,10 +131,14 @@ export const limits = {
   /** Messages in one call of a batch form, of a redrive, of a page of a list. */
   queueBatch: 1000,
   queuePage: 1000,
+  /** Of the rate of a queue, calls in a second. */
+  queueRate: 1_000_000,
   /** Dead messages that a page of a list by offset may leave out: they are read all the same. */
   queueOffset: 100_000,
   /** Messages that are looked at for one page of a list, or one step of a purge: some 2 ms. */
   messagesLooked: 512,
+  /** Messages that are dropped because of one that comes to a full queue which is lossy, or dies. */
+  messagesDropped: 16,
   /** Events of one such trigger that its handler has at once. */
   deliveriesInFlight: 1024,
   /** Kinds of log lines about deliveries that are counted one by one (kind and function); further ones together. */

@@ -53,6 +53,15 @@ const queueConfig = z
     /** Member of the data that holds the priority, and the highest one. */
     priority_field: z.string().min(1).optional(),
     max_priority: z.int().min(1).max(255).optional(),
+    /** Messages that are not dead, and bytes of their data: beyond it a push is refused, or drops the oldest. */
+    max_messages: positive.optional(),
+    max_bytes: positive.optional(),
+    lossy: z.boolean().default(false),
+    /** Dead messages: how many are kept, and how long. */
+    max_dead: positive.optional(),
+    dead_ms: positive.optional(),
+    /** Calls in a second, at most. */
+    rate_per_second: positive.max(limits.queueRate).optional(),
     /** Accepted and of no effect: nothing is polled. */
     poll_interval_ms: positive.optional(),
   })

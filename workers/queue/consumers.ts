@@ -11,39 +11,15 @@
  */
 import type { BuiltInClient } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
-import type { Condition } from '../../src/delivery/condition.ts'
-import { parseEvent } from '../../src/delivery/event.ts'
-import type { ErrorBody } from '../../src/protocol/frames.ts'
-import type { JsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { type Lane, laneId } from '../../src/storage/queue/message.ts'
-import type { Outcome, QueueBackend } from './backend.ts'
+import type { QueueBackend } from './backend.ts'
 import type { Lease, Parking } from './core/lease.ts'
-import { meaningOf, reportOf } from './ending.ts'
 import type { Functions } from './functionWatch.ts'
+import { type Consumer, type ConsumerOptions, createHandling } from './handling.ts'
 import { createMetadataWriter } from './metadata.ts'
 import { parseQueue } from './names.ts'
-import type { Tuning } from './tuning.ts'
-
-export interface ConsumerOptions {
-  /** Of the trigger; one that comes again replaces itself. */
-  readonly id: string
-  readonly lane: Lane
-  readonly functionId: string
-  readonly namespace: string | undefined
-  readonly tuning: Tuning
-  readonly metadata?: JsonText | undefined
-  readonly condition?: Condition | undefined
-  readonly conditionFunctionId?: string | undefined
-  /** Its messages count against the concurrency of the queue. */
-  readonly hasPlace: boolean
-}
-
-export interface ConsumerCounters {
-  delivered: number
-  failed: number
-  skipped: number
-}
+import { createRate, type Rate } from './rate.ts'
 
 export interface ConsumersParts {
   readonly client: Pick<BuiltInClient, 'call'>
@@ -53,6 +29,8 @@ export interface ConsumersParts {
   readonly wallClock: () => number
   /** The consumer of a lane that has none of its own: of the function that its messages name. */
   readonly implicit: (lane: Lane) => ConsumerOptions | undefined
+  /** Messages of a queue that may begin in a second. Absent: as many as there are. */
+  readonly ratePerSecond: (queue: string) => number | undefined
 }
 
 export interface Consumers {
@@ -71,13 +49,6 @@ export interface Consumers {
   stop(): void
 }
 
-interface Consumer extends ConsumerOptions {
-  readonly writeMetadata: (lease: Lease) => JsonText
-  /** Messages that it has, or has asked for. */
-  running: number
-  isOver: boolean
-}
-
 interface LaneState {
   readonly lane: Lane
   readonly queue: QueueState
@@ -87,30 +58,34 @@ interface LaneState {
   parking: Parking | undefined
 }
 
-/** What a lease is for now. */
-interface Call {
-  readonly state: LaneState
-  readonly consumer: Consumer
-  readonly cancel: () => void
-}
-
 interface QueueState {
+  readonly rate: Rate | undefined
   readonly lanes: LaneState[]
   /** Which lane has its turn first. */
   turn: number
 }
 
 export function createConsumers(parts: ConsumersParts): Consumers {
-  const { client, backend, functions, clock, wallClock, implicit } = parts
+  const { client, backend, functions, clock, wallClock, implicit, ratePerSecond } = parts
   const lanes = new Map<string, LaneState>()
   const queues = new Map<string, QueueState>()
   const byId = new Map<string, { readonly lane: LaneState; readonly consumer: Consumer }>()
-  /** By the token of the lease. */
-  const calls = new Map<string, Call>()
   const dirty = new Set<QueueState>()
   let running = 0
   let isEnding = false
   let idle: (() => void) | undefined
+
+  const handling = createHandling<LaneState>({
+    client,
+    backend,
+    functions,
+    wallClock,
+    over({ state, consumer }) {
+      count(consumer, -1)
+      look(state.queue)
+    },
+    rest: ({ state }, parking, ms) => rest(state, parking, ms),
+  })
 
   const unfollow = functions.follow((namespace, functionId) => {
     for (const state of lanes.values()) {
@@ -127,7 +102,12 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     if (state !== undefined) return state
     let queue = queues.get(lane.queue)
     if (queue === undefined) {
-      queue = { lanes: [], turn: 0 }
+      const perSecond = ratePerSecond(lane.queue)
+      queue = {
+        rate: perSecond === undefined ? undefined : createRate(perSecond, clock.now),
+        lanes: [],
+        turn: 0,
+      }
       queues.set(lane.queue, queue)
     }
     state = { lane, queue, consumers: [], rest: undefined, parking: undefined }
@@ -205,8 +185,14 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     if (consumers.length > 1) consumers.push(consumers.shift()!)
   }
 
-  function take(state: LaneState, consumer: Consumer, max: number): void {
+  function take(state: LaneState, consumer: Consumer, free: number): void {
     const { tuning, hasPlace } = consumer
+    const { rate } = state.queue
+    const max = rate === undefined ? free : rate.take(free)
+    if (max === 0) {
+      rest(state, 'rate', rate!.waitMs())
+      return
+    }
     const taken = backend.take({
       lane: state.lane,
       holder: consumer.id,
@@ -217,7 +203,8 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     })
     if (!(taken instanceof Promise)) {
       count(consumer, taken.length)
-      for (const lease of taken) deliver(state, consumer, lease)
+      began(state, max, taken.length)
+      for (const lease of taken) handling.deliver({ state, consumer, lease })
       return
     }
     count(consumer, max)
@@ -225,11 +212,11 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       leases => {
         for (const lease of leases) {
           if (isEnding || consumer.isOver) void backend.giveBack(lease.token)
-          else deliver(state, consumer, lease)
+          else handling.deliver({ state, consumer, lease })
         }
         const kept = isEnding || consumer.isOver ? 0 : leases.length
         if (kept < max) count(consumer, kept - max)
-        if (leases.length === max) look(state.queue)
+        began(state, max, kept)
       },
       () => {
         count(consumer, -max)
@@ -238,110 +225,17 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     )
   }
 
+  /** Of `asked` messages so many were there; those that were not do not count. */
+  function began({ queue }: LaneState, asked: number, had: number): void {
+    queue.rate?.giveBack(asked - had)
+    // There may be more.
+    if (had === asked) look(queue)
+  }
+
   function count(consumer: Consumer, more: number): void {
     consumer.running += more
     running += more
     if (running === 0) idle?.()
-  }
-
-  /** It is not with the consumer any more. */
-  function over(state: LaneState, consumer: Consumer, lease: Lease): void {
-    calls.delete(lease.token)
-    count(consumer, -1)
-    look(state.queue)
-  }
-
-  function written(state: LaneState, outcome: Promise<Outcome>): void {
-    // It will be handed out again: not before there is hope that its end can be written.
-    outcome.catch(() => rest(state, 'no_capacity', limits.storageRetryMs))
-  }
-
-  function deliver(state: LaneState, consumer: Consumer, lease: Lease): void {
-    const { condition, conditionFunctionId } = consumer
-    if (condition !== undefined) {
-      const verdict = condition.holds(parseEvent(lease.message.data))
-      if (verdict === 'skip') {
-        done(state, consumer, lease)
-        return
-      }
-      if (verdict !== 'run') {
-        const error = { code: 'CONDITION_FAILED', message: verdict.error }
-        failed(state, consumer, lease, error, consumer.functionId)
-        return
-      }
-    }
-    if (conditionFunctionId === undefined) run(state, consumer, lease)
-    else ask(state, consumer, lease, conditionFunctionId)
-  }
-
-  function done(state: LaneState, consumer: Consumer, lease: Lease): void {
-    written(state, backend.finish(lease.token))
-    over(state, consumer, lease)
-  }
-
-  function ask(state: LaneState, consumer: Consumer, lease: Lease, functionId: string): void {
-    call(state, consumer, lease, functionId, undefined, (error, result) => {
-      if (error !== undefined) failed(state, consumer, lease, error, functionId)
-      else if (result === 'false') done(state, consumer, lease)
-      else run(state, consumer, lease)
-    })
-  }
-
-  function run(state: LaneState, consumer: Consumer, lease: Lease): void {
-    const { functionId } = consumer
-    call(state, consumer, lease, functionId, consumer.writeMetadata(lease), error => {
-      if (error === undefined) done(state, consumer, lease)
-      else failed(state, consumer, lease, error, functionId)
-    })
-  }
-
-  function call(
-    state: LaneState,
-    consumer: Consumer,
-    lease: Lease,
-    functionId: string,
-    metadata: JsonText | undefined,
-    answered: (error: ErrorBody | undefined, result: JsonText | undefined) => void,
-  ): void {
-    const { token, message } = lease
-    const cancel = client.call(
-      {
-        functionId,
-        data: message.data,
-        namespace: consumer.namespace,
-        metadata,
-        // The lease ends it, and it may be extended.
-        timeoutMs: limits.callAgeMs,
-        traceparent: message.traceparent,
-        baggage: message.baggage,
-      },
-      (error, result) => {
-        if (calls.get(token) === made) answered(error, result)
-      },
-    )
-    const made: Call = { state, consumer, cancel }
-    calls.set(token, made)
-  }
-
-  function failed(
-    state: LaneState,
-    consumer: Consumer,
-    { token, ...lease }: Lease,
-    error: ErrorBody,
-    functionId: string,
-  ): void {
-    const { namespace, tuning } = consumer
-    const meaning = meaningOf(error, functionId)
-    const report = reportOf(error, wallClock(), functions.find(namespace, functionId))
-    if (meaning === 'lost') written(state, backend.lose(token, report))
-    else if (meaning === 'failed' || (meaning === 'missing' && tuning.missing === 'fail'))
-      written(state, backend.fail(token, { report }))
-    else {
-      if (meaning === 'missing') rest(state, 'no_worker', limits.queueMissingMs)
-      if (meaning === 'busy') rest(state, 'no_capacity', limits.queueRetryMs)
-      void backend.giveBack(token)
-    }
-    over(state, consumer, { token, ...lease })
   }
 
   return {
@@ -361,12 +255,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       const queue = queues.get(name)
       if (queue !== undefined) look(queue)
     },
-    expired(lease) {
-      const call = calls.get(lease.token)
-      if (call === undefined) return
-      call.cancel()
-      over(call.state, call.consumer, lease)
-    },
+    expired: lease => handling.expired(lease),
     consumersOf(name) {
       const all = queues.get(name)?.lanes.flatMap(({ consumers }) => consumers) ?? []
       return { consumers: all.length, running: all.reduce((sum, each) => sum + each.running, 0) }

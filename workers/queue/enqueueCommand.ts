@@ -2,8 +2,22 @@
 import type { EnqueueCommand } from '../../src/storage/queue/command.ts'
 import type { Publish } from './backend.ts'
 
-export const enqueueCommand = ({ dueAtMs, ...publish }: Publish): EnqueueCommand => ({
-  command: 'enqueue',
-  ...publish,
-  dueAtMs: dueAtMs === undefined ? undefined : Math.ceil(dueAtMs),
-})
+export function enqueueCommand(publish: Publish): EnqueueCommand {
+  const { queue, functionId, namespace, data, metadata, receipt, group, priority, dueAtMs, dedupe } = publish
+  const { traceparent, baggage } = publish
+  return {
+    command: 'enqueue',
+    queue,
+    functionId,
+    namespace,
+    data,
+    metadata,
+    receipt,
+    group,
+    priority,
+    dueAtMs,
+    dedupe,
+    traceparent,
+    baggage,
+  }
+}

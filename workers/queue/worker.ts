@@ -9,7 +9,7 @@ import type { QueueAccess } from '../queueAccess.ts'
 import type { BuiltInWorker } from '../worker.ts'
 import type { QueueBackend } from './backend.ts'
 import type { QueueConfig } from './config.ts'
-import { type ConsumerOptions, type Consumers, createConsumers } from './consumers.ts'
+import { type Consumers, createConsumers } from './consumers.ts'
 import { enqueueCommand } from './enqueueCommand.ts'
 import { registerControl } from './functions/control.ts'
 import { registerLetters } from './functions/letters.ts'
@@ -18,6 +18,7 @@ import { holderOf, registerPull } from './functions/pull.ts'
 import { createRegister } from './functions/register.ts'
 import { registerTopics } from './functions/topics.ts'
 import type { Functions } from './functionWatch.ts'
+import type { ConsumerOptions } from './handling.ts'
 import { isVolatile } from './keeping.ts'
 import { namedQueue, parseQueue, subscriberQueue, topicQueue } from './names.ts'
 import { createPublishing } from './publishing.ts'
@@ -78,6 +79,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
         clock,
         wallClock,
         implicit: lane => ofFunction(lane, byQueue),
+        ratePerSecond: queue => byQueue.get(queue)?.config.rate_per_second,
       })
       const pull = createPull(backend, clock, more => client.wait(more))
       backend.follow({
@@ -88,6 +90,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
         },
         expired: lease => consumers.expired(lease),
       })
+      await Promise.all([...named.values()].map(queue => configure(backend, queue)))
       await restore(backend, topics, consumers)
       const { register, idle } = createRegister(client)
       const publishing = createPublishing({ backend, named, topics, wallClock })
@@ -142,6 +145,16 @@ function ofFunction(lane: Lane, byQueue: ReadonlyMap<string, NamedQueue>): Consu
     tuning: queue.tuning,
     hasPlace: true,
   }
+}
+
+async function configure(backend: QueueBackend, { name, config }: NamedQueue): Promise<void> {
+  await backend.configure(namedQueue(name), undefined, {
+    messages: config.max_messages,
+    bytes: config.max_bytes,
+    isLossy: config.lossy,
+    dead: config.max_dead,
+    deadMs: config.dead_ms,
+  })
 }
 
 /** What is there from before: subscriptions last, lanes have messages. */

@@ -208,3 +208,48 @@ describe('a fifo queue', () => {
     expect(createQueues({ queue_configs: { q: { type: 'fifo' } } })).rejects.toThrow('message_group_field')
   })
 })
+
+describe('a queue with a rate', () => {
+  test('begins no more messages in a second, and those that wait say so', async () => {
+    const world = await createQueues({ queue_configs: { q: { rate_per_second: 10 } } })
+    const worker = await world.worker('mail')
+    const receipts: string[] = []
+    for (let n = 0; n < 25; n++) {
+      const { result } = await world.enqueue('q', 'mail', n)
+      receipts.push((result as { messageReceiptId: string }).messageReceiptId)
+    }
+    expect(callsOf(worker)).toHaveLength(1)
+    expect(await world.done('queue::message', { message_id: receipts.at(-1) })).toMatchObject({
+      reason: 'rate',
+    })
+    let count = 0
+    for (let ms = 0; ms < 2000; ms += 50) {
+      await world.pass(50)
+      for (const call of callsOf(worker)) {
+        count++
+        await world.answer(worker, call)
+      }
+    }
+    expect(count).toBeGreaterThanOrEqual(19)
+    expect(count).toBeLessThanOrEqual(20)
+  })
+})
+
+describe('a queue with a maximum', () => {
+  test('refuses what is too much', async () => {
+    const world = await createQueues({ queue_configs: { q: { max_messages: 2 } } })
+    for (const n of [1, 2]) await world.done('queue::push', { queue: 'q', data: n })
+    expect((await world.ask('queue::push', { queue: 'q', data: 3 })).error?.code).toBe('queue_full')
+    expect((await world.enqueue('q', 'mail', 3)).error?.message).toContain('queue_full')
+  })
+
+  test('or drops the oldest', async () => {
+    const world = await createQueues({ queue_configs: { q: { max_messages: 2, lossy: true } } })
+    for (const n of [1, 2, 3]) await world.done('queue::push', { queue: 'q', data: n })
+    const { messages } = await world.done<{ messages: { data: number }[] }>('queue::pop', {
+      queue: 'q',
+      max: 9,
+    })
+    expect(messages.map(({ data }) => data)).toEqual([2, 3])
+  })
+})

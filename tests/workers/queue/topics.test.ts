@@ -151,6 +151,17 @@ describe('a durable topic', () => {
   })
 })
 
+test('who takes more at once than is kept in memory gets all of it', async () => {
+  const world = await createQueues()
+  for (let n = 0; n < 700; n++) void world.caller.calls('iii::durable::publish', { topic: 'orders', data: n })
+  await world.settled()
+  const worker = await world.worker('mail')
+  const queue_config = { concurrency: 1000 }
+  await world.bind(worker, 't1', 'durable:subscriber', 'mail', { topic: 'orders', queue_config })
+  await world.settled()
+  expect(dataOf(callsOf(worker))).toEqual(Array.from({ length: 700 }, (_, n) => n))
+})
+
 describe('conditions', () => {
   test('an expression or a function that says no: the message is done without its function', async () => {
     const world = await createQueues()

@@ -6,11 +6,7 @@ import type { Clock } from '../../../src/clock/clock.ts'
 import type { Log } from '../../../src/log/log.ts'
 import { limits } from '../../../src/protocol/limits.ts'
 import type { Partition } from '../../../src/storage/partition.ts'
-import type {
-  AdoptCommand,
-  PurgeCommand,
-  QueueCommand,
-} from '../../../src/storage/queue/command.ts'
+import type { AdoptCommand, PurgeCommand, QueueCommand } from '../../../src/storage/queue/command.ts'
 import { messageOf } from '../../../src/storage/queue/deadLetter.ts'
 import { listMessages } from '../../../src/storage/queue/list.ts'
 import type { FailureReport, Message } from '../../../src/storage/queue/message.ts'
@@ -64,6 +60,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       ready: (...query) => open().ready(...query),
       due: (...query) => open().due(...query),
       nextDueMs: (...query) => open().nextDueMs(...query),
+      oldest: (...query) => open().oldest(...query),
     },
     concurrencyOf,
     epoch,
@@ -76,8 +73,14 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
   let cancelAlarm: (() => void) | undefined
   let isStopped = false
 
-  const unfollow = partition.follow(({ messages }) => {
-    if (messages === undefined || isStopped) return
+  const unfollow = partition.follow(({ messages, queues }) => {
+    if (isStopped) return
+    // Queues have changed their names, or what was written is not known.
+    if (queues?.some(({ event }) => event === 'adopted' || event === 'unheard')) {
+      dispatch.forget()
+      follower?.ready(dispatch.lanes())
+    }
+    if (messages === undefined) return
     const touched = dispatch.changed(messages)
     for (const { event, message } of messages) {
       if (event === 'placed') lookAt(message.dueAtMs)
@@ -186,15 +189,20 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     },
     take(request) {
       const { lane } = request
-      const take = (nowMs: number): readonly Lease[] => {
-        const leases = dispatch.take(request, nowMs)
+      const take = (nowMs: number, mayRead: boolean): readonly Lease[] => {
+        const leases = dispatch.take(request, nowMs, mayRead)
         lookAt(leases[0]?.untilMs)
         // Filled: otherwise it takes more before long, and then it is looked at.
         if (dispatch.isFilled(lane, nowMs)) lookAt(dispatch.nextDueMs(lane, nowMs))
         return leases
       }
       const nowMs = Math.floor(wallClock())
-      return dispatch.isFilled(lane, nowMs) ? take(nowMs) : reading(take)
+      if (!dispatch.isFilled(lane, nowMs)) return reading(nowMs => take(nowMs, true))
+      const leases = take(nowMs, false)
+      // There may be more than is known.
+      if (leases.length < request.max && !dispatch.isFilled(lane, nowMs))
+        queueMicrotask(() => follower?.ready([lane]))
+      return leases
     },
     finish: token => end(token, { kind: 'done' }),
     fail: (token, failure) => end(token, { kind: 'failed', ...failure }),

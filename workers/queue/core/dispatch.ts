@@ -22,7 +22,7 @@ import type { RetryPolicy } from './verdict.ts'
 import { createWindow, type Window } from './window.ts'
 
 export interface DispatchOptions {
-  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs'>
+  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs' | 'oldest'>
   /** Messages of a queue that are leased at once with a place, at most. */
   readonly concurrencyOf: (queue: string) => number
   /** Of this start of the engine: tokens begin with it. */
@@ -41,9 +41,9 @@ export interface Take {
 }
 
 export interface Dispatch {
-  /** Leases up to `max` messages, as many as there are places. */
-  take(request: Take, nowMs: number): Lease[]
-  /** `take` would not have to look into the tables, as far as it is known. */
+  /** Leases up to `max` messages, as many as there are places; without reading, of those that are known. */
+  take(request: Take, nowMs: number, mayRead?: boolean): Lease[]
+  /** The next one can be taken without reading, or it is known that there is none. */
   isFilled(lane: Lane, nowMs: number): boolean
   /** `undefined`: the lease is over, or somebody else's. */
   end(token: string): Lease | undefined
@@ -71,6 +71,7 @@ export interface Dispatch {
   leased(queue: string): number
   /** When something happens in a lane without anybody doing anything: a message is due. */
   nextDueMs(lane: Lane, nowMs: number): number | undefined
+  lanes(): Lane[]
   /** Lanes in which a message is due. */
   dueLanes(nowMs: number): Lane[]
   /** When something happens anywhere: a lease ends, a message is due. */
@@ -91,17 +92,28 @@ interface LaneState {
   readonly queue: QueueState
   readonly parkings: Set<Parking>
   window: Window
+  taken: number
+  /** Not all of its messages have the same: then some leases are for the oldest. */
+  hasPriorities: boolean
 }
 
-/** In the place of a token. */
-const ENDING = ''
+/** With priorities, each of so many leases is for the oldest message, so that low ones do not wait for ever. */
+const OLDEST_EACH = 8
+
+/** A message that is nobody else’s. */
+interface Held {
+  /** It may be extended. */
+  lease: Lease
+  /** The lease is over, and how it has ended is not committed. */
+  isEnding: boolean
+}
 
 export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: DispatchOptions): Dispatch {
   const queues = new Map<string, QueueState>()
   const lanes = new Map<string, LaneState>()
-  const byToken = new Map<string, Lease>()
-  /** Messages that somebody has, by their numbers: tokens; or whose end is not committed. */
-  const busy = new Map<number, string>()
+  const byToken = new Map<string, Held>()
+  /** Messages that somebody has, or whose end is not committed, by their numbers. */
+  const busy = new Map<number, Held>()
   let given = 0
   let last: LaneState | undefined
 
@@ -130,16 +142,28 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
     const id = laneId(lane)
     let state = lanes.get(id)
     if (state === undefined) {
-      state = { lane, id, queue: queueOf(queue), parkings: new Set(), window: newWindow(lane) }
+      state = {
+        lane,
+        id,
+        queue: queueOf(queue),
+        parkings: new Set(),
+        window: newWindow(lane),
+        taken: 0,
+        hasPriorities: false,
+      }
       lanes.set(id, state)
     }
     last = state
     return state
   }
 
+  const isOldestNext = ({ hasPriorities, taken }: LaneState): boolean =>
+    hasPriorities && taken % OLDEST_EACH === OLDEST_EACH - 1
+
   function release(lease: Lease): void {
     byToken.delete(lease.token)
-    busy.set(lease.message.number, ENDING)
+    const held = busy.get(lease.message.number)
+    if (held !== undefined) held.isEnding = true
     const queue = queueOf(lease.message.queue)
     queue.leased--
     if (lease.hasPlace) queue.placed--
@@ -151,7 +175,8 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
   }
 
   function endAll(isOver: (lease: Lease) => boolean): Lease[] {
-    const over = [...byToken.values()].filter(isOver)
+    const over: Lease[] = []
+    for (const { lease } of byToken.values()) if (isOver(lease)) over.push(lease)
     for (const lease of over) release(lease)
     return over
   }
@@ -160,40 +185,52 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
     (typeof of === 'string' ? queueOf(of) : laneOf(of)).parkings
 
   return {
-    take({ lane, holder, max, leaseMs, retry, hasPlace }, nowMs) {
-      const { window, queue } = laneOf(lane)
+    take({ lane, holder, max, leaseMs, retry, hasPlace }, nowMs, mayRead = true) {
+      const state = laneOf(lane)
+      const { window, queue } = state
       const leases: Lease[] = []
       if (queue.parkings.size > 0) return leases
       const places = hasPlace ? concurrencyOf(lane.queue) : Number.POSITIVE_INFINITY
       while (leases.length < max && (!hasPlace || queue.placed < places)) {
-        const message = window.take(nowMs)
+        const isForOldest = isOldestNext(state)
+        if (isForOldest && !mayRead) break
+        const message = (isForOldest ? window.takeOldest() : undefined) ?? window.take(nowMs, mayRead)
         if (message === undefined) break
+        state.taken++
+        if (message.priority !== 0) state.hasPriorities = true
         const token = `${epoch}-${++given}`
         const attempt = message.failures + 1
         const lease = { token, message, attempt, holder, untilMs: nowMs + leaseMs, retry, hasPlace }
-        byToken.set(token, lease)
-        busy.set(message.number, token)
+        const held: Held = { lease, isEnding: false }
+        byToken.set(token, held)
+        busy.set(message.number, held)
         queue.leased++
         if (hasPlace) queue.placed++
         leases.push(lease)
       }
       return leases
     },
-    isFilled: (lane, nowMs) => laneOf(lane).window.isFilled(nowMs),
+    isFilled(lane, nowMs) {
+      const state = laneOf(lane)
+      return !isOldestNext(state) && state.window.isFilled(nowMs)
+    },
     end(token) {
-      const lease = byToken.get(token)
+      const lease = byToken.get(token)?.lease
       if (lease !== undefined) release(lease)
       return lease
     },
-    get: token => byToken.get(token),
-    leaseOf: number => byToken.get(busy.get(number) ?? ENDING),
+    get: token => byToken.get(token)?.lease,
+    leaseOf(number) {
+      const held = busy.get(number)
+      return held?.isEnding === false ? held.lease : undefined
+    },
     extend(token, untilMs) {
-      const lease = byToken.get(token)
-      if (lease !== undefined) byToken.set(token, { ...lease, untilMs })
-      return lease !== undefined
+      const held = byToken.get(token)
+      if (held !== undefined) held.lease = { ...held.lease, untilMs }
+      return held !== undefined
     },
     giveBack(token) {
-      const lease = byToken.get(token)
+      const lease = byToken.get(token)?.lease
       if (lease === undefined) return false
       release(lease)
       available(lease)
@@ -202,16 +239,21 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
     leave: holder => endAll(lease => lease.holder === holder),
     expired: nowMs => endAll(({ untilMs }) => untilMs <= nowMs),
     revive(lease) {
-      if (busy.get(lease.message.number) === ENDING) available(lease)
+      if (busy.get(lease.message.number)?.isEnding === true) available(lease)
     },
     changed(changes) {
       const touched = new Map<string, Lane>()
       for (const change of changes) {
-        const { message } = change
-        if (busy.get(message.number) === ENDING) busy.delete(message.number)
+        const { event, message } = change
+        const held = busy.get(message.number)
+        if (held?.isEnding === true) {
+          // It was read and handed out before it was told of: that is not the end that it waits for.
+          if (event === 'placed' && message.failures < held.lease.attempt) continue
+          busy.delete(message.number)
+        }
         const state = laneOf(message)
         state.window.changed(change)
-        if (change.event === 'placed') touched.set(state.id, state.lane)
+        if (event === 'placed') touched.set(state.id, state.lane)
       }
       return touched
     },
@@ -223,18 +265,19 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
     parkings: queue => queueOf(queue).parkings,
     leased: queue => queueOf(queue).leased,
     nextDueMs: (lane, nowMs) => laneOf(lane).window.nextDueMs(nowMs),
+    lanes: () => [...lanes.values()].map(({ lane }) => lane),
     dueLanes: nowMs =>
       [...lanes.values()].filter(({ window }) => window.hasDue(nowMs)).map(({ lane }) => lane),
     nextMs(nowMs) {
       let next = Number.POSITIVE_INFINITY
-      for (const { untilMs } of byToken.values()) next = Math.min(next, untilMs)
+      for (const { lease } of byToken.values()) next = Math.min(next, lease.untilMs)
       for (const { window } of lanes.values()) next = Math.min(next, window.nextDueMs(nowMs) ?? next)
       return next === Number.POSITIVE_INFINITY ? undefined : next
     },
     reasonOf(message, nowMs) {
       if (message.deadAtMs !== undefined) return 'dead'
       const held = busy.get(message.number)
-      if (held !== undefined) return held === ENDING ? 'ending' : 'leased'
+      if (held !== undefined) return held.isEnding ? 'ending' : 'leased'
       if (!message.isHead) return 'predecessor'
       if (message.dueAtMs !== undefined && message.dueAtMs > nowMs) {
         return message.failures > 0 ? 'backing_off' : 'scheduled'

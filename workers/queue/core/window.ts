@@ -20,8 +20,10 @@ import type { DuePlace, ReadQueueTables } from '../../../src/storage/queue/table
 export interface Window {
   /** Nothing has to be read to know what comes next. */
   isFilled(nowMs: number): boolean
-  /** Takes the next one out. `undefined`: nothing is ready. */
-  take(nowMs: number): Message | undefined
+  /** Takes the next one out. `undefined`: nothing is ready; or, if nothing may be read, nothing that is known of. */
+  take(nowMs: number, mayRead: boolean): Message | undefined
+  /** The oldest of the lane whatever its priority, if it has no time. */
+  takeOldest(): Message | undefined
   /** It was taken out and is not busy any more. */
   putBack(message: Message): void
   changed(change: MessageChange): void
@@ -33,7 +35,7 @@ export interface Window {
 
 export interface WindowOptions {
   readonly lane: Lane
-  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs'>
+  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs' | 'oldest'>
   readonly isBusy: (number: number) => boolean
   /** Messages that are looked for at once. */
   readonly size: number
@@ -121,16 +123,30 @@ export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Win
     }
   }
 
+  const isFilled = (nowMs: number): boolean =>
+    (ready.length > 0 || isWhole) && (due.length > 0 || nextDue > nowMs)
+
   return {
-    isFilled: nowMs => (ready.length > 0 || isWhole) && (due.length > 0 || nextDue > nowMs),
-    take(nowMs) {
-      fill()
-      fillDue(nowMs)
+    isFilled,
+    take(nowMs, mayRead) {
+      if (mayRead) {
+        fill()
+        fillDue(nowMs)
+      } else if (!isFilled(nowMs)) return undefined
       const [first] = ready
       const timed = due[0] !== undefined && due[0].dueAtMs! <= nowMs ? due[0] : undefined
       if (first === undefined) return timed === undefined ? undefined : shift(due)
       if (timed === undefined || comparePlaces(first, timed) < 0) return shift(ready)
       return shift(due)
+    },
+    takeOldest() {
+      for (let after = 0; ; ) {
+        const page = tables.oldest(lane, after, size)
+        const message = page.find(({ number }) => !isBusy(number))
+        if (message !== undefined) drop(message)
+        if (message !== undefined || page.length < size) return message
+        after = page.at(-1)!.number
+      }
     },
     putBack: add,
     changed({ event, message }) {

@@ -4,7 +4,7 @@
  */
 import { asJsonText } from '../../../protocol/jsonText.ts'
 import type { KeptState, Lane } from '../../queue/message.ts'
-import type { QueueBounds, QueueRow } from '../../queue/tables.ts'
+import { NO_BOUNDS, type QueueBounds, type QueueRow } from '../../queue/tables.ts'
 import { CorruptData } from '../../storageError.ts'
 import { storable, unstorable } from '../../text.ts'
 import { textChecksum } from '../checksums.ts'
@@ -55,8 +55,6 @@ export interface Queues {
   /** The database is another one. */
   forgetAll(): void
 }
-
-const NO_BOUNDS: QueueBounds = {}
 
 const checksumOf = (row: Omit<StoredQueueRow, 'checksum'>): number => {
   const { id, name, is_paused, settings, bounds, ready, timed, behind, dead, bytes } = row
@@ -119,7 +117,7 @@ export function createQueues(session: Session): Queues {
       name: unstorable(row.name),
       isPaused: row.is_paused !== 0,
       settings: settings === null ? undefined : asJsonText(settings),
-      bounds: JSON.parse(bounds) as QueueBounds,
+      bounds: bounds === '{}' ? NO_BOUNDS : (JSON.parse(bounds) as QueueBounds),
       lanes: [],
       counts: { ready, timed, behind, dead, bytes },
       countedIn: 0,

@@ -61,6 +61,16 @@ describe.each(backends)('order in %s', (_, open) => {
     expect(await stage.data()).toEqual(['high1', 'high2', 'low1', 'low2'])
   })
 
+  test('low priorities do not wait for ever: each eighth lease is for the oldest', async () => {
+    await using stage = setStage(open, { concurrency: 100 })
+    await stage.publish('low')
+    for (let count = 0; count < 700; count++) void stage.publish(count, { priority: 9 })
+    await stage.settled()
+    const data = [...(await stage.data(4)), ...(await stage.data(4)), ...(await stage.data(4))]
+    expect(data.indexOf('low')).toBe(7)
+    expect(new Set(data).size).toBe(data.length)
+  })
+
   test('a priority survives a failure', async () => {
     await using stage = setStage(open, { concurrency: 1 })
     await stage.publish('high', { priority: 9 })
