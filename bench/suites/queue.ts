@@ -26,6 +26,8 @@ interface Shape {
 
 export const GROUPS = 10_000
 const IN_FLIGHT = 64
+/** Until everything is compiled. */
+const WARM_SECONDS = 3
 
 export const queueShapes: readonly Shape[] = [
   {
@@ -134,44 +136,46 @@ export async function measureQueue(context: BenchContext): Promise<Values> {
     postgres: () => startPostgres(mkdtempSync(join(tmpdir(), 'iii-bench-postgres-')), say),
   } satisfies Record<Shape['via'], () => Promise<Server | undefined>>
 
-  /** Everybody begins with nothing in it. */
-  async function runShape(shape: Shape, plan: LoopPlan): Promise<QueueResult | undefined> {
-    const server = await starters[shape.via]()
-    if (server === undefined) return undefined
-    running.push(server)
+  const servers = new Map<Shape['via'], Server | undefined>()
+
+  async function serverFor(via: Shape['via']): Promise<Server | undefined> {
+    if (servers.has(via)) return servers.get(via)
+    const server = await starters[via]()
+    servers.set(via, server)
+    if (server !== undefined) running.push(server)
+    return server
+  }
+
+  /** Each run has a queue of its own, with nothing in it. */
+  function runShape(shape: Shape, server: Server, plan: LoopPlan): Promise<QueueResult> {
     const waiting = shape.waiting === undefined ? 0 : options.messages
     const load: QueueLoad = { url: server.url, pids: server.pids, plan, groups: shape.groups ?? 0, waiting }
-    const result = await runClient<QueueResult>(shape.client, load)
-    running.pop()
-    await server.stop()
-    return result
+    return runClient<QueueResult>(shape.client, load)
   }
 
   try {
     if (shapes.some(({ via }) => via !== 'engine')) await installPeers(say)
-    const results = new Map<Shape, QueueResult[]>(shapes.map(shape => [shape, []]))
+    const contestants: { shape: Shape; server: Server; results: QueueResult[] }[] = []
+    for (const shape of shapes) {
+      const server = await serverFor(shape.via)
+      if (server === undefined) continue
+      contestants.push({ shape, server, results: [] })
+      if (shape.waiting === undefined) await runShape(shape, server, planOf(shape.inFlight, WARM_SECONDS))
+    }
     for (let round = 1; round <= options.rounds; round++) {
-      for (const [shape, all] of results) {
-        const result = await runShape(shape, planOf(shape.inFlight, options.seconds))
-        if (result === undefined) {
-          results.delete(shape)
-          continue
-        }
-        all.push(result)
+      for (const { shape, server, results } of contestants) {
+        const result = await runShape(shape, server, planOf(shape.inFlight, options.seconds))
+        results.push(result)
         const [published, delivered] = [result.answers, result.delivered].map(count =>
           Math.round(count / result.seconds),
         )
-        const faults = faultsOf(result)
-        if (faults.length > 0)
-          say(
-            `${shape.name}, round ${round}: ${faults.map(([what, count]) => `${count} ${what}`).join(', ')}`,
-          )
+        const faults = faultsOf(result).map(([what, count]) => `, ${count} ${what}`)
         say(
-          `${shape.name}, round ${round}: ${published} published/s, ${delivered} delivered/s${perThread({ ...result, answers: result.delivered })}`,
+          `${shape.name}, round ${round}: ${published} published/s, ${delivered} delivered/s${faults.join('')}${perThread({ ...result, answers: result.delivered })}`,
         )
       }
     }
-    for (const [{ name }, all] of results) Object.assign(values, queueValues(name, all))
+    for (const { shape, results } of contestants) Object.assign(values, queueValues(shape.name, results))
   } finally {
     for (const one of running) await one.stop()
     rmSync(folder, { recursive: true, force: true })
