@@ -39,8 +39,6 @@ export interface EngineOptions {
   randomId: () => string
   limits?: Limits
   namespaceGraceMs?: number
-  /** Runs a task after the event loop had its turn. */
-  later?: (task: () => void) => void
   lasting?: Place | undefined
   /** Names of the built-in workers that a configuration can start, for advice. */
   builtIns?: ReadonlySet<string>
@@ -123,7 +121,6 @@ function createState(options: ThreadEngineOptions): EngineState {
     registry: options.registry,
     routes,
     catchUp: options.catchUp,
-    later: options.later ?? (task => void setImmediate(task)),
     connections: new Map(),
     trunks: new Map(),
     deadlines: createDeadlines<Invocation>(clock, DEADLINE_RESOLUTION_MS, invocation =>
@@ -147,6 +144,7 @@ function teardown(engine: EngineState, connection: Connection, reason: string): 
   connection.heldFunctions.clear()
   connection.parked = []
   connection.cancelGrace()
+  for (const again of connection.doubted) again()
   connection.link.end('cut')
   release(connection)
   letAllGo(connection)
@@ -154,6 +152,7 @@ function teardown(engine: EngineState, connection: Connection, reason: string): 
   if (connection.trunk) return
   engine.connections.delete(connection.id)
   engine.registry.submit({ command: 'leave', workerId: connection.id, reason })
+  for (const tell of connection.looks) tell()
   engine.log.debug('connection ended', { worker_id: connection.id, worker_name: connection.name, reason })
 }
 

@@ -58,8 +58,6 @@ export interface EngineState {
    * was told that a function is there finds it, on whichever thread.
    */
   readonly catchUp: (() => void) | undefined
-  /** Runs a task after the event loop had its turn. */
-  readonly later: (task: () => void) => void
   readonly connections: Map<string, Connection>
   /** The ways to other threads. */
   readonly trunks: Map<Place, Connection>
