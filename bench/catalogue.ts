@@ -3,7 +3,13 @@
  * `README.md` says in words what each one covers.
  */
 import { callRows } from './callRows.ts'
-import { deliveryMeasures, keysMeasures, queueMeasures, stateMeasures } from './durableCatalogue.ts'
+import {
+  cronMeasures,
+  deliveryMeasures,
+  keysMeasures,
+  queueMeasures,
+  stateMeasures,
+} from './durableCatalogue.ts'
 import { callShapes, hasShards } from './shapes.ts'
 import { routeCounts } from './suites/http.ts'
 import { idleShapes } from './suites/idle.ts'
@@ -79,6 +85,10 @@ const GOALS: Readonly<Record<string, string>> = {
   'queue-lost': '0',
   'keys-start': '≤ 1000',
   'keys-page-last-p50': 'ratio ≤ 1.5',
+  'cron-mixed-cpu': '≤ 1',
+  'cron-mixed-late-p99': '≤ 20',
+  'cron-minutely-cpu': '≤ 1',
+  'cron-minutely-late-p99': '≤ 20',
   'lost-answers': '0',
   'lost-unexpected': '0',
   'lost-wrong': '0',
@@ -325,6 +335,7 @@ export function catalogue(
     ...queueMeasures,
     ...keysMeasures,
     ...deliveryMeasures,
+    ...cronMeasures,
     ...httpMeasures,
     ...startRows('start', 'the engine', 'start-bun'),
     ...startRows('start-bun', 'a bare Bun.serve'),

@@ -1,10 +1,29 @@
 /** The measures of what is kept and told: values on disk, very many keys, topics and streams. */
 import { callRows } from './callRows.ts'
 import type { MeasureInfo } from './catalogue.ts'
+import { cronShapes } from './cronShapes.ts'
 import { pubsubShapes, SUBSCRIBERS } from './suites/pubsub.ts'
 import { queueShapes } from './suites/queue.ts'
 import { stateShapes } from './suites/state.ts'
 import { streamShapes } from './suites/stream.ts'
+
+export const cronMeasures: MeasureInfo[] = cronShapes.flatMap(({ name, what, count }) => {
+  const row = (suffix: string, unit: MeasureInfo['unit'], better: MeasureInfo['better'], text: string) => ({
+    name: `${name}-${suffix}`,
+    unit,
+    better,
+    what: `${what}: ${text}`,
+  })
+  const cpu = row('cpu', '%', 'less', 'share of a core that the engine takes, all threads')
+  if (count === 0) return [cpu]
+  return [
+    { ...cpu, peer: 'cron-none-cpu' },
+    row('fired', 'calls/s', 'neither', 'calls of the function'),
+    row('late-p50', 'ms', 'less', 'from the instant until the worker reads the call, median'),
+    row('late-p99', 'ms', 'less', 'the same, 99th percentile'),
+    row('late-max', 'ms', 'less', 'the same, the latest of all'),
+  ]
+})
 
 /** For these levels of calls in flight. */
 export function stateMeasures(levels: readonly number[]): MeasureInfo[] {

@@ -3,6 +3,7 @@ import { isNamedBy, type MeasureInfo } from './catalogue.ts'
 import type { BenchContext, BenchOptions, Suite, Values } from './context.ts'
 import { describeMachine, watchOthers } from './machine.ts'
 import { measureCalls } from './suites/calls.ts'
+import { measureCron } from './suites/cron.ts'
 import { measureHttp } from './suites/http.ts'
 import { measureIdle } from './suites/idle.ts'
 import { measureKeys } from './suites/keys.ts'
@@ -24,6 +25,7 @@ const suites: readonly { names: readonly string[]; measure: Suite }[] = [
   { names: ['keys'], measure: measureKeys },
   { names: ['pubsub'], measure: measurePubsub },
   { names: ['stream'], measure: measureStream },
+  { names: ['cron'], measure: measureCron },
   { names: ['http'], measure: measureHttp },
   { names: ['start'], measure: measureStarts },
   { names: ['micro'], measure: measureMicro },

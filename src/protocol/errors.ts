@@ -296,7 +296,7 @@ export const errorCatalogue = {
     status: 404,
     cause:
       'No route has this path; or, in discovery, nothing is registered under this id; or there is no such schedule.',
-    fix: 'Check the path; `iii trigger engine::registered-triggers::list` shows all routes.',
+    fix: 'Check the path or the name; `iii trigger engine::registered-triggers::list` shows all routes, `iii cron ls` all schedules.',
   },
   METHOD_NOT_ALLOWED: {
     where: ['http'],
@@ -323,10 +323,10 @@ export const errorCatalogue = {
     fix: 'Put long values into the body.',
   },
   CONDITION_NOT_MET: {
-    where: ['http'],
+    where: ['http', 'call'],
     status: 422,
     cause:
-      'A condition of the route says no: its function returned `false`, or its expression does not hold.',
+      'A condition of the route, or of the schedule that is run, says no: its function returned `false`, or its expression does not hold.',
     fix: 'Nothing, if that is meant; else look at the condition.',
   },
   CONDITION_FAILED: {
@@ -472,8 +472,9 @@ export const errorCatalogue = {
     fix: 'Look into the log of the engine.',
   },
   CANCELLED: {
-    where: ['client'],
-    cause: 'The caller gave the call up by its `AbortSignal`.',
+    where: ['client', 'call'],
+    cause:
+      'The caller gave the call up by its `AbortSignal`; or the next tick of a schedule has come, with `overlap: cancel_previous`.',
     fix: 'Nothing.',
   },
 } as const satisfies Record<string, ErrorEntry>

@@ -163,9 +163,10 @@ export const limits = {
   cronHistory: 20,
   /** A schedule that nobody has any more is forgotten after this: a year and a month. */
   cronMemoryMs: 400 * 86_400_000,
-  /** Retries of one tick, and the longest pause between them. */
+  /** Retries of one tick, the longest pause between them, and how long ends of runs wait for each other, to be written together. */
   cronRetries: 100,
   cronRetryMs: 300_000,
+  cronEndsMs: 20,
   /** Characters of an expression, its parts, and how deep they may lie in each other. */
   conditionLength: 4096,
   conditionParts: 500,

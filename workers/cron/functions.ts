@@ -124,6 +124,8 @@ export function registerFunctions(client: BuiltInClient, { schedules, wallClock 
         throw new HandlerError(ending.error.code, ending.error.message)
       case 'skipped':
         throw new HandlerError('CONDITION_NOT_MET', `The condition of '${id}' says no`)
+      case 'cancelled':
+        throw new HandlerError('CANCELLED', `The run of '${id}' was given up: its next tick has come`)
       case 'dropped':
         throw new HandlerError('invocation_failed', `'${id}' was not called: ${ending.why}`)
     }

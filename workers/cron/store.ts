@@ -2,10 +2,10 @@
 import type { Tick } from './ticks.ts'
 
 /**
- * `ok`, `failed`: how its function has answered. `interrupted`: the engine ended in between. `left_out`: it was not called, and
- * `reason` says why.
+ * `ok`, `failed`: how its function has answered. `interrupted`: the engine ended in between. `cancelled`: the next tick has come.
+ * `left_out`: it was not called, and `reason` says why.
  */
-export type Outcome = 'running' | 'ok' | 'failed' | 'interrupted' | 'left_out'
+export type Outcome = 'running' | 'ok' | 'failed' | 'interrupted' | 'cancelled' | 'left_out'
 
 export type LeftOutReason =
   | 'overlap'
@@ -13,6 +13,7 @@ export type LeftOutReason =
   | 'misfire'
   | 'condition'
   | 'not_stored'
+  | 'no_worker'
   | 'dropped'
   | 'unregistered'
 
