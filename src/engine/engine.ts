@@ -37,6 +37,8 @@ export interface EngineOptions {
   clock: Clock
   log: Log
   randomId: () => string
+  /** For messages of queues; random, and later ones sort behind earlier ones, so that a store only appends. Default `randomId`. */
+  receiptId?: () => string
   limits?: Limits
   namespaceGraceMs?: number
   lasting?: Place | undefined
@@ -115,6 +117,7 @@ function createState(options: ThreadEngineOptions): EngineState {
     place: options.place,
     lasting: options.lasting,
     randomId,
+    receiptId: options.receiptId ?? randomId,
     invocationId: createInvocationIds(randomId),
     voidInvocationId: voidIds,
     isVoidInvocationId: id => typeof id === 'string' && id.startsWith(voidHead),

@@ -46,6 +46,7 @@ export interface EngineState {
   readonly lasting: Place | undefined
   /** Random, for worker ids and tokens. */
   readonly randomId: () => string
+  readonly receiptId: () => string
   /** Unique in this process, for invocations. */
   readonly invocationId: () => string
   /** The same for void calls, so that their answers can be told from late ones. */

@@ -120,7 +120,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
 
   const consumerOf = (options: ConsumerOptions): Consumer => ({
     ...options,
-    writeMetadata: createMetadataWriter(options.metadata),
+    writeMetadata: createMetadataWriter(options.metadata, options.tuning.batch !== undefined),
     running: 0,
     isOver: false,
   })
@@ -188,7 +188,8 @@ export function createConsumers(parts: ConsumersParts): Consumers {
   function take(state: LaneState, consumer: Consumer, free: number): void {
     const { tuning, hasPlace } = consumer
     const { rate } = state.queue
-    const max = rate === undefined ? free : rate.take(free)
+    const wanted = free * (tuning.batch ?? 1)
+    const max = rate === undefined ? wanted : rate.take(wanted)
     if (max === 0) {
       rest(state, 'rate', rate!.waitMs())
       return
@@ -202,27 +203,33 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       hasPlace,
     })
     if (!(taken instanceof Promise)) {
-      count(consumer, taken.length)
+      handOut(state, consumer, taken)
       began(state, max, taken.length)
-      for (const lease of taken) handling.deliver({ state, consumer, lease })
       return
     }
-    count(consumer, max)
+    // Nobody else may have these places meanwhile.
+    count(consumer, free)
     taken.then(
       leases => {
-        for (const lease of leases) {
-          if (isEnding || consumer.isOver) void backend.giveBack(lease.token)
-          else handling.deliver({ state, consumer, lease })
-        }
-        const kept = isEnding || consumer.isOver ? 0 : leases.length
-        if (kept < max) count(consumer, kept - max)
-        began(state, max, kept)
+        const isGone = isEnding || consumer.isOver
+        if (isGone) for (const { token } of leases) void backend.giveBack(token)
+        else handOut(state, consumer, leases)
+        count(consumer, -free)
+        began(state, max, isGone ? 0 : leases.length)
       },
       () => {
-        count(consumer, -max)
+        count(consumer, -free)
         rest(state, 'no_capacity', limits.storageRetryMs)
       },
     )
+  }
+
+  function handOut(state: LaneState, consumer: Consumer, leases: readonly Lease[]): void {
+    const size = consumer.tuning.batch ?? 1
+    for (let at = 0; at < leases.length; at += size) {
+      count(consumer, 1)
+      handling.deliver({ state, consumer, leases: leases.slice(at, at + size) })
+    }
   }
 
   /** Of `asked` messages so many were there; those that were not do not count. */

@@ -5,7 +5,7 @@ import type { BuiltInClient } from '../../sdk/typescript/src/worker.ts'
 import type { Condition } from '../../src/delivery/condition.ts'
 import { parseEvent } from '../../src/delivery/event.ts'
 import type { ErrorBody } from '../../src/protocol/frames.ts'
-import type { JsonText } from '../../src/protocol/jsonText.ts'
+import { asJsonText, type JsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { Lane } from '../../src/storage/queue/message.ts'
 import type { Outcome, QueueBackend } from './backend.ts'
@@ -29,17 +29,17 @@ export interface ConsumerOptions {
 }
 
 export interface Consumer extends ConsumerOptions {
-  readonly writeMetadata: (lease: Lease) => JsonText
-  /** Messages that it has, or has asked for. */
+  readonly writeMetadata: (leases: readonly Lease[]) => JsonText
+  /** Calls that it has, or has asked for. */
   running: number
   isOver: boolean
 }
 
-/** A message that a consumer has. `state`: of its lane, for who is told of it. */
+/** What a consumer has in one call: a message, or several. `state`: of its lane, for who is told of it. */
 export interface Work<State> {
   readonly state: State
   readonly consumer: Consumer
-  readonly lease: Lease
+  readonly leases: readonly Lease[]
 }
 
 export interface HandlingParts<State> {
@@ -59,11 +59,16 @@ export interface Handling<State> {
   expired(lease: Lease): void
 }
 
-/** The call that a lease is for now. */
+/** The call that leases are for now. */
 interface Call<State> {
   readonly work: Work<State>
   readonly cancel: () => void
+  /** Leases that are not over. */
+  left: number
 }
+
+const listOf = (leases: readonly Lease[]): JsonText =>
+  asJsonText(`[${leases.map(({ message }) => message.data).join(',')}]`)
 
 export function createHandling<State>(parts: HandlingParts<State>): Handling<State> {
   const { client, backend, functions, wallClock } = parts
@@ -71,7 +76,7 @@ export function createHandling<State>(parts: HandlingParts<State>): Handling<Sta
   const calls = new Map<string, Call<State>>()
 
   function over(work: Work<State>): void {
-    calls.delete(work.lease.token)
+    for (const { token } of work.leases) calls.delete(token)
     parts.over(work)
   }
 
@@ -80,25 +85,33 @@ export function createHandling<State>(parts: HandlingParts<State>): Handling<Sta
     outcome.catch(() => parts.rest(work, 'no_capacity', limits.storageRetryMs))
   }
 
-  function deliver(work: Work<State>): void {
-    const { condition, conditionFunctionId, functionId } = work.consumer
-    if (condition !== undefined) {
-      const verdict = condition.holds(parseEvent(work.lease.message.data))
-      if (verdict === 'skip') {
-        done(work)
-        return
-      }
-      if (verdict !== 'run') {
-        failed(work, { code: 'CONDITION_FAILED', message: verdict.error }, functionId)
-        return
-      }
+  function deliver(given: Work<State>): void {
+    const work = meant(given)
+    if (work.leases.length === 0) {
+      parts.over(given)
+      return
     }
+    const { conditionFunctionId } = work.consumer
     if (conditionFunctionId === undefined) run(work)
     else ask(work, conditionFunctionId)
   }
 
+  /** Those for which the expression holds; the others end here. */
+  function meant(work: Work<State>): Work<State> {
+    const { condition, functionId } = work.consumer
+    if (condition === undefined) return work
+    const leases = work.leases.filter(lease => {
+      const verdict = condition.holds(parseEvent(lease.message.data))
+      if (verdict === 'run') return true
+      if (verdict === 'skip') written(work, backend.finish(lease.token))
+      else end(work, lease, { code: 'CONDITION_FAILED', message: verdict.error }, functionId)
+      return false
+    })
+    return { ...work, leases }
+  }
+
   function done(work: Work<State>): void {
-    written(work, backend.finish(work.lease.token))
+    for (const { token } of work.leases) written(work, backend.finish(token))
     over(work)
   }
 
@@ -111,9 +124,9 @@ export function createHandling<State>(parts: HandlingParts<State>): Handling<Sta
   }
 
   function run(work: Work<State>): void {
-    const { consumer, lease } = work
+    const { consumer, leases } = work
     const { functionId } = consumer
-    call(work, functionId, consumer.writeMetadata(lease), error => {
+    call(work, functionId, consumer.writeMetadata(leases), error => {
       if (error === undefined) done(work)
       else failed(work, error, functionId)
     })
@@ -125,12 +138,14 @@ export function createHandling<State>(parts: HandlingParts<State>): Handling<Sta
     metadata: JsonText | undefined,
     answered: (error: ErrorBody | undefined, result: JsonText | undefined) => void,
   ): void {
-    const { token, message } = work.lease
+    const { leases, consumer } = work
+    const { message } = leases[0]!
+    const isBatch = consumer.tuning.batch !== undefined
     const cancel = client.call(
       {
         functionId,
-        data: message.data,
-        namespace: work.consumer.namespace,
+        data: isBatch ? listOf(leases) : message.data,
+        namespace: consumer.namespace,
         metadata,
         // The lease ends it, and it may be extended.
         timeoutMs: limits.callAgeMs,
@@ -138,16 +153,20 @@ export function createHandling<State>(parts: HandlingParts<State>): Handling<Sta
         baggage: message.baggage,
       },
       (error, result) => {
-        if (calls.get(token) === made) answered(error, result)
+        if (made.left > 0) answered(error, result)
       },
     )
-    const made: Call<State> = { work, cancel }
-    calls.set(token, made)
+    const made: Call<State> = { work, cancel, left: leases.length }
+    for (const lease of leases) calls.set(lease.token, made)
   }
 
   function failed(work: Work<State>, error: ErrorBody, functionId: string): void {
+    for (const lease of work.leases) end(work, lease, error, functionId)
+    over(work)
+  }
+
+  function end(work: Work<State>, { token }: Lease, error: ErrorBody, functionId: string): void {
     const { namespace, tuning } = work.consumer
-    const { token } = work.lease
     const meaning = meaningOf(error, functionId)
     const report = reportOf(error, wallClock(), functions.find(namespace, functionId))
     if (meaning === 'lost') written(work, backend.lose(token, report))
@@ -158,7 +177,6 @@ export function createHandling<State>(parts: HandlingParts<State>): Handling<Sta
       if (meaning === 'busy') parts.rest(work, 'no_capacity', limits.queueRetryMs)
       void backend.giveBack(token)
     }
-    over(work)
   }
 
   return {
@@ -166,6 +184,8 @@ export function createHandling<State>(parts: HandlingParts<State>): Handling<Sta
     expired({ token }) {
       const call = calls.get(token)
       if (call === undefined) return
+      calls.delete(token)
+      if (--call.left > 0) return
       call.cancel()
       over(call.work)
     },

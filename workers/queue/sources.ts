@@ -29,7 +29,7 @@ export function createSources(
     queuesOf(name) {
       const queue = named(name)
       if (queue !== undefined) return [namedQueue(queue.name)]
-      return [topicQueue(name), ...topics.of(name).map(({ lane }) => lane.queue)]
+      return [topicQueue(name), ...topics.queuesOf(name)]
     },
     open(name) {
       const queue = named(name)

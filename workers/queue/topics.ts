@@ -20,7 +20,10 @@ export interface Topics {
   /** Of a time before: it lasts as if its last trigger had gone just now. */
   restore(subscription: Subscription): void
   unsubscribe(triggerId: string): void
+  /** Those that last. */
   of(topic: string): readonly Subscription[]
+  /** Names of the queues of all there have been: messages may be left in them. */
+  queuesOf(topic: string): readonly string[]
   /** With the number of triggers. */
   all(): ReadonlyMap<string, readonly { readonly subscription: Subscription; readonly triggers: number }[]>
 }
@@ -37,6 +40,8 @@ export function createTopics(now: () => number): Topics {
   const topics = new Map<string, Map<string, Entry>>()
   const byTrigger = new Map<string, Entry>()
 
+  const isLasting = ({ endsAtMs }: Entry): boolean => endsAtMs === undefined || endsAtMs > now()
+
   function leave(triggerId: string): void {
     const entry = byTrigger.get(triggerId)
     if (entry === undefined) return
@@ -52,7 +57,7 @@ export function createTopics(now: () => number): Topics {
       entries = new Map()
       topics.set(topic, entries)
     }
-    const isFirst = entries.size === 0
+    const isFirst = !entries.values().some(isLasting)
     let entry = entries.get(lane.queue)
     if (entry === undefined) {
       entry = { subscription, triggers: new Set(), endsAtMs: now() + limits.queueSubscriptionMs }
@@ -74,16 +79,12 @@ export function createTopics(now: () => number): Topics {
     restore: subscription => void entryOf(subscription),
     unsubscribe: leave,
     of(topic) {
-      const entries = topics.get(topic)
-      if (entries === undefined) return []
       const lasting: Subscription[] = []
-      for (const [queue, { subscription, endsAtMs }] of entries) {
-        if (endsAtMs !== undefined && endsAtMs <= now()) entries.delete(queue)
-        else lasting.push(subscription)
-      }
-      if (entries.size === 0) topics.delete(topic)
+      for (const entry of topics.get(topic)?.values() ?? [])
+        if (isLasting(entry)) lasting.push(entry.subscription)
       return lasting
     },
+    queuesOf: topic => [...(topics.get(topic)?.keys() ?? [])],
     all: () =>
       new Map(
         [...topics].map(([topic, entries]) => [

@@ -45,6 +45,12 @@ const tuningProperties = {
   delaySeconds: { type: 'number', minimum: 0, description: 'of every message' },
   priorityField: { type: 'string', description: 'member of the data that holds the priority' },
   maxPriority: { type: 'integer', minimum: 1, maximum: 255 },
+  batchSize: {
+    type: 'integer',
+    minimum: 1,
+    maximum: limits.queueBatch,
+    description: 'messages in one call, whose data is a list then',
+  },
   missingFunction: { enum: ['park', 'fail'], description: 'while nobody answers the function' },
 } as const
 
@@ -121,6 +127,10 @@ export function parseQueueTrigger(binding: Binding, usualOf: (source: string) =>
   const delivery = readDeliveryOptions(config)
   const { tuning: usual, isFifo } = usualOf(source)
   const { retry } = usual
+  if (own.batchSize !== undefined && delivery.conditionFunctionId !== undefined)
+    refuse(
+      'a function is asked about one message, so that batchSize and condition_function_id exclude each other',
+    )
   const maxRetries = number(own, 'maxRetries', 0, Number.MAX_SAFE_INTEGER)
   return {
     source,
@@ -140,6 +150,7 @@ export function parseQueueTrigger(binding: Binding, usualOf: (source: string) =>
         number(own, 'visibilityTimeout', 1, limits.callAgeMs) ??
         delivery.timeoutMs ??
         usual.leaseMs,
+      batch: number(own, 'batchSize', 1, limits.queueBatch),
       missing: choice(own, 'missingFunction', ['park', 'fail']) ?? usual.missing,
       retry: {
         maxAttempts: maxRetries === undefined ? retry.maxAttempts : maxRetries + 1,

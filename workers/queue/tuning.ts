@@ -3,10 +3,12 @@ import type { NamedQueueConfig, QueueConfig } from './config.ts'
 import type { RetryPolicy } from './core/verdict.ts'
 
 export interface Tuning {
-  /** Messages that a consumer has at once. */
+  /** Calls that a consumer has at once. */
   readonly concurrency: number
   readonly leaseMs: number
   readonly retry: RetryPolicy
+  /** Messages in one call, at most. Absent: each has a call of its own, with its bare data. */
+  readonly batch?: number | undefined
   /** While nobody answers the function. */
   readonly missing: 'park' | 'fail'
 }

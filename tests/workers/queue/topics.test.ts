@@ -54,6 +54,19 @@ describe('a durable topic', () => {
     expect(dataOf(callsOf(other))).toEqual(['missed'])
   })
 
+  test('a subscription ends a day after its last trigger; what it has left can still be looked at and removed', async () => {
+    const world = await createQueues()
+    const worker = await world.worker('mail')
+    await world.bind(worker, 't1', 'durable:subscriber', 'mail', { topic: 'orders' })
+    await world.unbind(worker, 't1')
+    await world.publish('orders', 'kept')
+    await world.pass(24 * 3_600_000)
+    await world.publish('orders', 'for the next')
+    expect(await world.done('queue::stats', { queue: 'orders' })).toMatchObject({ depth: 2 })
+    await world.bind(worker, 't1', 'durable:subscriber', 'mail', { topic: 'orders' })
+    expect(dataOf(callsOf(worker))).toEqual(['kept', 'for the next'])
+  })
+
   test('keeps subscriptions and messages when the engine is killed', async () => {
     const world = await createQueues()
     const worker = await world.worker('mail', 'audit')
@@ -160,6 +173,61 @@ test('who takes more at once than is kept in memory gets all of it', async () =>
   await world.bind(worker, 't1', 'durable:subscriber', 'mail', { topic: 'orders', queue_config })
   await world.settled()
   expect(dataOf(callsOf(worker))).toEqual(Array.from({ length: 700 }, (_, n) => n))
+})
+
+describe('a trigger with a batchSize', () => {
+  const bind = async (queue_config: object, more: object = {}) => {
+    const world = await createQueues()
+    const worker = await world.worker('mail')
+    await world.publish('orders', 1)
+    for (const n of [2, 3]) await world.publish('orders', n)
+    const config = {
+      topic: 'orders',
+      queue_config: { batchSize: 2, concurrency: 1, ...queue_config },
+      ...more,
+    }
+    await world.bind(worker, 't1', 'durable:subscriber', 'mail', config, { metadata: { team: 'x' } })
+    return { world, worker }
+  }
+
+  test('has its function called with lists; what the function returns ends all of them', async () => {
+    const { world, worker } = await bind({})
+    const [call, ...others] = callsOf(worker)
+    expect(others).toEqual([])
+    expect(call).toMatchObject({
+      data: [1, 2],
+      metadata: { team: 'x', messages: [{ attempt: 1, queue: 'orders' }, { attempt: 1 }] },
+    })
+    await world.answer(worker, call)
+    const [next] = callsOf(worker)
+    expect(next!.data).toEqual([3])
+    await world.answer(worker, next)
+    expect(await world.done('queue::stats', { queue: 'orders' })).toMatchObject({ depth: 0 })
+  })
+
+  test('all of them fail together, and come again', async () => {
+    const { world, worker } = await bind({ backoffDelayMs: 10, concurrency: 2 })
+    const [call] = callsOf(worker)
+    await world.answer(worker, call, failure())
+    await world.pass(11)
+    expect(callsOf(worker)).toMatchObject([
+      { data: [1, 2], metadata: { messages: [{ attempt: 2 }, { attempt: 2 }] } },
+    ])
+  })
+
+  test('a call whose leases are over is given up, and its place is free', async () => {
+    const { world, worker } = await bind({ leaseMs: 1000, maxRetries: 0 })
+    callsOf(worker)
+    await world.pass(1000)
+    expect(dataOf(callsOf(worker))).toEqual([[3]])
+    expect(await world.done('queue::stats', { queue: 'orders' })).toMatchObject({ dlq_depth: 2 })
+  })
+
+  test('an expression chooses among them', async () => {
+    const { world, worker } = await bind({}, { condition: 'event > 1' })
+    expect(dataOf(callsOf(worker))).toEqual([[2]])
+    expect(await world.done('queue::stats', { queue: 'orders' })).toMatchObject({ depth: 2 })
+  })
 })
 
 describe('conditions', () => {

@@ -124,7 +124,10 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     queueMicrotask(() => {
       ends = undefined
       partition.submit(commands).then(
-        () => resolve(),
+        () => {
+          for (const lease of leases) dispatch.settle(lease)
+          resolve()
+        },
         error => {
           // Nothing of it is written: as if the holders had given the messages back.
           for (const lease of leases) dispatch.revive(lease)

@@ -60,6 +60,8 @@ export interface Dispatch {
   expired(nowMs: number): Lease[]
   /** The end of a lease could not be written: the message is available again. */
   revive(lease: Lease): void
+  /** Its end is committed, and has changed nothing if that was not told before: the message is gone already. */
+  settle(lease: Lease): void
   /** After a commit. Returns the lanes that may have something to hand out now, by their ids. */
   changed(changes: readonly MessageChange[]): ReadonlyMap<string, Lane>
   /** What is in the tables is not what was told: windows begin anew, leases stay. */
@@ -240,6 +242,10 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
     expired: nowMs => endAll(({ untilMs }) => untilMs <= nowMs),
     revive(lease) {
       if (busy.get(lease.message.number)?.isEnding === true) available(lease)
+    },
+    settle(lease) {
+      const held = busy.get(lease.message.number)
+      if (held?.isEnding === true && held.lease === lease) busy.delete(lease.message.number)
     },
     changed(changes) {
       const touched = new Map<string, Lane>()

@@ -162,7 +162,23 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       const reports = reportsText(message)
       const checksum = messageChecksum(lane, message, reports)
       count(lane, message, checksum, 1)
-      using(session, ({ ask }) =>
+      const { ask } = session.connection
+      if (isPlain(message)) {
+        const rank = 0 - message.priority
+        using(session, () =>
+          ask.addPlainMessage.run(
+            message.number,
+            lane.queue.id,
+            lane.id,
+            rank,
+            message.publishedAtMs,
+            checksum,
+            message.data,
+          ),
+        )
+        return
+      }
+      using(session, () =>
         ask.addMessage.run(
           message.number,
           lane.queue.id,
@@ -236,6 +252,14 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
     undoTo: queues.undoTo,
     forgetAll: queues.forgetAll,
   }
+}
+
+/** Nothing has happened to it, and nothing was said with it. */
+function isPlain(message: Message): boolean {
+  if (message.group !== undefined || message.receipt !== undefined || message.traceparent !== undefined)
+    return false
+  if (message.dueAtMs !== undefined || message.deadAtMs !== undefined || message.failures > 0) return false
+  return message.baggage === undefined && message.metadata === undefined
 }
 
 function earlier(one: number | null | undefined, other: number | null | undefined): number | undefined {
