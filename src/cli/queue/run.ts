@@ -182,6 +182,6 @@ export async function purge(queue: string, flags: PurgeFlags, parts: QueueParts)
 
 export function cancel(id: string, flags: QueueFlags, parts: QueueParts): Promise<number> {
   const describe = (answer: unknown): string =>
-    memberOf(answer, 'cancelled') === true ? `${id} is gone\n` : `${id} is done, dead, or was never there\n`
+    numberIn(answer, 'cancelled') === 1 ? `${id} is gone\n` : `${id} is done, dead, or was never there\n`
   return show('queue::cancel', { message_id: id }, describe, flags, parts)
 }
