@@ -24,7 +24,7 @@ interface Shape {
   readonly waiting?: number
 }
 
-export const GROUPS = 10_000
+const GROUPS = 10_000
 const IN_FLIGHT = 64
 /** Until everything is compiled. */
 const WARM_SECONDS = 3
@@ -183,7 +183,7 @@ export async function measureQueue(context: BenchContext): Promise<Values> {
   return values
 }
 
-export const QUEUE_MEASURES = [
+const QUEUE_MEASURES = [
   'published',
   'delivered',
   'drained',
