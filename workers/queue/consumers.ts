@@ -39,8 +39,6 @@ export interface Consumers {
   remove(id: string): void
   /** These lanes may have something to hand out. */
   ready(lanes: Iterable<Lane>): void
-  /** All lanes of a queue. */
-  readyQueue(queue: string): void
   /** The lease of a call is over: it is given up. */
   expired(lease: Lease): void
   consumersOf(queue: string): { readonly consumers: number; readonly running: number }
@@ -257,10 +255,6 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     remove,
     ready(given) {
       for (const lane of given) look(laneOf(lane).queue)
-    },
-    readyQueue(name) {
-      const queue = queues.get(name)
-      if (queue !== undefined) look(queue)
     },
     expired: lease => handling.expired(lease),
     consumersOf(name) {

@@ -10,7 +10,7 @@ import type { BuiltInWorker } from '../worker.ts'
 import type { QueueBackend } from './backend.ts'
 import type { QueueConfig } from './config.ts'
 import { type Consumers, createConsumers } from './consumers.ts'
-import { enqueueCommand } from './enqueueCommand.ts'
+import { publishCommands } from './enqueueCommand.ts'
 import { registerControl } from './functions/control.ts'
 import { registerLetters } from './functions/letters.ts'
 import { registerPublishing } from './functions/publish.ts'
@@ -97,7 +97,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
       const readPush = registerPublishing(register, publishing, wallClock)
       registerPull(register, { backend, pull, wallClock, source: sources.open })
       registerLetters(register, { backend, sources })
-      registerControl(register, { backend, sources, consumers })
+      registerControl(register, { backend, sources })
       registerTopics(register, { backend, consumers, named, topics, sources })
       followWorkers(client, backend, wallClock)
       // A name of the file format; settings are read at start in this version.
@@ -114,7 +114,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
         )
       await client.ready()
       access.messagesOf = (members, refuse, cause = NO_CAUSE) =>
-        readPush(members, refuse, cause).map(enqueueCommand)
+        publishCommands(readPush(members, refuse, cause))
       return {
         addresses: {},
         async drain() {
