@@ -10,6 +10,7 @@ import { measureKeys } from './suites/keys.ts'
 import { measureLost } from './suites/lost.ts'
 import { measureMicro } from './suites/micro.ts'
 import { measurePubsub } from './suites/pubsub.ts'
+import { measureQueue } from './suites/queue.ts'
 import { measureRing } from './suites/ring.ts'
 import { measureStarts } from './suites/start.ts'
 import { measureState } from './suites/state.ts'
@@ -20,6 +21,7 @@ import { type Measure, toMeasures } from './table.ts'
 const suites: readonly { names: readonly string[]; measure: Suite }[] = [
   { names: ['calls', 'nats'], measure: measureCalls },
   { names: ['state', 'redis', 'disk'], measure: measureState },
+  { names: ['queue'], measure: measureQueue },
   { names: ['keys'], measure: measureKeys },
   { names: ['pubsub'], measure: measurePubsub },
   { names: ['stream'], measure: measureStream },

@@ -14,6 +14,7 @@ import type { CommandParts } from './commandParts.ts'
 import { addCronCommands } from './cron/commands.ts'
 import { addDataCommands } from './data/commands.ts'
 import { exitCodes } from './exitCodes.ts'
+import { addQueueCommands } from './queue/commands.ts'
 import type { ServeFlags } from './serve/flags.ts'
 import type { SpokenCommand } from './spokenCommand.ts'
 import type { StatusFlags } from './status/run.ts'
@@ -46,7 +47,7 @@ Environment:
   III_LOG_LEVEL            as --log-level, which goes before it (default: info)
   III_INSECURE             1 or true: as --insecure (default: off)
   III_NAMESPACE_GRACE_MS   how long a worker's announce is waited for, in ms (default: ${limits.namespaceGraceMs}, or the file's)
-  III_URL                  engine that 'trigger', 'status' and 'cron' call (default: ws://localhost:49134)
+  III_URL                  engine that 'trigger', 'status', 'cron' and 'queue' call (default: ws://localhost:49134)
   NO_COLOR                 not empty: no colours
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 124 time-out, 130 interrupted (SIGINT), 143 terminated (SIGTERM).${spoken(command)}`
@@ -276,6 +277,7 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
 
   const parts: CommandParts = { terminal, end, createDialler, seeHelp, wholeNumber }
   addCronCommands(program, parts)
+  addQueueCommands(program, parts)
   addDataCommands(program, parts)
 
   for (const [name, instead] of Object.entries(laterCommands(command))) {

@@ -35,15 +35,16 @@ export function nameOf(
 export function registerLetters(register: Register, { backend, sources }: LetterParts): void {
   register({
     id: 'iii::queue::redrive',
-    description: 'Tries all dead messages of a queue again',
-    fields: which,
+    description: 'Tries dead messages of a queue again',
+    fields: { ...which, limit: whole('only so many of them; all without it', 1) },
     failure: 'redrive_failed',
-    async run(input, _, refuse) {
+    async run({ limit = Number.MAX_SAFE_INTEGER, ...input }, _, refuse) {
       const name = nameOf(input, refuse, 'queue_not_set', 'Queue name is required')
       let redriven = 0
       for (const queue of sources.queuesOf(name)) {
         // Those that die meanwhile are not among them.
-        for (let left = (await backend.state(queue)).dead; left > 0; ) {
+        const { dead } = await backend.state(queue)
+        for (let left = Math.min(dead, limit - redriven); left > 0; ) {
           const count = await backend.redrive(queue, { limit: Math.min(left, limits.queueBatch) })
           if (count === 0) break
           left -= count

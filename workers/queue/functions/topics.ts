@@ -104,6 +104,22 @@ export function registerTopics(register: Register, parts: TopicParts): void {
     }
   }
 
+  register({
+    id: 'queue::list',
+    description: 'Lists named queues and topics, and how full each is',
+    fields: { limit: whole('queues; 1000 without it', 1, limits.queuePage) },
+    failure: 'list_failed',
+    async run({ limit = limits.queuePage }) {
+      const names = [...named.keys(), ...(await topicNames())]
+      const queues: object[] = []
+      for (const name of names.slice(0, limit)) {
+        const kind = named.has(name) ? 'queue' : 'topic'
+        queues.push({ queue: name, kind, ...(await statsOf(name)) })
+      }
+      return { queues, total: names.length }
+    },
+  })
+
   const which = {
     queue: text('a named queue, or a topic'),
     topic: text('the same as `queue`'),
