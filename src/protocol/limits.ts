@@ -130,6 +130,13 @@ export const limits = {
   /** Calls of `queue::pop` that wait at once, and how long one may. */
   queueWaiters: 10_000,
   queueWaitMs: 60_000,
+  /** The result of a message, if it was asked for: its bytes, for how long it is kept where nobody says another, and at the longest. */
+  queueResultBytes: MiB,
+  queueResultMs: 3_600_000,
+  queueResultMostMs: 30 * 24 * 3_600_000,
+  /** How far a handler is, as it says itself: its bytes, and of how many messages that is kept in memory. */
+  queueProgressBytes: 4096,
+  queueProgressKept: 10_000,
   /** Messages in one call of a batch form, of a redrive, of a page of a list. */
   queueBatch: 1000,
   queuePage: 1000,

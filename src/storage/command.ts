@@ -6,8 +6,8 @@ import type { JsonText } from '../protocol/jsonText.ts'
 import type { QueueAnswer, QueueCommand } from './queue/command.ts'
 import type { UpdateOperation } from './update/operation.ts'
 
-/** Which worker's things: state values, stream items, or what schedules have done. */
-export type Space = 'state' | 'stream' | 'cron'
+/** Which worker's things: state values, stream items, what schedules have done, or what messages have ended with. */
+export type Space = 'state' | 'stream' | 'cron' | 'queue'
 
 /** A scope of the state (`group` is `''` then), or a group of a stream. Names are any strings. */
 export interface Collection {

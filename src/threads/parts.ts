@@ -197,7 +197,7 @@ export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string,
           const [{ createQueueWorker }, { createPartitionBackend }] = await loadQueue()
           const wallClock = Date.now
           return createQueueWorker(config as QueueConfig, {
-            createBackend: concurrencyOf =>
+            createBackend: settings =>
               createPartitionBackend({
                 partition,
                 clock,
@@ -205,13 +205,14 @@ export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string,
                 wallClock,
                 random: Math.random,
                 epoch: crypto.randomUUID(),
-                concurrencyOf,
+                ...settings,
               }),
             functions,
             access: queues,
             clock,
             wallClock,
             log,
+            newId: () => Bun.randomUUIDv7(),
           })
         },
       },

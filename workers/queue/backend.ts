@@ -17,6 +17,7 @@ import type { FailureReport, Lane, Message } from '../../src/storage/queue/messa
 import type { QueueBounds, QueueCounts, QueueRow } from '../../src/storage/queue/tables.ts'
 import type { Lease, Parking, Reason } from './core/lease.ts'
 import type { RetryPolicy } from './core/verdict.ts'
+import type { KeptResult } from './keptResult.ts'
 
 export interface Publish extends Lane {
   readonly data: JsonText
@@ -79,13 +80,21 @@ export interface QueueState extends QueueCounts {
   readonly isPaused: boolean
 }
 
+/** What the configuration says of queues. */
+export interface BackendSettings {
+  /** Messages of a queue that are with handlers at once, at most. */
+  readonly concurrencyOf: (queue: string) => number
+  /** Milliseconds for which the results of a queue are kept. */
+  readonly resultMsOf: (queue: string) => number
+}
+
 export interface QueueFollower {
   /** These lanes may have something to hand out. */
   ready(lanes: Iterable<Lane>): void
   /** The time of a lease is over. It has ended as a failed attempt. */
   expired(lease: Lease): void
-  /** A message is dead. */
-  dead?(message: Message): void
+  /** A message is dead, or gone: done, cancelled, purged. Of one that waited behind another of its group nothing is told. */
+  gone?(message: Message): void
 }
 
 export interface QueueBackend {
@@ -94,8 +103,11 @@ export interface QueueBackend {
   publish(messages: readonly Publish[]): Promise<readonly Published[]>
   /** Leases as many as there are and may be had. The attempt of each has begun. */
   take(request: TakeRequest): readonly Lease[] | Promise<readonly Lease[]>
-  /** Resolves when it is written; `over`: the token is not that of a lease, or not any more. */
-  finish(token: string): Promise<Outcome>
+  /**
+   * Resolves when it is written; `over`: the token is not that of a lease, or not any more. Of a message whose result is kept
+   * (`keptResult.ts`), `result` is written with it; nothing is `null`.
+   */
+  finish(token: string, result?: JsonText): Promise<Outcome>
   fail(token: string, failure: Failure): Promise<Outcome>
   /** The holder is gone in the middle of it. */
   lose(token: string, report: FailureReport): Promise<Outcome>
@@ -113,6 +125,8 @@ export interface QueueBackend {
   /** Messages of a queue, oldest first; dead ones latest first. `cursor`: of the page before. */
   state(queue: string): QueueState | Promise<QueueState>
   dead(queue: string, offset: number, limit: number): readonly Message[] | Promise<readonly Message[]>
+  /** What a message that is done has ended with, as long as that is kept. */
+  result(receipt: string): KeptResult | undefined | Promise<KeptResult | undefined>
   /** By its receipt, in one step, whatever its state. */
   find(receipt: string): Found | undefined | Promise<Found | undefined>
   /** Dead messages are tried again, with no failures. Resolves with how many. */

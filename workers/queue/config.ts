@@ -60,6 +60,8 @@ const queueConfig = z
     /** Dead messages: how many are kept, and how long. */
     max_dead: positive.optional(),
     dead_ms: positive.optional(),
+    /** For how long what handlers return is kept, of messages that ask for it. */
+    result_ms: positive.max(limits.queueResultMostMs).default(limits.queueResultMs),
     /** Calls in a second, at most. */
     rate_per_second: positive.max(limits.queueRate).optional(),
     /** Accepted and of no effect: nothing is polled. */

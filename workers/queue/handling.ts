@@ -115,15 +115,15 @@ export function createHandling<State>(parts: HandlingParts<State>): Handling<Sta
     return { ...work, leases }
   }
 
-  function done(work: Work<State>): void {
-    for (const { token } of work.leases) written(work, backend.finish(token))
+  function done(work: Work<State>, result: JsonText | undefined): void {
+    for (const { token } of work.leases) written(work, backend.finish(token, result))
     over(work)
   }
 
   function ask(work: Work<State>, functionId: string): void {
     call(work, functionId, undefined, (error, result) => {
       if (error !== undefined) failed(work, error, functionId)
-      else if (result === 'false') done(work)
+      else if (result === 'false') done(work, undefined)
       else run(work)
     })
   }
@@ -131,8 +131,8 @@ export function createHandling<State>(parts: HandlingParts<State>): Handling<Sta
   function run(work: Work<State>): void {
     const { consumer, leases } = work
     const { functionId } = consumer
-    call(work, functionId, consumer.writeMetadata(leases), error => {
-      if (error === undefined) done(work)
+    call(work, functionId, consumer.writeMetadata(leases), (error, result) => {
+      if (error === undefined) done(work, result)
       else failed(work, error, functionId)
     })
   }

@@ -4,10 +4,11 @@ import type { FailureReport, Message } from '../../src/storage/queue/message.ts'
 import { receiptOfNumber } from '../../src/storage/queue/receipt.ts'
 import type { Lease, Reason } from './core/lease.ts'
 import { shownName } from './names.ts'
+import type { Progress } from './progress.ts'
 
 export const receiptOf = ({ receipt, number }: Message): string => receipt ?? receiptOfNumber(number)
 
-function reportText({ atMs, code, message, stack, worker }: FailureReport): string {
+export function reportText({ atMs, code, message, stack, worker }: FailureReport): string {
   return JSON.stringify({ at: atMs, code, message, stack, worker })
 }
 
@@ -25,11 +26,22 @@ export function deadRow(message: Message): JsonText {
   )
 }
 
+/** Behind other members. */
+export const progressMembers = (progress: Progress | undefined): string =>
+  progress === undefined ? '' : `,"progress":${progress.value},"progress_at":${progress.atMs}`
+
+/** What is known beside the message. */
+export interface RowOptions {
+  readonly withData: boolean
+  readonly lease?: Lease | undefined
+  readonly progress?: Progress | undefined
+}
+
 /** Everything that is known of a message. Times in milliseconds since 1970. */
 export function messageRow(
   message: Message,
   reason: Reason,
-  { withData, lease }: { readonly withData: boolean; readonly lease?: Lease | undefined },
+  { withData, lease, progress }: RowOptions,
 ): JsonText {
   const about = {
     id: receiptOf(message),
@@ -50,7 +62,7 @@ export function messageRow(
   }
   const attempts = `,"attempts":[${message.reports.map(reportText).join(',')}]`
   const data = withData ? `,"data":${message.data}` : ''
-  return asJsonText(`${JSON.stringify(about).slice(0, -1)}${attempts}${data}}`)
+  return asJsonText(`${JSON.stringify(about).slice(0, -1)}${attempts}${progressMembers(progress)}${data}}`)
 }
 
 /** The state that stands behind a reason. */

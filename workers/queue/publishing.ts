@@ -5,6 +5,7 @@ import type { JsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { Lane } from '../../src/storage/queue/message.ts'
 import type { Publish, Published, QueueBackend } from './backend.ts'
+import { receiptWithResult } from './keptResult.ts'
 import { namedQueue, topicQueue } from './names.ts'
 import { placeOf } from './place.ts'
 import type { Topics } from './topics.ts'
@@ -26,6 +27,8 @@ export interface Push {
   /** It takes the place of the last message of the same key in its queue. */
   readonly replaces?: string | undefined
   readonly metadata?: JsonText | undefined
+  /** What its handler returns is kept: of named queues only. */
+  readonly wantsResult?: boolean | undefined
   readonly traceparent?: string | undefined
   readonly baggage?: string | undefined
 }
@@ -43,6 +46,8 @@ export interface PublishingParts {
   readonly named: ReadonlyMap<string, NamedQueue>
   readonly topics: Topics
   readonly wallClock: () => number
+  /** A UUID that was never there before. */
+  readonly newId: () => string
 }
 
 function checked(data: JsonText): JsonText {
@@ -55,7 +60,7 @@ function checked(data: JsonText): JsonText {
   return data
 }
 
-export function createPublishing({ backend, named, topics, wallClock }: PublishingParts): Publishing {
+export function createPublishing({ backend, named, topics, wallClock, newId }: PublishingParts): Publishing {
   function messageOf(push: Push, lane: Lane, place: ReturnType<typeof placeOf>, delayMs = 0): Publish {
     const { data, replaces, dedupe, metadata, traceparent, baggage } = push
     const receipt = replaces === undefined ? push.receipt : `latest:${lane.queue}:${replaces}`
@@ -101,10 +106,16 @@ export function createPublishing({ backend, named, topics, wallClock }: Publishi
       const queue = named.get(name)
       if (queue === undefined) {
         if (functionId !== undefined) throw new HandlerError('queue_not_found', `Queue '${name}' not found`)
+        if (push.wantsResult)
+          throw new HandlerError(
+            'queue_not_found',
+            `Queue '${name}' not found: \`result\` is for messages of named queues, a topic has as many results as subscribers`,
+          )
         return toTopic(push)
       }
       const lane = { queue: namedQueue(name), functionId, namespace }
-      return [messageOf(push, lane, placeOf(queue.ordering, data, push, name))]
+      const given = push.wantsResult ? { ...push, receipt: receiptWithResult(newId()) } : push
+      return [messageOf(given, lane, placeOf(queue.ordering, data, push, name))]
     },
     publish: messages => backend.publish(messages),
   }

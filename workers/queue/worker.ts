@@ -7,7 +7,7 @@ import { limits } from '../../src/protocol/limits.ts'
 import type { Lane } from '../../src/storage/queue/message.ts'
 import type { QueueAccess } from '../queueAccess.ts'
 import type { BuiltInWorker } from '../worker.ts'
-import type { QueueBackend } from './backend.ts'
+import type { BackendSettings, QueueBackend } from './backend.ts'
 import type { QueueConfig } from './config.ts'
 import { type Consumers, createConsumers } from './consumers.ts'
 import { publishCommands } from './enqueueCommand.ts'
@@ -16,11 +16,14 @@ import { registerLetters } from './functions/letters.ts'
 import { registerPublishing } from './functions/publish.ts'
 import { holderOf, registerPull } from './functions/pull.ts'
 import { createRegister } from './functions/register.ts'
+import { registerResults } from './functions/results.ts'
 import { registerTopics } from './functions/topics.ts'
 import { type Functions, functionsFromOutside } from './functionWatch.ts'
 import type { ConsumerOptions } from './handling.ts'
 import { isVolatile } from './keeping.ts'
+import { receiptOf } from './messageRow.ts'
 import { namedQueue, parseQueue, subscriberQueue, topicQueue } from './names.ts'
+import { createProgress } from './progress.ts'
 import { createPublishing } from './publishing.ts'
 import { createPull } from './pull.ts'
 import { createSources } from './sources.ts'
@@ -28,10 +31,10 @@ import { settingsText, subscriptionSettings } from './subscriptionSettings.ts'
 import { createTopics, type Topics } from './topics.ts'
 import { parseQueueTrigger, queueType, subscriberType } from './trigger.ts'
 import { type NamedQueue, namedQueues, type Tuning } from './tuning.ts'
+import { createWaiters } from './waiters.ts'
 
 export interface QueueParts {
-  /** Made with what the configuration says of the concurrency of queues. */
-  readonly createBackend: (concurrencyOf: (queue: string) => number) => QueueBackend
+  readonly createBackend: (settings: BackendSettings) => QueueBackend
   /** Absent outside the process of the engine. */
   readonly functions: Functions | undefined
   /** Filled in for those who keep their things in the same partition. */
@@ -40,6 +43,8 @@ export interface QueueParts {
   /** The clock on the wall, milliseconds: messages are due by it. */
   readonly wallClock: () => number
   readonly log: Log
+  /** A UUID that was never there before, best one that grows. */
+  readonly newId: () => string
 }
 
 const NO_CAUSE = { traceparent: undefined, baggage: undefined }
@@ -58,7 +63,7 @@ function topicTuning({ adapter: { config } }: QueueConfig): Tuning {
 }
 
 export function createQueueWorker(config: QueueConfig, parts: QueueParts): BuiltInWorker {
-  const { createBackend, functions, access = {}, clock, wallClock, log } = parts
+  const { createBackend, functions, access = {}, clock, wallClock, log, newId } = parts
   return {
     name: 'iii-queue',
     description: 'Queues and durable topics: messages are kept until a function has succeeded with them',
@@ -68,9 +73,10 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
       const topics = createTopics(clock.now)
       const sources = createSources(named, topics, usual.tuning)
       const byQueue = new Map([...named.values()].map(queue => [namedQueue(queue.name), queue]))
-      const backend = createBackend(
-        queue => byQueue.get(queue)?.tuning.concurrency ?? Number.POSITIVE_INFINITY,
-      )
+      const backend = createBackend({
+        concurrencyOf: queue => byQueue.get(queue)?.tuning.concurrency ?? Number.POSITIVE_INFINITY,
+        resultMsOf: queue => byQueue.get(queue)?.config.result_ms ?? limits.queueResultMs,
+      })
       const consumers = createConsumers({
         client,
         backend,
@@ -80,7 +86,10 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
         implicit: lane => ofFunction(lane, byQueue),
         ratePerSecond: queue => byQueue.get(queue)?.config.rate_per_second,
       })
-      const pull = createPull(backend, clock, more => client.wait(more))
+      const waits = (more: number): void => client.wait(more)
+      const pull = createPull(backend, clock, waits)
+      const progress = createProgress(limits.queueProgressKept)
+      const waiters = createWaiters({ clock, most: limits.queueWaiters, of: 'queue::result', waits })
       backend.follow({
         ready(lanes) {
           const all = [...lanes]
@@ -88,15 +97,20 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
           pull.ready(all)
         },
         expired: lease => consumers.expired(lease),
+        gone(message) {
+          if (message.deadAtMs === undefined) progress.forget(message.number)
+          if (!waiters.isEmpty()) waiters.wake(receiptOf(message))
+        },
       })
       await Promise.all([...named.values()].map(queue => configure(backend, queue)))
       await restore(backend, topics, consumers)
       const { register, idle } = createRegister(client)
-      const publishing = createPublishing({ backend, named, topics, wallClock })
+      const publishing = createPublishing({ backend, named, topics, wallClock, newId })
       const readPush = registerPublishing(register, publishing, wallClock)
       registerPull(register, { backend, pull, wallClock, source: sources.open })
       registerLetters(register, { backend, sources })
-      registerControl(register, { backend, sources })
+      registerControl(register, { backend, sources, progress })
+      registerResults(register, { backend, clock, wallClock, progress, waiters })
       registerTopics(register, { backend, consumers, named, topics, sources })
       followWorkers(client, backend, wallClock)
       // A name of the file format; settings are read at start in this version.
@@ -118,11 +132,13 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
         addresses: {},
         async drain() {
           pull.end()
+          waiters.end()
           await Promise.all([consumers.drain(), idle()])
         },
         async stop() {
           access.messagesOf = undefined
           pull.end()
+          waiters.end()
           consumers.stop()
           backend.stop()
         },

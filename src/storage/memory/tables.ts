@@ -39,6 +39,7 @@ export function createMemoryTables(): MemoryTables {
     state: newNames(),
     stream: newNames(),
     cron: newNames(),
+    queue: newNames(),
   }
   const groups = new Map<string, Names>()
   const expiring = createSortedList<Row>(

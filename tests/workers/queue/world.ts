@@ -42,7 +42,7 @@ export async function createQueues(config: unknown = {}, before?: { readonly par
   })
   const partition = before?.partition ?? createMemoryPartition({ clock, log, wallClock }, 0)
   const queues = await createQueueWorker(queueConfigSchema.parse(config), {
-    createBackend: concurrencyOf =>
+    createBackend: settings =>
       createPartitionBackend({
         partition,
         clock,
@@ -50,7 +50,7 @@ export async function createQueues(config: unknown = {}, before?: { readonly par
         wallClock,
         random: () => 0,
         epoch: crypto.randomUUID(),
-        concurrencyOf,
+        ...settings,
       }),
     functions: {
       find: (namespace, id) => engine.state.routes.find(namespace, id)?.workerId,
@@ -59,6 +59,7 @@ export async function createQueues(config: unknown = {}, before?: { readonly par
     clock,
     wallClock,
     log,
+    newId: createSeededIds(17),
   }).start(client)
   await settled()
   const caller = world.join({ name: 'caller' })

@@ -4,19 +4,27 @@
  */
 import type { Clock } from '../../../src/clock/clock.ts'
 import type { Log } from '../../../src/log/log.ts'
+import { JSON_NULL, type JsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
+import type { Collection, Command } from '../../../src/storage/command.ts'
 import type { Partition } from '../../../src/storage/partition.ts'
 import type { AdoptCommand, PurgeCommand, QueueCommand } from '../../../src/storage/queue/command.ts'
 import { messageOf } from '../../../src/storage/queue/deadLetter.ts'
 import { listMessages } from '../../../src/storage/queue/list.ts'
 import type { FailureReport, Message } from '../../../src/storage/queue/message.ts'
-import type { Found, Outcome, Published, QueueBackend, QueueFollower } from '../backend.ts'
+import type { ReadQueueTables } from '../../../src/storage/queue/tables.ts'
+import { hasExpired, type ReadTables } from '../../../src/storage/tables.ts'
+import type { BackendSettings, Found, Outcome, Published, QueueBackend, QueueFollower } from '../backend.ts'
 import { createDispatch } from '../core/dispatch.ts'
 import type { Lease } from '../core/lease.ts'
 import { type Ending, verdict } from '../core/verdict.ts'
 import { publishCommands } from '../enqueueCommand.ts'
+import { keepsResult, keptResultOf, resultText } from '../keptResult.ts'
 
-export interface PartitionBackendParts {
+/** By receipt. What is kept of messages that are done. */
+const RESULTS: Collection = { space: 'queue', name: 'results', group: '' }
+
+export interface PartitionBackendParts extends BackendSettings {
   readonly partition: Partition
   readonly clock: Clock
   readonly log: Log
@@ -26,14 +34,14 @@ export interface PartitionBackendParts {
   readonly random: () => number
   /** Never the same twice, over all starts of the engine. */
   readonly epoch: string
-  /** Messages of a queue that are with handlers at once, at most. */
-  readonly concurrencyOf: (queue: string) => number
 }
 
 /** Ends of leases that are written together. */
 interface Ends {
-  readonly commands: QueueCommand[]
+  readonly commands: Command[]
   readonly leases: Lease[]
+  /** Of results. */
+  characters: number
   /** Of those that are done: all have the same outcome. */
   readonly written: Promise<void>
   readonly done: Promise<Outcome>
@@ -42,15 +50,15 @@ interface Ends {
 const OVER: Promise<Outcome> = Promise.resolve('over')
 
 export function createPartitionBackend(parts: PartitionBackendParts): QueueBackend {
-  const { partition, clock, wallClock, random, epoch, concurrencyOf } = parts
-  let tables: Parameters<Parameters<Partition['read']>[0]>[0]['queues'] | undefined
+  const { partition, clock, wallClock, random, epoch, concurrencyOf, resultMsOf } = parts
+  let tables: ReadQueueTables | undefined
   /** The tables are looked at only where the partition lets them be read. What goes wrong is a promise that is rejected. */
-  function reading<Result>(ask: (nowMs: number) => Result): Result | Promise<Result> {
+  function reading<Result>(ask: (nowMs: number, all: ReadTables) => Result): Result | Promise<Result> {
     try {
       return partition.read((current, nowMs) => {
         tables = current.queues
         try {
-          return ask(nowMs)
+          return ask(nowMs, current)
         } finally {
           tables = undefined
         }
@@ -73,6 +81,8 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
   })
   let follower: QueueFollower | undefined
   let ends: Ends | undefined
+  /** Messages that were removed while somebody has them. */
+  const withoutResult = new Set<number>()
   /** When the timer rings, by the clock on the wall. */
   let alarm = Number.POSITIVE_INFINITY
   let cancelAlarm: (() => void) | undefined
@@ -89,7 +99,12 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     const touched = dispatch.changed(messages)
     for (const { event, message } of messages) {
       if (event === 'placed') lookAt(message.dueAtMs)
-      else if (message.deadAtMs !== undefined) follower?.dead?.(message)
+      else {
+        // Whoever has it does not know: what it returns is nobody's.
+        if (keepsResult(message.receipt) && dispatch.leaseOf(message.number) !== undefined)
+          withoutResult.add(message.number)
+        follower?.gone?.(message)
+      }
     }
     if (touched.size > 0) follower?.ready(touched.values())
   })
@@ -123,11 +138,11 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
   }
 
   function begin(): Ends {
-    const commands: QueueCommand[] = []
+    const commands: Command[] = []
     const leases: Lease[] = []
     const { promise: written, resolve, reject } = Promise.withResolvers<void>()
     queueMicrotask(() => {
-      ends = undefined
+      if (ends === begun) ends = undefined
       partition.submit(commands).then(
         () => {
           for (const lease of leases) dispatch.settle(lease)
@@ -143,7 +158,8 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     const done = written.then((): Outcome => 'done')
     done.catch(() => {})
     written.catch(() => {})
-    return { commands, leases, written, done }
+    const begun: Ends = { commands, leases, characters: 0, written, done }
+    return begun
   }
 
   function ended(lease: Lease, ending: Ending): Promise<Outcome> {
@@ -152,13 +168,36 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     const nowMs = isDone ? 0 : Math.floor(wallClock())
     const command = verdict(lease, ending, lease.retry, { nowMs, chance: isDone ? 0 : random() })
     ends ??= begin()
-    ends.commands.push(command)
-    ends.leases.push(lease)
-    if (command.command === 'finish') return ends.done
+    const current = ends
+    current.commands.push(command)
+    current.leases.push(lease)
+    const isKept = keepsResult(lease.message.receipt) && !withoutResult.delete(lease.message.number)
+    if (command.command === 'finish') {
+      if (ending.kind === 'done' && isKept) keep(lease, ending.result ?? JSON_NULL, current)
+      return current.done
+    }
     const outcome: Outcome = command.next === 'never' ? 'dead' : 'again'
-    const promise = ends.written.then(() => outcome)
+    const promise = current.written.then(() => outcome)
     promise.catch(() => {})
     return promise
+  }
+
+  /** In the transaction in which its message ends. */
+  function keep({ message: { queue, receipt } }: Lease, result: JsonText, into: Ends): void {
+    const nowMs = Math.floor(wallClock())
+    const value = resultText(result, nowMs)
+    into.commands.push({
+      command: 'put',
+      collection: RESULTS,
+      key: receipt!,
+      value,
+      ifVersion: undefined,
+      expiresAtMs: nowMs + resultMsOf(queue),
+      isQuiet: true,
+    })
+    into.characters += value.length
+    // A transaction has an end.
+    if (into.characters >= limits.turnCharacters) ends = undefined
   }
 
   function end(token: string, ending: Ending): Promise<Outcome> {
@@ -217,7 +256,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
         queueMicrotask(() => follower?.ready([lane]))
       return leases
     },
-    finish: token => end(token, { kind: 'done' }),
+    finish: (token, result) => end(token, { kind: 'done', result }),
     fail: (token, failure) => end(token, { kind: 'failed', ...failure }),
     lose: (token, report) => end(token, { kind: 'lost', report }),
     giveBack(token) {
@@ -255,6 +294,12 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       reading(nowMs => {
         const message = messageOf(open(), receipt)
         return message && foundOf(message, nowMs)
+      }),
+    result: receipt =>
+      reading((nowMs, all) => {
+        const entry = all.get(RESULTS, receipt)
+        if (entry === undefined || hasExpired(entry, nowMs)) return undefined
+        return keptResultOf(entry.value, entry.expiresAtMs)
       }),
     redrive: (queue, which) => count({ command: 'redrive', queue, limit: 1, ...which }),
     discard: (queue, receipt) => count({ command: 'discard', queue, receipt }),

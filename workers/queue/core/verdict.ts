@@ -1,4 +1,5 @@
 /** What follows from the end of a lease: the command that writes it down. */
+import type { JsonText } from '../../../src/protocol/jsonText.ts'
 import type { FailCommand, FinishCommand } from '../../../src/storage/queue/command.ts'
 import type { FailureReport } from '../../../src/storage/queue/message.ts'
 import { type BackoffPolicy, backoffMs } from './backoff.ts'
@@ -11,7 +12,8 @@ export interface RetryPolicy {
 }
 
 export type Ending =
-  | { readonly kind: 'done' }
+  /** `result`: what its handler has returned. */
+  | { readonly kind: 'done'; readonly result?: JsonText | undefined }
   /** `delayMs`: who has given it back wants it so long later. */
   | { readonly kind: 'failed'; readonly report: FailureReport; readonly delayMs?: number | undefined }
   /** Whoever had it is gone. It is tried again at once: nothing says that waiting would help. */

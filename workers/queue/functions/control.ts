@@ -7,6 +7,7 @@ import type { MessageState } from '../../../src/storage/queue/list.ts'
 import { choice, flag, text, whole } from '../../fields.ts'
 import type { Found, QueueBackend } from '../backend.ts'
 import { messageRow } from '../messageRow.ts'
+import type { ProgressOfMessages } from '../progress.ts'
 import type { Sources } from '../sources.ts'
 import { nameOf } from './letters.ts'
 import type { Register } from './register.ts'
@@ -14,6 +15,7 @@ import type { Register } from './register.ts'
 export interface ControlParts {
   readonly backend: QueueBackend
   readonly sources: Sources
+  readonly progress: ProgressOfMessages
 }
 
 /** What is asked for by these words: states as they are kept, of which each message has one. */
@@ -50,7 +52,7 @@ function readCursor(given: string | undefined, refuse: (why: string) => never): 
   return [Number(part), rest === '' ? undefined : rest]
 }
 
-export function registerControl(register: Register, { backend, sources }: ControlParts): void {
+export function registerControl(register: Register, { backend, sources, progress }: ControlParts): void {
   for (const [id, isPaused, does] of [
     [
       'queue::pause',
@@ -117,7 +119,7 @@ export function registerControl(register: Register, { backend, sources }: Contro
   })
 
   const rowOf = ({ message, reason, lease }: Found, withData: boolean) =>
-    messageRow(message, reason, { withData, lease })
+    messageRow(message, reason, { withData, lease, progress: progress.of(message.number) })
 
   register({
     id: 'queue::messages',

@@ -4,6 +4,7 @@ import { type CallContext, RawJson } from '../../../sdk/typescript/src/worker.ts
 import { asJsonText, type JsonText, quote } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
 import {
+  flag,
   list,
   type Members,
   type Read,
@@ -36,6 +37,7 @@ const pushFields = {
   ),
   debounce_ms: whole('with it: not before so many milliseconds without another one', 1),
   metadata: value('delivered beside the data'),
+  result: flag('what its handler returns is kept for a time: `queue::result`; of named queues'),
 } as const
 
 const pushShape = shape(pushFields)
@@ -111,6 +113,8 @@ export function registerPublishing(
       refuse('`debounce_key` and `debounce_ms` go together')
     if (debounce_ms !== undefined && (delay_ms ?? run_at ?? dedupe_key) !== undefined)
       refuse('`debounce_key` goes with none of `delay_ms`, `run_at`, `dedupe_key`')
+    if (input.result && debounce_ms !== undefined)
+      refuse('`result` does not go with `debounce_key`: its message is replaced')
     const waitMs = debounce_ms ?? delay_ms
     return {
       name: requireName(queue ?? topic, 'queue_not_set', 'Queue name is required'),
@@ -126,6 +130,7 @@ export function registerPublishing(
           ? undefined
           : { key: dedupe_key, windowMs: input.dedupe_window_ms ?? limits.queueDedupeMs },
       metadata,
+      wantsResult: input.result,
       traceparent: context.traceparent,
       baggage: context.baggage,
     }

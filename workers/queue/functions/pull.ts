@@ -11,6 +11,7 @@ import { receiptOf } from '../messageRow.ts'
 import { shownName } from '../names.ts'
 import type { Pull } from '../pull.ts'
 import type { Tuning } from '../tuning.ts'
+import { lost, tokenOf } from './leases.ts'
 import { requireName } from './publish.ts'
 import type { Register } from './register.ts'
 
@@ -28,12 +29,6 @@ const CALLER = { _caller_worker_id: text('put there by the engine') } as const
 const NOBODY = 'pull'
 
 export const holderOf = (workerId: string | undefined): string => `worker ${workerId ?? NOBODY}`
-
-const lost = (): HandlerError =>
-  new HandlerError(
-    'lease_over',
-    'The lease is over, or was never given: the message is somebody else’s now, or will be. Drop what was done, or make sure that doing it twice does no harm.',
-  )
 
 function popped(lease: Lease): string {
   const { message, token, attempt, untilMs } = lease
@@ -123,18 +118,15 @@ export function registerPull(register: Register, parts: PullFunctionParts): void
     })
   }
 
-  /** The token of the lease, if it is that of the message. */
-  function tokenOf({ id, lease_id }: { id: string | undefined; lease_id: string | undefined }): string {
-    const token = requireName(lease_id, 'lease_not_set', 'Lease ID is required')
-    const lease = backend.lease(token)
-    if (lease === undefined || (id !== undefined && receiptOf(lease.message) !== id)) throw lost()
-    return token
-  }
-
-  registerEnd('queue::ack', 'Says that a message is done', {}, async input => {
-    if ((await backend.finish(tokenOf(input))) === 'over') throw lost()
-    return '{"ok":true}'
-  })
+  registerEnd(
+    'queue::ack',
+    'Says that a message is done',
+    { result: value('kept if the message was pushed with `result: true`') },
+    async input => {
+      if ((await backend.finish(tokenOf(backend, input), input.result)) === 'over') throw lost()
+      return '{"ok":true}'
+    },
+  )
 
   registerEnd(
     'queue::nack',
@@ -144,7 +136,7 @@ export function registerPull(register: Register, parts: PullFunctionParts): void
       delay_ms: whole('instead of the back-off of the queue', 0),
     },
     async input => {
-      const token = tokenOf(input)
+      const token = tokenOf(backend, input)
       const { code, message } = errorOf(input.error)
       const report = { atMs: Math.floor(wallClock()), code, message, worker: backend.lease(token)!.holder }
       const outcome = await backend.fail(token, { report, delayMs: input.delay_ms })
@@ -158,7 +150,7 @@ export function registerPull(register: Register, parts: PullFunctionParts): void
     'Gives a message back as it was: the attempt was not begun',
     {},
     async input => {
-      if (!(await backend.giveBack(tokenOf(input)))) throw lost()
+      if (!(await backend.giveBack(tokenOf(backend, input)))) throw lost()
       return '{"ok":true}'
     },
   )
@@ -168,7 +160,7 @@ export function registerPull(register: Register, parts: PullFunctionParts): void
     'Lets a lease go on, from now on',
     { lease_ms: required(whole('milliseconds from now', 1, limits.callAgeMs)) },
     async input => {
-      const untilMs = await backend.extend(tokenOf(input), input.lease_ms)
+      const untilMs = await backend.extend(tokenOf(backend, input), input.lease_ms)
       if (untilMs === undefined) throw lost()
       return `{"ok":true,"lease_until":${untilMs}}`
     },

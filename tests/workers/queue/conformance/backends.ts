@@ -57,6 +57,8 @@ export interface Stage extends AsyncDisposable {
   /** Lanes that were told to be ready, by the ids of their queues. */
   readonly told: string[]
   readonly expired: Lease[]
+  /** Data of messages that are dead or gone. */
+  readonly gone: string[]
   nowMs(): number
   /** Publishes to the queue `q`; resolves with the receipt. */
   publish(data: unknown, more?: Partial<Publish>): Promise<string>
@@ -71,6 +73,9 @@ export interface Stage extends AsyncDisposable {
   /** The engine is killed and starts anew. */
   restart(): Promise<void>
 }
+
+/** For how long results are kept. */
+export const RESULT_MS = 5000
 
 export const lane: Lane = { queue: 'q', functionId: undefined, namespace: undefined }
 export const dataOf = (leases: readonly Lease[]): unknown[] =>
@@ -94,6 +99,7 @@ export function setStage(open: Open, { concurrency = 10, random = () => 0 }: Sta
   let starts = 0
   const told: string[] = []
   const expired: Lease[] = []
+  const gone: string[] = []
 
   function start(): QueueBackend {
     const backend = createPartitionBackend({
@@ -104,10 +110,12 @@ export function setStage(open: Open, { concurrency = 10, random = () => 0 }: Sta
       random,
       epoch: `e${++starts}`,
       concurrencyOf: () => concurrency,
+      resultMsOf: () => RESULT_MS,
     })
     backend.follow({
       ready: lanes => void told.push(...[...lanes].map(({ queue }) => queue)),
       expired: lease => void expired.push(lease),
+      gone: ({ data }) => void gone.push(data),
     })
     return backend
   }
@@ -121,6 +129,7 @@ export function setStage(open: Open, { concurrency = 10, random = () => 0 }: Sta
     backend: start(),
     told,
     expired,
+    gone,
     nowMs,
     settled,
     async publish(data, more = {}) {
