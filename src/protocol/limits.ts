@@ -111,6 +111,8 @@ export const limits = {
   queueReportsKept: 16,
   /** Messages of a lane of a queue that are read at once, and kept in memory to be handed out. */
   queueWindow: 256,
+  /** Messages of a lane that are passed over, and kept in memory, because as many of their keys are under way as may be. */
+  queueSetAside: 1024,
   /** Time of a lease where nobody says another: long for a handler, and a hung one does not keep its place for ever. */
   queueLeaseMs: 300_000,
   /** Longest time between two attempts, where nobody says another. */

@@ -15,6 +15,7 @@ import type { JsonText } from '../../src/protocol/jsonText.ts'
 import type { MessageState } from '../../src/storage/queue/list.ts'
 import type { FailureReport, Lane, Message } from '../../src/storage/queue/message.ts'
 import type { QueueBounds, QueueCounts, QueueRow } from '../../src/storage/queue/tables.ts'
+import type { PerKey } from './core/keys.ts'
 import type { Lease, Parking, Reason } from './core/lease.ts'
 import type { RetryPolicy } from './core/verdict.ts'
 import type { KeptResult } from './keptResult.ts'
@@ -52,6 +53,8 @@ export interface TakeRequest {
   readonly retry: RetryPolicy
   /** They need a place each, of those that the queue's concurrency gives. */
   readonly hasPlace: boolean
+  /** So many of a key are leased at once, over all lanes of the queue. Absent: keys do not matter. */
+  readonly perKey?: PerKey | undefined
 }
 
 export interface Failure {

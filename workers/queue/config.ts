@@ -41,6 +41,9 @@ const queueConfig = z
     concurrency: positive.max(limits.deliveriesInFlight).default(10),
     /** Member of the data that says which group a message belongs to. */
     message_group_field: z.string().min(1).optional(),
+    /** Member of the data that is the key of a message, and how many of one key its functions have at once: 1 without it. */
+    concurrency_key_field: z.string().min(1).optional(),
+    concurrency_per_key: positive.max(limits.deliveriesInFlight).optional(),
     backoff_ms: count.default(1000),
     backoff_type: z.enum(['fixed', 'linear', 'exponential']).default('exponential'),
     max_backoff_ms: count.default(limits.queueBackoffMs),
@@ -71,6 +74,11 @@ const queueConfig = z
     error:
       'a fifo queue needs message_group_field: the member of the data that says which group a message belongs to',
   })
+  .refine(
+    ({ concurrency_key_field, concurrency_per_key }) =>
+      concurrency_per_key === undefined || concurrency_key_field !== undefined,
+    { error: 'concurrency_per_key needs concurrency_key_field: the member of the data that is the key' },
+  )
 
 export const queueConfigSchema = z.strictObject({
   adapter,

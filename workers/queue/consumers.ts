@@ -201,6 +201,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       leaseMs: tuning.leaseMs,
       retry: tuning.retry,
       hasPlace,
+      perKey: tuning.perKey,
     })
     if (!(taken instanceof Promise)) {
       handOut(state, consumer, taken)

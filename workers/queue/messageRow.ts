@@ -80,6 +80,7 @@ function stateOf({ failures, dueAtMs }: Message, reason: Reason): string {
       return dueAtMs !== undefined && failures === 0 ? 'delayed' : 'parked'
     case 'ready':
     case 'no_capacity':
+    case 'key':
       return 'ready'
     default:
       return 'parked'

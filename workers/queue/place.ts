@@ -1,7 +1,8 @@
 /** Which group and priority a message has, by what its queue says about the members of its data. */
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import { membersOf, typeOfJson } from '../../src/protocol/json/split.ts'
-import { fromJsonText, type JsonText } from '../../src/protocol/jsonText.ts'
+import type { JsonText } from '../../src/protocol/jsonText.ts'
+import { memberText } from './core/keys.ts'
 import type { Ordering } from './tuning.ts'
 
 export interface MessagePlace {
@@ -10,9 +11,6 @@ export interface MessagePlace {
 }
 
 const PLAIN: MessagePlace = { group: undefined, priority: undefined }
-
-const textOf = (value: JsonText): string =>
-  typeOfJson(value) === 'string' ? (fromJsonText(value) as string) : value
 
 /**
  * `given`: what the publisher says itself. Throws a `HandlerError` if a queue that needs a group cannot tell it. `shown`: name
@@ -45,7 +43,7 @@ function groupOf(
   // All of them in one.
   if (groupField === undefined) return isFifo ? '' : undefined
   const value = members?.get(groupField)
-  if (value !== undefined && value !== 'null') return textOf(value)
+  if (value !== undefined && value !== 'null') return memberText(value)
   if (!isFifo) return undefined
   const needs = `Queue '${shown}' requires field '${groupField}' in data, but it`
   throw new HandlerError(
@@ -60,7 +58,7 @@ function priorityOf(
 ): number | undefined {
   const value = priorityField === undefined ? undefined : members?.get(priorityField)
   if (value === undefined) return undefined
-  const priority = Math.trunc(Number(textOf(value)))
+  const priority = Math.trunc(Number(memberText(value)))
   if (Number.isNaN(priority)) return undefined
   return Math.max(0, Math.min(priority, maxPriority ?? 255))
 }

@@ -12,7 +12,7 @@ import { createWaiters } from './waiters.ts'
 
 export interface Pop {
   readonly lane: Lane
-  readonly tuning: Pick<Tuning, 'leaseMs' | 'retry'>
+  readonly tuning: Pick<Tuning, 'leaseMs' | 'retry' | 'perKey'>
   readonly holder: string
   readonly max: number
   readonly waitMs: number
@@ -41,6 +41,7 @@ export function createPull(backend: QueueBackend, clock: Clock, waits: (more: nu
           leaseMs: tuning.leaseMs,
           retry: tuning.retry,
           hasPlace: false,
+          perKey: tuning.perKey,
         })
         if (signal.aborted) {
           // Nobody hears of them.

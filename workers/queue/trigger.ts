@@ -5,7 +5,7 @@ import type { DeliveryOptions } from '../../src/delivery/deliveries.ts'
 import { deliveryProperties, readDeliveryOptions, unknownKeys } from '../../src/delivery/options.ts'
 import { fromJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
-import type { Ordering, Tuning } from './tuning.ts'
+import { type Ordering, perKeyOf, type Tuning } from './tuning.ts'
 
 /** What a trigger asks for. */
 export interface QueueTrigger {
@@ -36,6 +36,13 @@ const tuningProperties = {
   },
   maxRetries: { type: 'integer', minimum: 0, description: 'attempts after the first' },
   concurrency: { type: 'integer', minimum: 1, maximum: limits.deliveriesInFlight },
+  concurrencyKeyField: { type: 'string', description: 'member of the data that is the key of a message' },
+  concurrencyPerKey: {
+    type: 'integer',
+    minimum: 1,
+    maximum: limits.deliveriesInFlight,
+    description: 'messages of one key at once; 1 without it',
+  },
   backoffDelayMs: { type: 'integer', minimum: 0, description: 'milliseconds after the first failure' },
   backoffType: { enum: BACKOFFS },
   maxBackoffMs: { type: 'integer', minimum: 0 },
@@ -131,6 +138,10 @@ export function parseQueueTrigger(binding: Binding, usualOf: (source: string) =>
     refuse(
       'a function is asked about one message, so that batchSize and condition_function_id exclude each other',
     )
+  const keyField = text(own, 'concurrencyKeyField')
+  const keyMost = number(own, 'concurrencyPerKey', 1, limits.deliveriesInFlight)
+  if (keyField === undefined && keyMost !== undefined && usual.perKey === undefined)
+    refuse('queue_config.concurrencyPerKey needs concurrencyKeyField: the member of the data that is the key')
   const maxRetries = number(own, 'maxRetries', 0, Number.MAX_SAFE_INTEGER)
   return {
     source,
@@ -151,6 +162,7 @@ export function parseQueueTrigger(binding: Binding, usualOf: (source: string) =>
         delivery.timeoutMs ??
         usual.leaseMs,
       batch: number(own, 'batchSize', 1, limits.queueBatch),
+      perKey: perKeyOf(keyField ?? usual.perKey?.field, keyMost ?? usual.perKey?.most),
       missing: choice(own, 'missingFunction', ['park', 'fail']) ?? usual.missing,
       retry: {
         maxAttempts: maxRetries === undefined ? retry.maxAttempts : maxRetries + 1,

@@ -1,5 +1,6 @@
 /** How the messages of a queue are handled: that of named queues by the configuration, that of topics by triggers. */
 import type { NamedQueueConfig, QueueConfig } from './config.ts'
+import type { PerKey } from './core/keys.ts'
 import type { RetryPolicy } from './core/verdict.ts'
 
 export interface Tuning {
@@ -9,6 +10,8 @@ export interface Tuning {
   readonly retry: RetryPolicy
   /** Messages in one call, at most. Absent: each has a call of its own, with its bare data. */
   readonly batch?: number | undefined
+  /** Messages of one key that are under way at once. */
+  readonly perKey?: PerKey | undefined
   /** While nobody answers the function. */
   readonly missing: 'park' | 'fail'
 }
@@ -29,11 +32,16 @@ export interface NamedQueue {
   readonly config: NamedQueueConfig
 }
 
+/** One at a time, where no number is said. */
+export const perKeyOf = (field: string | undefined, most = 1): PerKey | undefined =>
+  field === undefined ? undefined : { field, most }
+
 function namedTuning(config: NamedQueueConfig): Tuning {
   return {
     concurrency: config.concurrency,
     leaseMs: config.lease_ms,
     missing: config.missing_function,
+    perKey: perKeyOf(config.concurrency_key_field, config.concurrency_per_key),
     retry: {
       maxAttempts: config.max_retries,
       backoff: {

@@ -253,3 +253,21 @@ describe('a queue with a maximum', () => {
     expect(messages.map(({ data }) => data)).toEqual([2, 3])
   })
 })
+
+describe('a queue with keys', () => {
+  test('has so many of one key under way at once, whatever waits before the others', async () => {
+    const config = { concurrency_key_field: 'shop', concurrency_per_key: 2 }
+    const world = await createQueues({ queue_configs: { q: config } })
+    const worker = await world.worker('sell')
+    for (const shop of ['a', 'a', 'a', 'b']) await world.enqueue('q', 'sell', { shop })
+    const calls = callsOf(worker)
+    expect(dataOf(calls)).toEqual([{ shop: 'a' }, { shop: 'a' }, { shop: 'b' }])
+    const { messages } = await world.done<{ messages: object[] }>('queue::messages', {
+      queue: 'q',
+      state: 'ready',
+    })
+    expect(messages).toMatchObject([{ reason: 'key', state: 'ready' }])
+    await world.answer(worker, calls[0])
+    expect(dataOf(callsOf(worker))).toEqual([{ shop: 'a' }])
+  })
+})

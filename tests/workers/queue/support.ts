@@ -41,6 +41,7 @@ export function setDispatchStage(
       concurrencyOf: () => concurrency,
       epoch: `e${++epoch}`,
       windowSize,
+      mostSetAside: 4 * windowSize,
     })
   const stage: DispatchStage = {
     queue,

@@ -78,6 +78,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     concurrencyOf,
     epoch,
     windowSize: limits.queueWindow,
+    mostSetAside: limits.queueSetAside,
   })
   let follower: QueueFollower | undefined
   let ends: Ends | undefined
@@ -107,7 +108,14 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       }
     }
     if (touched.size > 0) follower?.ready(touched.values())
+    tellFreed()
   })
+
+  /** Messages whose keys were full may be had now. */
+  function tellFreed(): void {
+    const lanes = dispatch.freed()
+    if (lanes.length > 0) follower?.ready(lanes)
+  }
 
   function lookAt(ms: number | undefined): void {
     if (ms === undefined || ms >= alarm || isStopped) return
@@ -122,7 +130,9 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     alarm = Number.POSITIVE_INFINITY
     cancelAlarm = undefined
     const nowMs = wallClock()
-    for (const lease of dispatch.expired(nowMs)) {
+    const expired = dispatch.expired(nowMs)
+    tellFreed()
+    for (const lease of expired) {
       const report = {
         atMs: Math.floor(nowMs),
         code: 'lease_expired',
@@ -202,6 +212,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
 
   function end(token: string, ending: Ending): Promise<Outcome> {
     const lease = dispatch.end(token)
+    tellFreed()
     return lease === undefined ? OVER : ended(lease, ending)
   }
 
@@ -263,6 +274,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       const lease = dispatch.get(token)
       if (lease === undefined) return false
       dispatch.giveBack(token)
+      tellFreed()
       follower?.ready([lease.message])
       return true
     },
@@ -275,6 +287,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     lease: token => dispatch.get(token),
     leave(holder, report: FailureReport) {
       for (const lease of dispatch.leave(holder)) void ended(lease, { kind: 'lost', report })
+      tellFreed()
     },
     park: (of, parking) => dispatch.park(of, parking),
     unpark: (of, parking) => dispatch.unpark(of, parking),

@@ -17,6 +17,14 @@
  */
 import { type Lane, laneId, type Message, type MessageChange } from '../../../src/storage/queue/message.ts'
 import type { ReadQueueTables } from '../../../src/storage/queue/tables.ts'
+import {
+  createKeysUnderWay,
+  createSetAside,
+  type KeysUnderWay,
+  keyOf,
+  type PerKey,
+  type SetAside,
+} from './keys.ts'
 import { type Lease, PARKINGS, type Parking, type Reason } from './lease.ts'
 import type { RetryPolicy } from './verdict.ts'
 import { createWindow, type Window } from './window.ts'
@@ -28,6 +36,8 @@ export interface DispatchOptions {
   /** Of this start of the engine: tokens begin with it. */
   readonly epoch: string
   readonly windowSize: number
+  /** Messages of a lane that may be set aside because of their keys. */
+  readonly mostSetAside: number
 }
 
 export interface Take {
@@ -38,6 +48,8 @@ export interface Take {
   readonly retry: RetryPolicy
   /** They need a place each, of those that the queue's concurrency gives. */
   readonly hasPlace: boolean
+  /** Absent: keys do not matter. */
+  readonly perKey?: PerKey | undefined
 }
 
 export interface Dispatch {
@@ -58,6 +70,8 @@ export interface Dispatch {
   leave(holder: string): Lease[]
   /** Ends leases whose time has passed. */
   expired(nowMs: number): Lease[]
+  /** Lanes in which messages were set aside and may be leased now; asked for after leases have ended. */
+  freed(): readonly Lane[]
   /** The end of a lease could not be written: the message is available again. */
   revive(lease: Lease): void
   /** Its end is committed, and has changed nothing if that was not told before: the message is gone already. */
@@ -86,6 +100,8 @@ interface QueueState {
   /** Leases of it, and those of them that have a place. */
   leased: number
   placed: number
+  readonly keys: KeysUnderWay
+  readonly lanes: LaneState[]
 }
 
 interface LaneState {
@@ -97,10 +113,20 @@ interface LaneState {
   taken: number
   /** Not all of its messages have the same: then some leases are for the oldest. */
   hasPriorities: boolean
+  /** As whoever takes has said it. */
+  perKey: PerKey | undefined
+  readonly setAside: SetAside
 }
 
 /** With priorities, each of so many leases is for the oldest message, so that low ones do not wait for ever. */
 const OLDEST_EACH = 8
+
+const NO_LANES: readonly Lane[] = []
+
+interface Candidate {
+  readonly message: Message
+  readonly key: string | undefined
+}
 
 /** A message that is nobody else’s. */
 interface Held {
@@ -110,27 +136,33 @@ interface Held {
   isEnding: boolean
 }
 
-export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: DispatchOptions): Dispatch {
+export function createDispatch(options: DispatchOptions): Dispatch {
+  const { tables, concurrencyOf, epoch, windowSize, mostSetAside } = options
   const queues = new Map<string, QueueState>()
   const lanes = new Map<string, LaneState>()
   const byToken = new Map<string, Held>()
   /** Messages that somebody has, or whose end is not committed, by their numbers. */
   const busy = new Map<number, Held>()
+  const freed = new Set<Lane>()
   let given = 0
   let last: LaneState | undefined
-
-  const isBusy = (number: number): boolean => busy.has(number)
 
   function queueOf(name: string): QueueState {
     let state = queues.get(name)
     if (state === undefined) {
-      state = { parkings: new Set(), leased: 0, placed: 0 }
+      state = { parkings: new Set(), leased: 0, placed: 0, keys: createKeysUnderWay(), lanes: [] }
       queues.set(name, state)
     }
     return state
   }
 
-  const newWindow = (lane: Lane): Window => createWindow({ lane, tables, isBusy, size: windowSize })
+  const newWindow = (lane: Lane, setAside: SetAside): Window =>
+    createWindow({
+      lane,
+      tables,
+      isBusy: number => busy.has(number) || setAside.has(number),
+      size: windowSize,
+    })
 
   function laneOf({ queue, functionId, namespace }: Lane): LaneState {
     // Messages of one lane come one after the other.
@@ -144,16 +176,20 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
     const id = laneId(lane)
     let state = lanes.get(id)
     if (state === undefined) {
+      const setAside = createSetAside()
       state = {
         lane,
         id,
         queue: queueOf(queue),
         parkings: new Set(),
-        window: newWindow(lane),
+        window: newWindow(lane, setAside),
         taken: 0,
         hasPriorities: false,
+        perKey: undefined,
+        setAside,
       }
       lanes.set(id, state)
+      state.queue.lanes.push(state)
     }
     last = state
     return state
@@ -169,6 +205,47 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
     const queue = queueOf(lease.message.queue)
     queue.leased--
     if (lease.hasPlace) queue.placed--
+    if (lease.key === undefined) return
+    queue.keys.end(lease.key)
+    makeRoom(queue, lease.key)
+  }
+
+  /** Who was set aside because of a key comes back, as many as there is room for. */
+  function makeRoom({ keys, lanes }: QueueState, key: string): void {
+    for (const { lane, perKey, setAside, window } of lanes) {
+      if (perKey === undefined || setAside.size() === 0) continue
+      const messages = setAside.takeOf(key, perKey.most - keys.of(key))
+      for (const message of messages) window.putBack(message)
+      if (messages.length > 0) freed.add(lane)
+    }
+  }
+
+  /** The next message whose key is not full; the others are set aside, up to a bound. */
+  function next(state: LaneState, nowMs: number, mayRead: boolean): Candidate | undefined {
+    const { window, perKey, queue, setAside } = state
+    while (setAside.size() < mostSetAside) {
+      const isForOldest = isOldestNext(state)
+      if (isForOldest && !mayRead) return undefined
+      const message = (isForOldest ? window.takeOldest() : undefined) ?? window.take(nowMs, mayRead)
+      if (message === undefined) return undefined
+      const key = perKey && keyOf(message, perKey)
+      if (key === undefined || queue.keys.of(key) < perKey!.most) return { message, key }
+      setAside.add(message, key)
+    }
+    return undefined
+  }
+
+  function isKeyFull(message: Message): boolean {
+    const { perKey, queue } = laneOf(message)
+    const key = perKey && keyOf(message, perKey)
+    return key !== undefined && queue.keys.of(key) >= perKey!.most
+  }
+
+  /** It is gone, and it may have had the room that its key has. */
+  function left(message: Message, { perKey, setAside, queue }: LaneState): void {
+    setAside.drop(message.number)
+    const key = perKey && keyOf(message, perKey)
+    if (key !== undefined) makeRoom(queue, key)
   }
 
   function available({ message }: Lease): void {
@@ -187,33 +264,35 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
     (typeof of === 'string' ? queueOf(of) : laneOf(of)).parkings
 
   return {
-    take({ lane, holder, max, leaseMs, retry, hasPlace }, nowMs, mayRead = true) {
+    take({ lane, holder, max, leaseMs, retry, hasPlace, perKey }, nowMs, mayRead = true) {
       const state = laneOf(lane)
-      const { window, queue } = state
+      const { queue } = state
+      state.perKey = perKey
       const leases: Lease[] = []
       if (queue.parkings.size > 0) return leases
       const places = hasPlace ? concurrencyOf(lane.queue) : Number.POSITIVE_INFINITY
       while (leases.length < max && (!hasPlace || queue.placed < places)) {
-        const isForOldest = isOldestNext(state)
-        if (isForOldest && !mayRead) break
-        const message = (isForOldest ? window.takeOldest() : undefined) ?? window.take(nowMs, mayRead)
-        if (message === undefined) break
+        const found = next(state, nowMs, mayRead)
+        if (found === undefined) break
+        const { message, key } = found
         state.taken++
         if (message.priority !== 0) state.hasPriorities = true
         const token = `${epoch}-${++given}`
         const attempt = message.failures + 1
-        const lease = { token, message, attempt, holder, untilMs: nowMs + leaseMs, retry, hasPlace }
+        const lease = { token, message, attempt, holder, untilMs: nowMs + leaseMs, retry, hasPlace, key }
         const held: Held = { lease, isEnding: false }
         byToken.set(token, held)
         busy.set(message.number, held)
         queue.leased++
         if (hasPlace) queue.placed++
+        if (key !== undefined) queue.keys.begin(key)
         leases.push(lease)
       }
       return leases
     },
     isFilled(lane, nowMs) {
       const state = laneOf(lane)
+      if (state.setAside.size() >= mostSetAside) return true
       return !isOldestNext(state) && state.window.isFilled(nowMs)
     },
     end(token) {
@@ -240,6 +319,12 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
     },
     leave: holder => endAll(lease => lease.holder === holder),
     expired: nowMs => endAll(({ untilMs }) => untilMs <= nowMs),
+    freed() {
+      if (freed.size === 0) return NO_LANES
+      const lanes = [...freed]
+      freed.clear()
+      return lanes
+    },
     revive(lease) {
       if (busy.get(lease.message.number)?.isEnding === true) available(lease)
     },
@@ -259,12 +344,16 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
         }
         const state = laneOf(message)
         state.window.changed(change)
+        if (event === 'gone' && state.setAside.size() > 0) left(message, state)
         if (event === 'placed') touched.set(state.id, state.lane)
       }
       return touched
     },
     forget() {
-      for (const state of lanes.values()) state.window = newWindow(state.lane)
+      for (const state of lanes.values()) {
+        state.setAside.clear()
+        state.window = newWindow(state.lane, state.setAside)
+      }
     },
     park: (of, parking) => void parkingsOf(of).add(parking),
     unpark: (of, parking) => void parkingsOf(of).delete(parking),
@@ -291,7 +380,8 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
       const { queue, parkings } = laneOf(message)
       const parking = PARKINGS.find(one => parkings.has(one) || queue.parkings.has(one))
       if (parking !== undefined) return parking
-      return queue.placed >= concurrencyOf(message.queue) ? 'no_capacity' : 'ready'
+      if (queue.placed >= concurrencyOf(message.queue)) return 'no_capacity'
+      return isKeyFull(message) ? 'key' : 'ready'
     },
   }
 }

@@ -16,6 +16,8 @@ export interface Lease {
   readonly retry: RetryPolicy
   /** It has one of the places that the queue's concurrency gives. */
   readonly hasPlace: boolean
+  /** Of its message, where so many of a key may be under way. */
+  readonly key?: string | undefined
 }
 
 /** Why a message is not handled now. */
@@ -30,6 +32,8 @@ export type Reason =
   | 'no_worker'
   | 'rate'
   | 'no_capacity'
+  /** As many of its key are under way as may be. */
+  | 'key'
   | 'dead'
   /** Nothing is in the way: it is the next, or one of those behind it. */
   | 'ready'

@@ -33,7 +33,7 @@ const ALL: readonly MessageState[] = ['ready', 'behind', 'scheduled', 'backing_o
 
 /** Of those that are kept as ready, some are with somebody, or their queue hands out nothing. */
 const IS_MEANT: Readonly<Record<string, (reason: Found['reason']) => boolean>> = {
-  ready: reason => reason === 'ready' || reason === 'no_capacity',
+  ready: reason => reason === 'ready' || reason === 'no_capacity' || reason === 'key',
   leased: reason => reason === 'leased' || reason === 'ending',
   parked: reason => ['paused', 'no_worker', 'rate', 'predecessor'].includes(reason),
 }
