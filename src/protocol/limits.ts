@@ -142,6 +142,8 @@ export const limits = {
   /** Messages in one call of a batch form, of a redrive, of a page of a list. */
   queueBatch: 1000,
   queuePage: 1000,
+  /** Lanes that hand out nothing, as the statistics of a queue name them. */
+  queueParkedLanes: 100,
   /** Of the rate of a queue, calls in a second. */
   queueRate: 1_000_000,
   /** Dead messages that a page of a list by offset may leave out: they are read all the same. */

@@ -14,6 +14,7 @@ describe('the list', () => {
     {
       queue: 'orders',
       kind: 'queue',
+      oldest_ms: 65_000,
       ready: 3,
       delayed: 0,
       leased: 2,
@@ -35,9 +36,9 @@ describe('the list', () => {
   ]
   test('says of each queue how full it is', () => {
     expect(describeQueues({ queues }, false).split('\n')).toEqual([
-      'QUEUE   KIND   STATE   READY  DELAYED  LEASED  BEHIND  DEAD  CONSUMERS',
-      'orders  queue  open        3        0       2       0     0         10',
-      'mails   topic  paused   1200        4       0       7     5          1',
+      'QUEUE   KIND   STATE   OLDEST  READY  DELAYED  LEASED  BEHIND  DEAD  CONSUMERS',
+      'orders  queue  open     1m 5s      3        0       2       0     0         10',
+      'mails   topic  paused       -   1200        4       0       7     5          1',
       '',
     ])
   })

@@ -17,6 +17,7 @@ import type { FailureReport, Lane, Message } from '../../src/storage/queue/messa
 import type { QueueBounds, QueueCounts, QueueRow } from '../../src/storage/queue/tables.ts'
 import type { PerKey } from './core/keys.ts'
 import type { Lease, Parking, Reason } from './core/lease.ts'
+import type { Rates } from './core/meter.ts'
 import type { RetryPolicy } from './core/verdict.ts'
 import type { KeptResult } from './keptResult.ts'
 
@@ -81,6 +82,18 @@ export interface FoundPage {
 export interface QueueState extends QueueCounts {
   readonly leased: number
   readonly isPaused: boolean
+  /** When the oldest message was published of those that wait for no time; absent: there is none. */
+  readonly oldestAtMs: number | undefined
+  readonly rates: Rates
+  /** Messages that are ready, in lanes that hand out nothing. `undefined`: not counted, because other lanes do. */
+  readonly parked: number | undefined
+  /** Lanes with such messages; not more than a bound. */
+  readonly parkedLanes: readonly ParkedLane[]
+}
+
+export interface ParkedLane {
+  readonly lane: Lane
+  readonly reason: Parking
 }
 
 /** What the configuration says of queues. */

@@ -111,7 +111,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
       registerLetters(register, { backend, sources })
       registerControl(register, { backend, sources, progress })
       registerResults(register, { backend, clock, wallClock, progress, waiters })
-      registerTopics(register, { backend, consumers, named, topics, sources })
+      registerTopics(register, { backend, consumers, named, topics, sources, wallClock })
       followWorkers(client, backend, wallClock)
       // A name of the file format; settings are read at start in this version.
       client.registerFunction('iii-queue::on-config-change', () => ({ ok: true }), {

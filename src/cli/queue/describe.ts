@@ -3,7 +3,18 @@ import { cleanText } from '../../log/clean.ts'
 import { duration, listIn, memberOf, numberIn, orUnknown, textIn, UNKNOWN } from '../reading.ts'
 import { type Cell, type Colour, type Row, table } from '../table.ts'
 
-const QUEUES: Row = ['QUEUE', 'KIND', 'STATE', 'READY', 'DELAYED', 'LEASED', 'BEHIND', 'DEAD', 'CONSUMERS']
+const QUEUES: Row = [
+  'QUEUE',
+  'KIND',
+  'STATE',
+  'OLDEST',
+  'READY',
+  'DELAYED',
+  'LEASED',
+  'BEHIND',
+  'DEAD',
+  'CONSUMERS',
+]
 const FIRST_NUMBER = 3
 const MESSAGES: Row = ['ID', 'REASON', 'ATTEMPT', 'AGE', 'DUE', 'GROUP', 'FUNCTION', 'DATA']
 const DEAD: Row = ['ID', 'DIED', 'ATTEMPTS', 'ERROR', 'DATA']
@@ -52,6 +63,7 @@ export function describeQueues(answer: unknown, colours: boolean): string {
       textIn(queue, 'queue'),
       textIn(queue, 'kind'),
       memberOf(queue, 'paused') === true ? coloured('paused') : 'open',
+      orUnknown(numberIn(queue, 'oldest_ms'), duration),
       count('ready'),
       count('delayed'),
       count('leased'),

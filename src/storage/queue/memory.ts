@@ -9,6 +9,7 @@ import {
   type Lane,
   laneId,
   type Message,
+  type Place,
 } from './message.ts'
 import {
   type DeadPlace,
@@ -193,8 +194,16 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
     },
     oldest(lane, after, limit) {
       const list = laneOf(lane)?.ready
-      const found =
-        list === undefined ? [] : [...list.from(() => false)].filter(({ number }) => number > after)
+      if (list === undefined) return []
+      const behind = (place: Place) => list.from(message => comparePlaces(message, place) <= 0)
+      const found: Message[] = []
+      // The first of each priority.
+      for (let next = list.first(); next !== undefined; ) {
+        const { priority } = next
+        const isSame = (message: Message): boolean => message.priority === priority
+        found.push(...first(limit, behind({ priority, number: after }), isSame))
+        next = first(1, behind({ priority, number: Number.MAX_SAFE_INTEGER }))[0]
+      }
       return found.sort(byNumber).slice(0, limit)
     },
     hasGroup: (queue, group) => queues.get(queue)?.groups.has(group) === true,

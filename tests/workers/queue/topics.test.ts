@@ -362,4 +362,20 @@ describe('the functions of the page', () => {
       { topic: '__fn_queue::mails', broker_type: 'builtin', message_count: 0 },
     ])
   })
+
+  test('say how old the oldest message is, what happens in a second, and what is parked', async () => {
+    const world = await createQueues()
+    await world.enqueue('default', 'away', 1)
+    await world.pass(5000)
+    const stats = { oldest_ms: 5000, parked: 1, parked_for: [{ reason: 'no_worker', function_id: 'away' }] }
+    expect(await world.done('queue::stats', { queue: 'default' })).toMatchObject({
+      ...stats,
+      rates: { published: 1 / 60, done: 0, failed: 0 },
+    })
+    expect(await world.done('queue::list', {})).toMatchObject({ queues: [{ queue: 'default', ...stats }] })
+    expect(await world.done('engine::queue::topic_stats', { topic: 'nobody' })).toMatchObject({
+      oldest_ms: null,
+      parked: 0,
+    })
+  })
 })

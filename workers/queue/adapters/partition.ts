@@ -17,9 +17,11 @@ import { hasExpired, type ReadTables } from '../../../src/storage/tables.ts'
 import type { BackendSettings, Found, Outcome, Published, QueueBackend, QueueFollower } from '../backend.ts'
 import { createDispatch } from '../core/dispatch.ts'
 import type { Lease } from '../core/lease.ts'
+import { createMeter } from '../core/meter.ts'
 import { type Ending, verdict } from '../core/verdict.ts'
 import { publishCommands } from '../enqueueCommand.ts'
 import { keepsResult, keptResultOf, resultText } from '../keptResult.ts'
+import { stateOf } from './state.ts'
 
 /** By receipt. What is kept of messages that are done. */
 const RESULTS: Collection = { space: 'queue', name: 'results', group: '' }
@@ -80,6 +82,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     windowSize: limits.queueWindow,
     mostSetAside: limits.queueSetAside,
   })
+  const meter = createMeter(clock.now)
   let follower: QueueFollower | undefined
   let ends: Ends | undefined
   /** Messages that were removed while somebody has them. */
@@ -156,6 +159,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       partition.submit(commands).then(
         () => {
           for (const lease of leases) dispatch.settle(lease)
+          countEnds(commands, leases)
           resolve()
         },
         error => {
@@ -170,6 +174,14 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     written.catch(() => {})
     const begun: Ends = { commands, leases, characters: 0, written, done }
     return begun
+  }
+
+  function countEnds(commands: readonly Command[], leases: readonly Lease[]): void {
+    let at = 0
+    for (const { command } of commands) {
+      if (command === 'put') continue
+      meter.count(leases[at++]!.message.queue, command === 'finish' ? 'done' : 'failed', 1)
+    }
   }
 
   function ended(lease: Lease, ending: Ending): Promise<Outcome> {
@@ -246,7 +258,9 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       const published: Published[] = []
       for (const { queue } of answers) {
         if (queue?.receipt === undefined) continue
-        published.push({ receipt: queue.receipt, isDuplicate: queue.isDuplicate === true })
+        const isDuplicate = queue.isDuplicate === true
+        if (!isDuplicate) meter.count(messages[published.length]!.queue, 'published', 1)
+        published.push({ receipt: queue.receipt, isDuplicate })
       }
       return published
     },
@@ -291,12 +305,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     },
     park: (of, parking) => dispatch.park(of, parking),
     unpark: (of, parking) => dispatch.unpark(of, parking),
-    state: queue =>
-      reading(() => ({
-        ...open().counts(queue),
-        leased: dispatch.leased(queue),
-        isPaused: dispatch.parkings(queue).has('paused'),
-      })),
+    state: queue => reading(nowMs => stateOf(queue, { tables: open(), dispatch, meter, nowMs })),
     dead: (queue, offset, limit) =>
       reading(() =>
         open()

@@ -84,6 +84,8 @@ export interface Dispatch {
   park(of: string | Lane, parking: Parking): void
   unpark(of: string | Lane, parking: Parking): void
   parkings(queue: string): ReadonlySet<Parking>
+  /** Why nothing of a lane is handed out, the first that applies. */
+  parkingOf(lane: Lane): Parking | undefined
   leased(queue: string): number
   /** When something happens in a lane without anybody doing anything: a message is due. */
   nextDueMs(lane: Lane, nowMs: number): number | undefined
@@ -260,6 +262,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     return over
   }
 
+  function parkingOf(lane: Lane): Parking | undefined {
+    const { queue, parkings } = laneOf(lane)
+    return PARKINGS.find(one => parkings.has(one) || queue.parkings.has(one))
+  }
+
   const parkingsOf = (of: string | Lane): Set<Parking> =>
     (typeof of === 'string' ? queueOf(of) : laneOf(of)).parkings
 
@@ -358,6 +365,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     park: (of, parking) => void parkingsOf(of).add(parking),
     unpark: (of, parking) => void parkingsOf(of).delete(parking),
     parkings: queue => queueOf(queue).parkings,
+    parkingOf,
     leased: queue => queueOf(queue).leased,
     nextDueMs: (lane, nowMs) => laneOf(lane).window.nextDueMs(nowMs),
     lanes: () => [...lanes.values()].map(({ lane }) => lane),
@@ -377,10 +385,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       if (message.dueAtMs !== undefined && message.dueAtMs > nowMs) {
         return message.failures > 0 ? 'backing_off' : 'scheduled'
       }
-      const { queue, parkings } = laneOf(message)
-      const parking = PARKINGS.find(one => parkings.has(one) || queue.parkings.has(one))
+      const parking = parkingOf(message)
       if (parking !== undefined) return parking
-      if (queue.placed >= concurrencyOf(message.queue)) return 'no_capacity'
+      if (queueOf(message.queue).placed >= concurrencyOf(message.queue)) return 'no_capacity'
       return isKeyFull(message) ? 'key' : 'ready'
     },
   }

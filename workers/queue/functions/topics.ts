@@ -1,7 +1,7 @@
 /** Functions that tell which queues there are and how full they are: `engine::queue::*`. */
 import { limits } from '../../../src/protocol/limits.ts'
 import { text, whole } from '../../fields.ts'
-import type { QueueBackend, QueueState } from '../backend.ts'
+import type { ParkedLane, QueueBackend, QueueState } from '../backend.ts'
 import type { Consumers } from '../consumers.ts'
 import { namedQueue, parseQueue } from '../names.ts'
 import type { Sources } from '../sources.ts'
@@ -16,6 +16,7 @@ export interface TopicParts {
   readonly named: ReadonlyMap<string, NamedQueue>
   readonly topics: Topics
   readonly sources: Sources
+  readonly wallClock: () => number
 }
 
 const BROKER = 'builtin'
@@ -23,7 +24,7 @@ const BROKER = 'builtin'
 const paging = { limit: whole('rows; all without it', 1, limits.queuePage) } as const
 
 export function registerTopics(register: Register, parts: TopicParts): void {
-  const { backend, consumers, named, topics, sources } = parts
+  const { backend, consumers, named, topics, sources, wallClock } = parts
 
   /** Topics that have subscriptions, and those whose messages wait for one. */
   async function topicNames(): Promise<Set<string>> {
@@ -82,13 +83,21 @@ export function registerTopics(register: Register, parts: TopicParts): void {
   async function statsOf(name: string) {
     const queue = sources.named(name)
     const sum = { waiting: 0, ready: 0, timed: 0, behind: 0, dead: 0, bytes: 0, leased: 0 }
+    const rates = { published: 0, done: 0, failed: 0 }
     let isPaused = false
     let consumerCount = 0
+    let oldestAtMs = Number.POSITIVE_INFINITY
+    let parked: number | null = 0
+    const parkedLanes: ParkedLane[] = []
     for (const kept of sources.queuesOf(name)) {
       const state: QueueState = await backend.state(kept)
       for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += state[key]
+      for (const key of Object.keys(rates) as (keyof typeof rates)[]) rates[key] += state.rates[key]
       isPaused ||= state.isPaused
       consumerCount += consumers.consumersOf(kept).consumers
+      oldestAtMs = Math.min(oldestAtMs, state.oldestAtMs ?? oldestAtMs)
+      parked = parked === null || state.parked === undefined ? null : parked + state.parked
+      parkedLanes.push(...state.parkedLanes)
     }
     return {
       depth: sum.waiting,
@@ -99,6 +108,15 @@ export function registerTopics(register: Register, parts: TopicParts): void {
       delayed: sum.timed,
       behind: sum.behind,
       leased: sum.leased,
+      parked,
+      parked_for: parkedLanes.slice(0, limits.queueParkedLanes).map(({ lane, reason }) => ({
+        reason,
+        function_id: lane.functionId,
+        namespace: lane.namespace,
+      })),
+      oldest_ms:
+        oldestAtMs === Number.POSITIVE_INFINITY ? null : Math.max(0, Math.floor(wallClock()) - oldestAtMs),
+      rates,
       bytes: sum.bytes,
       paused: isPaused,
     }

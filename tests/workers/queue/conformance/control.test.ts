@@ -152,3 +152,60 @@ describe.each(backends)('control of %s', (_, open) => {
     expect(await stage.reason(await stage.publish('last'))).toBe('no_capacity')
   })
 })
+
+describe.each(backends)('the state of a queue in %s', (_, open) => {
+  test('has when its oldest message came, of those that wait for no time', async () => {
+    await using stage = setStage(open)
+    expect((await stage.backend.state('q')).oldestAtMs).toBeUndefined()
+    const later = stage.nowMs() + 60_000
+    await stage.publish('later', { dueAtMs: later })
+    expect((await stage.backend.state('q')).oldestAtMs).toBeUndefined()
+    await stage.pass(100)
+    const first = stage.nowMs()
+    await stage.publish('low')
+    await stage.pass(100)
+    await stage.publish('high', { priority: 5 })
+    expect((await stage.backend.state('q')).oldestAtMs).toBe(first)
+    await stage.pass(60_000)
+    expect((await stage.backend.state('q')).oldestAtMs).toBe(later - 60_000)
+  })
+
+  test('has what came, was done and has failed in a second, over the last minute', async () => {
+    await using stage = setStage(open)
+    for (let count = 0; count < 6; count++) await stage.publish(count)
+    const dedupe = { key: 'k', windowMs: 1000 }
+    for (let count = 0; count < 2; count++) await stage.publish('same', { dedupe })
+    const [a, b, c] = await stage.take()
+    await stage.finish(a)
+    await stage.finish(b)
+    await stage.fail(c, 100_000)
+    expect((await stage.backend.state('q')).rates).toEqual({
+      published: 7 / 60,
+      done: 2 / 60,
+      failed: 1 / 60,
+    })
+    await stage.pass(30_000)
+    expect((await stage.backend.state('q')).rates.published).toBe(7 / 60)
+    // Leases of the others have run out meanwhile.
+    await stage.pass(30_000)
+    expect((await stage.backend.state('q')).rates).toMatchObject({ published: 0, done: 0 })
+    expect((await stage.backend.state('other')).rates.published).toBe(0)
+  })
+
+  test('has how much is parked, and where', async () => {
+    await using stage = setStage(open)
+    const away = { ...lane, functionId: 'away' }
+    for (const data of ['a', 'b']) await stage.publish(data, away)
+    expect(await stage.backend.state('q')).toMatchObject({ parked: 0, parkedLanes: [] })
+    stage.backend.park(away, 'no_worker')
+    expect(await stage.backend.state('q')).toMatchObject({
+      parked: 2,
+      parkedLanes: [{ lane: away, reason: 'no_worker' }],
+    })
+    // Others go on, and how many of all these are for whom is not counted.
+    await stage.publish('c')
+    expect(await stage.backend.state('q')).toMatchObject({ parked: undefined, parkedLanes: [{ lane: away }] })
+    await stage.backend.pause('q', true)
+    expect(await stage.backend.state('q')).toMatchObject({ parked: 3 })
+  })
+})
