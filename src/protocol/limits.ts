@@ -127,6 +127,8 @@ export const limits = {
   queueAlarmMs: 3_600_000,
   /** A subscription of a topic lasts so long after its last trigger has gone, and messages are kept for it. */
   queueSubscriptionMs: 24 * 3_600_000,
+  /** How often queues of subscriptions that last no longer are looked for. */
+  queueSweepMs: 3_600_000,
   /** Within this a second message with the same key is the first one, where nobody says another. */
   queueDedupeMs: 300_000,
   /** Calls of `queue::pop` that wait at once, and how long one may. */
@@ -142,6 +144,8 @@ export const limits = {
   /** Messages in one call of a batch form, of a redrive, of a page of a list. */
   queueBatch: 1000,
   queuePage: 1000,
+  /** Dead messages that one redrive with a filter tries again. */
+  queueRedriven: 100_000,
   /** Lanes that hand out nothing, as the statistics of a queue name them. */
   queueParkedLanes: 100,
   /** Of the rate of a queue, calls in a second. */
@@ -268,6 +272,8 @@ export const limits = {
   commandConnectMs: 3000,
   /** Time a command waits for what the engine says about a function, or about itself. */
   commandInfoMs: 5000,
+  /** The same for a portion of a redrive, which may look at many dead messages. */
+  commandRedriveMs: 60_000,
   /** How often `iii status --watch` looks again. */
   statusWatchMs: 2000,
   /** Largest HTTP request body. */

@@ -158,7 +158,10 @@ test('of a running engine it shows and controls queues', async () => {
     `${dead[0].id} is tried again\n`,
   )
   expect((await iii('discard', 'mails', dead[1].id)).stdout).toBe(`${dead[1].id} is gone\n`)
-  expect(await json('redrive', 'mails')).toEqual({ queue: 'mails', redriven: 1 })
+  expect(await json('redrive', 'mails', '--filter', 'no ink')).toEqual({ queue: 'mails', redriven: 0 })
+  expect(await json('redrive', 'mails', '--since', '2099-01-01')).toEqual({ queue: 'mails', redriven: 0 })
+  const some = ['--filter', 'no paper', '--since', '1h', '--rate', '1000']
+  expect(await json('redrive', 'mails', ...some)).toEqual({ queue: 'mails', redriven: 1 })
   await until('the dead are counted', async () =>
     (await json('ls')).queues.every((row: { dlq_depth: number }) => row.dlq_depth === 0),
   )
@@ -186,6 +189,10 @@ test('of a running engine it shows and controls queues', async () => {
     stderr: expect.stringContaining('--yes'),
   })
   expect((await iii('purge', 'default', '--yes')).stdout).toBe('1 removed\n')
+  expect(await iii('redrive', 'mails', '--since', 'yesterday')).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('2h'),
+  })
   expect(await iii('redrive', 'mails', '--message', 'a', '--limit', '1')).toMatchObject({
     exitCode: 2,
     stdout: '',

@@ -156,6 +156,8 @@ export interface QueueBackend {
   lanes(queue: string): readonly Lane[] | Promise<readonly Lane[]>
   /** Keeps what is to be known of a queue when the engine starts anew; makes the queue if there is none. */
   configure(queue: string, settings: JsonText | undefined, bounds: QueueBounds): Promise<void>
+  /** Forgets a queue that has no messages. Resolves with whether it was there and empty. */
+  drop(queue: string): Promise<boolean>
   /** A queue that is paused hands out nothing, also after a restart, until it is resumed. */
   pause(queue: string, isPaused: boolean): Promise<void>
   /** Messages that wait in the queue `from` are those of a lane from now on. Resolves with how many. */

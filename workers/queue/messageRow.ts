@@ -12,14 +12,19 @@ export function reportText({ atMs, code, message, stack, worker }: FailureReport
   return JSON.stringify({ at: atMs, code, message, stack, worker })
 }
 
+/** Of the last failure; `''`: there was none. */
+export function errorText({ reports }: Message): string {
+  const last = reports.at(-1)
+  return last === undefined ? '' : `${last.code}: ${last.message}`
+}
+
 /** Row of `engine::queue::dlq_messages`; `failed_at` in seconds. */
 export function deadRow(message: Message): JsonText {
   const { data, reports, deadAtMs, failures } = message
   const last = reports.at(-1)
-  const error = last === undefined ? '' : `${last.code}: ${last.message}`
   const size = Buffer.byteLength(data) + (message.group?.length ?? 0) + (message.functionId?.length ?? 0)
   return asJsonText(
-    `{"id":${quote(receiptOf(message))},"payload":${data},"error":${quote(error)}` +
+    `{"id":${quote(receiptOf(message))},"payload":${data},"error":${quote(errorText(message))}` +
       `,"failed_at":${Math.floor((deadAtMs ?? 0) / 1000)},"retries":${failures},"size_bytes":${size}` +
       `,"stack":${last?.stack === undefined ? 'null' : quote(last.stack)}` +
       `,"attempts":[${reports.map(reportText).join(',')}]}`,

@@ -28,8 +28,6 @@ export interface Pull {
 
 export function createPull(backend: QueueBackend, clock: Clock, waits: (more: number) => void): Pull {
   const waiters = createWaiters({ clock, most: limits.queueWaiters, of: 'queue::pop', waits })
-  let isOver = false
-
   return {
     async pop({ lane, tuning, holder, max, waitMs, signal }) {
       const untilMs = clock.now() + waitMs
@@ -49,7 +47,7 @@ export function createPull(backend: QueueBackend, clock: Clock, waits: (more: nu
           return []
         }
         const leftMs = untilMs - clock.now()
-        if (leases.length > 0 || leftMs <= 0 || isOver) return leases
+        if (leases.length > 0 || leftMs <= 0 || waiters.isOver()) return leases
         await waiters.wait(laneId(lane), leftMs, signal)
       }
     },
@@ -57,9 +55,6 @@ export function createPull(backend: QueueBackend, clock: Clock, waits: (more: nu
       if (waiters.isEmpty()) return
       for (const lane of lanes) waiters.wake(laneId(lane))
     },
-    end() {
-      isOver = true
-      waiters.end()
-    },
+    end: waiters.end,
   }
 }

@@ -8,10 +8,10 @@ export interface Rate {
   waitMs(): number
 }
 
-/** `now`: milliseconds, steady. */
-export function createRate(perSecond: number, now: () => number): Rate {
+/** `now`: milliseconds, steady. `isSpent`: none may begin at once. */
+export function createRate(perSecond: number, now: () => number, isSpent = false): Rate {
   const most = Math.max(1, perSecond / 10)
-  let left = most
+  let left = isSpent ? 0 : most
   let seen = now()
 
   function fill(): void {

@@ -24,6 +24,10 @@ export interface Topics {
   of(topic: string): readonly Subscription[]
   /** Names of the queues of all there have been: messages may be left in them. */
   queuesOf(topic: string): readonly string[]
+  /** Names of the queues of those that last no longer. */
+  lapsed(): readonly string[]
+  /** Its queue is gone. Does nothing if it lasts again. */
+  forget(queue: string): void
   /** With the number of triggers. */
   all(): ReadonlyMap<string, readonly { readonly subscription: Subscription; readonly triggers: number }[]>
 }
@@ -85,6 +89,20 @@ export function createTopics(now: () => number): Topics {
       return lasting
     },
     queuesOf: topic => [...(topics.get(topic)?.keys() ?? [])],
+    lapsed() {
+      const queues: string[] = []
+      for (const entries of topics.values())
+        for (const [queue, entry] of entries) if (!isLasting(entry)) queues.push(queue)
+      return queues
+    },
+    forget(queue) {
+      for (const [topic, entries] of topics) {
+        const entry = entries.get(queue)
+        if (entry === undefined || isLasting(entry)) continue
+        entries.delete(queue)
+        if (entries.size === 0) topics.delete(topic)
+      }
+    },
     all: () =>
       new Map(
         [...topics].map(([topic, entries]) => [

@@ -14,6 +14,7 @@ export interface Waiters {
   wake(id: string): void
   /** Nobody waits any more. */
   end(): void
+  isOver(): boolean
 }
 
 export interface WaitersOptions {
@@ -57,6 +58,7 @@ export function createWaiters({ clock, most, of, waits }: WaitersOptions): Waite
     wake(id) {
       for (const wake of [...(waiting.get(id) ?? [])]) wake()
     },
+    isOver: () => isOver,
     end() {
       isOver = true
       for (const wakes of [...waiting.values()]) for (const wake of [...wakes]) wake()

@@ -15,12 +15,14 @@ import { registerControl } from './functions/control.ts'
 import { registerLetters } from './functions/letters.ts'
 import { registerPublishing } from './functions/publish.ts'
 import { holderOf, registerPull } from './functions/pull.ts'
+import { registerRedrive } from './functions/redrive.ts'
 import { createRegister } from './functions/register.ts'
 import { registerResults } from './functions/results.ts'
 import { registerTopics } from './functions/topics.ts'
 import { type Functions, functionsFromOutside } from './functionWatch.ts'
 import type { ConsumerOptions } from './handling.ts'
 import { isVolatile } from './keeping.ts'
+import { dropLapsed } from './lapsed.ts'
 import { receiptOf } from './messageRow.ts'
 import { namedQueue, parseQueue, subscriberQueue, topicQueue } from './names.ts'
 import { createProgress } from './progress.ts'
@@ -104,11 +106,13 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
       })
       await Promise.all([...named.values()].map(queue => configure(backend, queue)))
       await restore(backend, topics, consumers)
+      const stopDropping = dropLapsed({ topics, backend, clock })
       const { register, idle } = createRegister(client)
       const publishing = createPublishing({ backend, named, topics, wallClock, newId })
       const readPush = registerPublishing(register, publishing, wallClock)
       registerPull(register, { backend, pull, wallClock, source: sources.open })
       registerLetters(register, { backend, sources })
+      registerRedrive(register, { backend, sources, clock, waiters })
       registerControl(register, { backend, sources, progress })
       registerResults(register, { backend, clock, wallClock, progress, waiters })
       registerTopics(register, { backend, consumers, named, topics, sources, wallClock })
@@ -136,6 +140,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
           await Promise.all([consumers.drain(), idle()])
         },
         async stop() {
+          stopDropping()
           access.messagesOf = undefined
           pull.end()
           waiters.end()

@@ -52,9 +52,16 @@ export function addQueueCommands(program: Command, parts: CommandParts): void {
     .action((name: string, flags: run.DeadFlags) =>
       act((commands, more) => commands.listDead(name, flags, more)),
     )
-  add('redrive <queue>', 'try dead messages again: all of them, or those that --limit or --message say')
+  add('redrive <queue>', 'try dead messages again: all of them, or those that options say')
     .option('--message <id>', 'only this one')
     .option('--limit <number>', 'only so many, those that died first', wholeNumber(1))
+    .option(
+      '--rate <number>',
+      'so many in a second (default: as fast as it goes)',
+      wholeNumber(1, limits.queueRate),
+    )
+    .option('--filter <text>', 'only those whose last error has this in it')
+    .option('--since <time>', 'only those that died since then: 30m, 2h, or 2026-05-01T10:00:00Z')
     .action((name: string, flags: run.RedriveFlags) =>
       act((commands, more) => commands.redrive(name, flags, more)),
     )

@@ -1,4 +1,4 @@
-/** How far long work is: a line on a terminal that is written over; elsewhere nothing. */
+/** How far long work is, of how much if that is known: a line on a terminal that is written over; elsewhere nothing. */
 import type { Terminal } from '../terminal.ts'
 
 export interface Progress {
@@ -7,7 +7,7 @@ export interface Progress {
   end(): void
 }
 
-export function describeProgress({ err, human }: Terminal, what: string, all: number): Progress {
+export function describeProgress({ err, human }: Terminal, what: string, all: number | undefined): Progress {
   let width = 0
   const write = (text: string): void => {
     err(`\r${text.padEnd(width)}`)
@@ -15,7 +15,7 @@ export function describeProgress({ err, human }: Terminal, what: string, all: nu
   }
   return {
     at(count) {
-      if (human) write(`${count} of ${all} ${what}`)
+      if (human) write(all === undefined ? `${count} ${what}` : `${count} of ${all} ${what}`)
     },
     end() {
       if (width === 0) return

@@ -32,6 +32,9 @@ export interface DeadFlags extends QueueFlags {
 export interface RedriveFlags extends QueueFlags {
   readonly message?: string
   readonly limit?: number
+  readonly rate?: number
+  readonly filter?: string
+  readonly since?: string
 }
 
 export interface PurgeFlags extends QueueFlags {
@@ -45,6 +48,9 @@ export interface QueueParts {
   /** The clock on the wall, milliseconds. */
   readonly wallClock: () => number
 }
+
+/** Of a redrive with a rate. */
+const SECONDS_OF_PORTION = 2
 
 /** Rows of a page, where nothing else is said. */
 const ROWS = 20
@@ -105,27 +111,47 @@ export function listDead(topic: string, flags: DeadFlags, parts: QueueParts): Pr
   return show('engine::queue::dlq_messages', { topic, limit }, describe, flags, parts)
 }
 
+const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** `30m` ago, or a date. Milliseconds since 1970. */
+function timeOf(since: string, nowMs: number): number {
+  const [, count, unit] = /^(\d+)([smhd])$/.exec(since) ?? []
+  if (count !== undefined) return Math.max(0, nowMs - Number(count) * UNITS[unit as keyof typeof UNITS])
+  const ms = Date.parse(since)
+  if (Number.isNaN(ms) || ms < 0)
+    throw usageError(
+      `--since ${since} is no time`,
+      'say how long ago, as 30m or 2h, or when, as 2026-05-01T10:00:00Z',
+    )
+  return ms
+}
+
 /** Portion by portion, so that it can be followed and interrupted. Those that die meanwhile are not among them. */
 export async function redrive(queue: string, flags: RedriveFlags, parts: QueueParts): Promise<number> {
-  const { message, limit } = flags
+  const { message, limit, rate, filter, since } = flags
   if (message !== undefined) {
-    if (limit !== undefined)
-      throw usageError('--message and --limit are both given', 'name one message, or a number of them')
+    const other = (['limit', 'rate', 'filter', 'since'] as const).find(name => flags[name] !== undefined)
+    if (other !== undefined)
+      throw usageError(`--message and --${other} are both given`, 'name one message, or say which of them')
     const describe = (answer: unknown): string =>
       numberIn(answer, 'redriven') === 1
         ? `${message} is tried again\n`
         : `${message} is not among the dead messages of ${queue}\n`
     return show('iii::queue::redrive_message', { queue, message_id: message }, describe, flags, parts)
   }
+  const sinceMs = since === undefined ? undefined : timeOf(since, parts.wallClock())
+  const isFiltered = filter !== undefined || sinceMs !== undefined
   const stats = await call('queue::stats', { queue }, flags, parts)
   if ('exitCode' in stats) return stats.exitCode
   const dead = numberIn(parseExact(stats.answer), 'dlq_depth') ?? 0
   const all = Math.min(dead, limit ?? dead)
-  const progress = describeProgress(parts.terminal, 'redriven', all)
+  const progress = describeProgress(parts.terminal, 'redriven', isFiltered ? undefined : all)
   let redriven = 0
   while (redriven < all) {
-    const portion = Math.min(limits.queueBatch, all - redriven)
-    const reply = await call('iii::queue::redrive', { queue, limit: portion }, flags, parts)
+    const most = rate === undefined ? limits.queueBatch : rate * SECONDS_OF_PORTION
+    const portion = Math.min(limits.queueBatch, most, all - redriven)
+    const input = { queue, limit: portion, rate_per_second: rate, error: filter, since: sinceMs }
+    const reply = await call('iii::queue::redrive', input, flags, parts, limits.commandRedriveMs)
     if ('exitCode' in reply) {
       progress.end()
       return reply.exitCode

@@ -330,6 +330,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     async configure(queue, settings, bounds) {
       await partition.submit([{ command: 'configure', queue, settings, bounds }])
     },
+    drop: async queue => (await count({ command: 'drop', queue })) > 0,
     async pause(queue, isPaused) {
       await partition.submit([{ command: isPaused ? 'pause' : 'resume', queue }])
       if (isPaused) dispatch.park(queue, 'paused')

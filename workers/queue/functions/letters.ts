@@ -15,7 +15,7 @@ export interface LetterParts {
   readonly sources: Sources
 }
 
-const which = {
+export const which = {
   queue: text('a named queue, or a topic'),
   topic: text('the same as `queue`'),
 } as const
@@ -33,28 +33,6 @@ export function nameOf(
 }
 
 export function registerLetters(register: Register, { backend, sources }: LetterParts): void {
-  register({
-    id: 'iii::queue::redrive',
-    description: 'Tries dead messages of a queue again',
-    fields: { ...which, limit: whole('only so many of them; all without it', 1) },
-    failure: 'redrive_failed',
-    async run({ limit = Number.MAX_SAFE_INTEGER, ...input }, _, refuse) {
-      const name = nameOf(input, refuse, 'queue_not_set', 'Queue name is required')
-      let redriven = 0
-      for (const queue of sources.queuesOf(name)) {
-        // Those that die meanwhile are not among them.
-        const { dead } = await backend.state(queue)
-        for (let left = Math.min(dead, limit - redriven); left > 0; ) {
-          const count = await backend.redrive(queue, { limit: Math.min(left, limits.queueBatch) })
-          if (count === 0) break
-          left -= count
-          redriven += count
-        }
-      }
-      return { queue: name, redriven }
-    },
-  })
-
   for (const [action, does] of [
     ['redrive', 'Tries a dead message again'],
     ['discard', 'Removes a dead message'],

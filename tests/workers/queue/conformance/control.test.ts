@@ -209,3 +209,17 @@ describe.each(backends)('the state of a queue in %s', (_, open) => {
     expect(await stage.backend.state('q')).toMatchObject({ parked: 3 })
   })
 })
+
+describe.each(backends)('a queue without messages in %s', (_, open) => {
+  test('can be dropped, and comes again when it is needed', async () => {
+    await using stage = setStage(open)
+    expect(await stage.backend.drop('q')).toBe(false)
+    await stage.publish('a')
+    expect(await stage.backend.drop('q')).toBe(false)
+    await stage.finish((await stage.take())[0])
+    expect(await stage.backend.drop('q')).toBe(true)
+    expect(await stage.backend.queues(undefined, 10)).toEqual([])
+    await stage.publish('b')
+    expect(await stage.data()).toEqual(['b'])
+  })
+})
