@@ -294,7 +294,7 @@ export const errorCatalogue = {
     where: ['http', 'call'],
     status: 404,
     cause:
-      'No route has this path; or, in discovery, nothing is registered under this id; or there is no such schedule.',
+      'No route has this path; or, in discovery, nothing is registered under this id; or there is no such schedule, message or result of one.',
     fix: 'Check the path or the name; `iii trigger engine::registered-triggers::list` shows all routes, `iii cron ls` all schedules.',
   },
   METHOD_NOT_ALLOWED: {

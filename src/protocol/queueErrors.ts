@@ -13,7 +13,8 @@ const failed = (does: string): ErrorEntry => ({
 export const queueErrors = {
   queue_not_found: {
     where: ['call'],
-    cause: 'A message that names a function was sent to a queue that is not in the configuration.',
+    cause:
+      'A message that names a function, or whose result is to be kept, was sent to a queue that is not in the configuration.',
     fix: 'Add it to `queue_configs` of iii-queue, or use `default`, which is always there.',
   },
   queue_full: {
@@ -30,6 +31,12 @@ export const queueErrors = {
   queue_not_set: { where: ['call'], cause: EMPTY, fix: 'Name a queue or a topic.' },
   topic_required: { where: ['call'], cause: EMPTY, fix: 'Name a queue or a topic.' },
   message_id_not_set: { where: ['call'], cause: EMPTY, fix: 'Give the receipt of a message.' },
+  lease_not_set: { where: ['call'], cause: EMPTY, fix: 'Give the `lease_id` that came with the message.' },
+  RESULT_TOO_LARGE: {
+    where: ['call'],
+    cause: 'The message is done; what its handler has returned is larger than what is kept.',
+    fix: 'Let the handler keep it elsewhere, in the state for example, and return its name.',
+  },
   lease_over: {
     where: ['call'],
     cause:
@@ -60,6 +67,8 @@ export const queueErrors = {
   cancel_failed: failed('`queue::cancel`'),
   message_failed: failed('`queue::message`'),
   messages_failed: failed('`queue::messages`'),
+  result_failed: failed('`queue::result`'),
+  progress_failed: failed('`queue::progress`'),
   list_failed: failed('`queue::list`'),
   stats_failed: failed('`queue::stats`'),
   redrive_failed: failed('`iii::queue::redrive`'),
