@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { asJsonText } from '../../../src/protocol/jsonText.ts'
 import { backoffMs } from '../../../workers/queue/core/backoff.ts'
 import { verdict } from '../../../workers/queue/core/verdict.ts'
 import { report } from '../../storage/queue/stage.ts'
@@ -283,4 +284,16 @@ describe('every message names its reason', () => {
     const last = queue.publish('last')
     expect(reason(last)).toBe('no_capacity')
   })
+})
+
+test('what was set aside because of its key is forgotten with the windows: it may be gone', () => {
+  using stage = setDispatchStage({ perKey: { field: 'k', most: 1 } })
+  const [, second] = [1, 2].map(() => stage.queue.publish('a', { data: asJsonText('{"k":"a"}') }))
+  const [first] = stage.take()
+  expect(stage.take()).toEqual([])
+  stage.queue.tables.remove(stage.queue.tables.get(second!)!)
+  stage.dispatch.forget()
+  expect(stage.take()).toEqual([])
+  stage.end(first!, { kind: 'done' })
+  expect(stage.take()).toEqual([])
 })

@@ -1,6 +1,7 @@
 /** A queue and whoever hands its messages out: what a lease ends with is written at once, as a turn would do it. */
 import type { Message } from '../../../src/storage/queue/message.ts'
 import { createDispatch, type Dispatch } from '../../../workers/queue/core/dispatch.ts'
+import type { PerKey } from '../../../workers/queue/core/keys.ts'
 import type { Lease } from '../../../workers/queue/core/lease.ts'
 import { type Ending, type RetryPolicy, verdict } from '../../../workers/queue/core/verdict.ts'
 import { report, type Stage, setQueueStage } from '../../storage/queue/stage.ts'
@@ -28,9 +29,9 @@ export const dataOf = (leases: readonly { readonly message: Message }[]): string
   leases.map(({ message }) => JSON.parse(message.data))
 
 export function setDispatchStage(
-  options: { concurrency?: number; leaseMs?: number; windowSize?: number } = {},
+  options: { concurrency?: number; leaseMs?: number; windowSize?: number; perKey?: PerKey } = {},
 ): DispatchStage {
-  const { concurrency = 10, leaseMs = 1000, windowSize = 4 } = options
+  const { concurrency = 10, leaseMs = 1000, windowSize = 4, perKey } = options
   const opened = queueTables.find(([name]) => name === 'sqlite')![1]()
   const queue = setQueueStage(opened.tables)
   let epoch = 0
@@ -53,7 +54,10 @@ export function setDispatchStage(
     take(max = 100, holder = 'w', name = 'q') {
       stage.commit()
       const lane = { queue: name, functionId: undefined, namespace: undefined }
-      return stage.dispatch.take({ lane, holder, max, leaseMs, retry: retries, hasPlace: true }, queue.nowMs)
+      return stage.dispatch.take(
+        { lane, holder, max, leaseMs, retry: retries, hasPlace: true, perKey },
+        queue.nowMs,
+      )
     },
     end({ token }, ending, policy = retries) {
       const lease = stage.dispatch.end(token)

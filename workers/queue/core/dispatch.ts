@@ -243,7 +243,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     return key !== undefined && queue.keys.of(key) >= perKey!.most
   }
 
-  /** It is gone, and it may have had the room that its key has. */
+  /** It is gone, and nobody had it: it may have been the next of its key. */
   function left(message: Message, { perKey, setAside, queue }: LaneState): void {
     setAside.drop(message.number)
     const key = perKey && keyOf(message, perKey)
@@ -351,7 +351,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         }
         const state = laneOf(message)
         state.window.changed(change)
-        if (event === 'gone' && state.setAside.size() > 0) left(message, state)
+        if (event === 'gone' && held === undefined && state.setAside.size() > 0) left(message, state)
         if (event === 'placed') touched.set(state.id, state.lane)
       }
       return touched

@@ -98,6 +98,18 @@ describe.each(backends)('keys in %s', (_, open) => {
     expect(shown(await take(stage))).toBe('a3')
   })
 
+  test('one that came back and is cancelled makes room for the next', async () => {
+    await using stage = setStage(open)
+    const receipts: string[] = []
+    for (const n of [0, 1, 2, 3]) receipts.push(await stage.publish(message('a', n)))
+    const [first] = await take(stage)
+    await stage.finish(first)
+    stage.told.length = 0
+    await stage.backend.cancel(receipts[2]!)
+    expect(stage.told).toContain('q')
+    expect(shown(await take(stage))).toBe('a3')
+  })
+
   test('so many are passed over, and no more; what is behind them comes when the first of them do', async () => {
     await using stage = setStage(open)
     const data = Array.from({ length: limits.queueSetAside + 2 }, (_, n) => n)

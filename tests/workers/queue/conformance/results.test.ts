@@ -51,9 +51,9 @@ describe.each(backends)('results of %s', (_, open) => {
 
   test('large ones that end together are all kept', async () => {
     await using stage = setStage(open)
-    const receipts = Array.from({ length: 40 }, newReceipt)
+    const receipts = Array.from({ length: 70 }, newReceipt)
     for (const receipt of receipts) await stage.publish('a', { receipt })
-    const leases = await stage.take(40, { hasPlace: false })
+    const leases = await stage.take(70, { hasPlace: false })
     const large = asJsonText(`"${'x'.repeat(limits.queueResultBytes - 2)}"`)
     const ended = await Promise.all(leases.map(({ token }) => stage.backend.finish(token, large)))
     expect(ended).toEqual(leases.map(() => 'done'))
