@@ -288,6 +288,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       const lease = dispatch.get(token)
       if (lease === undefined) return false
       dispatch.giveBack(token)
+      withoutResult.delete(lease.message.number)
       tellFreed()
       follower?.ready([lease.message])
       return true
