@@ -1,5 +1,5 @@
 import type { Cause } from '../src/storage/change.ts'
-import type { EnqueueCommand } from '../src/storage/queue/command.ts'
+import type { QueueCommand } from '../src/storage/queue/command.ts'
 import type { Members, Refuse } from './fields.ts'
 
 /**
@@ -9,6 +9,6 @@ import type { Members, Refuse } from './fields.ts'
 export interface QueueAccess {
   /** The messages of an input like that of `queue::push`. Absent: nobody serves queues there. */
   messagesOf?:
-    | ((members: Members, refuse: Refuse, cause: Cause | undefined) => readonly EnqueueCommand[])
+    | ((members: Members, refuse: Refuse, cause: Cause | undefined) => readonly QueueCommand[])
     | undefined
 }

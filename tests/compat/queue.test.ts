@@ -11,3 +11,11 @@ const workers = `  - name: iii-queue
 
 for (const client of [...npmClients, ...pypiClients, ...crateClients])
   playScenarios(client, queue, { workers })
+
+// The same worker, unchanged, outside the engine, with the queue that is always there.
+for (const client of npmClients)
+  playScenarios(
+    client,
+    queue.filter(({ needs }) => needs === undefined),
+    { alone: 'queue' },
+  )

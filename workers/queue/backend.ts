@@ -24,6 +24,8 @@ export interface Publish extends Lane {
   readonly metadata?: JsonText | undefined
   /** Given by the publisher; a message with this receipt that is there already is this one. Absent: one is made. */
   readonly receipt?: string | undefined
+  /** It takes the place of the message with its receipt, whatever became of that one. */
+  readonly replaces?: boolean | undefined
   readonly group?: string | undefined
   /** Higher ones first. Default 0. */
   readonly priority?: number | undefined

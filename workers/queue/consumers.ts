@@ -39,8 +39,6 @@ export interface Consumers {
   remove(id: string): void
   /** These lanes may have something to hand out. */
   ready(lanes: Iterable<Lane>): void
-  /** All lanes of a queue. */
-  readyQueue(queue: string): void
   /** The lease of a call is over: it is given up. */
   expired(lease: Lease): void
   consumersOf(queue: string): { readonly consumers: number; readonly running: number }
@@ -90,7 +88,9 @@ export function createConsumers(parts: ConsumersParts): Consumers {
   const unfollow = functions.follow((namespace, functionId) => {
     for (const state of lanes.values()) {
       const isOf = state.consumers.some(
-        consumer => consumer.functionId === functionId && (consumer.namespace ?? 'default') === namespace,
+        consumer =>
+          consumer.functionId === functionId &&
+          (namespace === undefined || (consumer.namespace ?? 'default') === namespace),
       )
       if (isOf) wake(state)
     }
@@ -257,10 +257,6 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     remove,
     ready(given) {
       for (const lane of given) look(laneOf(lane).queue)
-    },
-    readyQueue(name) {
-      const queue = queues.get(name)
-      if (queue !== undefined) look(queue)
     },
     expired: lease => handling.expired(lease),
     consumersOf(name) {

@@ -23,6 +23,8 @@ export interface Push {
   /** Wall clock, milliseconds. */
   readonly dueAtMs?: number | undefined
   readonly dedupe?: { readonly key: string; readonly windowMs: number } | undefined
+  /** It takes the place of the last message of the same key in its queue. */
+  readonly replaces?: string | undefined
   readonly metadata?: JsonText | undefined
   readonly traceparent?: string | undefined
   readonly baggage?: string | undefined
@@ -55,7 +57,8 @@ function checked(data: JsonText): JsonText {
 
 export function createPublishing({ backend, named, topics, wallClock }: PublishingParts): Publishing {
   function messageOf(push: Push, lane: Lane, place: ReturnType<typeof placeOf>, delayMs = 0): Publish {
-    const { data, receipt, dedupe, metadata, traceparent, baggage } = push
+    const { data, replaces, dedupe, metadata, traceparent, baggage } = push
+    const receipt = replaces === undefined ? push.receipt : `latest:${lane.queue}:${replaces}`
     const dueAtMs = push.dueAtMs ?? (delayMs === 0 ? undefined : Math.floor(wallClock()) + delayMs)
     const { queue, functionId, namespace } = lane
     const { group, priority } = place
@@ -66,6 +69,7 @@ export function createPublishing({ backend, named, topics, wallClock }: Publishi
       namespace,
       data,
       receipt,
+      replaces: replaces !== undefined,
       group,
       priority,
       dueAtMs,

@@ -10,14 +10,14 @@ import type { BuiltInWorker } from '../worker.ts'
 import type { QueueBackend } from './backend.ts'
 import type { QueueConfig } from './config.ts'
 import { type Consumers, createConsumers } from './consumers.ts'
-import { enqueueCommand } from './enqueueCommand.ts'
+import { publishCommands } from './enqueueCommand.ts'
 import { registerControl } from './functions/control.ts'
 import { registerLetters } from './functions/letters.ts'
 import { registerPublishing } from './functions/publish.ts'
 import { holderOf, registerPull } from './functions/pull.ts'
 import { createRegister } from './functions/register.ts'
 import { registerTopics } from './functions/topics.ts'
-import type { Functions } from './functionWatch.ts'
+import { type Functions, functionsFromOutside } from './functionWatch.ts'
 import type { ConsumerOptions } from './handling.ts'
 import { isVolatile } from './keeping.ts'
 import { namedQueue, parseQueue, subscriberQueue, topicQueue } from './names.ts'
@@ -32,7 +32,7 @@ import { type NamedQueue, namedQueues, type Tuning } from './tuning.ts'
 export interface QueueParts {
   /** Made with what the configuration says of the concurrency of queues. */
   readonly createBackend: (concurrencyOf: (queue: string) => number) => QueueBackend
-  /** Absent: not known. Functions that nobody answers are called in vain, now and then. */
+  /** Absent outside the process of the engine. */
   readonly functions: Functions | undefined
   /** Filled in for those who keep their things in the same partition. */
   readonly access?: QueueAccess | undefined
@@ -43,7 +43,6 @@ export interface QueueParts {
 }
 
 const NO_CAUSE = { traceparent: undefined, baggage: undefined }
-const ANY: Functions = { find: () => '', follow: () => () => {} }
 
 /** Of topics, where a trigger does not say its own. */
 function topicTuning({ adapter: { config } }: QueueConfig): Tuning {
@@ -75,7 +74,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
       const consumers = createConsumers({
         client,
         backend,
-        functions: functions ?? ANY,
+        functions: functions ?? functionsFromOutside(client),
         clock,
         wallClock,
         implicit: lane => ofFunction(lane, byQueue),
@@ -97,7 +96,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
       const readPush = registerPublishing(register, publishing, wallClock)
       registerPull(register, { backend, pull, wallClock, source: sources.open })
       registerLetters(register, { backend, sources })
-      registerControl(register, { backend, sources, consumers })
+      registerControl(register, { backend, sources })
       registerTopics(register, { backend, consumers, named, topics, sources })
       followWorkers(client, backend, wallClock)
       // A name of the file format; settings are read at start in this version.
@@ -114,7 +113,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
         )
       await client.ready()
       access.messagesOf = (members, refuse, cause = NO_CAUSE) =>
-        readPush(members, refuse, cause).map(enqueueCommand)
+        publishCommands(readPush(members, refuse, cause))
       return {
         addresses: {},
         async drain() {

@@ -9,7 +9,8 @@ async function statsOf({ raw }: Stage, queue: string): Promise<Record<string, un
   return (await raw.call('engine::queue::topic_stats', { queue })).result as Record<string, unknown>
 }
 
-export const queue: readonly Scenario[] = [
+/** `needs`: queues that are configured. */
+export const queue: readonly (Scenario & { readonly needs?: string })[] = [
   {
     name: 'it sends a call through a queue, is answered with a receipt, and is called with the data',
     async run(stage) {
@@ -30,6 +31,7 @@ export const queue: readonly Scenario[] = [
   },
   {
     name: 'it is told that a queue is not there, and what a fifo queue needs',
+    needs: 'ordered',
     async run({ worker, id }) {
       expect(await failure(worker.enqueue('missing', id('target'), {}))).toEqual({
         code: 'enqueue_error',
@@ -42,6 +44,7 @@ export const queue: readonly Scenario[] = [
   },
   {
     name: 'its handler that fails is called again, and then the message is among the dead, with its error',
+    needs: 'retried',
     async run(stage) {
       const { worker, id, raw, known } = stage
       await worker.offer(id('target'), 'throw')

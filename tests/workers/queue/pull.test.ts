@@ -128,6 +128,25 @@ describe('queue::push and queue::pop', () => {
     expect(await world.done<object>('queue::push', push)).not.toHaveProperty('duplicate')
   })
 
+  test('debounce: the last message of a key comes, when there was none for a time', async () => {
+    const world = await createQueues()
+    for (const data of ['a', 'b', 'c']) {
+      await world.done('queue::push', { queue: 'default', data, debounce_key: 'k', debounce_ms: 100 })
+      await world.pass(90)
+      expect(await pop(world)).toEqual([])
+    }
+    await world.pass(11)
+    const [message, ...others] = await pop(world)
+    expect(message!.data).toBe('c')
+    expect(others).toEqual([])
+    // While somebody has it, another one begins anew.
+    await world.done('queue::push', { queue: 'default', data: 'd', debounce_key: 'k', debounce_ms: 100 })
+    const { id, lease_id } = message!
+    await world.ask('queue::nack', { id, lease_id })
+    await world.pass(101)
+    expect(await pop(world)).toMatchObject([{ data: 'd', attempt: 1 }])
+  })
+
   test('delay_ms and run_at', async () => {
     const world = await createQueues()
     await world.done('queue::push', { queue: 'default', data: 'soon', delay_ms: 100 })
@@ -161,6 +180,18 @@ describe('control', () => {
     })
     await next.done('queue::resume', { queue: 'default' })
     expect(await pop(next)).toHaveLength(1)
+  })
+
+  test('who waits is told when a queue goes on', async () => {
+    const world = await createQueues()
+    await world.done('queue::pause', { queue: 'default' })
+    await world.done('queue::push', { queue: 'default', data: 'x' })
+    const asked = world.caller.calls('queue::pop', { queue: 'default', wait_ms: 10_000 })
+    await world.settled()
+    expect(world.answerOf(asked)).toBeUndefined()
+    await world.done('queue::resume', { queue: 'default' })
+    await world.settled()
+    expect(world.answerOf(asked)).toMatchObject({ result: { messages: [{ data: 'x' }] } })
   })
 
   test('purge removes all, or those of one state; cancel one', async () => {

@@ -175,6 +175,22 @@ test('who takes more at once than is kept in memory gets all of it', async () =>
   expect(dataOf(callsOf(worker))).toEqual(Array.from({ length: 700 }, (_, n) => n))
 })
 
+test('metadata: that of the trigger goes before what is known of the message; that of the publisher is a member', async () => {
+  const world = await createQueues()
+  const worker = await world.worker('mail')
+  const bind = (id: string, metadata: unknown) =>
+    world.bind(worker, id, 'durable:subscriber', 'mail', { topic: id }, { metadata })
+  await bind('plain', { team: 'x' })
+  await bind('own', { queue: 'mine' })
+  await bind('text', 'a text')
+  for (const topic of ['plain', 'own', 'text'])
+    await world.done('queue::push', { topic, data: 1, group: 'g', metadata: { by: 'ada' } })
+  const [plain, own, text] = callsOf(worker).map(({ metadata }) => metadata)
+  expect(plain).toMatchObject({ team: 'x', queue: 'plain', group: 'g', metadata: { by: 'ada' }, attempt: 1 })
+  expect(own).toMatchObject({ queue: 'mine', group: 'g', metadata: { by: 'ada' }, attempt: 1 })
+  expect(text).toBe('a text')
+})
+
 describe('a trigger with a batchSize', () => {
   const bind = async (queue_config: object, more: object = {}) => {
     const world = await createQueues()

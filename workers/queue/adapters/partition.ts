@@ -10,11 +10,11 @@ import type { AdoptCommand, PurgeCommand, QueueCommand } from '../../../src/stor
 import { messageOf } from '../../../src/storage/queue/deadLetter.ts'
 import { listMessages } from '../../../src/storage/queue/list.ts'
 import type { FailureReport, Message } from '../../../src/storage/queue/message.ts'
-import type { Found, Outcome, QueueBackend, QueueFollower } from '../backend.ts'
+import type { Found, Outcome, Published, QueueBackend, QueueFollower } from '../backend.ts'
 import { createDispatch } from '../core/dispatch.ts'
 import type { Lease } from '../core/lease.ts'
 import { type Ending, verdict } from '../core/verdict.ts'
-import { enqueueCommand } from '../enqueueCommand.ts'
+import { publishCommands } from '../enqueueCommand.ts'
 
 export interface PartitionBackendParts {
   readonly partition: Partition
@@ -44,16 +44,21 @@ const OVER: Promise<Outcome> = Promise.resolve('over')
 export function createPartitionBackend(parts: PartitionBackendParts): QueueBackend {
   const { partition, clock, wallClock, random, epoch, concurrencyOf } = parts
   let tables: Parameters<Parameters<Partition['read']>[0]>[0]['queues'] | undefined
-  /** The tables are looked at only where the partition lets them be read. */
-  const reading = <Result>(ask: (nowMs: number) => Result): Result | Promise<Result> =>
-    partition.read((current, nowMs) => {
-      tables = current.queues
-      try {
-        return ask(nowMs)
-      } finally {
-        tables = undefined
-      }
-    })
+  /** The tables are looked at only where the partition lets them be read. What goes wrong is a promise that is rejected. */
+  function reading<Result>(ask: (nowMs: number) => Result): Result | Promise<Result> {
+    try {
+      return partition.read((current, nowMs) => {
+        tables = current.queues
+        try {
+          return ask(nowMs)
+        } finally {
+          tables = undefined
+        }
+      })
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
   const open = () => tables!
   const dispatch = createDispatch({
     tables: {
@@ -184,11 +189,13 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
   return {
     adapter: partition.status().adapter,
     async publish(messages) {
-      const { answers } = await partition.submit(messages.map(enqueueCommand))
-      return answers.map(({ queue }) => ({
-        receipt: queue!.receipt!,
-        isDuplicate: queue!.isDuplicate === true,
-      }))
+      const { answers } = await partition.submit(publishCommands(messages))
+      const published: Published[] = []
+      for (const { queue } of answers) {
+        if (queue?.receipt === undefined) continue
+        published.push({ receipt: queue.receipt, isDuplicate: queue.isDuplicate === true })
+      }
+      return published
     },
     take(request) {
       const { lane } = request
@@ -256,7 +263,10 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     async pause(queue, isPaused) {
       await partition.submit([{ command: isPaused ? 'pause' : 'resume', queue }])
       if (isPaused) dispatch.park(queue, 'paused')
-      else dispatch.unpark(queue, 'paused')
+      else {
+        dispatch.unpark(queue, 'paused')
+        follower?.ready(dispatch.lanes().filter(lane => lane.queue === queue))
+      }
     },
     adopt: (from, { queue: to, functionId, namespace }) =>
       inPortions({ command: 'adopt', from, to, functionId, namespace, limit: limits.queueBatch }),

@@ -6,7 +6,6 @@ import { limits } from '../../../src/protocol/limits.ts'
 import type { MessageState } from '../../../src/storage/queue/list.ts'
 import { choice, flag, text, whole } from '../../fields.ts'
 import type { Found, QueueBackend } from '../backend.ts'
-import type { Consumers } from '../consumers.ts'
 import { messageRow } from '../messageRow.ts'
 import type { Sources } from '../sources.ts'
 import { nameOf } from './letters.ts'
@@ -15,7 +14,6 @@ import type { Register } from './register.ts'
 export interface ControlParts {
   readonly backend: QueueBackend
   readonly sources: Sources
-  readonly consumers: Consumers
 }
 
 /** What is asked for by these words: states as they are kept, of which each message has one. */
@@ -52,7 +50,7 @@ function readCursor(given: string | undefined, refuse: (why: string) => never): 
   return [Number(part), rest === '' ? undefined : rest]
 }
 
-export function registerControl(register: Register, { backend, sources, consumers }: ControlParts): void {
+export function registerControl(register: Register, { backend, sources }: ControlParts): void {
   for (const [id, isPaused, does] of [
     [
       'queue::pause',
@@ -68,10 +66,7 @@ export function registerControl(register: Register, { backend, sources, consumer
       failure: isPaused ? 'pause_failed' : 'resume_failed',
       async run(input, _, refuse) {
         const queue = nameOf(input, refuse, ...NAME)
-        for (const kept of sources.queuesOf(queue)) {
-          await backend.pause(kept, isPaused)
-          consumers.readyQueue(kept)
-        }
+        for (const kept of sources.queuesOf(queue)) await backend.pause(kept, isPaused)
         return { queue, paused: isPaused }
       },
     })

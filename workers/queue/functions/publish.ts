@@ -31,6 +31,10 @@ const pushFields = {
   group: text('messages of a group are in order'),
   dedupe_key: text('a second message with the same key is the first one, for a time'),
   dedupe_window_ms: whole(`that time; ${limits.queueDedupeMs} without it`, 1),
+  debounce_key: text(
+    'the message takes the place of the last one with this key, which may not have been handled yet',
+  ),
+  debounce_ms: whole('with it: not before so many milliseconds without another one', 1),
   metadata: value('delivered beside the data'),
 } as const
 
@@ -102,12 +106,19 @@ export function registerPublishing(
     const { queue, topic, data, delay_ms, run_at, dedupe_key, metadata } = input
     if (queue !== undefined && topic !== undefined) refuse('give either `queue` or `topic`, not both')
     if (delay_ms !== undefined && run_at !== undefined) refuse('give either `delay_ms` or `run_at`, not both')
+    const { debounce_key, debounce_ms } = input
+    if ((debounce_key === undefined) !== (debounce_ms === undefined))
+      refuse('`debounce_key` and `debounce_ms` go together')
+    if (debounce_ms !== undefined && (delay_ms ?? run_at ?? dedupe_key) !== undefined)
+      refuse('`debounce_key` goes with none of `delay_ms`, `run_at`, `dedupe_key`')
+    const waitMs = debounce_ms ?? delay_ms
     return {
       name: requireName(queue ?? topic, 'queue_not_set', 'Queue name is required'),
       data,
       functionId: input.function_id,
       namespace: input.namespace,
-      dueAtMs: run_at ?? (delay_ms === undefined ? undefined : Math.floor(wallClock()) + delay_ms),
+      dueAtMs: run_at ?? (waitMs === undefined ? undefined : Math.floor(wallClock()) + waitMs),
+      replaces: debounce_key,
       priority: input.priority,
       group: input.group,
       dedupe:

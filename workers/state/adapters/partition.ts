@@ -64,8 +64,10 @@ function writtenOf(writes: readonly Write[], answers: readonly Answer[]): readon
   let at = 0
   return writes.map(write => {
     const first = answers[at]!
-    at += write.kind === 'enqueue' ? write.messages.length : 1
-    const receipt = first.queue?.receipt
+    const count = write.kind === 'enqueue' ? write.messages.length : 1
+    const receipt = answers.slice(at, at + count).find(({ queue }) => queue?.receipt !== undefined)
+      ?.queue?.receipt
+    at += count
     if (receipt === undefined) return first
     return { ...first, newValue: asJsonText(`{"messageReceiptId":${quote(receipt)}}`) }
   })

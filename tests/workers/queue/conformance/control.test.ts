@@ -24,6 +24,19 @@ describe.each(backends)('control of %s', (_, open) => {
     expect(await stage.data()).toEqual(['a'])
   })
 
+  test('a message takes the place of the one with its receipt, dead or not', async () => {
+    await using stage = setStage(open)
+    const replacing = { receipt: 'k', replaces: true }
+    await stage.publish('a', replacing)
+    await stage.publish('b', replacing)
+    const [b] = await stage.take(9, { retry: { ...retry, maxAttempts: 1 } })
+    expect(dataOf([b!])).toEqual(['b'])
+    await stage.fail(b)
+    expect(await stage.publish('c', replacing)).toBe('k')
+    expect(await stage.data()).toEqual(['c'])
+    expect(await stage.backend.state('q')).toMatchObject({ dead: 0 })
+  })
+
   test('all messages of a publish are there, or none', async () => {
     await using stage = setStage(open)
     await stage.backend.configure('full', undefined, { messages: 1 })
