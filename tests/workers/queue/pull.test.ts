@@ -53,6 +53,18 @@ describe('queue::push and queue::pop', () => {
     ).toMatchObject({ results: [{ ok: true }, { ok: true }, { ok: true }, { ok: false }] })
   })
 
+  test('messages that are due are taken one by one, while another one has become due since', async () => {
+    const world = await createQueues()
+    for (const delay_ms of [10, 10, 10, 20])
+      await world.done('queue::push', { queue: 'default', data: delay_ms, delay_ms })
+    const taken: unknown[] = []
+    for (let round = 0; round < 4; round++) {
+      await world.pass(15)
+      taken.push(...(await pop(world)).map(({ data }) => data))
+    }
+    expect(taken).toEqual([10, 10, 10, 20])
+  })
+
   test('one that is given back has its error and comes again when it says', async () => {
     const world = await createQueues()
     await world.done('queue::push', { queue: 'default', data: 'x' })

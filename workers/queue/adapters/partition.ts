@@ -202,8 +202,8 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       const take = (nowMs: number, mayRead: boolean): readonly Lease[] => {
         const leases = dispatch.take(request, nowMs, mayRead)
         lookAt(leases[0]?.untilMs)
-        // Filled: otherwise it takes more before long, and then it is looked at.
-        if (dispatch.isFilled(lane, nowMs)) lookAt(dispatch.nextDueMs(lane, nowMs))
+        // Filled: otherwise it takes more before long, and then it is looked at. So it is while messages are left that are due.
+        if (dispatch.isFilled(lane, nowMs)) lookAt(dispatch.nextDueMs(lane, nowMs, mayRead))
         return leases
       }
       const nowMs = Math.floor(wallClock())

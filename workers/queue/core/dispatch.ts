@@ -71,8 +71,8 @@ export interface Dispatch {
   unpark(of: string | Lane, parking: Parking): void
   parkings(queue: string): ReadonlySet<Parking>
   leased(queue: string): number
-  /** When something happens in a lane without anybody doing anything: a message is due. */
-  nextDueMs(lane: Lane, nowMs: number): number | undefined
+  /** When something happens in a lane without anybody doing anything: a message is due. Without reading, if that is known. */
+  nextDueMs(lane: Lane, nowMs: number, mayRead?: boolean): number | undefined
   lanes(): Lane[]
   /** Lanes in which a message is due. */
   dueLanes(nowMs: number): Lane[]
@@ -270,7 +270,7 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
     unpark: (of, parking) => void parkingsOf(of).delete(parking),
     parkings: queue => queueOf(queue).parkings,
     leased: queue => queueOf(queue).leased,
-    nextDueMs: (lane, nowMs) => laneOf(lane).window.nextDueMs(nowMs),
+    nextDueMs: (lane, nowMs, mayRead) => laneOf(lane).window.nextDueMs(nowMs, mayRead),
     lanes: () => [...lanes.values()].map(({ lane }) => lane),
     dueLanes: nowMs =>
       [...lanes.values()].filter(({ window }) => window.hasDue(nowMs)).map(({ lane }) => lane),
