@@ -75,12 +75,17 @@ export function createHandling<State>(parts: HandlingParts<State>): Handling<Sta
   /** By the token of the lease. */
   const calls = new Map<string, Call<State>>()
 
+  let last: { readonly outcome?: Promise<Outcome>; readonly state?: State } = {}
+
   function over(work: Work<State>): void {
     for (const { token } of work.leases) calls.delete(token)
     parts.over(work)
   }
 
   function written(work: Work<State>, outcome: Promise<Outcome>): void {
+    // What ends in one turn has one outcome.
+    if (outcome === last.outcome && work.state === last.state) return
+    last = { outcome, state: work.state }
     // It will be handed out again: not before there is hope that its end can be written.
     outcome.catch(() => parts.rest(work, 'no_capacity', limits.storageRetryMs))
   }

@@ -147,7 +147,10 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
   }
 
   function ended(lease: Lease, ending: Ending): Promise<Outcome> {
-    const command = verdict(lease, ending, lease.retry, { nowMs: Math.floor(wallClock()), chance: random() })
+    // Nothing of it is left to time or chance.
+    const isDone = ending.kind === 'done'
+    const nowMs = isDone ? 0 : Math.floor(wallClock())
+    const command = verdict(lease, ending, lease.retry, { nowMs, chance: isDone ? 0 : random() })
     ends ??= begin()
     ends.commands.push(command)
     ends.leases.push(lease)
