@@ -148,6 +148,8 @@ export const limits = {
   queueRedriven: 100_000,
   /** Lanes that hand out nothing, as the statistics of a queue name them. */
   queueParkedLanes: 100,
+  /** Characters of the data of several messages that go together, in a batch or an answer: as many as one may have. */
+  queuePortionLength: 16 * MiB,
   /** Of the rate of a queue, calls in a second. */
   queueRate: 1_000_000,
   /** Dead messages that a page of a list by offset may leave out: they are read all the same. */

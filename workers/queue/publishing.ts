@@ -43,7 +43,8 @@ export interface Publishing {
 
 export interface PublishingParts {
   readonly backend: Pick<QueueBackend, 'publish'>
-  readonly named: ReadonlyMap<string, NamedQueue>
+  /** Settings of a named queue; `undefined`: the name is that of a topic. */
+  readonly named: (name: string) => NamedQueue | undefined
   readonly topics: Topics
   readonly wallClock: () => number
   /** A UUID that was never there before. */
@@ -103,7 +104,7 @@ export function createPublishing({ backend, named, topics, wallClock, newId }: P
     toTopic,
     messagesOf(push) {
       const { name, functionId, namespace, data } = push
-      const queue = named.get(name)
+      const queue = named(name)
       if (queue === undefined) {
         if (functionId !== undefined) throw new HandlerError('queue_not_found', `Queue '${name}' not found`)
         if (push.wantsResult)
@@ -113,7 +114,7 @@ export function createPublishing({ backend, named, topics, wallClock, newId }: P
           )
         return toTopic(push)
       }
-      const lane = { queue: namedQueue(name), functionId, namespace }
+      const lane = { queue: namedQueue(queue.name), functionId, namespace }
       const given = push.wantsResult ? { ...push, receipt: receiptWithResult(newId()) } : push
       return [messageOf(given, lane, placeOf(queue.ordering, data, push, name))]
     },

@@ -7,6 +7,7 @@ import { limits } from '../../src/protocol/limits.ts'
 import { type Lane, laneId } from '../../src/storage/queue/message.ts'
 import type { QueueBackend } from './backend.ts'
 import type { Lease } from './core/lease.ts'
+import { portionsOf } from './portions.ts'
 import type { Tuning } from './tuning.ts'
 import { createWaiters } from './waiters.ts'
 
@@ -47,7 +48,12 @@ export function createPull(backend: QueueBackend, clock: Clock, waits: (more: nu
           return []
         }
         const leftMs = untilMs - clock.now()
-        if (leases.length > 0 || leftMs <= 0 || waiters.isOver()) return leases
+        if (leases.length > 0 || leftMs <= 0 || waiters.isOver()) {
+          // More than an answer can hold is for the next call.
+          const [portion = [], ...others] = portionsOf(leases, max)
+          for (const { token } of others.flat()) void backend.giveBack(token)
+          return portion
+        }
         await waiters.wait(laneId(lane), leftMs, signal)
       }
     },

@@ -87,8 +87,8 @@ export interface Dispatch {
   /** Why nothing of a lane is handed out, the first that applies. */
   parkingOf(lane: Lane): Parking | undefined
   leased(queue: string): number
-  /** When something happens in a lane without anybody doing anything: a message is due. */
-  nextDueMs(lane: Lane, nowMs: number): number | undefined
+  /** When something happens in a lane without anybody doing anything: a message is due. Without reading, if that is known. */
+  nextDueMs(lane: Lane, nowMs: number, mayRead?: boolean): number | undefined
   lanes(): Lane[]
   /** Lanes in which a message is due. */
   dueLanes(nowMs: number): Lane[]
@@ -136,6 +136,8 @@ interface Held {
   lease: Lease
   /** The lease is over, and how it has ended is not committed. */
   isEnding: boolean
+  /** How often everything was forgotten before: what was read before may not be so any more. */
+  readonly era: number
 }
 
 export function createDispatch(options: DispatchOptions): Dispatch {
@@ -147,6 +149,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const busy = new Map<number, Held>()
   const freed = new Set<Lane>()
   let given = 0
+  let era = 0
   let last: LaneState | undefined
 
   function queueOf(name: string): QueueState {
@@ -159,12 +162,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   }
 
   const newWindow = (lane: Lane, setAside: SetAside): Window =>
-    createWindow({
-      lane,
-      tables,
-      isBusy: number => busy.has(number) || setAside.has(number),
-      size: windowSize,
-    })
+    createWindow({ lane, tables, isBusy: one => busy.has(one) || setAside.has(one), size: windowSize })
 
   function laneOf({ queue, functionId, namespace }: Lane): LaneState {
     // Messages of one lane come one after the other.
@@ -251,8 +249,17 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   }
 
   function available({ message }: Lease): void {
+    const state = laneOf(message)
+    const isOfNow = busy.get(message.number)?.era === era
     busy.delete(message.number)
-    laneOf(message).window.putBack(message)
+    if (isOfNow) state.window.putBack(message)
+    else renew(state)
+  }
+
+  /** What was read may not be so any more. */
+  function renew(state: LaneState): void {
+    state.setAside.clear()
+    state.window = newWindow(state.lane, state.setAside)
   }
 
   function endAll(isOver: (lease: Lease) => boolean): Lease[] {
@@ -287,7 +294,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         const token = `${epoch}-${++given}`
         const attempt = message.failures + 1
         const lease = { token, message, attempt, holder, untilMs: nowMs + leaseMs, retry, hasPlace, key }
-        const held: Held = { lease, isEnding: false }
+        const held: Held = { lease, isEnding: false, era }
         byToken.set(token, held)
         busy.set(message.number, held)
         queue.leased++
@@ -357,17 +364,15 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       return touched
     },
     forget() {
-      for (const state of lanes.values()) {
-        state.setAside.clear()
-        state.window = newWindow(state.lane, state.setAside)
-      }
+      era++
+      for (const state of lanes.values()) renew(state)
     },
     park: (of, parking) => void parkingsOf(of).add(parking),
     unpark: (of, parking) => void parkingsOf(of).delete(parking),
     parkings: queue => queueOf(queue).parkings,
     parkingOf,
     leased: queue => queueOf(queue).leased,
-    nextDueMs: (lane, nowMs) => laneOf(lane).window.nextDueMs(nowMs),
+    nextDueMs: (lane, nowMs, mayRead) => laneOf(lane).window.nextDueMs(nowMs, mayRead),
     lanes: () => [...lanes.values()].map(({ lane }) => lane),
     dueLanes: nowMs =>
       [...lanes.values()].filter(({ window }) => window.hasDue(nowMs)).map(({ lane }) => lane),
