@@ -50,8 +50,9 @@ export async function measureCron({ options, say, wanted, infos }: BenchContext)
         .sort(([, one], [, other]) => other - one)
         .map(([thread, time]) => `${thread} ${((time / seconds) * 100).toFixed(2)} %`)
       const lateness = [0.5, 0.9, 0.99, 0.999, 1].map(q => quantile(q).toFixed(1)).join(', ')
+      const fired = `${(histogram.count() / seconds).toFixed(1)} calls/s, late by ${lateness} ms (p50, p90, p99, p99.9, all)`
       say(
-        `${name}: ${((cpu / seconds) * 100).toFixed(2)} % of a core (${busy.join(', ')}); ${(histogram.count() / seconds).toFixed(1)} calls/s, late by ${lateness} ms (p50, p90, p99, p99.9, all)`,
+        `${name}: ${((cpu / seconds) * 100).toFixed(2)} % of a core (${busy.join(', ')})${histogram.count() === 0 ? '' : `; ${fired}`}`,
       )
     } finally {
       await engine.stop()

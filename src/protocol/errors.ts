@@ -3,6 +3,7 @@
  * `docs/errors.md` is made from it (`bun scripts/errorDocs.ts`); a test holds the two equal.
  */
 
+import { queueErrors } from './queueErrors.ts'
 import { streamErrors } from './streamErrors.ts'
 
 /** Where a code appears. */
@@ -21,6 +22,8 @@ export type ErrorPlace =
   | 'command'
   /** Made by the client itself, never sent. */
   | 'client'
+  /** Among the failed attempts of a message. */
+  | 'message'
 
 export interface ErrorEntry {
   readonly where: readonly ErrorPlace[]
@@ -88,11 +91,6 @@ export const errorCatalogue = {
     where: ['call'],
     cause: 'A call with action `enqueue` did not reach a queue; the message names the underlying fault.',
     fix: 'Do what the message says; without a queue, add `- name: iii-queue` to `workers:` in config.yaml.',
-  },
-  queue_full: {
-    where: ['call'],
-    cause: 'The queue has as many messages, or as many bytes of them, as it may have.',
-    fix: 'Publish again when some are done; raise the bound of the queue, or declare it lossy.',
   },
   INVALID_NAMESPACE: {
     where: ['call', 'trigger'],
@@ -234,9 +232,10 @@ export const errorCatalogue = {
     fix: 'Look at the log of the engine.',
   },
   ...streamErrors,
+  ...queueErrors,
   topic_not_set: {
     where: ['call'],
-    cause: '`publish` was called with an empty topic.',
+    cause: '`publish` or `iii::durable::publish` was called with an empty topic.',
     fix: 'Name a topic.',
   },
   topic_too_long: {

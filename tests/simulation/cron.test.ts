@@ -6,7 +6,7 @@
  *     III_CRON_SEEDS=10000 bun test tests/simulation/cron       more of them
  */
 import { expect, test } from 'bun:test'
-import type { Run } from '../../workers/cron/store.ts'
+import { NO_RUNS, runsOf } from '../../workers/cron/history.ts'
 import { createRandom, type Random } from '../support/random.ts'
 import type { Message } from '../support/world.ts'
 import { type CronWorld, createCron, keepingStore } from '../workers/cron/support.ts'
@@ -90,7 +90,7 @@ async function run(seed: number, isCalm: boolean): Promise<void> {
       expect(attempt).toBeLessThanOrEqual(MOST_ATTEMPTS[name])
       if (attempt > 1) expect(failures.has(keyOf({ ...seen, attempt: attempt - 1 }))).toBe(true)
       // On disk before it was called.
-      const claim = (records.get(name)?.runs ?? []).find(
+      const claim = runsOf(records.get(name)?.runs ?? NO_RUNS).find(
         each => each.scheduledMs === seen.scheduledMs && (each.attempt ?? 1) === attempt,
       )
       // The next one may have come since.
@@ -130,7 +130,7 @@ async function run(seed: number, isCalm: boolean): Promise<void> {
     disk.failing = false
     // What was told to the disk and did not reach it yet is lost with the engine.
     for (const { name, runs } of records.values())
-      for (const each of runs.filter(({ outcome }: Run) => outcome === 'running')) {
+      for (const each of runs.recent.filter(({ outcome }) => outcome === 'running')) {
         const seen: Seen = { name: name as Name, scheduledMs: each.scheduledMs, attempt: each.attempt ?? 1 }
         interrupted.push(seen)
         failures.add(keyOf(seen))

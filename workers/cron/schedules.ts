@@ -12,9 +12,9 @@ import type { Binding } from '../../sdk/typescript/src/worker.ts'
 import type { Ending } from '../../src/delivery/queue.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { createHeap, type HeapNode } from './heap.ts'
-import { interrupted, leftOut, type Runs } from './history.ts'
+import { interrupted, leftOut, NO_RUNS } from './history.ts'
 import { createRunner, type Member, type RunnerParts, type Running } from './run.ts'
-import type { LeftOutReason, ScheduleRecord } from './store.ts'
+import type { LeftOutReason, Run, ScheduleRecord } from './store.ts'
 import { jitterOf, type Tick, ticksAt } from './ticks.ts'
 import type { Job } from './trigger.ts'
 
@@ -37,7 +37,7 @@ export interface Schedule extends Running, HeapNode {
   /** Runs under way. */
   running: number
   /** Runs of the engine before that did not end. */
-  unfinished: Runs
+  unfinished: readonly Run[]
 }
 
 export interface Schedules {
@@ -282,7 +282,7 @@ const held = (schedule: Schedule | undefined): Schedule | undefined =>
 /** A schedule that nobody knows begins now: it has missed nothing. */
 function newRecord({ name, plan }: Job, lastMs: number): ScheduleRecord {
   const { expression, timezone } = plan
-  return { name, expression, timezone, lastMs, isPaused: false, waiting: [], runs: [] }
+  return { name, expression, timezone, lastMs, isPaused: false, waiting: [], runs: NO_RUNS }
 }
 
 function recordOf(schedule: Schedule): ScheduleRecord {

@@ -1,4 +1,5 @@
 /** What is remembered of schedules: the interface of a place to keep it, in the words of this worker. */
+import type { Runs } from './history.ts'
 import type { Tick } from './ticks.ts'
 
 /**
@@ -43,7 +44,7 @@ export interface ScheduleRecord {
   /** Ticks that wait for a run to end. */
   readonly waiting: readonly Tick[]
   /** The latest last, a bounded number. */
-  readonly runs: readonly Run[]
+  readonly runs: Runs
 }
 
 export interface CronStore {

@@ -1,6 +1,7 @@
 /** What is remembered of a schedule, as text: nothing is lost. */
 import { expect, test } from 'bun:test'
 import { recordOf, recordText } from '../../../workers/cron/adapters/recordText.ts'
+import { historyOf, NO_RUNS } from '../../../workers/cron/history.ts'
 import type { ScheduleRecord } from '../../../workers/cron/store.ts'
 
 const record: ScheduleRecord = {
@@ -10,7 +11,7 @@ const record: ScheduleRecord = {
   lastMs: 1_777_593_660_000,
   isPaused: true,
   waiting: [{ scheduledMs: 1_777_593_660_000, missed: 2, attempt: 3 }],
-  runs: [
+  runs: historyOf([
     {
       scheduledMs: 1_777_593_000_000,
       outcome: 'ok',
@@ -42,10 +43,10 @@ const record: ScheduleRecord = {
       endedMs: 1_777_593_300_500,
       attempt: 1,
     },
-  ],
+  ]),
 }
 
 test('a record is read as it was written', () => {
   expect(recordOf(recordText(record))).toEqual(record)
-  expect(recordOf(recordText({ ...record, runs: [] }))).toEqual({ ...record, runs: [] })
+  expect(recordOf(recordText({ ...record, runs: NO_RUNS }))).toEqual({ ...record, runs: NO_RUNS })
 })
