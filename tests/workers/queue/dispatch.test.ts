@@ -295,6 +295,7 @@ test('what was handed out before everything was forgotten is read anew when it c
   queue.run({ command: 'fail', number, report: report(queue.nowMs), next: 'now' })
   queue.told.pop()
   stage.dispatch.forget()
+  expect(stage.take()).toEqual([])
   stage.dispatch.giveBack(lease!.token)
   expect(stage.take().map(({ attempt }) => attempt)).toEqual([2])
 })
