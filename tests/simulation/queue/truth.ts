@@ -53,7 +53,7 @@ export function createTruth() {
       else message.attempts.add(attempt + 1)
       return
     }
-    if (isLast) message.is = 'gone'
+    if (isLast) message.is = Math.min(...message.attempts) >= MAX_ATTEMPTS ? 'gone' : 'maybe'
     message.attempts = new Set([...message.attempts].map(each => each + 1))
     // It was due again before that was written.
     message.dueMs = message.againMs <= nowMs ? 0 : message.againMs

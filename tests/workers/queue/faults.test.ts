@@ -93,3 +93,18 @@ test('what an engine has not moved to the first subscription when it ends is mov
   await next.bind(again, 't1', 'durable:subscriber', 'mail', { topic: 'orders' })
   expect(dataOf(callsOf(again))).toEqual(['left'])
 })
+
+test('a lease that runs out while its end cannot be written: the message comes again when it can', async () => {
+  const world = await createQueues({ queue_configs: { default: { lease_ms: 100 } } })
+  const { submit } = world.partition
+  const worker = await world.worker('mail')
+  await world.enqueue('default', 'mail', 'x')
+  expect(callsOf(worker)).toHaveLength(1)
+  const fault = new StorageError('STORAGE_UNAVAILABLE', 'the disk is away')
+  Object.assign(world.partition, { submit: () => Promise.reject(fault) })
+  await world.pass(101)
+  Object.assign(world.partition, { submit })
+  expect(callsOf(worker)).toEqual([])
+  await world.pass(1001)
+  expect(dataOf(callsOf(worker))).toEqual(['x'])
+})
