@@ -1,6 +1,6 @@
 /**
  * Queues and their lanes have numbers, under which their messages stand, and counts. All that were used are in memory; counts are
- * written once for each transaction, not for each message.
+ * written when the tables are settled, not for each message.
  */
 import { asJsonText } from '../../../protocol/jsonText.ts'
 import type { KeptState, Lane } from '../../queue/message.ts'
@@ -8,7 +8,7 @@ import type { QueueBounds, QueueRow } from '../../queue/tables.ts'
 import { CorruptData } from '../../storageError.ts'
 import { storable, unstorable } from '../../text.ts'
 import { textChecksum } from '../checksums.ts'
-import { type Session, using } from '../session.ts'
+import { type Session, using, writing } from '../session.ts'
 import type { LaneRow, StoredQueueRow } from './statements.ts'
 
 type Counts = Record<KeptState | 'bytes', number>
@@ -46,7 +46,7 @@ export interface Queues {
   keep(queue: Omit<QueueRow, 'counts'>): void
   rename(queue: KnownQueue, lane: Lane): void
   drop(queue: KnownQueue): void
-  /** Before the commit. */
+  /** Before the tables are settled. */
   keepCounts(): void
   mark(): number
   undoTo(mark: number): void
@@ -158,7 +158,7 @@ export function createQueues(session: Session): Queues {
   function write(queue: KnownQueue, before: KnownQueue | undefined): void {
     const row = rowOf(queue)
     const { id, name, is_paused, settings, bounds, ready, timed, behind, dead, bytes, checksum } = row
-    using(session, ({ ask }) =>
+    writing(session, ({ ask }) =>
       ask.keepQueue.run(id, name, is_paused, settings, bounds, ready, timed, behind, dead, bytes, checksum),
     )
     session.totals.messages.isTouched = true
@@ -203,7 +203,7 @@ export function createQueues(session: Session): Queues {
 
   function writeLane({ id, queue, functionId, namespace }: KnownLane): void {
     const row = { id, queue: queue.id, function_id: stored(functionId), namespace: stored(namespace) }
-    using(session, ({ ask }) =>
+    writing(session, ({ ask }) =>
       ask.keepLane.run(id, row.queue, row.function_id, row.namespace, laneChecksumOf(row)),
     )
   }
@@ -273,7 +273,7 @@ export function createQueues(session: Session): Queues {
       write(queue, before)
     },
     drop(queue) {
-      using(session, ({ ask }) => {
+      writing(session, ({ ask }) => {
         ask.dropLanes.run(queue.id)
         ask.dropQueue.run(queue.id)
       })
@@ -288,6 +288,7 @@ export function createQueues(session: Session): Queues {
           ask.keepCounts.run(id, ready, timed, behind, dead, bytes, checksum)
         }
       })
+      forgetTouched()
     },
     mark() {
       stretch++
@@ -296,19 +297,22 @@ export function createQueues(session: Session): Queues {
     undoTo(mark) {
       while (undo.length > mark) undo.pop()!()
       stretch++
-      if (mark === 0) settle()
     },
-    committed: settle,
+    committed: forgetUndo,
     forgetAll() {
       byName.clear()
       byId.clear()
-      settle()
+      forgetTouched()
+      forgetUndo()
     },
   }
 
-  function settle(): void {
+  function forgetTouched(): void {
     for (const queue of touched) queue.isTouched = false
     touched = []
+  }
+
+  function forgetUndo(): void {
     undo = []
     stretch++
   }

@@ -4,7 +4,7 @@ import { NO_COUNTS, type QueueCounts, type QueueRow, type QueueTables } from '..
 import { CorruptData } from '../../storageError.ts'
 import { storable, unstorable } from '../../text.ts'
 import { textChecksum } from '../checksums.ts'
-import { type Session, using } from '../session.ts'
+import { type Session, using, writing } from '../session.ts'
 import { addMessageToTotals } from '../totals.ts'
 import { createQueues, type KnownQueue } from './queues.ts'
 import { messageOfRow, rowOf } from './rows.ts'
@@ -13,8 +13,8 @@ import type { MessageRow } from './statements.ts'
 export interface SqliteQueueTables extends QueueTables {
   /** Of a row of messages. Throws `CorruptData` if it is not what was written. */
   messageOf(row: MessageRow): Message
-  /** What the transaction writes beside the messages themselves. */
-  beforeCommit(): void
+  /** Writes what is written once for many transactions. */
+  beforeSettling(): void
   /** What was done stays. */
   committed(): void
   /** A place to which `undoTo` goes back, once the database and the totals have. 0: the beginning of the transaction. */
@@ -120,7 +120,7 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
     nextNumber: () => ++session.totals.messages.lastNumber,
     add(message) {
       const row = entered(message, 1)
-      using(session, ({ ask }) =>
+      writing(session, ({ ask }) =>
         ask.addMessage.run(
           row.number,
           row.queue,
@@ -146,7 +146,7 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
     change(before, message) {
       entered(before, -1)
       const row = entered(message, 1)
-      using(session, ({ ask }) =>
+      writing(session, ({ ask }) =>
         ask.changeMessage.run(
           row.number,
           row.due_at_ms,
@@ -161,19 +161,19 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
     },
     remove(message) {
       entered(message, -1)
-      using(session, ({ ask }) => ask.removeMessage.run(message.number))
+      writing(session, ({ ask }) => ask.removeMessage.run(message.number))
     },
     keepDedupe({ queue, key, receipt, untilMs }) {
       const { id } = queues.find(queue)!
       const [storedKey, storedReceipt] = [storable(key), storable(receipt)]
       const checksum = textChecksum(id, storedKey, storedReceipt, untilMs)
-      using(session, ({ ask }) => ask.keepDedupe.run(id, storedKey, storedReceipt, untilMs, checksum))
+      writing(session, ({ ask }) => ask.keepDedupe.run(id, storedKey, storedReceipt, untilMs, checksum))
     },
-    forgetDedupes: (nowMs, limit) => using(session, ({ ask }) => ask.forgetDedupes.run(nowMs, limit).changes),
+    forgetDedupes: (nowMs, limit) => writing(session, ({ ask }) => ask.forgetDedupes.run(nowMs, limit).changes),
     keepQueue: queues.keep,
     rename: (queue, lane) => queues.rename(queues.find(queue)!, lane),
     dropQueue: queue => queues.drop(queues.find(queue)!),
-    beforeCommit: queues.keepCounts,
+    beforeSettling: queues.keepCounts,
     committed: queues.committed,
     mark: queues.mark,
     undoTo: queues.undoTo,
