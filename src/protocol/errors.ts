@@ -89,6 +89,11 @@ export const errorCatalogue = {
     cause: 'A call with action `enqueue` did not reach a queue; the message names the underlying fault.',
     fix: 'Start a worker that registers `engine::queue::enqueue`.',
   },
+  queue_full: {
+    where: ['call'],
+    cause: 'The queue has as many messages, or as many bytes of them, as it may have.',
+    fix: 'Publish again when some are done; raise the bound of the queue, or declare it lossy.',
+  },
   INVALID_NAMESPACE: {
     where: ['call', 'trigger'],
     cause: 'A namespace field is blank or too long.',

@@ -109,6 +109,8 @@ export const limits = {
   queueReportsKept: 16,
   /** Messages that are looked at for one page of a list, or one step of a purge: some 2 ms. */
   messagesLooked: 512,
+  /** Messages that are dropped because of one that comes to a full queue which is lossy, or dies. */
+  messagesDropped: 16,
   /** Events of one such trigger that its handler has at once. */
   deliveriesInFlight: 1024,
   /** Kinds of log lines about deliveries that are counted one by one (kind and function); further ones together. */

@@ -165,8 +165,8 @@ export function createPartition(options: PartitionOptions): Partition {
       const queueCommits = store.queueCommits()
       const level = adapter === 'memory' ? 'memory' : isSynced ? 'disk' : 'os'
       const done = turn.slice(0, result.outcomes.length)
-      const hasExpired = result.changes.some(({ reason }) => reason === 'expired')
-      expiry.after(done, nextExpiryMs, hasExpired)
+      expiry.after(done, nextExpiryMs, result.hasExpired)
+      expiry.look(result.expiresAtMs)
       untold.add({
         sync: result.needsSync ? (turn.length === 1 ? 'here' : 'beside') : undefined,
         changes: result.changes,
@@ -328,7 +328,9 @@ export function createPartition(options: PartitionOptions): Partition {
 
   function nextExpiryMs(): number | undefined {
     try {
-      return store.tables.nextExpiryMs()
+      const { tables } = store
+      const times = [tables.nextExpiryMs(), tables.queues.nextExpiryMs()].filter(ms => ms !== undefined)
+      return times.length === 0 ? undefined : Math.min(...times)
     } catch (error) {
       if (!noticeDamage(error) && !(error instanceof StorageFault)) throw error
       return wallNow() + limits.storageRetryMs

@@ -27,6 +27,10 @@ export interface TurnResult extends Committal {
   /** One for each work that was done: the first ones. The others are for the next turn. */
   readonly outcomes: readonly Outcome[]
   readonly isCommitted: boolean
+  /** Something was removed because its time had passed. */
+  readonly hasExpired: boolean
+  /** Something that commands of queues have written is to be forgotten then, at the earliest. */
+  readonly expiresAtMs: number | undefined
   /** It is lost with the power until `sync` has been called. */
   readonly needsSync: boolean
 }
@@ -90,6 +94,8 @@ function attempt(
   const queues: QueueChange[] = []
   /** Something beside the changes is to be committed. */
   let hasWritten = false
+  let hasExpired = false
+  let expiresAtMs: number | undefined
   let revision = store.revision()
   /** Of the values in the changes, and in those of the work that is being done. */
   let characters = 0
@@ -115,6 +121,9 @@ function attempt(
       changes.push(cause === undefined ? change : { ...change, cause })
     },
     tellMessage: change => void messages.push(change),
+    expires(atMs) {
+      expiresAtMs = Math.min(expiresAtMs ?? atMs, atMs)
+    },
     tellQueue: change => void queues.push(change),
     wrote(added) {
       hasWritten = true
@@ -127,7 +136,7 @@ function attempt(
   function run({ commands, expires }: Work): readonly Answer[] {
     if (commands.length === 1) return [apply(commands[0]!, context)]
     const answers = commands.map(command => apply(command, context))
-    if (expires > 0) expire(expires, context)
+    if (expires > 0 && expire(expires, context) > 0) hasExpired = true
     return answers
   }
 
@@ -185,7 +194,7 @@ function attempt(
     options.beforeCommit(changes)
     needsSync = store.commit(revision, changes)
   }
-  const committed = { outcomes, changes, publications, isCommitted, needsSync }
+  const committed = { outcomes, changes, publications, isCommitted, needsSync, hasExpired, expiresAtMs }
   if (messages.length + queues.length === 0) return committed
   return { ...committed, ...(messages.length > 0 && { messages }), ...(queues.length > 0 && { queues }) }
 }

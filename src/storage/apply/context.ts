@@ -13,6 +13,8 @@ export interface ApplyContext {
   publish(publication: Publication): void
   tellMessage(change: MessageChange): void
   tellQueue(change: QueueChange): void
+  /** Something of a queue expires then. Wall clock, milliseconds. */
+  expires(atMs: number): void
   /** Something was written that is no change of an entry; `characters` of values. */
   wrote(characters: number): void
   /** Of what is stepped over. */

@@ -6,9 +6,15 @@ import type { ApplyContext } from './context.ts'
 
 export function queue(
   command: QueueCommand,
-  { tables, nowMs, tellMessage, tellQueue, wrote }: ApplyContext,
+  { tables, nowMs, tellMessage, tellQueue, expires, wrote }: ApplyContext,
 ): Answer {
-  const answer = applyToQueue(command, { tables: tables.queues, nowMs, emit: tellMessage, tell: tellQueue })
+  const answer = applyToQueue(command, {
+    tables: tables.queues,
+    nowMs,
+    emit: tellMessage,
+    tell: tellQueue,
+    expires,
+  })
   if (answer.count > 0) wrote(command.command === 'enqueue' ? command.data.length : 0)
   return { oldValue: undefined, newValue: undefined, version: 0, errors: [], queue: answer }
 }

@@ -1,10 +1,10 @@
 /** What can be asked of the queues of a partition. A command is data; there is one file for what each does. */
 import type { JsonText } from '../../protocol/jsonText.ts'
 import type { MessageState } from './list.ts'
-import type { FailureReport } from './message.ts'
+import type { FailureReport, Message } from './message.ts'
 import type { QueueBounds } from './tables.ts'
 
-/** Publishes a message. Answers with its receipt. */
+/** Publishes a message. Answers with its receipt. Throws a `StorageError` `queue_full`, `VALUE_TOO_LARGE`. */
 export interface EnqueueCommand {
   readonly command: 'enqueue'
   readonly queue: string
@@ -29,6 +29,8 @@ export interface EnqueueCommand {
 export interface FinishCommand {
   readonly command: 'finish'
   readonly number: number
+  /** As whoever has it knows it: if it is still so, it need not be read. */
+  readonly message?: Message | undefined
 }
 
 /** An attempt has failed. Answers whether the message was there. */
@@ -132,4 +134,6 @@ export interface QueueAnswer {
   readonly receipt?: string
   /** Of `enqueue`: it is that of a message that was published before, with the same key. */
   readonly isDuplicate?: boolean
+  /** Of `enqueue`: so many of the oldest were dropped, because the queue is lossy. Absent: none. */
+  readonly dropped?: number
 }

@@ -9,4 +9,6 @@ export interface QueueContext {
   /** Told when the transaction is committed. */
   emit(change: MessageChange): void
   tell(change: QueueChange): void
+  /** Something of what was written is to be forgotten at this time of the wall clock. */
+  expires(atMs: number): void
 }

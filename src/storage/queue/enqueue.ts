@@ -1,6 +1,7 @@
 import { limits } from '../../protocol/limits.ts'
 import { StorageError } from '../storageError.ts'
 import { storableJson } from '../text.ts'
+import { requireRoom } from './bounds.ts'
 import type { EnqueueCommand, QueueAnswer } from './command.ts'
 import type { QueueContext } from './context.ts'
 import { canBeLeased, type Message } from './message.ts'
@@ -19,7 +20,9 @@ export function enqueue(command: EnqueueCommand, context: QueueContext): QueueAn
     return { count: 0, receipt: given, isDuplicate: true }
   }
   const data = storableJson(command.data)
-  requireSize(data)
+  const bytes = Buffer.byteLength(data)
+  requireSize(bytes)
+  const dropped = requireRoom(context, queue, bytes)
   const message: Message = {
     number: tables.nextNumber(),
     queue,
@@ -43,15 +46,15 @@ export function enqueue(command: EnqueueCommand, context: QueueContext): QueueAn
   const receipt = message.receipt ?? receiptOfNumber(message.number)
   tables.add(message)
   if (dedupe !== undefined) {
-    tables.keepDedupe({ queue, key: dedupe.key, receipt, untilMs: Math.ceil(nowMs + dedupe.windowMs) })
+    const untilMs = Math.ceil(nowMs + dedupe.windowMs)
+    tables.keepDedupe({ queue, key: dedupe.key, receipt, untilMs })
+    context.expires(untilMs)
   }
   if (canBeLeased(message)) context.emit({ event: 'placed', message })
-  return { count: 1, receipt, isDuplicate: false }
+  return { count: 1, receipt, isDuplicate: false, ...(dropped > 0 && { dropped }) }
 }
 
-function requireSize(data: string): void {
-  if (data.length * 3 <= limits.valueBytes) return
-  const bytes = Buffer.byteLength(data)
+function requireSize(bytes: number): void {
   if (bytes <= limits.valueBytes) return
   throw new StorageError(
     'VALUE_TOO_LARGE',

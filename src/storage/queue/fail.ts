@@ -1,11 +1,12 @@
 import { limits } from '../../protocol/limits.ts'
+import { boundDead } from './bounds.ts'
 import type { FailCommand, QueueAnswer } from './command.ts'
 import type { QueueContext } from './context.ts'
 import { makeRoom } from './leave.ts'
 import type { Message } from './message.ts'
 
 export function fail({ number, report, next }: FailCommand, context: QueueContext): QueueAnswer {
-  const { tables, nowMs, emit } = context
+  const { tables, nowMs, emit, expires } = context
   const before = tables.get(number)
   if (before === undefined || before.deadAtMs !== undefined) return { count: 0 }
   const failed: Message = {
@@ -19,9 +20,13 @@ export function fail({ number, report, next }: FailCommand, context: QueueContex
     emit({ event: 'placed', message: failed })
     return { count: 1 }
   }
-  const dead: Message = { ...failed, isHead: false, deadAtMs: nowMs }
+  const { deadMs } = tables.bounds(before.queue)
+  const keptUntilMs = deadMs === undefined ? undefined : Math.ceil(nowMs + deadMs)
+  const dead: Message = { ...failed, isHead: false, deadAtMs: nowMs, keptUntilMs }
   tables.change(before, dead)
   emit({ event: 'gone', message: dead })
   makeRoom(context, before)
+  if (keptUntilMs !== undefined) expires(keptUntilMs)
+  boundDead(context, before.queue)
   return { count: 1 }
 }

@@ -5,6 +5,11 @@ import { canBeLeased, type Message } from './message.ts'
 /** It is not dead. */
 export function removeWaiting(context: QueueContext, message: Message): void {
   context.tables.remove(message)
+  hasLeft(context, message)
+}
+
+/** It was not dead, and is not in the tables any more. */
+export function hasLeft(context: QueueContext, message: Message): void {
   if (canBeLeased(message)) context.emit({ event: 'gone', message })
   makeRoom(context, message)
 }

@@ -14,6 +14,7 @@ import {
   type DeadPlace,
   type Dedupe,
   type DuePlace,
+  NO_BOUNDS,
   NO_COUNTS,
   type QueueCounts,
   type QueueRow,
@@ -26,6 +27,10 @@ const byNumber = (one: Message, other: Message): number => one.number - other.nu
 const byDue = (one: DuePlace, other: DuePlace): number =>
   one.dueAtMs - other.dueAtMs || one.number - other.number
 const duePlace = ({ dueAtMs, number }: Message): DuePlace => ({ dueAtMs: dueAtMs!, number })
+const byUntil = (one: Dedupe, other: Dedupe): number =>
+  one.untilMs - other.untilMs || compareText(dedupeId(one.queue, one.key), dedupeId(other.queue, other.key))
+const byKept = (one: Message, other: Message): number =>
+  one.keptUntilMs! - other.keptUntilMs! || one.number - other.number
 const byDeath = (one: DeadPlace, other: DeadPlace): number =>
   other.deadAtMs - one.deadAtMs || other.number - one.number
 const deadPlace = ({ deadAtMs, number }: Message): DeadPlace => ({ deadAtMs: deadAtMs!, number })
@@ -51,13 +56,15 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
   const receipts = new Map<string, Message>()
   const queues = new Map<string, Kept>()
   const dedupes = new Map<string, Dedupe>()
+  const dedupesByTime = createSortedList<Dedupe>(byUntil)
+  const keptDead = createSortedList<Message>(byKept)
   let lastNumber = 0
 
   function known(queue: string): Kept {
     const found = queues.get(queue)
     if (found !== undefined) return found
     const kept: Kept = {
-      row: { name: queue, isPaused: false, settings: undefined, bounds: {} },
+      row: { name: queue, isPaused: false, settings: undefined, bounds: NO_BOUNDS },
       lanes: new Map(),
       latestDead: createSortedList((one, other) => byDeath(deadPlace(one), deadPlace(other))),
       oldestDead: createSortedList((one, other) => byDeath(deadPlace(other), deadPlace(one))),
@@ -109,6 +116,7 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
     const { ready, timed } = knownLane(kept, message)
     if (message.deadAtMs !== undefined) {
       kept.latestDead.add(message)
+      if (message.keptUntilMs !== undefined) keptDead.add(message)
       kept.oldestDead.add(message)
       return
     }
@@ -123,6 +131,7 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
     const { ready, timed } = knownLane(kept, message)
     if (message.deadAtMs !== undefined) {
       kept.latestDead.remove(message)
+      if (message.keptUntilMs !== undefined) keptDead.remove(message)
       kept.oldestDead.remove(message)
       return
     }
@@ -134,14 +143,23 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
     if (canBeLeased(message)) (message.dueAtMs === undefined ? ready : timed).remove(message)
   }
 
+  function replaceDedupe(id: string, before: Dedupe | undefined, after: Dedupe | undefined): void {
+    if (before !== undefined) dedupesByTime.remove(before)
+    if (after !== undefined) dedupesByTime.add(after)
+    if (after === undefined) dedupes.delete(id)
+    else dedupes.set(id, after)
+  }
+
   function setDedupe(id: string, dedupe: Dedupe | undefined): void {
     const before = dedupes.get(id)
-    if (dedupe === undefined) dedupes.delete(id)
-    else dedupes.set(id, dedupe)
-    undoBy(() => {
-      if (before === undefined) dedupes.delete(id)
-      else dedupes.set(id, before)
-    })
+    replaceDedupe(id, before, dedupe)
+    undoBy(() => replaceDedupe(id, dedupe, before))
+  }
+
+  function remove({ number }: Message): void {
+    const kept = messages.get(number)!
+    take(kept)
+    undoBy(() => insert(kept))
   }
 
   const dedupesOf = (name: string): Dedupe[] => [...dedupes.values()].filter(({ queue }) => queue === name)
@@ -172,6 +190,12 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
             1,
             list.from(({ dueAtMs }) => dueAtMs! <= afterMs),
           )[0]?.dueAtMs
+    },
+    oldest(lane, after, limit) {
+      const list = laneOf(lane)?.ready
+      const found =
+        list === undefined ? [] : [...list.from(() => false)].filter(({ number }) => number > after)
+      return found.sort(byNumber).slice(0, limit)
     },
     hasGroup: (queue, group) => queues.get(queue)?.groups.has(group) === true,
     oldestOfGroup: (queue, group) => queues.get(queue)?.groups.get(group)?.first(),
@@ -204,6 +228,7 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
           )
     },
     counts: queue => countsOf(queues.get(queue)),
+    bounds: queue => queues.get(queue)?.row.bounds ?? NO_BOUNDS,
     queue: name => rowOf(queues.get(name)),
     queues(after, limit) {
       const names = [...queues.keys()].filter(name => after === undefined || compareText(name, after) > 0)
@@ -214,6 +239,10 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
     },
     lanes: queue => [...(queues.get(queue)?.lanes.values() ?? [])].map(({ lane }) => lane),
     dedupe: (queue, key) => dedupes.get(dedupeId(queue, key)),
+    nextExpiryMs() {
+      const times = [dedupesByTime.first()?.untilMs, keptDead.first()?.keptUntilMs]
+      return times.filter(ms => ms !== undefined).sort((one, other) => one - other)[0]
+    },
     nextNumber: () => ++lastNumber,
     add(message) {
       insert(message)
@@ -228,15 +257,31 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
         insert(before)
       })
     },
-    remove({ number }) {
-      const kept = messages.get(number)!
-      take(kept)
-      undoBy(() => insert(kept))
+    remove,
+    removeKnown(message) {
+      const kept = messages.get(message.number)
+      // A message is replaced when it changes.
+      if (kept !== message && !Bun.deepEquals(kept, message)) return false
+      remove(message)
+      return true
     },
     keepDedupe: dedupe => setDedupe(dedupeId(dedupe.queue, dedupe.key), dedupe),
     forgetDedupes(nowMs, limit) {
-      const over = [...dedupes].filter(([, { untilMs }]) => untilMs <= nowMs).slice(0, limit)
-      for (const [id] of over) setDedupe(id, undefined)
+      const over: Dedupe[] = []
+      for (const dedupe of dedupesByTime.from(() => false)) {
+        if (over.length >= limit || dedupe.untilMs > nowMs) break
+        over.push(dedupe)
+      }
+      for (const { queue, key } of over) setDedupe(dedupeId(queue, key), undefined)
+      return over.length
+    },
+    forgetDead(nowMs, limit) {
+      const over = first(
+        limit,
+        keptDead.from(() => false),
+        ({ keptUntilMs }) => keptUntilMs! <= nowMs,
+      )
+      for (const message of over) remove(message)
       return over.length
     },
     keepQueue(row) {

@@ -65,8 +65,9 @@ export type Lane = Pick<Message, 'queue' | 'functionId' | 'namespace'>
 
 /** For maps: no two lanes have the same. */
 export function laneId({ queue, functionId, namespace }: Lane): string {
-  if (functionId === undefined && namespace === undefined) return `=${queue}`
-  return JSON.stringify([queue, functionId ?? null, namespace ?? null])
+  const ofFunction = functionId === undefined ? '' : `f${functionId.length}:${functionId}`
+  const ofNamespace = namespace === undefined ? '' : `n${namespace.length}:${namespace}`
+  return `${queue.length}:${queue}${ofFunction}${ofNamespace}`
 }
 
 /** Where a message stands among the ready ones of its lane. */

@@ -2,10 +2,17 @@
 
 const OURS = /^([0-9a-f]{8})-([0-9a-f]{4})-8000-8([0-9a-f]{2})0-000000000000$/
 
+const BYTES = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+/** The first digits stay the same for 16 million messages. */
+let last = { high: -1, hex: '' }
+
 /** `number`: a whole one, at most 2⁵³ - 1. */
 export function receiptOfNumber(number: number): string {
-  const hex = number.toString(16).padStart(14, '0')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8000-8${hex.slice(12)}0-000000000000`
+  const high = Math.floor(number / 0x1000000)
+  if (last.high !== high) last = { high, hex: high.toString(16).padStart(8, '0') }
+  const low = number - high * 0x1000000
+  const middle = BYTES[low >> 16]! + BYTES[(low >> 8) & 0xff]!
+  return `${last.hex}-${middle}-8000-8${BYTES[low & 0xff]}0-000000000000`
 }
 
 /** `undefined`: the receipt was not made of a number. */

@@ -60,6 +60,7 @@ export interface QueueCounts {
   readonly bytes: number
 }
 
+export const NO_BOUNDS: QueueBounds = {}
 export const NO_COUNTS: QueueCounts = { waiting: 0, ready: 0, timed: 0, behind: 0, dead: 0, bytes: 0 }
 
 export interface QueueRow {
@@ -82,6 +83,11 @@ export interface ReadQueueTables {
   due(lane: Lane, nowMs: number, after: DuePlace | undefined, limit: number): Message[]
   /** The earliest time behind `afterMs` that a message of a lane waits for. */
   nextDueMs(lane: Lane, afterMs: number): number | undefined
+  /**
+   * Messages of a lane that may be leased and have no time, by number whatever their priority; those with a higher number than `after`. For whoever sees to it that
+   * low priorities have their turn, too.
+   */
+  oldest(lane: Lane, after: number, limit: number): Message[]
   /** One of a group is there that is not dead. */
   hasGroup(queue: string, group: string): boolean
   /** The oldest of a group that is not dead. */
@@ -96,10 +102,14 @@ export interface ReadQueueTables {
   counts(queue: string): QueueCounts
   dedupe(queue: string, key: string): Dedupe | undefined
   queue(name: string): QueueRow | undefined
+  /** Of a queue that nobody knows: none. */
+  bounds(queue: string): QueueBounds
   /** In the order of their names, after one. */
   queues(after: string | undefined, limit: number): QueueRow[]
   /** Those of a queue that have ever had a message, the oldest first. */
   lanes(queue: string): Lane[]
+  /** When the next dedupe key or dead message is to be forgotten. Wall clock, milliseconds. */
+  nextExpiryMs(): number | undefined
 }
 
 export interface QueueTables extends ReadQueueTables {
@@ -110,10 +120,14 @@ export interface QueueTables extends ReadQueueTables {
   /** Its time, failures, place in its group, whether it is dead. The rest of it never changes. */
   change(before: Message, message: Message): void
   remove(message: Message): void
+  /** Only if it is in the tables as it is here; returns whether. Cheaper than to read it before. */
+  removeKnown(message: Message): boolean
   /** Its queue is there. */
   keepDedupe(dedupe: Dedupe): void
   /** Those whose time has passed; returns how many. */
   forgetDedupes(nowMs: number, limit: number): number
+  /** Dead messages that are not kept any longer; returns how many. */
+  forgetDead(nowMs: number, limit: number): number
   /** What a queue has beside its messages; it is made if it is not there. */
   keepQueue(queue: Omit<QueueRow, 'counts'>): void
   /** The queue has another name from now on, one that no queue has; its messages without a function are of this lane. */

@@ -2,6 +2,7 @@
 import { StorageFault } from '../store.ts'
 import type { Connection } from './connection.ts'
 import { meaningOf } from './faults.ts'
+import type { QueueStep } from './queue/steps.ts'
 import type { Totals } from './totals.ts'
 
 export interface Session {
@@ -16,6 +17,8 @@ export interface Session {
   isOpen: boolean
   /** The turn that is under way has written something. */
   hasWritten: boolean
+  /** What it has done with queues, in order. */
+  steps: QueueStep[]
   /** The tables lack turns that were committed: they are not read before they have them again. */
   isBehind: boolean
 }

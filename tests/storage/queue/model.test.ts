@@ -4,7 +4,8 @@ import type { QueueAnswer, QueueCommand } from '../../../src/storage/queue/comma
 import { listMessages, MESSAGE_STATES, type MessageState } from '../../../src/storage/queue/list.ts'
 import { comparePlaces, laneId } from '../../../src/storage/queue/message.ts'
 import { numberOfReceipt } from '../../../src/storage/queue/receipt.ts'
-import type { QueueTables } from '../../../src/storage/queue/tables.ts'
+import type { QueueBounds, QueueTables } from '../../../src/storage/queue/tables.ts'
+import type { StorageError } from '../../../src/storage/storageError.ts'
 import { createRandom, type Random } from '../../support/random.ts'
 import { createModel, type Model } from './model.ts'
 import { report, type Stage, setQueueStage } from './stage.ts'
@@ -63,6 +64,12 @@ function randomCommand(random: Random, model: Model, nowMs: number): QueueComman
       return random.between(0, 3) > 0 ? { command: 'drop', queue } : { command: 'purge', queue, limit: 1000 }
     case 5:
       return { command: 'adopt', from: 'topic', to: queue, functionId: maybe(50, () => 'f'), limit: 1000 }
+    case 6:
+      return {
+        command: 'configure',
+        queue,
+        bounds: pick<QueueBounds>(random, [{ messages: 12 }, { dead: 3 }, { messages: 20, dead: 1 }], {}),
+      }
     default:
       return { command: random.between(0, 2) === 0 ? 'pause' : 'resume', queue }
   }
@@ -114,6 +121,16 @@ function given(stage: Stage, { receipt, isDuplicate }: QueueAnswer) {
   return { receipt, number: numberOfReceipt(receipt) ?? stage.tables.byReceipt(receipt)!.number }
 }
 
+/** `undefined`: the queue is full. A duplicate is answered all the same. */
+function refused(stage: Stage, command: QueueCommand): QueueAnswer | undefined {
+  try {
+    return stage.run(command)
+  } catch (error) {
+    expect((error as StorageError).code).toBe('queue_full')
+    return undefined
+  }
+}
+
 /** Some of the commands are done, undone, and done again. */
 function play(seed: number, open: (typeof queueTables)[number][1]): void {
   const random = createRandom(seed)
@@ -123,8 +140,10 @@ function play(seed: number, open: (typeof queueTables)[number][1]): void {
   for (let step = 0; step < STEPS; step++) {
     stage.nowMs += random.between(0, 10)
     const command = randomCommand(random, model, stage.nowMs)
-    if (random.between(0, 10) === 0) opened.undone(() => void stage.run(command))
-    const answer = stage.run(command)
+    if (random.between(0, 10) === 0) opened.undone(() => void refused(stage, command))
+    const isRefused = command.command === 'enqueue' && model.isFull(command.queue)
+    const answer = isRefused ? refused(stage, command) : stage.run(command)
+    if (answer === undefined) continue
     expect(answer.count).toBe(model.run(command, stage.nowMs, given(stage, answer)))
     compare(stage, model, step % 8 === 0)
   }

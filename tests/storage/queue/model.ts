@@ -4,6 +4,7 @@
  */
 import type { AdoptCommand, PurgeCommand, QueueCommand } from '../../../src/storage/queue/command.ts'
 import type { MessageState } from '../../../src/storage/queue/list.ts'
+import type { QueueBounds } from '../../../src/storage/queue/tables.ts'
 
 interface Item {
   readonly number: number
@@ -28,6 +29,8 @@ export interface Model {
   inState(queue: string, state: MessageState, nowMs: number): number[]
   queues(): string[]
   isPaused(queue: string): boolean
+  /** It has as many messages as it may have. */
+  isFull(queue: string): boolean
   failures(number: number): number | undefined
   numbers(): number[]
   receipts(): string[]
@@ -36,6 +39,7 @@ export interface Model {
 export function createModel(): Model {
   let items: Item[] = []
   const paused = new Map<string, boolean>()
+  const bounds = new Map<string, QueueBounds>()
   let used: { queue: string; key: string; untilMs: number }[] = []
 
   const alive = (): Item[] => items.filter(({ deadAtMs }) => deadAtMs === undefined)
@@ -85,8 +89,12 @@ export function createModel(): Model {
     // The target has kept what it was told, the keys are those of the source.
     used = used.filter(({ queue }) => queue !== to)
     for (const one of used) if (one.queue === from) one.queue = to
-    paused.set(to, paused.get(to) ?? paused.get(from)!)
+    if (!paused.has(to)) {
+      paused.set(to, paused.get(from)!)
+      bounds.set(to, bounds.get(from) ?? {})
+    }
     paused.delete(from)
+    bounds.delete(from)
     return found.length
   }
 
@@ -122,7 +130,16 @@ export function createModel(): Model {
         const { queue: name } = command
         if (!paused.has(name) || items.some(({ queue }) => queue === name)) return 0
         paused.delete(name)
+        bounds.delete(name)
         used = used.filter(({ queue }) => queue !== name)
+        return 1
+      }
+      case 'configure': {
+        const { queue: name, bounds: wanted = {} } = command
+        const isSame = paused.has(name) && Bun.deepEquals(bounds.get(name) ?? {}, wanted)
+        if (isSame) return 0
+        if (!paused.has(name)) paused.set(name, false)
+        bounds.set(name, wanted)
         return 1
       }
       default:
@@ -148,7 +165,12 @@ export function createModel(): Model {
       else {
         item.failures++
         item.dueAtMs = typeof command.next === 'number' ? command.next : 0
-        if (command.next === 'never') item.deadAtMs = nowMs
+        if (command.next === 'never') {
+          item.deadAtMs = nowMs
+          const { dead: most = Number.POSITIVE_INFINITY } = bounds.get(item.queue) ?? {}
+          const over = deadOf(item.queue).slice(most)
+          items = items.filter(other => !over.includes(other))
+        }
       }
       return 1
     }
@@ -184,6 +206,9 @@ export function createModel(): Model {
         .sort((one, other) => one - other),
     queues: () => [...paused.keys()],
     isPaused: queue => paused.get(queue) ?? false,
+    isFull: queue =>
+      alive().filter(item => item.queue === queue).length >=
+      (bounds.get(queue)?.messages ?? Number.POSITIVE_INFINITY),
     waiting: queue => alive().filter(item => item.queue === queue).length,
     failures: number => items.find(item => item.number === number)?.failures,
     numbers: () => items.map(({ number }) => number),

@@ -1,8 +1,9 @@
 /** Commands of queues in transactions of the partition, over every store. */
 import { describe, expect, test } from 'bun:test'
 import { asJsonText } from '../../../src/protocol/jsonText.ts'
-import type { Command } from '../../../src/storage/command.ts'
+import type { Answer, Command } from '../../../src/storage/command.ts'
 import { openFolder } from '../../../src/storage/folder/open.ts'
+import { numberOfReceipt } from '../../../src/storage/queue/receipt.ts'
 import { putOf, refusalCode, scope, setStage } from '../stage.ts'
 import { stores, temporaryFolder } from '../stores.ts'
 import { laneOf } from './stage.ts'
@@ -13,6 +14,9 @@ const publishing = (data: string, more = {}): Command => ({
   data: asJsonText(JSON.stringify(data)),
   ...more,
 })
+
+const messageNumber = (answer: Answer | undefined): number | undefined =>
+  numberOfReceipt(answer?.queue?.receipt ?? '')
 
 describe.each(stores)('a partition in %s', (_, open) => {
   test('commits a message with a value, or neither of them', async () => {
@@ -53,6 +57,39 @@ describe.each(stores)('a partition in %s', (_, open) => {
     endTurn()
     const feed = await partition.since('state', before.revision - 1, 10)
     expect(feed).toMatchObject({ kind: 'changes', changes: [{ key: 'a' }, { key: 'b' }] })
+  })
+
+  test('forgets dedupe keys and dead messages by itself when their time has come', async () => {
+    await using opened = open()
+    const { partition, endTurn, clock } = setStage({ store: opened.store })
+    const dedupe = { key: 'k', windowMs: 5000 }
+    void partition.submit([{ command: 'configure', queue: 'q', bounds: { deadMs: 9000 } }])
+    const published = partition.submit([publishing('a', { dedupe }), publishing('b')])
+    endTurn()
+    const [first] = (await published).answers
+    const [message] = await partition.read(({ queues }) => queues.ready(laneOf('q'), undefined, 1))
+    expect(messageNumber(first)).toBe(message!.number)
+    void partition.submit([
+      {
+        command: 'fail',
+        number: message!.number,
+        report: { atMs: 0, code: 'X', message: 'x' },
+        next: 'never',
+      },
+    ])
+    endTurn()
+    const kept = () =>
+      partition.read(({ queues }) => [queues.dedupe('q', 'k') !== undefined, queues.counts('q').dead])
+    for (const [ms, expected] of [
+      [4999, [true, 1]],
+      [1, [false, 1]],
+      [3999, [false, 1]],
+      [1, [false, 0]],
+    ] as const) {
+      clock.advance(ms)
+      endTurn()
+      expect(await kept()).toEqual([...expected])
+    }
   })
 
   test('commits nothing for a message that is not there', async () => {

@@ -26,6 +26,7 @@ export interface Stage {
   /** What was told, in order. */
   readonly told: MessageChange[]
   readonly toldQueues: QueueChange[]
+  readonly expiries: number[]
   run(command: QueueCommand): QueueAnswer
   /** Publishes to the queue `q`; returns the number. */
   publish(data: string, more?: Partial<EnqueueCommand>): number
@@ -42,16 +43,19 @@ export const dataOf = (messages: readonly Message[]): string[] => messages.map((
 export function setQueueStage(tables: QueueTables): Stage {
   const told: MessageChange[] = []
   const toldQueues: QueueChange[] = []
+  const expiries: number[] = []
   const stage: Stage = {
     tables,
     nowMs: 1000,
     told,
     toldQueues,
+    expiries,
     run: command =>
       applyToQueue(command, {
         nowMs: stage.nowMs,
         tables,
         emit: change => void told.push(change),
+        expires: atMs => void expiries.push(atMs),
         tell: change => void toldQueues.push(change),
       }),
     publish(data, more = {}) {

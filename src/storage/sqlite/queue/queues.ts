@@ -4,11 +4,11 @@
  */
 import { asJsonText } from '../../../protocol/jsonText.ts'
 import type { KeptState, Lane } from '../../queue/message.ts'
-import type { QueueBounds, QueueRow } from '../../queue/tables.ts'
+import { NO_BOUNDS, type QueueBounds, type QueueRow } from '../../queue/tables.ts'
 import { CorruptData } from '../../storageError.ts'
 import { storable, unstorable } from '../../text.ts'
 import { textChecksum } from '../checksums.ts'
-import { type Session, using, writing } from '../session.ts'
+import { type Session, using } from '../session.ts'
 import type { LaneRow, StoredQueueRow } from './statements.ts'
 
 type Counts = Record<KeptState | 'bytes', number>
@@ -55,8 +55,6 @@ export interface Queues {
   /** The database is another one. */
   forgetAll(): void
 }
-
-const NO_BOUNDS: QueueBounds = {}
 
 const checksumOf = (row: Omit<StoredQueueRow, 'checksum'>): number => {
   const { id, name, is_paused, settings, bounds, ready, timed, behind, dead, bytes } = row
@@ -119,7 +117,7 @@ export function createQueues(session: Session): Queues {
       name: unstorable(row.name),
       isPaused: row.is_paused !== 0,
       settings: settings === null ? undefined : asJsonText(settings),
-      bounds: JSON.parse(bounds) as QueueBounds,
+      bounds: bounds === '{}' ? NO_BOUNDS : (JSON.parse(bounds) as QueueBounds),
       lanes: [],
       counts: { ready, timed, behind, dead, bytes },
       countedIn: 0,
@@ -158,7 +156,7 @@ export function createQueues(session: Session): Queues {
   function write(queue: KnownQueue, before: KnownQueue | undefined): void {
     const row = rowOf(queue)
     const { id, name, is_paused, settings, bounds, ready, timed, behind, dead, bytes, checksum } = row
-    writing(session, ({ ask }) =>
+    using(session, ({ ask }) =>
       ask.keepQueue.run(id, name, is_paused, settings, bounds, ready, timed, behind, dead, bytes, checksum),
     )
     session.totals.messages.isTouched = true
@@ -203,7 +201,7 @@ export function createQueues(session: Session): Queues {
 
   function writeLane({ id, queue, functionId, namespace }: KnownLane): void {
     const row = { id, queue: queue.id, function_id: stored(functionId), namespace: stored(namespace) }
-    writing(session, ({ ask }) =>
+    using(session, ({ ask }) =>
       ask.keepLane.run(id, row.queue, row.function_id, row.namespace, laneChecksumOf(row)),
     )
   }
@@ -273,7 +271,7 @@ export function createQueues(session: Session): Queues {
       write(queue, before)
     },
     drop(queue) {
-      writing(session, ({ ask }) => {
+      using(session, ({ ask }) => {
         ask.dropLanes.run(queue.id)
         ask.dropQueue.run(queue.id)
       })

@@ -66,6 +66,10 @@ const LANE = 'id, queue, function_id, namespace, checksum'
 const MESSAGE = `number, queue, lane, rank, is_head, failures, published_at_ms, checksum, due_at_ms, dead_at_ms, kept_until_ms,
   receipt, "group", traceparent, baggage, metadata, reports, data`
 
+/**
+ * `+?1`: a look in the order of an index that compares a column with a bare `?1` is planned anew by SQLite each time another value is
+ * bound, which takes ten times as long as the look itself.
+ */
 export function queueStatements(db: Database) {
   const ask = <Row = never>(sql: string): Statement<Row, Parameter[]> => db.prepare<Row, Parameter[]>(sql)
   return {
@@ -73,14 +77,14 @@ export function queueStatements(db: Database) {
     queueOfLane: ask<StoredQueueRow>(
       `SELECT ${QUEUE} FROM queues WHERE id = (SELECT queue FROM lanes WHERE id = ?1)`,
     ),
-    queuesFrom: ask<StoredQueueRow>(`SELECT ${QUEUE} FROM queues WHERE name >= ?1 ORDER BY name LIMIT ?2`),
-    queuesAfter: ask<StoredQueueRow>(`SELECT ${QUEUE} FROM queues WHERE name > ?1 ORDER BY name LIMIT ?2`),
+    queuesFrom: ask<StoredQueueRow>(`SELECT ${QUEUE} FROM queues WHERE name >= +?1 ORDER BY name LIMIT ?2`),
+    queuesAfter: ask<StoredQueueRow>(`SELECT ${QUEUE} FROM queues WHERE name > +?1 ORDER BY name LIMIT ?2`),
     keepQueue: ask(`REPLACE INTO queues (${QUEUE}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)`),
     keepCounts: ask(
       'UPDATE queues SET ready = ?2, timed = ?3, behind = ?4, dead = ?5, bytes = ?6, checksum = ?7 WHERE id = ?1',
     ),
     dropQueue: ask('DELETE FROM queues WHERE id = ?1'),
-    lanesOfQueue: ask<LaneRow>(`SELECT ${LANE} FROM lanes WHERE queue = ?1 ORDER BY id`),
+    lanesOfQueue: ask<LaneRow>(`SELECT ${LANE} FROM lanes WHERE queue = +?1 ORDER BY id`),
     keepLane: ask(`REPLACE INTO lanes (${LANE}) VALUES (?1, ?2, ?3, ?4, ?5)`),
     dropLanes: ask('DELETE FROM lanes WHERE queue = ?1'),
 
@@ -90,7 +94,7 @@ export function queueStatements(db: Database) {
     message: ask<MessageRow>(`SELECT ${MESSAGE} FROM messages WHERE number = ?1`),
     messageByReceipt: ask<MessageRow>(`SELECT ${MESSAGE} FROM messages WHERE receipt = ?1`),
     messagesAfter: ask<MessageRow>(
-      `SELECT ${MESSAGE} FROM messages WHERE number > ?1 ORDER BY number LIMIT ?2`,
+      `SELECT ${MESSAGE} FROM messages WHERE number > +?1 ORDER BY number LIMIT ?2`,
     ),
     addMessage: ask(
       `INSERT INTO messages (${MESSAGE})
@@ -101,30 +105,43 @@ export function queueStatements(db: Database) {
          kept_until_ms = ?8
        WHERE number = ?1`,
     ),
-    removeMessage: ask('DELETE FROM messages WHERE number = ?1'),
+    // Half as many values to bind for what most messages have.
+    addPlainMessage: ask(
+      `INSERT INTO messages (number, queue, lane, rank, is_head, failures, published_at_ms, checksum, data)
+       VALUES (?1, ?2, ?3, ?4, 1, 0, ?5, ?6, ?7)`,
+    ),
+    retryMessage: ask(
+      'UPDATE messages SET due_at_ms = ?2, failures = ?3, reports = ?4, checksum = ?5 WHERE number = ?1',
+    ),
+    promoteMessage: ask('UPDATE messages SET is_head = ?2, checksum = ?3 WHERE number = ?1'),
+    removeMessage: ask('DELETE FROM messages WHERE number = ?1 AND checksum = ?2'),
     readyMessages: ask<MessageRow>(
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_ready
-       WHERE lane = ?1 AND is_head = 1 AND due_at_ms IS NULL ORDER BY rank, number LIMIT ?2`,
+       WHERE lane = +?1 AND is_head = 1 AND due_at_ms IS NULL ORDER BY rank, number LIMIT ?2`,
     ),
     // Two looks are one range of the index each, where `(rank, number) > (?, ?)` would go through a whole rank.
     readyOfRank: ask<MessageRow>(
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_ready
-       WHERE lane = ?1 AND is_head = 1 AND due_at_ms IS NULL AND rank = ?2 AND number > ?3
+       WHERE lane = +?1 AND is_head = 1 AND due_at_ms IS NULL AND rank = +?2 AND number > +?3
        ORDER BY number LIMIT ?4`,
     ),
     readyAfterRank: ask<MessageRow>(
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_ready
-       WHERE lane = ?1 AND is_head = 1 AND due_at_ms IS NULL AND rank > ?2 ORDER BY rank, number LIMIT ?3`,
+       WHERE lane = +?1 AND is_head = 1 AND due_at_ms IS NULL AND rank > +?2 ORDER BY rank, number LIMIT ?3`,
+    ),
+    nextRank: ask<{ rank: number | null }>(
+      `SELECT min(rank) AS rank FROM messages INDEXED BY messages_ready
+       WHERE lane = +?1 AND is_head = 1 AND due_at_ms IS NULL AND rank > +?2`,
     ),
     dueMessages: ask<MessageRow>(
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_due
-       WHERE lane = ?1 AND is_head = 1 AND due_at_ms IS NOT NULL AND due_at_ms <= ?2
-         AND due_at_ms >= ?3 AND (due_at_ms > ?3 OR number > ?4)
+       WHERE lane = +?1 AND is_head = 1 AND due_at_ms IS NOT NULL AND due_at_ms <= +?2
+         AND due_at_ms >= +?3 AND (due_at_ms > +?3 OR number > +?4)
        ORDER BY due_at_ms, number LIMIT ?5`,
     ),
     nextDue: ask<{ at: number | null }>(
       `SELECT min(due_at_ms) AS at FROM messages INDEXED BY messages_due
-       WHERE lane = ?1 AND is_head = 1 AND due_at_ms IS NOT NULL AND due_at_ms > ?2`,
+       WHERE lane = +?1 AND is_head = 1 AND due_at_ms IS NOT NULL AND due_at_ms > +?2`,
     ),
     hasGroup: ask<{ number: number }>(
       `SELECT number FROM messages INDEXED BY messages_in_group
@@ -132,29 +149,29 @@ export function queueStatements(db: Database) {
     ),
     oldestOfGroup: ask<MessageRow>(
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_in_group
-       WHERE queue = ?1 AND "group" = ?2 AND dead_at_ms IS NULL ORDER BY number LIMIT 1`,
+       WHERE queue = +?1 AND "group" = +?2 AND dead_at_ms IS NULL ORDER BY number LIMIT 1`,
     ),
     groupedFrom: ask<MessageRow>(
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_in_group
-       WHERE queue = ?1 AND "group" > ?2 AND dead_at_ms IS NULL ORDER BY "group", number LIMIT ?3`,
+       WHERE queue = +?1 AND "group" > +?2 AND dead_at_ms IS NULL ORDER BY "group", number LIMIT ?3`,
     ),
     groupedFirst: ask<MessageRow>(
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_in_group
-       WHERE queue = ?1 AND "group" IS NOT NULL AND dead_at_ms IS NULL ORDER BY "group", number LIMIT ?2`,
+       WHERE queue = +?1 AND "group" IS NOT NULL AND dead_at_ms IS NULL ORDER BY "group", number LIMIT ?2`,
     ),
     groupAfter: ask<MessageRow>(
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_in_group
-       WHERE queue = ?1 AND "group" = ?2 AND dead_at_ms IS NULL AND number > ?3 ORDER BY number LIMIT ?4`,
+       WHERE queue = +?1 AND "group" = +?2 AND dead_at_ms IS NULL AND number > +?3 ORDER BY number LIMIT ?4`,
     ),
     deadMessages: ask<MessageRow>(
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_dead
-       WHERE queue = ?1 AND dead_at_ms IS NOT NULL AND (dead_at_ms < ?2 OR (dead_at_ms = ?2 AND number < ?3))
-         AND dead_at_ms <= ?2
+       WHERE queue = +?1 AND dead_at_ms IS NOT NULL AND (dead_at_ms < +?2 OR (dead_at_ms = +?2 AND number < +?3))
+         AND dead_at_ms <= +?2
        ORDER BY dead_at_ms DESC, number DESC LIMIT ?4`,
     ),
     oldestDead: ask<MessageRow>(
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_dead
-       WHERE queue = ?1 AND dead_at_ms IS NOT NULL ORDER BY dead_at_ms, number LIMIT ?2`,
+       WHERE queue = +?1 AND dead_at_ms IS NOT NULL ORDER BY dead_at_ms, number LIMIT ?2`,
     ),
 
     readyLeadsTo: ask<{ number: number }>(
@@ -183,6 +200,15 @@ export function queueStatements(db: Database) {
     dedupe: ask<DedupeRow>('SELECT receipt, until_ms, checksum FROM dedupes WHERE queue = ?1 AND key = ?2'),
     keepDedupe: ask(
       'REPLACE INTO dedupes (queue, key, receipt, until_ms, checksum) VALUES (?1, ?2, ?3, ?4, ?5)',
+    ),
+    nextDedupe: ask<{ at: number | null }>(
+      'SELECT min(until_ms) AS at FROM dedupes INDEXED BY dedupes_until',
+    ),
+    nextKept: ask<{ at: number | null }>(
+      'SELECT min(kept_until_ms) AS at FROM messages INDEXED BY messages_kept WHERE kept_until_ms IS NOT NULL',
+    ),
+    keptBefore: ask<MessageRow>(
+      `SELECT ${MESSAGE} FROM messages INDEXED BY messages_kept WHERE kept_until_ms <= +?1 ORDER BY kept_until_ms LIMIT ?2`,
     ),
     forgetDedupes: ask(
       `DELETE FROM dedupes WHERE (queue, key) IN

@@ -1,14 +1,21 @@
 /** Queues in SQLite. What is read is compared with its checksum; what is written changes the totals. */
 import { keptStateOf, type Message } from '../../queue/message.ts'
-import { NO_COUNTS, type QueueCounts, type QueueRow, type QueueTables } from '../../queue/tables.ts'
+import {
+  NO_BOUNDS,
+  NO_COUNTS,
+  type QueueCounts,
+  type QueueRow,
+  type QueueTables,
+} from '../../queue/tables.ts'
 import { CorruptData } from '../../storageError.ts'
 import { storable, unstorable } from '../../text.ts'
 import { textChecksum } from '../checksums.ts'
-import { type Session, using, writing } from '../session.ts'
+import { type Session, using } from '../session.ts'
 import { addMessageToTotals } from '../totals.ts'
-import { createQueues, type KnownQueue } from './queues.ts'
-import { messageOfRow, rowOf } from './rows.ts'
+import { createQueues, type KnownLane, type KnownQueue } from './queues.ts'
+import { messageChecksum, messageOfRow, reportsText, stored } from './rows.ts'
 import type { MessageRow } from './statements.ts'
+import type { QueueStep } from './steps.ts'
 
 export interface SqliteQueueTables extends QueueTables {
   /** Of a row of messages. Throws `CorruptData` if it is not what was written. */
@@ -27,16 +34,38 @@ export interface SqliteQueueTables extends QueueTables {
 export function createSqliteQueueTables(session: Session): SqliteQueueTables {
   const queues = createQueues(session)
 
+  /** For the log. */
+  function note(step: QueueStep): void {
+    session.hasWritten = true
+    session.steps.push(step)
+  }
+
   const read = (row: MessageRow): Message => messageOfRow(row, queues.laneOfId)
   const readIfThere = (row: MessageRow | null): Message | undefined => (row === null ? undefined : read(row))
 
-  /** Counts it and returns its row. */
-  function entered(message: Message, by: 1 | -1): MessageRow {
-    const lane = queues.findOrAddLane(message)
-    const row = rowOf(lane, message)
-    queues.count(lane.queue, keptStateOf(message), Buffer.byteLength(message.data), by)
-    addMessageToTotals(session.totals, message.number, row.checksum, by)
-    return row
+  /** It is there now, or not any more (`by` -1). */
+  function count({ queue }: KnownLane, message: Message, checksum: number, by: 1 | -1): void {
+    queues.count(queue, keptStateOf(message), Buffer.byteLength(message.data), by)
+    addMessageToTotals(session.totals, message.number, checksum, by)
+  }
+
+  const checksumOf = (lane: KnownLane, message: Message): number =>
+    messageChecksum(lane, message, reportsText(message))
+
+  /** It is as `message` says; else nothing is done, and false returned. */
+  function removeKnown(message: Message): boolean {
+    const lane = queues.findLane(message)
+    if (lane === undefined) return false
+    const checksum = checksumOf(lane, message)
+    const { changes } = using(session, ({ ask }) => ask.removeMessage.run(message.number, checksum))
+    if (changes === 0) return false
+    note(['remove', message.number])
+    count(lane, message, checksum, -1)
+    return true
+  }
+
+  function remove(message: Message): void {
+    if (!removeKnown(message)) throw new Error('a message that is not there was to be removed')
   }
 
   return {
@@ -66,6 +95,21 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       return id === undefined
         ? undefined
         : using(session, ({ ask }) => ask.nextDue.get(id, afterMs)?.at ?? undefined)
+    },
+    oldest(lane, after, limit) {
+      const id = queues.findLane(lane)?.id
+      if (id === undefined) return []
+      return using(session, ({ ask }) => {
+        const found: MessageRow[] = []
+        let rank = ask.nextRank.get(id, Number.MIN_SAFE_INTEGER)?.rank ?? null
+        for (; rank !== null; rank = ask.nextRank.get(id, rank)?.rank ?? null) {
+          found.push(...ask.readyOfRank.all(id, rank, after, limit))
+        }
+        return found
+          .sort((one, other) => one.number - other.number)
+          .slice(0, limit)
+          .map(read)
+      })
     },
     hasGroup(queue, group) {
       const id = queues.find(queue)?.id
@@ -112,73 +156,140 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       return { queue, key, receipt: unstorable(row.receipt), untilMs: row.until_ms }
     },
     queue: name => queueRowOf(queues.find(name)),
+    bounds: name => queues.find(name)?.bounds ?? NO_BOUNDS,
     queues: (after, limit) => queues.list(after, limit).map(queue => queueRowOf(queue)!),
     lanes(name) {
       const lanes = queues.find(name)?.lanes ?? []
       return lanes.map(({ functionId, namespace }) => ({ queue: name, functionId, namespace }))
     },
+    nextExpiryMs: () =>
+      using(session, ({ ask }) => earlier(ask.nextDedupe.get()?.at, ask.nextKept.get()?.at)),
     nextNumber: () => ++session.totals.messages.lastNumber,
     add(message) {
-      const row = entered(message, 1)
-      writing(session, ({ ask }) =>
+      note(['add', message])
+      const lane = queues.findOrAddLane(message)
+      const reports = reportsText(message)
+      const checksum = messageChecksum(lane, message, reports)
+      count(lane, message, checksum, 1)
+      const { ask } = session.connection
+      if (isPlain(message)) {
+        const rank = 0 - message.priority
+        using(session, () =>
+          ask.addPlainMessage.run(
+            message.number,
+            lane.queue.id,
+            lane.id,
+            rank,
+            message.publishedAtMs,
+            checksum,
+            message.data,
+          ),
+        )
+        return
+      }
+      using(session, () =>
         ask.addMessage.run(
-          row.number,
-          row.queue,
-          row.lane,
-          row.rank,
-          row.is_head,
-          row.failures,
-          row.published_at_ms,
-          row.checksum,
-          row.due_at_ms,
-          row.dead_at_ms,
-          row.kept_until_ms,
-          row.receipt,
-          row.group,
-          row.traceparent,
-          row.baggage,
-          row.metadata,
-          row.reports,
-          row.data,
+          message.number,
+          lane.queue.id,
+          lane.id,
+          0 - message.priority,
+          message.isHead ? 1 : 0,
+          message.failures,
+          message.publishedAtMs,
+          checksum,
+          message.dueAtMs ?? null,
+          message.deadAtMs ?? null,
+          message.keptUntilMs ?? null,
+          stored(message.receipt),
+          stored(message.group),
+          stored(message.traceparent),
+          stored(message.baggage),
+          message.metadata ?? null,
+          reports,
+          message.data,
         ),
       )
     },
     change(before, message) {
-      entered(before, -1)
-      const row = entered(message, 1)
-      writing(session, ({ ask }) =>
-        ask.changeMessage.run(
-          row.number,
-          row.due_at_ms,
-          row.dead_at_ms,
-          row.is_head,
-          row.failures,
-          row.checksum,
-          row.reports,
-          row.kept_until_ms,
-        ),
-      )
+      note(['change', message])
+      const lane = queues.findOrAddLane(message)
+      const reports = reportsText(message)
+      const checksum = messageChecksum(lane, message, reports)
+      count(lane, before, checksumOf(lane, before), -1)
+      count(lane, message, checksum, 1)
+      const { number, failures, isHead, dueAtMs = null, deadAtMs = null, keptUntilMs = null } = message
+      // SQLite writes every index anew that has to do with a column that is named, whether it changes or not.
+      const isSameLife = deadAtMs === (before.deadAtMs ?? null)
+      using(session, ({ ask }) => {
+        if (isSameLife && isHead === before.isHead) {
+          ask.retryMessage.run(number, dueAtMs, failures, reports, checksum)
+        } else if (isSameLife && dueAtMs === (before.dueAtMs ?? null) && failures === before.failures) {
+          ask.promoteMessage.run(number, isHead ? 1 : 0, checksum)
+        } else {
+          ask.changeMessage.run(
+            number,
+            dueAtMs,
+            deadAtMs,
+            isHead ? 1 : 0,
+            failures,
+            checksum,
+            reports,
+            keptUntilMs,
+          )
+        }
+      })
     },
-    remove(message) {
-      entered(message, -1)
-      writing(session, ({ ask }) => ask.removeMessage.run(message.number))
-    },
+    removeKnown,
+    remove,
     keepDedupe({ queue, key, receipt, untilMs }) {
       const { id } = queues.find(queue)!
       const [storedKey, storedReceipt] = [storable(key), storable(receipt)]
       const checksum = textChecksum(id, storedKey, storedReceipt, untilMs)
-      writing(session, ({ ask }) => ask.keepDedupe.run(id, storedKey, storedReceipt, untilMs, checksum))
+      note(['keepDedupe', { queue, key, receipt, untilMs }])
+      using(session, ({ ask }) => ask.keepDedupe.run(id, storedKey, storedReceipt, untilMs, checksum))
     },
-    forgetDedupes: (nowMs, limit) => writing(session, ({ ask }) => ask.forgetDedupes.run(nowMs, limit).changes),
-    keepQueue: queues.keep,
-    rename: (queue, lane) => queues.rename(queues.find(queue)!, lane),
-    dropQueue: queue => queues.drop(queues.find(queue)!),
+    forgetDedupes(nowMs, limit) {
+      const { changes } = using(session, ({ ask }) => ask.forgetDedupes.run(nowMs, limit))
+      if (changes > 0) note(['forgetDedupes', nowMs, limit])
+      return changes
+    },
+    forgetDead(nowMs, limit) {
+      const over = using(session, ({ ask }) => ask.keptBefore.all(nowMs, limit)).map(read)
+      for (const message of over) remove(message)
+      return over.length
+    },
+    keepQueue(queue) {
+      const { name, isPaused, settings, bounds } = queue
+      note(['keepQueue', { name, isPaused, settings, bounds }])
+      queues.keep(queue)
+    },
+    rename(queue, lane) {
+      note(['rename', queue, lane])
+      queues.rename(queues.find(queue)!, lane)
+    },
+    dropQueue(queue) {
+      note(['dropQueue', queue])
+      queues.drop(queues.find(queue)!)
+    },
     beforeSettling: queues.keepCounts,
     committed: queues.committed,
     mark: queues.mark,
     undoTo: queues.undoTo,
     forgetAll: queues.forgetAll,
   }
+}
+
+/** Nothing has happened to it, and nothing was said with it. */
+function isPlain(message: Message): boolean {
+  if (message.group !== undefined || message.receipt !== undefined || message.traceparent !== undefined)
+    return false
+  if (message.dueAtMs !== undefined || message.deadAtMs !== undefined || message.failures > 0) return false
+  return message.baggage === undefined && message.metadata === undefined
+}
+
+function earlier(one: number | null | undefined, other: number | null | undefined): number | undefined {
+  if (one == null || other == null) return one ?? other ?? undefined
+  return Math.min(one, other)
 }
 
 function countsOf(queue: KnownQueue | undefined): QueueCounts {
