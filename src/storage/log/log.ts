@@ -9,6 +9,7 @@
  */
 import { closeSync, fdatasyncSync, ftruncateSync, rmSync, writeSync } from 'node:fs'
 import { limits } from '../../protocol/limits.ts'
+import { syncFile } from '../folder/files.ts'
 import { requirePresent } from '../folder/presence.ts'
 import { makeSegment, makeSegmentBeside, openSegment } from './makeSegment.ts'
 import { type FoundRecord, type LogRecord, recordBytes, seal } from './record.ts'
@@ -39,12 +40,10 @@ export interface Log {
   recordsNear(revision: number): Generator<FoundRecord, void>
   /** What is behind this turn does not count. */
   endAt(turn: number): void
-  /** Makes sure that the turn after this one can be appended. */
+  /** Makes sure that the turn after this one can be appended, to a file that is where it was. */
   prepare(turn: number, revision: number, atMs: number): void
   /** True: for that another segment was begun. If it throws, nothing was appended. */
   append(record: LogRecord): boolean
-  /** Throws if the segment that is written to is not where it was. */
-  requireThere(): void
   /** Files of which something may not be on disk, the oldest first. */
   unsynced(): readonly number[]
   /** They are on disk as they were when they were asked for. */
@@ -87,6 +86,8 @@ export function openLog({ folder, lineage, newSalt, requireFolder }: LogOptions)
   let isFull = false
   let isClosed = false
   let lastTurn = Number.POSITIVE_INFINITY
+  /** Segments that others have written, and in which something was found that may not be on disk. */
+  const unsure = new Set<string>()
   /** Of all changes up to the end. */
   let changesBytes = 0
 
@@ -108,6 +109,7 @@ export function openLog({ folder, lineage, newSalt, requireFolder }: LogOptions)
       for (const record of counting(place)) {
         if (record.turn < expected) continue
         if (record.turn > expected) return
+        if (current === undefined) unsure.add(live[place]!.path)
         yield record
         expected++
       }
@@ -209,6 +211,7 @@ export function openLog({ folder, lineage, newSalt, requireFolder }: LogOptions)
     },
     prepare(turn, revision, atMs) {
       if (current !== undefined) {
+        current.requireThere()
         if (isFull) spare = make(0)
         return
       }
@@ -227,7 +230,6 @@ export function openLog({ folder, lineage, newSalt, requireFolder }: LogOptions)
       if (current!.end > current!.segment.bytes / 2) makeAhead()
       return isRotated
     },
-    requireThere: () => current?.requireThere(),
     unsynced: () => opened().map(({ file }) => file),
     synced(files) {
       full = full.filter(({ file }) => {
@@ -237,6 +239,10 @@ export function openLog({ folder, lineage, newSalt, requireFolder }: LogOptions)
       })
     },
     syncHere() {
+      for (const path of unsure) {
+        syncFile(path)
+        unsure.delete(path)
+      }
       for (const { file } of opened()) fdatasyncSync(file)
     },
     restart(fromTurn, revision, atMs) {

@@ -23,6 +23,17 @@ export interface Session {
   isBehind: boolean
 }
 
+export const sessionOf = (folder: string, connection: Connection, totals: Totals): Session => ({
+  folder,
+  connection,
+  totals,
+  isBroken: false,
+  isOpen: false,
+  hasWritten: false,
+  steps: [],
+  isBehind: false,
+})
+
 /** Does what needs the database, and says what its errors mean. */
 export function using<Result>(session: Session, work: (connection: Connection) => Result): Result {
   if (session.isBehind) throw behind(session)
