@@ -130,19 +130,21 @@ export function announce(engine: EngineState, connection: Connection, frame: Inv
   )
 }
 
-/** Gives the directory an announce; again, when its name was held on a thread that has looked after the holder meanwhile. */
+/** Gives the directory an announce; again, when its name was held and the holder has been looked after (`look.ts`). */
 function propose(
   engine: EngineState,
   connection: Connection,
   command: Extract<Command, { command: 'announce' }>,
   decided: () => void,
 ): void {
+  const { signOfLifeMs, threadAnswerMs } = engine.limits
   submit(engine, connection, command, () => {
     if (!connection.nameIsDoubted) {
       decided()
       return
     }
     connection.nameIsDoubted = false
+    if (!isLive(connection)) return
     // What waits for the announce goes on waiting.
     connection.unanswered++
     function again(): void {
@@ -152,7 +154,7 @@ function propose(
       connection.unanswered--
     }
     // That thread may be no more.
-    const cancelWait = engine.clock.after(engine.limits.threadAnswerMs, again)
+    const cancelWait = engine.clock.after(signOfLifeMs + threadAnswerMs, again)
     connection.doubted.push(again)
   })
 }

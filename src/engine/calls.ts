@@ -101,7 +101,7 @@ export function invoke(engine: EngineState, caller: Connection, frame: InvokeFra
       refuse(engine, caller, frame, fault)
       return
     }
-    const receiptId = engine.randomId()
+    const receiptId = engine.receiptId()
     deliver(engine, caller, frame, enqueueRequest(frame, receiptId), receiptId)
   } else {
     deliver(engine, caller, frame, frame, undefined)

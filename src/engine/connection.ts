@@ -81,10 +81,12 @@ export interface Connection {
   cancelGrace: () => void
   /** An announce is under way, which will decide about the namespace. */
   announcing: boolean
-  /** Its announce was not decided about: the name is held on another thread, which looks whether that is still so. */
+  /** Its announce was not decided about: the thread of who holds the name looks whether that one lives. */
   nameIsDoubted: boolean
   /** What makes such announces again. */
   doubted: (() => void)[]
+  /** Told when this connection is over: others want its name. */
+  readonly looks: Set<() => void>
   /** Commands of this connection that the directory has not answered yet. */
   unanswered: number
   /** Frames that wait until it has, in order. */
@@ -172,6 +174,7 @@ export function createConnection(link: Link, parts: ConnectionParts): Connection
     announcing: false,
     nameIsDoubted: false,
     doubted: [],
+    looks: new Set(),
     unanswered: 0,
     parked: [],
     executing:

@@ -8,6 +8,7 @@ import type { Change } from './directory/changes.ts'
 import type { Directory } from './directory/directory.ts'
 import { findFunction } from './directory/functions.ts'
 import { answering, type BindingRecord, DEFAULT_NAMESPACE } from './directory/records.ts'
+import { look } from './look.ts'
 import { EVERYWHERE, type Place } from './routes.ts'
 import type { EngineState } from './state.ts'
 
@@ -16,8 +17,8 @@ export type Effect =
   | { readonly effect: 'send'; readonly workerId: string; readonly frame: Frame }
   /** The announce of a worker is not answered yet: it is to be made again. */
   | { readonly effect: 'doubt'; readonly workerId: string }
-  /** Its thread looks whether a worker still stands, for another one that wants its name. */
-  | { readonly effect: 'look'; readonly asker: string }
+  /** Its thread looks whether a worker still lives, for another one that wants its name. */
+  | { readonly effect: 'look'; readonly workerId: string; readonly asker: string }
   | { readonly effect: 'announceAgain'; readonly workerId: string }
   /** A connection ends, after it has been told why. */
   | {
@@ -102,7 +103,7 @@ export function effectOf(directory: Directory, change: Change): PlacedEffect | u
     case 'nameDoubted':
       return on(change.workerId, { effect: 'doubt', workerId: change.workerId })
     case 'look':
-      return on(change.workerId, { effect: 'look', asker: change.asker })
+      return on(change.workerId, { effect: 'look', workerId: change.workerId, asker: change.asker })
     case 'looked':
       return on(change.asker, { effect: 'announceAgain', workerId: change.asker })
     case 'evicted': {
@@ -175,7 +176,7 @@ export function perform(engine: EngineState, effect: Effect): void {
       return
     }
     case 'look':
-      look(engine, effect.asker)
+      look(engine, effect.workerId, effect.asker)
       return
     case 'announceAgain':
       engine.connections.get(effect.workerId)?.doubted[0]?.()
@@ -192,15 +193,6 @@ export function perform(engine: EngineState, effect: Effect): void {
       return
     }
   }
-}
-
-/** In one of them sockets are read, in the next one it is told that one has closed. */
-const TURNS_TO_LOOK = 3
-
-/** Lets everything be seen that had come when this was asked. */
-function look(engine: EngineState, asker: string, turns = TURNS_TO_LOOK): void {
-  if (turns > 0) engine.later(() => look(engine, asker, turns - 1))
-  else engine.registry.submit({ command: 'looked', workerId: asker })
 }
 
 function expel(engine: EngineState, connection: Connection, frame: Frame | undefined, reason: string): void {

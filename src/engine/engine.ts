@@ -37,10 +37,10 @@ export interface EngineOptions {
   clock: Clock
   log: Log
   randomId: () => string
+  /** For messages of queues; random, and later ones sort behind earlier ones, so that a store only appends. Default `randomId`. */
+  receiptId?: () => string
   limits?: Limits
   namespaceGraceMs?: number
-  /** Runs a task after the event loop had its turn. */
-  later?: (task: () => void) => void
   lasting?: Place | undefined
   /** Names of the built-in workers that a configuration can start, for advice. */
   builtIns?: ReadonlySet<string>
@@ -117,13 +117,13 @@ function createState(options: ThreadEngineOptions): EngineState {
     place: options.place,
     lasting: options.lasting,
     randomId,
+    receiptId: options.receiptId ?? randomId,
     invocationId: createInvocationIds(randomId),
     voidInvocationId: voidIds,
     isVoidInvocationId: id => typeof id === 'string' && id.startsWith(voidHead),
     registry: options.registry,
     routes,
     catchUp: options.catchUp,
-    later: options.later ?? (task => void setImmediate(task)),
     connections: new Map(),
     trunks: new Map(),
     deadlines: createDeadlines<Invocation>(clock, DEADLINE_RESOLUTION_MS, invocation =>
@@ -147,6 +147,7 @@ function teardown(engine: EngineState, connection: Connection, reason: string): 
   connection.heldFunctions.clear()
   connection.parked = []
   connection.cancelGrace()
+  for (const again of connection.doubted) again()
   connection.link.end('cut')
   release(connection)
   letAllGo(connection)
@@ -154,6 +155,7 @@ function teardown(engine: EngineState, connection: Connection, reason: string): 
   if (connection.trunk) return
   engine.connections.delete(connection.id)
   engine.registry.submit({ command: 'leave', workerId: connection.id, reason })
+  for (const tell of connection.looks) tell()
   engine.log.debug('connection ended', { worker_id: connection.id, worker_name: connection.name, reason })
 }
 

@@ -46,6 +46,7 @@ export interface EngineState {
   readonly lasting: Place | undefined
   /** Random, for worker ids and tokens. */
   readonly randomId: () => string
+  readonly receiptId: () => string
   /** Unique in this process, for invocations. */
   readonly invocationId: () => string
   /** The same for void calls, so that their answers can be told from late ones. */
@@ -58,8 +59,6 @@ export interface EngineState {
    * was told that a function is there finds it, on whichever thread.
    */
   readonly catchUp: (() => void) | undefined
-  /** Runs a task after the event loop had its turn. */
-  readonly later: (task: () => void) => void
   readonly connections: Map<string, Connection>
   /** The ways to other threads. */
   readonly trunks: Map<Place, Connection>

@@ -258,7 +258,7 @@ export const errorCatalogue = {
   WORKER_NAMESPACE_CONFLICT: {
     where: ['registration'],
     cause:
-      'Another live worker of the namespace has this name. The connection is closed; clients of 0.23 and newer stop for good.',
+      'Another live worker of the namespace has this name: it has answered a ping. The connection is closed; clients of 0.23 and newer stop for good.',
     fix: 'Give each worker its own name (`workerName`, `III_WORKER_NAME`). Clients before 0.23 do not understand the refusal: they hold no names and never get it, so theirs may be there twice.',
   },
   FUNCTION_NAMESPACE_CONFLICT: {

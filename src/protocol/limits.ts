@@ -37,6 +37,8 @@ export const limits = {
   callsToBuiltIns: 1024,
   /** A connection whose output makes no progress for this long is cut (`docs/guarantees.md#neighbours`). */
   writeDeadlineMs: 10_000,
+  /** Time a worker whose name another one announces has to give a sign of life; it counts as lost without. */
+  signOfLifeMs: 10_000,
   /** Silence after which a socket is closed. It is pinged up to 16 s before, so that only a dead peer stays silent. */
   idleTimeoutMs: 120_000,
   /** Worker connections from one address at once, for each thread that accepts and each of its listeners. */

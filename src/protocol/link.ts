@@ -50,6 +50,11 @@ export interface Link {
   readonly holdBack?: (workerId: string, isHeld: boolean) => void
   /** Calls handed over here whose handlers wait for something to happen. Only on links within a thread. */
   readonly waiting?: () => number
+  /**
+   * Asks the far side for a sign of life; `heard` is called when there is one, which may be never. Absent where the far side
+   * cannot be gone unnoticed.
+   */
+  readonly probe?: (heard: () => void) => void
   /** Bytes (approximately) that were sent and have not left yet. */
   backlog(): number
   /** Stops the delivery of frames from the far side; they wait there or in a bounded buffer. */

@@ -9,7 +9,7 @@ export interface JsonLink extends SocketLink<Frame | FrameProblem> {
 }
 
 export function createJsonLink(socket: Socket, parts: SocketLinkParts): JsonLink {
-  const { outlet, inlet, end, closed } = createWays<Frame | FrameProblem>(socket, {
+  const { outlet, inlet, end, probe, ponged, closed } = createWays<Frame | FrameProblem>(socket, {
     ...parts,
     receiver: () => link.receiver,
     deliver,
@@ -39,6 +39,8 @@ export function createJsonLink(socket: Socket, parts: SocketLinkParts): JsonLink
     end: how => end(how),
     blocked: outlet.blocked,
     drained: outlet.drained,
+    probe,
+    ponged,
     closed,
   }
   return link

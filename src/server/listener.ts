@@ -162,6 +162,7 @@ export function listen(settings: ListenerSettings, parts: ListenerParts): Listen
         open: opened,
         message: (socket, message) => handlers.received(socket, message),
         drain: socket => handlers.drained(socket),
+        pong: socket => handlers.ponged(socket),
         close: closed,
       },
     })

@@ -59,7 +59,7 @@ export function createMsgpackLink(socket: Socket, parts: MsgpackLinkParts): Msgp
   let quietFrames = 0
   let reading = false
 
-  const { outlet, inlet, end, closed } = createWays<OpenMessage>(socket, {
+  const { outlet, inlet, end, probe, ponged, closed } = createWays<OpenMessage>(socket, {
     ...parts,
     receiver: () => link.receiver,
     deliver,
@@ -183,6 +183,8 @@ export function createMsgpackLink(socket: Socket, parts: MsgpackLinkParts): Msgp
 
     blocked: outlet.blocked,
     drained: outlet.drained,
+    probe,
+    ponged,
     closed,
   }
   return link

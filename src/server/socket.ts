@@ -5,6 +5,8 @@ export interface Socket<Data = unknown> {
   send(message: string | Uint8Array): number
   cork<Result>(run: () => Result): Result
   getBufferedAmount(): number
+  /** Sends a ping; the far side answers it if it lives. */
+  ping(): void
   pause(): void
   resume(): void
   close(code?: number, reason?: string): void

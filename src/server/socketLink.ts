@@ -19,6 +19,8 @@ export interface SocketLink<Message> extends Link {
   blocked(): void
   /** The socket can take more. */
   drained(): void
+  /** The far side has answered a ping. */
+  ponged(): void
   /** The socket is closed. */
   closed(): void
 }
@@ -39,6 +41,8 @@ export interface SocketWays<Message> {
   readonly inlet: Inlet<Message>
   /** Ends the link; `code` and `reason` go into the close frame of an orderly end. */
   end(how: LinkEnd, code?: number, reason?: string): void
+  probe(heard: () => void): void
+  ponged(): void
   closed(): void
 }
 
@@ -61,9 +65,22 @@ export function createWays<Message>(socket: Socket, parts: WaysParts<Message>): 
     isLive: () => outlet.state !== 'ended',
     ended: () => receiver()?.ended(),
   })
+  /** Who is to hear of the next pong. */
+  let probing: (() => void)[] = []
   return {
     outlet,
     inlet,
+
+    probe(heard) {
+      if (outlet.state === 'ended') return
+      if (probing.push(heard) === 1) socket.ping()
+    },
+
+    ponged() {
+      const heard = probing
+      probing = []
+      for (const tell of heard) guard(tell)
+    },
 
     end(how, code, reason) {
       const { state } = outlet

@@ -33,6 +33,8 @@ export interface SocketHandlers {
   /** Only for sockets of another thread; others say it themselves. */
   blocked(socket: Socket<SocketData>): void
   drained(socket: Socket<SocketData>): void
+  /** The far side has answered a ping. */
+  ponged(socket: Socket<SocketData>): void
   closed(socket: Socket<SocketData>): void
 }
 
@@ -224,6 +226,7 @@ export function createSocketHandlers({ engine, turn, clock, log }: SocketParts):
     received: guarded(received),
     blocked: guarded<void>(({ data }) => data.link?.blocked()),
     drained: guarded<void>(({ data }) => data.link?.drained()),
+    ponged: guarded<void>(({ data }) => data.link?.ponged()),
     closed: guarded<void>(({ data }) => data.link?.closed()),
   }
 }

@@ -21,8 +21,9 @@ import { tablesInDoubt } from './doubt.ts'
 import { createExpiry } from './expiry.ts'
 import { createFeed } from './feed.ts'
 import type { Committal, Committed, Level, Partition, PartitionStatus } from './partition.ts'
-import { createRecentChanges, type RecentLimits } from './recent.ts'
-import { CorruptData, StorageError } from './storageError.ts'
+import { createRecentChanges, type RecentLimits, recentLimits } from './recent.ts'
+import { closed, refusal } from './refusals.ts'
+import { CorruptData } from './storageError.ts'
 import { StorageFault, type Store } from './store.ts'
 import type { ReadTables } from './tables.ts'
 import { type Outcome, runTurn, type Work } from './turn.ts'
@@ -393,23 +394,4 @@ export function createPartition(options: PartitionOptions): Partition {
       await store.close()
     },
   }
-}
-
-function recentLimits(adapter: Store['adapter']): RecentLimits {
-  // In memory there is nothing else.
-  if (adapter === 'memory') {
-    return { changes: limits.feedChanges, bytes: limits.feedBytes, ageMs: limits.feedAgeMs }
-  }
-  return { changes: limits.recentChanges, bytes: limits.recentBytes, ageMs: limits.feedAgeMs }
-}
-
-const closed = (): StorageError =>
-  new StorageError(
-    'STORAGE_UNAVAILABLE',
-    'The engine stops, and its data folder is closed. Try again when it is back.',
-  )
-
-function refusal(error: unknown): unknown {
-  if (!(error instanceof StorageFault)) return error
-  return new StorageError('STORAGE_UNAVAILABLE', error.message, { cause: error })
 }

@@ -2,6 +2,7 @@
  * The latest changes, in memory, found by collection. They are put in order by collection only when somebody asks: most
  * are forgotten before.
  */
+import { limits } from '../protocol/limits.ts'
 import type { EntryChange } from './change.ts'
 import { collectionId } from './collectionId.ts'
 import type { Collection, Space } from './command.ts'
@@ -21,6 +22,15 @@ export interface RecentLimits {
   readonly bytes: number
   /** Milliseconds. */
   readonly ageMs: number
+}
+
+/** What a partition of this kind keeps in memory. */
+export function recentLimits(adapter: 'sqlite' | 'memory'): RecentLimits {
+  // In memory there is nothing else.
+  if (adapter === 'memory') {
+    return { changes: limits.feedChanges, bytes: limits.feedBytes, ageMs: limits.feedAgeMs }
+  }
+  return { changes: limits.recentChanges, bytes: limits.recentBytes, ageMs: limits.feedAgeMs }
 }
 
 /** A list whose first items are taken away one by one. */

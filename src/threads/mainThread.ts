@@ -39,6 +39,7 @@ export function createMainEngine(
     clock: systemClock,
     log,
     randomId: () => crypto.randomUUID(),
+    receiptId: () => Bun.randomUUIDv7(),
     namespaceGraceMs: settings.namespaceGraceMs,
     builtIns: new Set(knownWorkers.keys()),
     lasting,

@@ -17,6 +17,8 @@ import {
   numberOf,
   OPENED,
   PAUSE,
+  PING,
+  PONGED,
   QUEUED,
   RESUME,
   type RelayLink,
@@ -170,6 +172,11 @@ export function createRelay(): Relay {
       if (relayed !== undefined) tell(relayed, DRAINED, amountOf(socket))
     },
 
+    ponged(socket) {
+      const relayed = bySocket.get(socket)
+      if (relayed !== undefined) tell(relayed, PONGED)
+    },
+
     closed(socket) {
       const relayed = bySocket.get(socket)
       if (relayed === undefined) return
@@ -200,6 +207,9 @@ export function createRelay(): Relay {
           return
         case RESUME:
           hold(relayed, false)
+          return
+        case PING:
+          socket.ping()
           return
         case CLOSE: {
           const { code, reason } = JSON.parse(readCheckedText(bytes, start, end))

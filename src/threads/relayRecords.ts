@@ -22,6 +22,7 @@ export const BINARY = 18
 export const BLOCKED = 19
 export const DRAINED = 20
 export const CLOSED = 21
+export const PONGED = 22
 /** Orders to sockets. */
 export const SEND_TEXT = 32
 export const SEND_BINARY = 33
@@ -29,6 +30,7 @@ export const PAUSE = 34
 export const RESUME = 35
 export const CLOSE = 36
 export const TERMINATE = 37
+export const PING = 38
 
 const KIND_SHIFT = 24
 export const NUMBER_MASK = 2 ** KIND_SHIFT - 1

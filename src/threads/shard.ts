@@ -62,6 +62,7 @@ export default async function shard(task: ShardTask): Promise<void> {
     clock: systemClock,
     log,
     randomId: () => crypto.randomUUID(),
+    receiptId: () => Bun.randomUUIDv7(),
     namespaceGraceMs: task.settings.namespaceGraceMs,
   })
   writeDown = ledgerWriter(task.ledger, engine.state.counters)

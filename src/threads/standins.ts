@@ -16,6 +16,8 @@ import {
   numberOf,
   OPENED,
   PAUSE,
+  PING,
+  PONGED,
   QUEUED,
   RESUME,
   type RelayLink,
@@ -68,6 +70,7 @@ export function createStandins(link: () => RelayLink | undefined, handlers: Sock
       },
       cork: run => run(),
       getBufferedAmount: () => standin.bufferedAmount,
+      ping: () => order(PING),
       pause: () => order(PAUSE),
       resume: () => order(RESUME),
       close(code, reason) {
@@ -125,6 +128,9 @@ export function createStandins(link: () => RelayLink | undefined, handlers: Sock
           standin.bufferedAmount = Number(readCheckedText(bytes, start, end))
           standin.blocked = standin.bufferedAmount > 0
           if (!waiting.has(standin)) handlers.drained(standin)
+          return
+        case PONGED:
+          handlers.ponged(standin)
           return
         case CLOSED:
           close(number, standin)

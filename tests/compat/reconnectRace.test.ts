@@ -177,6 +177,7 @@ async function race(start: (url: string, random: Random) => Promise<Racer>): Pro
       expect(await watcher.registrations()).toEqual(before)
     } catch (error) {
       console.error(`${racer.name}: cut ${cut + 1} of III_TEST_SEED=${random.seed}: ${error}`)
+      console.error(`what the engine of this cut said:\n${engine.log()}`)
       expect(await watcher.registrations()).toEqual(before)
       throw error
     }
@@ -192,4 +193,38 @@ describe(`after each of ${CUTS} cuts the registrations equal those before:`, () 
     raceTest(title, () => race(url => startClient(client, url)), PREPARE_MS + RACE_MS)
   }
   test.concurrent('a client without an SDK', () => race(startWithoutSdk), RACE_MS)
+})
+
+test('a worker whose connections end before it has read who it is on them is never refused its name', async () => {
+  await using engine = await startEngine()
+  await using first = await connectRaw(engine.url, { name: NAME })
+  await first.settled()
+  let unread = first
+  // Each on a shard of its own, or not.
+  for (let cut = 0; cut < 8; cut++) {
+    const next = await connectRaw(engine.url, { name: NAME, reattach: first })
+    await next.settled()
+    await unread.closed
+    unread = next
+  }
+  await unread.close()
+})
+
+test('a worker without a proof has its name as soon as the engine sees that nobody else has', async () => {
+  await using engine = await startEngine()
+  await using proxy = await startCutProxy(engine.url)
+  for (let cut = 0; cut < 8; cut++) {
+    const before = await connectRaw(proxy.url, { name: NAME })
+    await before.settled()
+    const held = proxy.cut()
+    await before.closed
+    const next = await connectRaw(engine.url, { name: NAME })
+    next.serve('race::next', () => ({ result: cut }))
+    next.send({ type: 'ping' })
+    // A call would wait for the announce.
+    await next.expect({ type: 'pong' })
+    await held.release()
+    expect(await next.call('race::next')).toMatchObject({ result: cut })
+    await next.close()
+  }
 })

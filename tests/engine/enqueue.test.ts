@@ -6,8 +6,12 @@ import { deliveredAs, errorOf, leftovers } from './support.ts'
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 const ENQUEUE = { action: { type: 'enqueue', queue: 'payment' } }
 
-function withQueue(): { world: World; caller: Puppet; queue: Puppet } {
-  const world = createWorld()
+function withQueue(options?: Parameters<typeof createWorld>[0]): {
+  world: World
+  caller: Puppet
+  queue: Puppet
+} {
+  const world = createWorld(options)
   const [caller, queue] = [world.join(), world.join()]
   queue.says(registerFunction('engine::queue::enqueue'))
   return { world, caller, queue }
@@ -43,6 +47,14 @@ describe('an enqueue call', () => {
         function_id: 'pay::process',
         result: { messageReceiptId },
       },
+    ])
+  })
+
+  test('has a receipt that its engine makes for messages', () => {
+    const { caller, queue } = withQueue({ receiptId: () => '0190a0b0-0000-7000-8000-000000000001' })
+    caller.calls('pay::process', { n: 1 }, ENQUEUE)
+    expect(queue.hears()).toMatchObject([
+      { data: { messageReceiptId: '0190a0b0-0000-7000-8000-000000000001' } },
     ])
   })
 

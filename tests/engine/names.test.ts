@@ -1,6 +1,7 @@
 /** Worker names are leased: one live owner per namespace (`docs/protocol/json.md#worker-names`). */
 import { describe, expect, test } from 'bun:test'
-import { announce, createWorld, registerFunction } from '../support/world.ts'
+import { limits } from '../../src/protocol/limits.ts'
+import { announce, createWorld, type Puppet, registerFunction } from '../support/world.ts'
 import { answererOf } from './support.ts'
 
 const NEW = '0.23.0'
@@ -138,4 +139,95 @@ test('a built-in holds no lease: a worker may carry its name', () => {
   const world = createWorld()
   world.builtIn('iii-http')
   expect(world.join({ name: 'iii-http' }).link.ended).toBeUndefined()
+})
+
+describe('the holder of a name that another worker announces', () => {
+  /** Lets a worker be asked for signs of life; returns what gives one, for each time it was asked. */
+  function probed(holder: Puppet): (() => void)[] {
+    const asked: (() => void)[] = []
+    const probe = (heard: () => void): void => {
+      asked.push(() => {
+        heard()
+        // What comes over a link is followed by everything that is caused by it.
+        holder.says({ type: 'ping' })
+      })
+    }
+    Object.assign(holder.link, { probe })
+    return asked
+  }
+
+  function contend() {
+    const world = createWorld()
+    const holder = world.join({ name: 'orders' })
+    const asked = probed(holder)
+    const other = world.join({ name: 'orders' })
+    return { world, holder, asked, other }
+  }
+
+  test('keeps it by a sign of life', () => {
+    const { world, holder, asked, other } = contend()
+    expect([asked.length, other.link.ended]).toEqual([1, undefined])
+    asked[0]!()
+    expect([holder.link.ended, other.link.ended]).toEqual([undefined, 'orderly'])
+    expect(world.clock.pending()).toBe(0)
+    holder.leaves()
+  })
+
+  test('leaves it when its connection ends meanwhile; what the other one had registered is registered then', () => {
+    const { world, holder, asked, other } = contend()
+    other.says(registerFunction('x::f'))
+    expect(answererOf(world, 'x::f', { other })).toBe('nobody')
+    holder.leaves()
+    asked[0]!()
+    expect(other.link.ended).toBeUndefined()
+    expect(answererOf(world, 'x::f', { other })).toBe('other')
+  })
+
+  test('counts as lost when it gives none in time', () => {
+    const { world, holder, other } = contend()
+    world.clock.advance(limits.signOfLifeMs - 1)
+    expect([holder.link.ended, other.link.ended]).toEqual([undefined, undefined])
+    world.clock.advance(1)
+    expect([holder.link.ended, other.link.ended]).toEqual(['cut', undefined])
+    expect(other.hears()).toEqual([])
+  })
+
+  test('that was cut because it was busy comes back with its token and has its name again', () => {
+    const { world, holder, other } = contend()
+    world.clock.advance(limits.signOfLifeMs)
+    const again = world.connect()
+    const reattach = { type: 'reattach', previous_worker_id: holder.id, reattach_token: holder.token }
+    again.says(reattach, announce({ name: 'orders', version: NEW }))
+    expect([again.link.ended, other.link.ended]).toEqual([undefined, 'orderly'])
+  })
+
+  test('is not cut while it is held back: nothing is read of it', () => {
+    const { world, holder, other } = contend()
+    const slow = world.join()
+    slow.says(registerFunction('slow::f'))
+    slow.link.unreadBytes = limits.outboundHighWaterBytes
+    world.clock.advance(limits.signOfLifeMs - 1)
+    holder.calls('slow::f')
+    world.clock.advance(1)
+    expect([holder.link.ended, other.link.ended]).toEqual([undefined, 'orderly'])
+  })
+
+  test('is asked for each of several others, and one of them has the name when it is gone', () => {
+    const { world, holder, asked, other } = contend()
+    const third = world.join({ name: 'orders' })
+    expect(asked).toHaveLength(2)
+    holder.leaves()
+    expect([other.link.ended, third.link.ended].sort()).toEqual(['orderly', undefined])
+    expect(world.clock.pending()).toBe(0)
+  })
+
+  test('is left alone by another one that goes before it is known', () => {
+    const { world, holder, asked, other } = contend()
+    expect(world.clock.pending()).toBe(2)
+    other.leaves()
+    expect(world.clock.pending()).toBe(1)
+    asked[0]!()
+    expect(world.clock.pending()).toBe(0)
+    expect(holder.link.ended).toBeUndefined()
+  })
 })

@@ -241,18 +241,6 @@ describe('a lost worker that comes back with its token', () => {
     expect(next.link.ended).toBeUndefined()
   })
 
-  test('can use its token once', () => {
-    const world = createWorld()
-    const a = world.join()
-    a.says(registerFunction('x::f'))
-    a.leaves()
-    const first = world.connect()
-    first.says(reattach(a), announce(), registerFunction('x::f'))
-    const second = world.connect()
-    second.says(reattach(a), announce(), registerFunction('x::f'))
-    expect(answererOf(world, 'x::f', { first, second })).toBe('first')
-  })
-
   test.each([
     ['the same name', 'orders'],
     ['another name', 'rival'],
@@ -277,6 +265,108 @@ describe('a lost worker that comes back with its token', () => {
       rival.leaves()
       stranger = rival
     }
+  })
+})
+
+describe('a worker that was cut off before it had read who it is on its new connection', () => {
+  const named = announce({ name: 'orders', version: '0.23.0' })
+
+  test('is known by the proof of the connection before, while the engine still sees the one it was cut off from', () => {
+    const world = createWorld()
+    const a = world.join({ name: 'orders' })
+    a.says(registerFunction('x::f'))
+    const unread = world.connect()
+    unread.says(reattach(a), named, registerFunction('x::f'))
+    const again = world.connect()
+    again.says(reattach(a), named, registerFunction('x::f'))
+    expect(again.hears()).toEqual([])
+    expect([unread.link.ended, again.link.ended]).toEqual(['cut', undefined])
+    expect(answererOf(world, 'x::f', { a, unread, again })).toBe('again')
+  })
+
+  test('is known when that happens to it several times', () => {
+    const world = createWorld()
+    const a = world.join({ name: 'orders' })
+    let last = a
+    for (let time = 0; time < 5; time++) {
+      last = world.connect()
+      last.says(reattach(a), named, registerFunction('x::f'))
+      expect(last.hears()).toEqual([])
+    }
+    expect(answererOf(world, 'x::f', { last })).toBe('last')
+    expect(world.engine.state.directory.workers.size).toBe(1)
+  })
+
+  test('is known when the engine has never seen the connection before: it has been started anew', () => {
+    const world = createWorld()
+    const a = { ...world.connect(), id: crypto.randomUUID() }
+    const unread = world.connect()
+    unread.says(reattach(a), named)
+    const again = world.connect()
+    again.says(reattach(a), named)
+    expect([unread.link.ended, again.link.ended]).toEqual(['cut', undefined])
+  })
+
+  test('gets back what a stranger took after the engine had seen the end of it', () => {
+    const world = createWorld()
+    const a = world.join({ name: 'orders' })
+    a.leaves()
+    const unread = world.connect()
+    unread.says(reattach(a), named, registerFunction('x::f'))
+    unread.leaves()
+    const stranger = world.join({ name: 'orders' })
+    stranger.says(registerFunction('x::f'))
+    const again = world.connect()
+    again.says(reattach(a), named, registerFunction('x::f'))
+    expect([stranger.link.ended, again.link.ended]).toEqual(['orderly', undefined])
+    expect(answererOf(world, 'x::f', { stranger, again })).toBe('again')
+  })
+
+  test('is not ended by what it had sent before it was cut off', () => {
+    const world = createWorld()
+    const a = world.join({ name: 'orders' })
+    const unread = world.connect()
+    const again = world.connect()
+    again.says(reattach(a), named)
+    unread.says(reattach(a), named)
+    expect([unread.link.ended, again.link.ended]).toEqual(['orderly', undefined])
+  })
+
+  test('is not ended by its own proof when it says it again', () => {
+    const world = createWorld()
+    const a = world.join({ name: 'orders' })
+    const again = world.connect()
+    again.says(reattach(a), reattach(a), named)
+    expect(again.link.ended).toBeUndefined()
+    expect(again.hears()).toEqual([])
+  })
+
+  test.each([
+    ['a wrong token', (a: Puppet, b: Puppet) => reattach(a, b.token)],
+    ['the token of a connection that was followed by a newer one', (a: Puppet) => reattach(a)],
+  ])('is not known by %s', (_, proof) => {
+    const world = createWorld()
+    const a = world.join({ name: 'orders' })
+    const b = world.connect()
+    b.says(reattach(a), named)
+    const c = world.connect()
+    c.says(reattach(b), named)
+    const other = world.connect()
+    other.says(proof(a, b), named)
+    expect([c.link.ended, other.link.ended]).toEqual([undefined, 'orderly'])
+  })
+
+  test('leaves nothing behind when it is not remembered any more', () => {
+    const world = createWorld()
+    const a = world.join({ name: 'orders' })
+    const b = world.connect()
+    b.says(reattach(a), named)
+    b.leaves()
+    world.clock.advance(RECLAIM + 1)
+    const stranger = world.join({ name: 'orders' })
+    const again = world.connect()
+    again.says(reattach(a), named)
+    expect([stranger.link.ended, again.link.ended]).toEqual([undefined, 'orderly'])
   })
 })
 

@@ -19,7 +19,7 @@ import { setStage } from '../storage/stage.ts'
 import { temporaryFolder } from '../storage/stores.ts'
 import { createRandom } from '../support/random.ts'
 import { createLoad } from './load.ts'
-import { entriesIn, toldOf } from './partitionHost.ts'
+import { entriesIn, messagesIn, toldOf } from './partitionHost.ts'
 import { createReference, type Held, type Told } from './reference.ts'
 
 const CASES = Number(process.env.III_FAULT_ROUNDS ?? 200)
@@ -30,6 +30,7 @@ const random = createRandom()
 interface Content {
   readonly revision: number
   readonly entries: ReadonlyMap<string, Held>
+  readonly messages: ReadonlyMap<string, string>
   readonly changes: readonly Told[]
 }
 
@@ -38,13 +39,14 @@ async function contentOf(folder: string): Promise<Content> {
   const store = openFolder(folder)
   try {
     const entries = new Map(entriesIn(store.tables))
+    const messages = new Map(messagesIn(store.tables))
     const changes: Told[] = []
     for (let place = store.oldest(); place < store.revision(); ) {
       const portion = store.portion(place)
       changes.push(...portion.changes.map(toldOf))
       place = portion.revision
     }
-    return { revision: store.revision(), entries, changes }
+    return { revision: store.revision(), entries, messages, changes }
   } finally {
     await store.close().catch(() => {})
   }
@@ -104,6 +106,7 @@ describe('damage is noticed', () => {
       cpSync(whole, untouched, { recursive: true })
       const written = await contentOf(untouched)
       expect(written.entries.size).toBeGreaterThan(50)
+      expect(written.messages.size).toBeGreaterThan(10)
       const outcomes: Record<string, number> = {}
       for (let number = 0; number < CASES; number++) {
         const folder = join(temporary.folder, 'damaged')

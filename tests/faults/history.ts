@@ -53,6 +53,7 @@ export function createHistory(start: Reference, { isFar = false }: HistoryOption
   function extentOf(dump: Dump, least: number): { count: number; is: Reference } {
     const is = start.copy()
     const entries = new Map(dump.entries)
+    const messages = new Map(dump.messages)
     let difference = ''
     for (let count = 0; count <= sent.length; count++) {
       if (count > 0) is.apply(sent[count - 1]!.transaction.commands)
@@ -61,7 +62,14 @@ export function createHistory(start: Reference, { isFar = false }: HistoryOption
       const wrong = [...new Set([...entries.keys(), ...is.entries.keys()])].find(
         place => !isSame(entries.get(place), is.entries.get(place)),
       )
-      if (wrong === undefined) return { count, is }
+      const strange = [...new Set([...messages.keys(), ...is.messages.keys()])].find(
+        receipt => messages.get(receipt) !== is.messages.get(receipt),
+      )
+      if (wrong === undefined && strange === undefined) return { count, is }
+      if (wrong === undefined) {
+        difference = `; after ${count} of them message ${strange} is ${messages.get(strange!)}, not ${is.messages.get(strange!)}`
+        continue
+      }
       difference = `; after ${count} of them ${wrong} is ${JSON.stringify(entries.get(wrong))}, not ${JSON.stringify(is.entries.get(wrong))}`
     }
     throw new Error(
@@ -119,12 +127,12 @@ export function createHistory(start: Reference, { isFar = false }: HistoryOption
         expect(onlySynced || bootId() === undefined).toBe(true)
         expect(sent.some(({ transaction }) => transaction.level !== 'disk')).toBe(true)
         expect(dump.changes).toBeUndefined()
-        return createReference(new Map(is.entries), dump.revision)
+        return createReference(is.entries, dump.revision, is.messages)
       }
       const isShown = ({ place }: Told): boolean => !isFar || place.startsWith('["state"')
       const kept = foretold.filter(({ revision }) => revision <= dump.revision)
       expect(dump.changes).toEqual(kept.filter(isShown))
-      return count === sent.length ? is : createReference(new Map(is.entries), dump.revision)
+      return count === sent.length ? is : createReference(is.entries, dump.revision, is.messages)
     },
   }
 }

@@ -40,8 +40,27 @@ export function createLoad({ random, levels, reference, isState = false }: LoadO
     return asJsonText(`{"write":${made},"seed":${random.seed},"text":"${'x'.repeat(length)}"}`)
   }
 
+  /** One that is there already, now and then; most are cancelled some time. */
+  function messageCommand(): Command {
+    const known = [...reference.messages.keys()]
+    const receipt =
+      known.length > 0 && chance(known.length > 40 ? 70 : 25) ? pick(known) : `m-${random.seed}-${made}`
+    if (reference.messages.has(receipt) && chance(95)) return { command: 'cancel', receipt }
+    const group = chance(50) ? `group ${between(0, 5)}` : undefined
+    const functionId = chance(50) ? pick(['f', 'g']) : undefined
+    return {
+      command: 'enqueue',
+      queue: pick(['orders', 'mails']),
+      receipt,
+      functionId,
+      group,
+      data: textOf(),
+    }
+  }
+
   function commandOf(isAlone: boolean): Command {
     made++
+    if (!isState && chance(25)) return messageCommand()
     const collection = pick(isState && isAlone ? COLLECTIONS.slice(0, 3) : COLLECTIONS)
     const key = `key ${between(0, KEYS)}`
     const version = reference.entries.get(placeOf(collection, key))?.version ?? 0

@@ -12,7 +12,7 @@ import { createPartition } from '../../src/storage/createPartition.ts'
 import { openFolder } from '../../src/storage/folder/open.ts'
 import type { Level } from '../../src/storage/partition.ts'
 import type { ReadTables } from '../../src/storage/tables.ts'
-import { type Held, placeOf, type Told } from './reference.ts'
+import { type Held, placeOf, saidOf, type Told } from './reference.ts'
 
 export type Request =
   | {
@@ -28,6 +28,8 @@ export type Request =
 export interface Dump {
   readonly revision: number
   readonly entries: readonly (readonly [string, Held])[]
+  /** Under their receipts. */
+  readonly messages: readonly (readonly [string, string])[]
   /** `undefined`: it is not kept any more. */
   readonly changes: readonly Told[] | undefined
 }
@@ -67,6 +69,24 @@ export function entriesIn(tables: ReadTables): [string, Held][] {
     }
   }
   return found
+}
+
+/** All of them have receipts. What may be leased, and what waits behind it. */
+export function messagesIn({ queues }: ReadTables): [string, string][] {
+  const found = new Map<string, string>()
+  for (const { name, counts } of queues.queues(undefined, MOST)) {
+    const groups = queues.grouped(name, undefined, MOST)
+    const ready = queues.lanes(name).flatMap(lane => queues.ready(lane, undefined, MOST))
+    for (const message of [...groups, ...ready]) found.set(message.receipt!, saidOf(message))
+    const ofQueue = new Set([...groups, ...ready].map(({ number }) => number)).size
+    if (ofQueue !== counts.waiting) throw new Error(`${name} counts ${counts.waiting}, but has ${ofQueue}`)
+    // Of each group that is there one may be leased.
+    const heads = ready.flatMap(({ group }) => (group === undefined ? [] : [group])).sort()
+    const inGroups = [...new Set(groups.map(({ group }) => group!))].sort()
+    if (!Bun.deepEquals(heads, inGroups))
+      throw new Error(`${name} has heads of ${heads}, but groups ${inGroups}`)
+  }
+  return [...found]
 }
 
 async function host(folder: string): Promise<void> {
@@ -116,9 +136,11 @@ async function host(folder: string): Promise<void> {
   }
 
   async function dump(since: number): Promise<void> {
-    const entries = await partition.read(entriesIn)
+    const [entries, messages] = await partition.read(
+      tables => [entriesIn(tables), messagesIn(tables)] as const,
+    )
     const changes = await changesSince(since)
-    say({ said: 'dump', revision: partition.status().revision, entries, changes })
+    say({ said: 'dump', revision: partition.status().revision, entries, messages, changes })
   }
 
   function write(id: number, commands: readonly Command[], level: Level): void {

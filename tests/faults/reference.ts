@@ -1,7 +1,9 @@
 /**
  * What a partition should do, in as few words as possible: one map, one command after the other, nothing shared with the
- * code it is compared with. Of the update operations it knows two: `set` of everything, and `increment` of one member.
+ * code it is compared with. Of the update operations it knows two: `set` of everything, and `increment` of one member. Of queues it
+ * knows messages with receipts, which are published and cancelled.
  */
+
 import type {
   Collection,
   Command,
@@ -9,6 +11,7 @@ import type {
   RemoveCommand,
   UpdateCommand,
 } from '../../src/storage/command.ts'
+import type { EnqueueCommand } from '../../src/storage/queue/command.ts'
 
 export interface Held {
   readonly value: string
@@ -42,8 +45,15 @@ class Refused extends Error {}
 export const placeOf = ({ space, name, group }: Collection, key: string | undefined): string =>
   JSON.stringify([space, name, group, key ?? null])
 
+/** What was said of a message, under its receipt. */
+export type Messages = ReadonlyMap<string, string>
+
+export const saidOf = ({ queue, data, group }: Pick<EnqueueCommand, 'queue' | 'data' | 'group'>): string =>
+  JSON.stringify([queue, data, group ?? null])
+
 export interface Reference {
   readonly entries: ReadonlyMap<string, Held>
+  readonly messages: Messages
   revision(): number
   /** All of the commands or none. */
   apply(commands: readonly Command[], nowMs?: number): Applied
@@ -54,8 +64,13 @@ export interface Reference {
 
 type Write = PutCommand | RemoveCommand | UpdateCommand
 
-export function createReference(from = new Map<string, Held>(), revisionBefore = 0): Reference {
+export function createReference(
+  from: ReadonlyMap<string, Held> = new Map(),
+  revisionBefore = 0,
+  messagesBefore: Messages = new Map(),
+): Reference {
   let entries = new Map(from)
+  let messages = new Map(messagesBefore)
   let revision = revisionBefore
   let changes: Told[] = []
 
@@ -117,6 +132,15 @@ export function createReference(from = new Map<string, Held>(), revisionBefore =
       tell(placeOf(command.collection, command.key), 'told', { newValue: command.data })
       return nothing
     }
+    if (command.command === 'enqueue') {
+      const receipt = command.receipt!
+      if (!messages.has(receipt)) messages.set(receipt, saidOf(command))
+      return nothing
+    }
+    if (command.command === 'cancel') {
+      messages.delete(command.receipt!)
+      return nothing
+    }
     if (!('collection' in command)) throw new Error('Queues have a model of their own.')
     return write(command, nowMs)
   }
@@ -125,9 +149,12 @@ export function createReference(from = new Map<string, Held>(), revisionBefore =
     get entries() {
       return entries
     },
+    get messages() {
+      return messages
+    },
     revision: () => revision,
     apply(commands, nowMs = 0) {
-      const before = { entries: new Map(entries), revision }
+      const before = { entries: new Map(entries), messages: new Map(messages), revision }
       changes = []
       try {
         const answers = commands.map(command => run(command, nowMs))
@@ -135,6 +162,7 @@ export function createReference(from = new Map<string, Held>(), revisionBefore =
       } catch (error) {
         if (!(error instanceof Refused)) throw error
         entries = before.entries
+        messages = before.messages
         revision = before.revision
         return { refused: 'VERSION_CONFLICT' }
       }
@@ -150,6 +178,6 @@ export function createReference(from = new Map<string, Held>(), revisionBefore =
       for (const [place, held] of due.slice(0, limit)) removeExpired(place, held)
       return changes
     },
-    copy: () => createReference(entries, revision),
+    copy: () => createReference(entries, revision, messages),
   }
 }

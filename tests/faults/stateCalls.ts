@@ -158,10 +158,15 @@ export async function dumpState(client: WorkerClient, since: number): Promise<Du
     entries.push([place, { value: textOf(data)!, version, createdAt: 0, expiresAtMs: undefined }])
   }
   try {
-    return { entries, ...(await changesSince(client, since)) }
+    return { entries, messages: [], ...(await changesSince(client, since)) }
   } catch (error) {
     const { code, body } = error as InvocationError
     expect(code).toBe('REVISION_GONE')
-    return { entries, changes: undefined, revision: (body as unknown as { revision: number }).revision }
+    return {
+      entries,
+      messages: [],
+      changes: undefined,
+      revision: (body as unknown as { revision: number }).revision,
+    }
   }
 }

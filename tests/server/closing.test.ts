@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { opcodes, openRaw, type RawFrame, type RawWebSocket } from '../support/rawWebSocket.ts'
 import { until } from '../support/waiting.ts'
-import { connectWorker, serve, settled } from './support.ts'
+import { answerPing, connectWorker, serve, settled } from './support.ts'
 
 /** Every frame until the connection is over. */
 async function untilOver(socket: RawWebSocket): Promise<RawFrame[]> {
@@ -64,6 +64,7 @@ describe('a close of the engine has no code', () => {
     const first = await connectWorker(served.port, 'orders')
     await settled(first)
     const second = await connectWorker(served.port, 'orders')
+    await answerPing(first)
     const frames = await untilOver(second)
     expect(frames.map(({ opcode }) => opcode)).toEqual([opcodes.text, opcodes.close])
     expect(JSON.parse(frames[0]!.payload.toString())).toEqual({

@@ -102,6 +102,16 @@ export async function callOver(
   }
 }
 
+/** Waits for a ping of the engine and gives a sign of life. */
+export async function answerPing(worker: RawWorker): Promise<void> {
+  for (;;) {
+    const { opcode, payload } = await worker.frames.next()
+    if (opcode !== opcodes.ping) continue
+    worker.send(opcodes.pong, payload)
+    return
+  }
+}
+
 /** Resolves when the engine has handled everything the worker sent before. */
 export async function settled(worker: RawWorker): Promise<void> {
   worker.text({ type: 'ping' })

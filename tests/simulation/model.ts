@@ -69,6 +69,9 @@ export function createModel(now: () => number) {
   /** Worker names by namespace and name. */
   const names = new Map<string, string>()
   const lost = new Map<string, Rights>()
+  /** Who came back by a proof last; and the proof by which each has come back last. */
+  const successors = new Map<string, string>()
+  const proofs = new Map<string, string>()
   let said: string[] = []
 
   const claimsOf = (key: string): Claims => claims.get(key) ?? { builtIn: undefined, workers: [] }
@@ -238,11 +241,22 @@ export function createModel(now: () => number) {
     graceIsOver: (name: string): void => fix(workers.get(name)!, 'default'),
 
     reattach(name: string, previous: string, tokenIsRight: boolean): void {
-      if (name === previous || !tokenIsRight || workers.get(previous)?.builtIn === true) return
-      leave(previous)
-      const rights = lost.get(previous)
-      if (rights === undefined || rights.untilMs < now()) return
-      lost.delete(previous)
+      const named = workers.get(previous)
+      if (name === previous || named?.builtIn === true || (named !== undefined && !tokenIsRight)) return
+      // A wrong token is the same one each time.
+      const proof = `${previous} ${tokenIsRight}`
+      const successor = successors.get(proof)
+      const joined = [...workers.keys()]
+      if (successor !== undefined && joined.indexOf(successor) >= joined.indexOf(name)) return
+      const last = successor ?? previous
+      leave(last)
+      const own = proofs.get(name)
+      if (own !== undefined && successors.get(own) === name) successors.delete(own)
+      proofs.set(name, proof)
+      successors.set(proof, name)
+      const rights = lost.get(last)
+      if (rights === undefined || rights.untilMs < now() || (successor === undefined && !tokenIsRight)) return
+      lost.delete(last)
       workers.get(name)!.rights = { ...rights, untilMs: now() + RECLAIM_MS }
     },
 

@@ -63,7 +63,7 @@ export function createShardedEngine(options: EngineOptions, shards: number): Sha
       }),
   }
   const { main, members, parts } = joinThreads({
-    engine: { ...options, clock, later },
+    engine: { ...options, clock },
     shards,
     ringBytes: RING_BYTES,
     ringClock: noTime,

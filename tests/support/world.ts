@@ -69,6 +69,7 @@ export interface World {
 }
 
 export interface WorldOptions {
+  receiptId?: () => string
   readonly limits?: Partial<Limits>
   readonly namespaceGraceMs?: number
   readonly seed?: number
@@ -126,6 +127,7 @@ export function createWorld(options: WorldOptions = {}): World {
     clock,
     log,
     randomId: createSeededIds(options.seed),
+    ...(options.receiptId === undefined ? {} : { receiptId: options.receiptId }),
     limits: { ...defaultLimits, ...options.limits } as Limits,
     ...(options.namespaceGraceMs === undefined ? {} : { namespaceGraceMs: options.namespaceGraceMs }),
   }

@@ -15,7 +15,7 @@ const says = ({ receiver }: Named, message: object): void =>
   receiver.receive(decodeJson(JSON.stringify(message)) as Frame)
 
 /** A client of 0.23 that announces itself as `same` and registers a function. */
-function begin(threads: Threads, shard: number, functionId: string): Named {
+function begin(threads: Threads, shard: number, functionId: string, reattach?: object): Named {
   const link = createRecordingLink()
   const { workerId: id, receiver } = threads.shards[shard]!.connect(link, {
     builtIn: false,
@@ -23,6 +23,7 @@ function begin(threads: Threads, shard: number, functionId: string): Named {
   })
   const worker = { id, receiver, link, heard: [] }
   const data = { name: 'same', version: '0.23.0' }
+  if (reattach !== undefined) says(worker, { type: 'reattach', ...reattach })
   says(worker, {
     type: 'invokefunction',
     invocation_id: crypto.randomUUID(),
@@ -80,7 +81,7 @@ describe('a name whose holder is on another thread', () => {
     expect(threads.main.state.routes.find(undefined, 'young::f')).toBeUndefined()
   })
 
-  test('is decided about after a second if that thread does not say', async () => {
+  test('is decided about in the end if that thread does not say', async () => {
     const clock = createVirtualClock()
     using threads = createThreads(2, { clock })
     const old = begin(threads, 0, 'old::f')
@@ -91,9 +92,23 @@ describe('a name whose holder is on another thread', () => {
     await until('it is doubted', () => connection.doubted.length > 0)
     young.heard.push(...young.link.take())
     expect(young.heard.map(({ type }) => type)).toEqual(['workerregistered'])
-    clock.advance(limits.threadAnswerMs)
+    clock.advance(limits.signOfLifeMs + limits.threadAnswerMs)
     await hears(young, 'registrationrejected')
   })
+})
+
+test('a worker that was cut off on one thread before it had read who it is there is known on another', async () => {
+  using threads = createThreads(2)
+  const { directory } = threads.main.state
+  const old = begin(threads, 0, 'same::f')
+  await hears(old, 'invocationresult')
+  const proof = { previous_worker_id: old.id, reattach_token: directory.workers.get(old.id)!.token }
+  const unread = begin(threads, 0, 'same::f', proof)
+  await hears(unread, 'invocationresult')
+  const young = begin(threads, 1, 'same::f', proof)
+  expect(await hears(young, 'invocationresult')).toMatchObject({ result: '{"success":true}' })
+  await until('the others have ended', () => old.link.ended === 'cut' && unread.link.ended === 'cut')
+  expect(directory.workers.has(unread.id)).toBe(false)
 })
 
 test('a client that connects anew at once has its name, however busy the shard of its last connection is', async () => {

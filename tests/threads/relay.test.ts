@@ -37,6 +37,7 @@ function createSocket(framing: 'json' | 'msgpack' = 'json'): TestSocket {
     },
     cork: <Result>(run: () => Result) => run(),
     getBufferedAmount: () => socket.buffered,
+    ping: () => void events.push('ping'),
     pause: () => void events.push('pause'),
     resume: () => void events.push('resume'),
     close: (code?: number, reason?: string) => void events.push(`close ${code} ${reason}`),
@@ -61,6 +62,7 @@ function createHeard(): Heard {
     received: (_, message) => void events.push(String(message)),
     blocked: socket => void events.push(`blocked ${socket.getBufferedAmount()}`),
     drained: socket => void events.push(`drained ${socket.getBufferedAmount()}`),
+    ponged: () => void events.push('ponged'),
     closed: () => void events.push('closed'),
   }
 }
@@ -126,6 +128,18 @@ describe('a relayed socket', () => {
     expect(socket.events).toEqual(['pause', 'resume', 'close 1002 because', 'terminate'])
     expect(standin.send('late')).toBe(0)
     expect(socket.sent).toEqual([])
+  })
+
+  test('is pinged by its shard, which hears of the pong', () => {
+    const { relay, heard, open } = createPair()
+    const [{ socket, standin }, other] = [open(), open()]
+    standin.ping()
+    expect([socket.events, other.socket.events, heard.events]).toEqual([['ping'], [], []])
+    relay.ponged(socket)
+    expect(heard.events).toEqual(['ponged'])
+    relay.closed(socket)
+    relay.ponged(socket)
+    expect(heard.events).toEqual(['ponged', 'closed'])
   })
 
   test('that closes is closed on its shard, and hears nothing any more', () => {

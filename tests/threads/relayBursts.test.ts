@@ -41,6 +41,7 @@ function fakeSocket(): FakeSocket {
       return result
     },
     getBufferedAmount: () => 0,
+    ping: note('ping'),
     pause: note('pause'),
     resume: note('resume'),
     close: note('close'),
@@ -78,6 +79,7 @@ function join(): Sides {
       void heard.push(typeof message === 'string' ? message : `bytes ${[...message]}`),
     drained() {},
     blocked() {},
+    ponged() {},
     closed: () => void heard.push('closed'),
   }
   const standins = createStandins(() => shardSide, handlers)

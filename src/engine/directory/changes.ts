@@ -30,9 +30,9 @@ export type Change =
       readonly name: string
       readonly ownerId: string
     }
-  /** A worker name is held by a worker of another thread, whose end may be on its way; the announce is to be made again. */
+  /** A worker name is held, maybe by a worker that is no more; the announce is to be made again. */
   | { readonly change: 'nameDoubted'; readonly workerId: string }
-  /** The thread of a worker is to look whether that one still stands; then `asker` announces itself again. */
+  /** The thread of a worker is to look whether that one still lives; then `asker` announces itself again. */
   | { readonly change: 'look'; readonly workerId: string; readonly asker: string }
   | { readonly change: 'looked'; readonly asker: string }
   /** A connection is over: its worker has come back over another one. */

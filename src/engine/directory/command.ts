@@ -21,7 +21,7 @@ export type Command =
       readonly workerId: string
       readonly namespace: string
       readonly announcement: Announcement
-      /** The holder of its name, on another thread, has been looked after already. */
+      /** The holder of its name has been looked after already. */
       readonly insists: boolean
     }
   /** A thread has looked after a worker whose name `workerId` wants; if that one was gone, its leaving came before. */

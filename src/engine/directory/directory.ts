@@ -61,13 +61,13 @@ export interface Directory {
   join(joining: Joining): Change[]
   /**
    * Stores what a worker says of itself and claims its name. A refused claim returns a `workerRejected` change and
-   * leaves the record as it was. Others are told of the worker by `announced`, not by this.
+   * leaves the record as it was. Others are told of the worker by `announced`, not by this. Without `insists` a name that
+   * is held is doubted first: the changes are `nameDoubted` and `look`.
    */
-  /** Without `insists` a name that is held on another thread is doubted first. */
   announce(workerId: string, namespace: string, announcement: Announcement, insists?: boolean): Change[]
   /**
-   * A worker says that it was `previousId`, and proves it with that one's token: the earlier connection ends, and what
-   * strangers took from it is its again.
+   * A worker says that it was `previousId`, and proves it with that one's token: the earlier connection ends, or that of
+   * who has come back by the same proof since, and what strangers took from it is its again.
    */
   reattach(workerId: string, previousId: string, token: string): Change[]
   /** `reason`: for the log. */
@@ -97,7 +97,8 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
   const triggers = createTriggerTable()
   /** Name leases: namespace and name → worker. */
   const names = new Map<string, string>()
-  const { remember, reclaim, takesBack } = createLostWorkers(now, limits)
+  let joined = 0
+  const { remember, successorOf, reclaim, takesBack } = createLostWorkers(now, limits)
   const { faultIn, boundOf, objectionTo } = createBounds(triggers, limits)
 
   function refuse(worker: WorkerRecord, what: string, fullId: string, fullReason: string): Change[] {
@@ -121,7 +122,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
     const reclaims = takesBack(worker, 'name', namespace, name)
     const holder = names.get(key)
     if (holder !== undefined && !reclaims) {
-      if (!insists && workers.get(holder)!.place !== worker.place) {
+      if (!insists) {
         return [
           { change: 'nameDoubted', workerId: worker.id },
           { change: 'look', workerId: holder, asker: worker.id },
@@ -153,7 +154,7 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
 
   function leave(worker: WorkerRecord, reason: string): Change[] {
     const workerId = worker.id
-    if (!worker.builtIn && !worker.displaced) remember(worker)
+    remember(worker)
     const changes: Change[] = []
     // The worker counts as gone from here on, so that nothing is promoted or bound to it.
     workers.delete(workerId)
@@ -190,6 +191,8 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
       workers.set(id, {
         id,
         token,
+        ordinal: joined++,
+        proof: undefined,
         builtIn,
         place,
         ipAddress,
@@ -231,16 +234,21 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
 
     reattach(workerId, previousId, token) {
       const worker = workers.get(workerId)
-      const previous = workers.get(previousId)
+      const named = workers.get(previousId)
       if (worker === undefined) return []
       const fields = { worker_id: workerId, previous_worker_id: shortened(previousId) }
-      if (previous !== undefined && (previous.builtIn || previous.token !== token)) {
+      if (named !== undefined && (named.builtIn || named.token !== token)) {
         return warnIn(worker.warnings, 'reattach', 'reattach ignored: the token is wrong', fields)
       }
+      const successor = workers.get(successorOf(previousId, token) ?? '')
+      if (successor !== undefined && successor.ordinal >= worker.ordinal) {
+        return [note('debug', 'reattach ignored: the worker has come back over a newer connection', fields)]
+      }
       const changes: Change[] = []
-      if (previous !== undefined) {
-        changes.push({ change: 'evicted', workerId: previousId, place: previous.place })
-        append(changes, leave(previous, 'it came back over another connection'))
+      const earlier = named ?? successor
+      if (earlier !== undefined) {
+        changes.push({ change: 'evicted', workerId: earlier.id, place: earlier.place })
+        append(changes, leave(earlier, 'it came back over another connection'))
       }
       if (!reclaim(worker, previousId, token)) {
         changes.push(

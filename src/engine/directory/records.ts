@@ -30,6 +30,10 @@ export interface WorkerRecord {
   readonly id: string
   /** Proves that a later connection is the same worker. */
   readonly token: string
+  /** Who joined later has a higher one. */
+  readonly ordinal: number
+  /** By which it came back: the id and the token of an earlier connection. */
+  proof: string | undefined
   readonly builtIn: boolean
   /** The thread its connection is on. */
   readonly place: Place
@@ -67,6 +71,7 @@ export interface WorkerRecord {
  */
 export interface Lost {
   readonly token: string
+  readonly proof: string | undefined
   readonly untilMs: number
   nameKey: string | undefined
   readonly functionKeys: Set<string>

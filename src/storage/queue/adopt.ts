@@ -11,6 +11,7 @@ export function adopt(command: AdoptCommand, context: QueueContext): QueueAnswer
   const source = tables.queue(from)
   if (source === undefined || from === to) return { count: 0 }
   const { waiting, dead } = source.counts
+  if (waiting + dead === 0) return { count: 0 }
   const target = tables.queue(to)
   const isFree = target === undefined || target.counts.waiting + target.counts.dead === 0
   if (!isFree || tables.lanes(from).some(lane => lane.functionId !== undefined)) return move(command, context)

@@ -95,7 +95,8 @@ export interface PauseCommand {
 
 /**
  * The queue `to` takes the place of the queue `from`: messages that name no function are of the lane of `functionId` and `namespace` then. If `to` has
- * messages of its own, at most `limit` are moved. Answers how many are in their place now; ask again until it counts none.
+ * messages of its own, at most `limit` are moved. Answers how many are in their place now; ask again until it counts none. A queue without
+ * messages stays as it is.
  */
 export interface AdoptCommand {
   readonly command: 'adopt'

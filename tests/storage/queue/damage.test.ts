@@ -288,3 +288,24 @@ test.each(['commit', 'sync'] as const)(
     await stage.partition.close()
   },
 )
+
+test('a full disk refuses messages and keeps nothing of them, until there is room', async () => {
+  const store = openFolder(newFolder())
+  const { db } = store.session.connection
+  db.run('PRAGMA max_page_count = 300')
+  const stage = setStage({ store })
+  const large = messageOf('x'.repeat(50_000), { group: 'g' })
+  const outcome = () => refusalCode(turn(stage, large))
+  let published = 0
+  while ((await outcome()) === 'nothing') published++
+  expect(published).toBeGreaterThan(0)
+  expect(await outcome()).toBe('STORAGE_UNAVAILABLE')
+  const counts = () => stage.partition.read(({ queues }) => queues.counts('q'))
+  expect(counts()).toMatchObject({ ready: 1, behind: published - 1, bytes: published * 50_002 })
+  db.run('PRAGMA max_page_count = 1000000')
+  expect(await outcome()).toBe('nothing')
+  expect(counts()).toMatchObject({ ready: 1, behind: published })
+  expect(stage.partition.status().health).toBe('ok')
+  while (!store.scrub());
+  await stage.partition.close()
+})

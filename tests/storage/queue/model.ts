@@ -79,6 +79,7 @@ export function createModel(): Model {
   function adopt({ from, to }: AdoptCommand): number {
     if (from === to || !paused.has(from)) return 0
     const found = items.filter(({ queue }) => queue === from)
+    if (found.length === 0) return 0
     const isTaken = items.some(({ queue }) => queue === to)
     for (const item of found) {
       const id = groupId({ ...item, queue: to })

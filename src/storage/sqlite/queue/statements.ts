@@ -107,8 +107,9 @@ export function queueStatements(db: Database) {
     ),
     // Half as many values to bind for what most messages have.
     addPlainMessage: ask(
-      `INSERT INTO messages (number, queue, lane, rank, is_head, failures, published_at_ms, checksum, data)
-       VALUES (?1, ?2, ?3, ?4, 1, 0, ?5, ?6, ?7)`,
+      `INSERT INTO messages
+         (number, queue, lane, rank, is_head, failures, published_at_ms, checksum, receipt, traceparent, baggage, data)
+       VALUES (?1, ?2, ?3, ?4, 1, 0, ?5, ?6, ?7, ?8, ?9, ?10)`,
     ),
     retryMessage: ask(
       'UPDATE messages SET due_at_ms = ?2, failures = ?3, reports = ?4, checksum = ?5 WHERE number = ?1',

@@ -182,6 +182,9 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
             rank,
             message.publishedAtMs,
             checksum,
+            stored(message.receipt),
+            stored(message.traceparent),
+            stored(message.baggage),
             message.data,
           ),
         )
@@ -279,12 +282,11 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
   }
 }
 
-/** Nothing has happened to it, and nothing was said with it. */
+/** Nothing has happened to it, and nothing was said with it but what is said with every call. */
 function isPlain(message: Message): boolean {
-  if (message.group !== undefined || message.receipt !== undefined || message.traceparent !== undefined)
-    return false
-  if (message.dueAtMs !== undefined || message.deadAtMs !== undefined || message.failures > 0) return false
-  return message.baggage === undefined && message.metadata === undefined
+  if (message.group !== undefined || message.metadata !== undefined) return false
+  if (message.dueAtMs !== undefined || message.deadAtMs !== undefined) return false
+  return message.failures === 0 && message.reports.length === 0
 }
 
 function earlier(one: number | null | undefined, other: number | null | undefined): number | undefined {
