@@ -34,7 +34,7 @@ export function* recordsFrom(path: string, salt: number, from: number): Generato
       const head = bytesAt(at, HEAD_BYTES)
       const length = head === undefined ? 0 : lengthIn(head)
       // What is no length may be any number.
-      const bytes = length === 0 || length > size - at ? undefined : bytesAt(at, length)
+      const bytes = length < HEAD_BYTES || length > size - at ? undefined : bytesAt(at, length)
       const record = bytes === undefined ? undefined : recordIn(bytes, salt, at)
       if (record === undefined) return
       yield record

@@ -1,7 +1,7 @@
 /**
  * A turn in the log: what it has changed, so that it can be done again.
  *
- *     crc32 u32 · bytes behind the head u32 · turn f64 · revision before f64 · revision f64 · time f64 ·
+ *     crc32 u32 · bytes of all of it u32 · turn f64 · revision before f64 · revision f64 · time f64 ·
  *     flags u32 · bytes of the changes u32 · sum of the entries u32 · sum of the messages u32 · changes · steps
  *
  * All little-endian. The checksum is over everything behind it, and over the salt of its segment.
@@ -58,7 +58,8 @@ export function recordBytes(record: LogRecord): Buffer {
   const bytes = roomFor(HEAD_BYTES + mostBytesOf(changes) + mostBytesOf(steps))
   const changesBytes = changes === '' ? 0 : bytes.write(changes, HEAD_BYTES)
   const stepsBytes = steps === '' ? 0 : bytes.write(steps, HEAD_BYTES + changesBytes)
-  bytes.writeUInt32LE(changesBytes + stepsBytes, 4)
+  const length = HEAD_BYTES + changesBytes + stepsBytes
+  bytes.writeUInt32LE(length, 4)
   bytes.writeDoubleLE(record.turn, 8)
   bytes.writeDoubleLE(record.after, 16)
   bytes.writeDoubleLE(record.revision, 24)
@@ -67,7 +68,7 @@ export function recordBytes(record: LogRecord): Buffer {
   bytes.writeUInt32LE(changesBytes, 44)
   bytes.writeUInt32LE(record.entriesDigest, 48)
   bytes.writeUInt32LE(record.messagesDigest, 52)
-  return bytes.subarray(0, HEAD_BYTES + changesBytes + stepsBytes)
+  return bytes.subarray(0, length)
 }
 
 /** `bytes`: all of a record. */
@@ -75,11 +76,8 @@ export function seal(bytes: Buffer, salt: number): void {
   bytes.writeUInt32LE(Bun.hash.crc32(bytes.subarray(4), salt), 0)
 }
 
-/** Bytes of the record whose head this is; 0: there is none. */
-export function lengthIn(head: Buffer): number {
-  const length = head.readUInt32LE(4)
-  return length === 0 ? 0 : HEAD_BYTES + length
-}
+/** Bytes of the record whose head this is; less than those of a head: there is none. */
+export const lengthIn = (head: Buffer): number => head.readUInt32LE(4)
 
 /** `undefined`: it is not what was written. */
 export function recordIn(bytes: Buffer, salt: number, at: number): FoundRecord | undefined {
