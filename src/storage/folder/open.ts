@@ -69,7 +69,7 @@ function openLocked(paths: FolderPaths, options: OpenFolderOptions): SqliteStore
     throw error
   }
   try {
-    nameHolder(paths, options.boot ?? bootId())
+    nameIfThereIsRoom(paths, options.boot ?? bootId())
     if (!witness.isThere) beginWitness(paths, store, witness, options)
     const { entriesCheckedAtStart = limits.entriesCheckedAtStart } = options
     const { entries, messages } = store.session.totals
@@ -206,6 +206,15 @@ function beginWitness(
   // That it is there is not to be lost.
   syncFile(paths.witness)
   syncFolder(paths.folder)
+}
+
+/** What is in a folder whose disk is full can be read: what it says of the holder before is not wrong, or too careful. */
+function nameIfThereIsRoom(paths: FolderPaths, boot: string | undefined): void {
+  try {
+    nameHolder(paths, boot)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+  }
 }
 
 const reachedBy = (store: SqliteStore): Reached => ({

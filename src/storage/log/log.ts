@@ -95,7 +95,8 @@ export function openLog({ folder, lineage, newSalt, requireFolder }: LogOptions)
   function* counting(place: number, revision?: number): Generator<FoundRecord, void> {
     const segment = live[place]!
     for (const record of recordsOf(segment, revision)) {
-      if (record.turn > lastTurn || record.turn >= (live[place + 1]?.firstTurn ?? Number.POSITIVE_INFINITY)) return
+      if (record.turn > lastTurn || record.turn >= (live[place + 1]?.firstTurn ?? Number.POSITIVE_INFINITY))
+        return
       notePlace(segment, record.after, record.at)
       yield record
     }
@@ -139,7 +140,8 @@ export function openLog({ folder, lineage, newSalt, requireFolder }: LogOptions)
       .then(() => makeSegmentBeside(path, ahead.bytes))
       .then(
         () => {
-          if (isClosed || spare !== undefined || ahead.number < live.at(-1)!.number) rmSync(path, { force: true })
+          if (isClosed || spare !== undefined || ahead.number < live.at(-1)!.number)
+            rmSync(path, { force: true })
           else spare = ahead
         },
         () => {
@@ -248,7 +250,11 @@ export function openLog({ folder, lineage, newSalt, requireFolder }: LogOptions)
     restart(fromTurn, revision, atMs) {
       const again = [...recordsAfter(fromTurn - 1)]
       const least = again.reduce((sum, { bytes }) => sum + bytes.length, 0)
-      const head = { firstTurn: fromTurn, revision: again[0]?.after ?? revision, atMs: again[0]?.atMs ?? atMs }
+      const head = {
+        firstTurn: fromTurn,
+        revision: again[0]?.after ?? revision,
+        atMs: again[0]?.atMs ?? atMs,
+      }
       const ofAgain = again.reduce((sum, record) => sum + record.changesBytes, 0)
       changesBytes -= ofAgain
       begin(head, least, open => {
@@ -279,7 +285,8 @@ export function openLog({ folder, lineage, newSalt, requireFolder }: LogOptions)
     forget(turn, revision) {
       for (let place = live.length - 2; place >= 0; place--) {
         const [segment, next] = [live[place]!, live[place + 1]!]
-        const isNeeded = next.firstTurn > turn + 1 || (next.revision > revision && next.revision > segment.revision)
+        const isNeeded =
+          next.firstTurn > turn + 1 || (next.revision > revision && next.revision > segment.revision)
         if (isNeeded) continue
         live.splice(place, 1)
         useless.push(segment.path)

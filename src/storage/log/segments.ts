@@ -1,5 +1,5 @@
 /** Which segments there are in a folder, and what of them counts. */
-import { statSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { limits } from '../../protocol/limits.ts'
 import { recordsFrom } from './readSegment.ts'
 import type { FoundRecord } from './record.ts'
@@ -43,7 +43,9 @@ export function findSegments(folder: string, lineage: number): FoundSegments {
     const path = segmentPath(folder, number)
     const head = readHead(path)
     if (head === 'damaged') damaged.push(path)
-    else if (head === 'unused' || head.lineage !== lineage || head.firstTurn >= firstTurn) useless.push(path)
+    // Somebody may be waiting for the room.
+    else if (head === 'unused') rmSync(path, { force: true })
+    else if (head.lineage !== lineage || head.firstTurn >= firstTurn) useless.push(path)
     else {
       firstTurn = head.firstTurn
       damaged = []

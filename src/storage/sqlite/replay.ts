@@ -59,4 +59,3 @@ function doChange(change: EntryChange, tables: ReplayTables): void {
     expiresAtMs,
   })
 }
-

@@ -80,7 +80,8 @@ export function createHost(world: World, adapter: Host['adapter'], mistakes: Mis
       function sync(): void {
         if (disk.syncFails) throw new Error('EIO')
       }
-      opened = adapter === 'memory' ? createMemoryStore() : openFolder(folder(), { sync, wallClock: clock.now })
+      opened =
+        adapter === 'memory' ? createMemoryStore() : openFolder(folder(), { sync, wallClock: clock.now })
       store = createFaultyStore(opened, disk)
       const partition = createPartition({
         store: mistakes.inStore?.(store) ?? store,

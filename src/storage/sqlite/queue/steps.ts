@@ -14,7 +14,8 @@ export type QueueStep =
 
 function there(tables: QueueTables, number: number): Message {
   const message = tables.get(number)
-  if (message === undefined) throw new CorruptData(`Message ${number} of a queue is missing. Restore a backup.`)
+  if (message === undefined)
+    throw new CorruptData(`Message ${number} of a queue is missing. Restore a backup.`)
   return message
 }
 
