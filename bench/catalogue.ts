@@ -3,7 +3,13 @@
  * `README.md` says in words what each one covers.
  */
 import { callRows } from './callRows.ts'
-import { deliveryMeasures, keysMeasures, stateMeasures } from './durableCatalogue.ts'
+import {
+  cronMeasures,
+  deliveryMeasures,
+  keysMeasures,
+  queueMeasures,
+  stateMeasures,
+} from './durableCatalogue.ts'
 import { callShapes, hasShards } from './shapes.ts'
 import { routeCounts } from './suites/http.ts'
 import { idleShapes } from './suites/idle.ts'
@@ -25,6 +31,8 @@ export interface MeasureInfo {
     | 'syncs/s'
     | 'answers'
     | 'requests'
+    | 'messages'
+    | 'messages/s'
     | 'records'
     | 'records/s'
     | 'KiB'
@@ -66,8 +74,21 @@ const GOALS: Readonly<Record<string, string>> = {
   'stream-200-rate': '≥ 900000',
   'stream-200-lost': '0',
   'stream-200-stuck-p99': 'ratio ≤ 2',
+  'queue-published': '≥ 60000',
+  'queue-delivered': '≥ 45000',
+  'queue-through': 'ratio ≥ 2',
+  'queue-msgpack-published': '≥ 100000',
+  'queue-msgpack-delivered': '≥ 80000',
+  'queue-alone-start-p50': '≤ 400',
+  'queue-groups-through': 'ratio ≥ 0.8',
+  'queue-deep-through': 'ratio ≥ 0.8',
+  'queue-lost': '0',
   'keys-start': '≤ 1000',
   'keys-page-last-p50': 'ratio ≤ 1.5',
+  'cron-mixed-cpu': '≤ 1',
+  'cron-mixed-late-p99': '≤ 20',
+  'cron-minutely-cpu': '≤ 1',
+  'cron-minutely-late-p99': '≤ 20',
   'lost-answers': '0',
   'lost-unexpected': '0',
   'lost-wrong': '0',
@@ -311,8 +332,10 @@ export function catalogue(
     ...callMeasures(levels, shardLevels),
     ...lostMeasures,
     ...stateMeasures(stateLevels),
+    ...queueMeasures,
     ...keysMeasures,
     ...deliveryMeasures,
+    ...cronMeasures,
     ...httpMeasures,
     ...startRows('start', 'the engine', 'start-bun'),
     ...startRows('start-bun', 'a bare Bun.serve'),

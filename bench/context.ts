@@ -12,6 +12,8 @@ export interface BenchOptions {
   readonly calls: number
   /** Connections of the \`idle\` suite. */
   readonly workers: number
+  /** Messages that wait, of the `queue` suite. */
+  readonly messages: number
   /** Keys of the `keys` suite. */
   readonly keys: number
   /** How often a start is measured. */

@@ -1,9 +1,29 @@
 /** The measures of what is kept and told: values on disk, very many keys, topics and streams. */
 import { callRows } from './callRows.ts'
 import type { MeasureInfo } from './catalogue.ts'
+import { cronShapes } from './cronShapes.ts'
 import { pubsubShapes, SUBSCRIBERS } from './suites/pubsub.ts'
+import { queueShapes } from './suites/queue.ts'
 import { stateShapes } from './suites/state.ts'
 import { streamShapes } from './suites/stream.ts'
+
+export const cronMeasures: MeasureInfo[] = cronShapes.flatMap(({ name, what, count }) => {
+  const row = (suffix: string, unit: MeasureInfo['unit'], better: MeasureInfo['better'], text: string) => ({
+    name: `${name}-${suffix}`,
+    unit,
+    better,
+    what: `${what}: ${text}`,
+  })
+  const cpu = row('cpu', '%', 'less', 'share of a core that the engine takes, all threads')
+  if (count === 0) return [cpu]
+  return [
+    { ...cpu, peer: 'cron-none-cpu' },
+    row('fired', 'calls/s', 'neither', 'calls of the function'),
+    row('late-p50', 'ms', 'less', 'from the instant until the worker reads the call, median'),
+    row('late-p99', 'ms', 'less', 'the same, 99th percentile'),
+    row('late-max', 'ms', 'less', 'the same, the latest of all'),
+  ]
+})
 
 /** For these levels of calls in flight. */
 export function stateMeasures(levels: readonly number[]): MeasureInfo[] {
@@ -36,6 +56,34 @@ export function stateMeasures(levels: readonly number[]): MeasureInfo[] {
     },
   )
 }
+
+/** Of messages of queues. */
+export const queueMeasures: MeasureInfo[] = queueShapes.flatMap(({ name, what, peer, inFlight }) => {
+  const row = (suffix: string, unit: MeasureInfo['unit'], better: MeasureInfo['better'], text: string) => ({
+    name: `${name}-${suffix}`,
+    unit,
+    better,
+    what: `${what}, ${inFlight} in flight: ${text}`,
+    ...(peer === undefined || suffix === 'lost' ? {} : { peer: `${peer}-${suffix}` }),
+  })
+  return [
+    row('published', 'messages/s', 'more', 'published per second, while they are delivered'),
+    row('delivered', 'messages/s', 'more', 'delivered and acknowledged per second, meanwhile'),
+    row('drained', 'messages/s', 'more', 'delivered per second when no more are published'),
+    row(
+      'through',
+      'messages/s',
+      'more',
+      'delivered per second from the first publication to the last delivery',
+    ),
+    row('p50', 'µs', 'less', 'time until it is kept, median'),
+    row('p99', 'µs', 'less', 'time until it is kept, 99th percentile'),
+    row('start-p50', 'µs', 'less', 'time until its handler begins, median'),
+    row('start-p99', 'µs', 'less', 'time until its handler begins, 99th percentile'),
+    row('cpu', 'µs', 'less', 'CPU time of the program per delivery, all threads'),
+    row('lost', 'messages', 'less', 'not kept, not delivered, delivered twice, or out of their order'),
+  ]
+})
 
 export const keysMeasures: MeasureInfo[] = [
   {

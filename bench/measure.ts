@@ -3,12 +3,14 @@ import { isNamedBy, type MeasureInfo } from './catalogue.ts'
 import type { BenchContext, BenchOptions, Suite, Values } from './context.ts'
 import { describeMachine, watchOthers } from './machine.ts'
 import { measureCalls } from './suites/calls.ts'
+import { measureCron } from './suites/cron.ts'
 import { measureHttp } from './suites/http.ts'
 import { measureIdle } from './suites/idle.ts'
 import { measureKeys } from './suites/keys.ts'
 import { measureLost } from './suites/lost.ts'
 import { measureMicro } from './suites/micro.ts'
 import { measurePubsub } from './suites/pubsub.ts'
+import { measureQueue } from './suites/queue.ts'
 import { measureRing } from './suites/ring.ts'
 import { measureStarts } from './suites/start.ts'
 import { measureState } from './suites/state.ts'
@@ -19,9 +21,11 @@ import { type Measure, toMeasures } from './table.ts'
 const suites: readonly { names: readonly string[]; measure: Suite }[] = [
   { names: ['calls', 'nats'], measure: measureCalls },
   { names: ['state', 'redis', 'disk'], measure: measureState },
+  { names: ['queue'], measure: measureQueue },
   { names: ['keys'], measure: measureKeys },
   { names: ['pubsub'], measure: measurePubsub },
   { names: ['stream'], measure: measureStream },
+  { names: ['cron'], measure: measureCron },
   { names: ['http'], measure: measureHttp },
   { names: ['start'], measure: measureStarts },
   { names: ['micro'], measure: measureMicro },

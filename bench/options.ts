@@ -17,7 +17,7 @@ interface Flags extends Omit<BenchOptions, 'engine'> {
 }
 
 /** Instead of the defaults, when a first look is enough. */
-const QUICK = { seconds: 1, rounds: 1, calls: 300_000, starts: 3, keys: 100_000 } as const
+const QUICK = { seconds: 1, rounds: 1, calls: 300_000, starts: 3, keys: 100_000, messages: 50_000 } as const
 
 export const say = (text: string): void => void process.stderr.write(`${text}\n`)
 
@@ -61,6 +61,7 @@ export function benchCommand(name: string): Command {
     .option('--starts <n>', 'how often a start is measured', positiveInteger, 7)
     .option('--workers <n>', 'idle workers', positiveInteger, 10_000)
     .option('--keys <n>', 'keys of the suite `keys`', positiveInteger, 1_000_000)
+    .option('--messages <n>', 'messages that wait, of the suite `queue`', positiveInteger, 1_000_000)
     .option('--no-peers', 'leave out what is measured only to be compared with')
     .option(
       '--engine <file>',

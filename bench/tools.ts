@@ -8,6 +8,7 @@ interface Tool {
 const tools = {
   wrk: { package: 'wrk', homepage: 'https://github.com/wg/wrk' },
   'redis-server': { package: 'redis-server', homepage: 'https://redis.io' },
+  postgres: { package: 'postgresql', homepage: 'https://www.postgresql.org' },
   'nats-server': { package: 'nats-server', homepage: 'https://nats.io/download' },
 } satisfies Record<string, Tool>
 

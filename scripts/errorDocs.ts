@@ -9,6 +9,7 @@ const PLACES = {
   start: 'start of the engine',
   command: '`iii` command',
   client: 'made by the client',
+  message: 'attempts of a message',
 } as const
 
 export function renderErrorDocs(): string {

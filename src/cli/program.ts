@@ -10,8 +10,11 @@ import { ENGINE_PORT } from '../protocol/address.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
 import { CommandError, describeFailure, usageError } from './commandError.ts'
+import type { CommandParts } from './commandParts.ts'
+import { addCronCommands } from './cron/commands.ts'
 import { addDataCommands } from './data/commands.ts'
 import { exitCodes } from './exitCodes.ts'
+import { addQueueCommands } from './queue/commands.ts'
 import type { ServeFlags } from './serve/flags.ts'
 import type { SpokenCommand } from './spokenCommand.ts'
 import type { StatusFlags } from './status/run.ts'
@@ -44,7 +47,7 @@ Environment:
   III_LOG_LEVEL            as --log-level, which goes before it (default: info)
   III_INSECURE             1 or true: as --insecure (default: off)
   III_NAMESPACE_GRACE_MS   how long a worker's announce is waited for, in ms (default: ${limits.namespaceGraceMs}, or the file's)
-  III_URL                  engine that 'trigger' and 'status' call (default: ws://localhost:49134)
+  III_URL                  engine that 'trigger', 'status', 'cron' and 'queue' call (default: ws://localhost:49134)
   NO_COLOR                 not empty: no colours
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 124 time-out, 130 interrupted (SIGINT), 143 terminated (SIGTERM).${spoken(command)}`
@@ -272,7 +275,10 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
       end(await runWorker(name, flags, terminal, parts))
     })
 
-  addDataCommands(program, { terminal, end, createDialler, seeHelp, port: wholeNumber(1, 65_535) })
+  const parts: CommandParts = { terminal, end, createDialler, seeHelp, wholeNumber }
+  addCronCommands(program, parts)
+  addQueueCommands(program, parts)
+  addDataCommands(program, parts)
 
   for (const [name, instead] of Object.entries(laterCommands(command))) {
     program

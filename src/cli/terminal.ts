@@ -15,6 +15,8 @@ export interface Terminal {
   readonly interactive: boolean
   /** stderr shows colours. */
   readonly colours: boolean
+  /** stdout shows colours. */
+  readonly outColours: boolean
   /** stderr is a terminal, so that log lines are for people. */
   readonly human: boolean
   /** Results. Resolves when the text has left the process. */
@@ -57,6 +59,9 @@ export function systemTerminal(): Terminal {
     },
     get colours() {
       return stderr().isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'
+    },
+    get outColours() {
+      return stdout().isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'
     },
     get human() {
       return stderr().isTTY === true

@@ -61,6 +61,8 @@ export interface DeliveredEvent {
   readonly lost?: (subscription: Subscription) => void
   /** Told once of each subscription whose answers are waited for how it went; maybe from within `deliver`. */
   readonly over?: (subscription: Subscription, ending: Ending) => void
+  /** When it aborts, it is given up where answers are waited for, and its calls are cancelled. */
+  readonly signal?: AbortSignal | undefined
   /** Of the call that made the event; a handler's `CallContext` is one. */
   readonly cause?: Cause | undefined
 }
@@ -177,6 +179,11 @@ export function createDeliveries(
           failed({ binding, counters }, said[of], `${error.code}: ${error.message}`)
           lookIfIdle(queue)
         },
+        cancelled() {
+          counters.failed++
+          counters.lastError = 'given up: another one has come'
+          lookIfIdle(queue)
+        },
       },
     })
     return queue
@@ -279,7 +286,7 @@ export function createDeliveries(
     get: id => entries.get(id),
     all: () => entries.values(),
 
-    deliver(subscriptions, { data, metadataOf, cause, lost, over }) {
+    deliver(subscriptions, { data, metadataOf, cause, lost, over, signal }) {
       const depth = depthOf(cause?.baggage) + 1
       const isTooDeep = depth > limits.deliveryDepth
       const goesOn: Cause = { traceparent: cause?.traceparent, baggage: withDepth(cause?.baggage, depth) }
@@ -320,7 +327,7 @@ export function createDeliveries(
           count++
           told.push(entry)
           targets.push({ functionId: binding.function_id, namespace: binding.namespace, metadata })
-        } else if (queue.push(data, metadata, goesOn, tellOver)) {
+        } else if (queue.push(data, metadata, goesOn, { over: tellOver, signal })) {
           count++
           busy.add(queue)
         } else {

@@ -31,17 +31,28 @@ export type Ending =
   | { readonly kind: 'skipped' }
   | { readonly kind: 'failed'; readonly of: 'condition' | 'handler'; readonly error: ErrorBody }
   | { readonly kind: 'dropped'; readonly why: string }
+  /** Given up by who has delivered it; its handler may still be at work. */
+  | { readonly kind: 'cancelled' }
 
 /** Told once of each event. */
 export interface Outcome {
   delivered(): void
   skipped(): void
   failed(error: ErrorBody, of: 'condition' | 'handler'): void
+  cancelled(): void
+}
+
+/** Who wants to hear of an event, and may give it up. */
+export interface Interest {
+  /** Told once how it ended. */
+  readonly over?: ((ending: Ending) => void) | undefined
+  /** When it aborts, the event is given up, and so is its call. */
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface DeliveryQueue {
-  /** False: there is no room, the event is dropped. Otherwise `over` is told once how it ended, later. */
-  push(data: JsonText, metadata: JsonText | undefined, cause: Cause, over?: (ending: Ending) => void): boolean
+  /** False: there is no room, the event is dropped. */
+  push(data: JsonText, metadata: JsonText | undefined, cause: Cause, interest?: Interest): boolean
   /** Events that are not over. */
   size(): number
   bytes(): number
@@ -56,6 +67,8 @@ interface Entry {
   readonly over: ((ending: Ending) => void) | undefined
   decided: 'run' | 'skip' | undefined
   isOver: boolean
+  /** Of the call under way: of the condition, then of the handler. */
+  cancelCall: (() => void) | undefined
 }
 
 /** Entries that have left are given up together. */
@@ -74,15 +87,16 @@ export function createDeliveryQueue(parts: QueueParts): DeliveryQueue {
 
   function begin(entry: Entry): void {
     inWork++
-    if (conditionFunctionId === undefined) {
-      entry.decided = 'run'
+    if (conditionFunctionId === undefined || entry.decided === 'skip') {
+      entry.decided ??= 'run'
       return
     }
     const { data, cause } = entry
-    client.call(
+    entry.cancelCall = client.call(
       { functionId: conditionFunctionId, data, namespace, metadata: undefined, timeoutMs, ...cause },
       (error, result) => {
         if (entry.isOver) return
+        entry.cancelCall = undefined
         entry.decided = error === undefined && result !== 'false' ? 'run' : 'skip'
         if (error !== undefined) {
           outcome.failed(error, 'condition')
@@ -98,15 +112,28 @@ export function createDeliveryQueue(parts: QueueParts): DeliveryQueue {
 
   function run(entry: Entry): void {
     const { data, metadata, cause } = entry
-    client.call({ functionId, data, namespace, metadata, timeoutMs, ...cause }, (error, result) => {
-      if (error === undefined) outcome.delivered()
-      else outcome.failed(error, 'handler')
-      end(entry)
-      entry.over?.(
-        error === undefined ? { kind: 'delivered', result } : { kind: 'failed', of: 'handler', error },
-      )
-      proceed()
-    })
+    entry.cancelCall = client.call(
+      { functionId, data, namespace, metadata, timeoutMs, ...cause },
+      (error, result) => {
+        if (error === undefined) outcome.delivered()
+        else outcome.failed(error, 'handler')
+        end(entry)
+        entry.over?.(
+          error === undefined ? { kind: 'delivered', result } : { kind: 'failed', of: 'handler', error },
+        )
+        proceed()
+      },
+    )
+  }
+
+  function giveUp(entry: Entry): void {
+    if (entry.isOver || entry.decided === 'skip') return
+    entry.cancelCall?.()
+    outcome.cancelled()
+    if (entry.decided === 'run') end(entry)
+    else entry.decided = 'skip'
+    entry.over?.({ kind: 'cancelled' })
+    proceed()
   }
 
   function end(entry: Entry): void {
@@ -121,6 +148,8 @@ export function createDeliveryQueue(parts: QueueParts): DeliveryQueue {
       const next = entries[turn]
       if (turn < begun && next?.decided !== undefined) {
         turn++
+        // Given up while it waited for its turn.
+        if (next.isOver) continue
         if (next.decided === 'run') run(next)
         else end(next)
       } else if (begun < entries.length && inWork < concurrency) {
@@ -136,11 +165,21 @@ export function createDeliveryQueue(parts: QueueParts): DeliveryQueue {
   }
 
   return {
-    push(data, metadata, cause, over) {
+    push(data, metadata, cause, { over, signal } = {}) {
       if (size >= parts.maxMessages || (size > 0 && bytes + data.length > parts.maxBytes)) return false
       size++
       bytes += data.length
-      entries.push({ data, metadata, cause, over, decided: undefined, isOver: false })
+      const entry: Entry = {
+        data,
+        metadata,
+        cause,
+        over,
+        decided: undefined,
+        isOver: false,
+        cancelCall: undefined,
+      }
+      signal?.addEventListener('abort', () => giveUp(entry))
+      entries.push(entry)
       proceed()
       return true
     },
@@ -148,7 +187,9 @@ export function createDeliveryQueue(parts: QueueParts): DeliveryQueue {
     bytes: () => bytes,
     clear() {
       const left = entries.slice(turn)
+      const dropped = left.filter(({ isOver, decided }) => !isOver && decided !== 'skip')
       for (const [index, entry] of left.entries()) {
+        if (entry.isOver) continue
         entry.isOver = true
         size--
         bytes -= entry.data.length
@@ -157,8 +198,8 @@ export function createDeliveryQueue(parts: QueueParts): DeliveryQueue {
       entries = []
       turn = 0
       begun = 0
-      for (const entry of left) entry.over?.({ kind: 'dropped', why: 'the trigger is gone' })
-      return left.length
+      for (const entry of dropped) entry.over?.({ kind: 'dropped', why: 'the trigger is gone' })
+      return dropped.length
     },
   }
 }

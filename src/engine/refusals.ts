@@ -121,4 +121,4 @@ export function enqueueFailed(message: string): JsonText {
 
 export const NO_QUEUE_PROVIDER =
   'No queue provider is installed. `TriggerAction::Enqueue` routes through the `engine::queue::enqueue` provider, ' +
-  'which the standalone queue worker registers. This version has none built in: register it in a worker of your own.'
+  'which the standalone queue worker registers. Add it with `- name: iii-queue` in `workers:` of config.yaml.'

@@ -37,10 +37,13 @@ export interface Routes {
   /** Puts these in the place of all there are. */
   replace(routes: readonly Route[]): void
   all(): Route[]
+  /** Told of every function that somebody answers from now on, maybe for the second time. Returns how to stop it. */
+  follow(told: (namespace: string, functionId: string) => void): () => void
 }
 
 export function createRoutes(): Routes {
   const inDefault = new Map<string, Route>()
+  const followers = new Set<(namespace: string, functionId: string) => void>()
   const byNamespace = new Map<string, Map<string, Route>>([[DEFAULT_NAMESPACE, inDefault]])
 
   function set(route: Route): void {
@@ -51,6 +54,7 @@ export function createRoutes(): Routes {
       byNamespace.set(route.namespace, routes)
     }
     routes.set(route.functionId, route)
+    for (const tell of followers) tell(route.namespace, route.functionId)
   }
 
   const made: Routes = {
@@ -90,6 +94,11 @@ export function createRoutes(): Routes {
     },
 
     all: () => [...byNamespace.values()].flatMap(routes => [...routes.values()]),
+
+    follow(told) {
+      followers.add(told)
+      return () => void followers.delete(told)
+    },
   }
   return made
 }

@@ -5,6 +5,7 @@ const owners: readonly (readonly [ids: RegExp, name: string])[] = [
   [/^(iii-)?state::/, 'iii-state'],
   [/^(iii-)?stream::/, 'iii-stream'],
   [/^(publish$|iii-pubsub::)/, 'iii-pubsub'],
+  [/^(iii::durable::|iii::queue::|engine::queue::|queue::|iii-queue::)/, 'iii-queue'],
 ]
 
 /** The name of the built-in that has such functions, if none of those that are registered is one of them. */

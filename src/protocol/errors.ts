@@ -3,6 +3,7 @@
  * `docs/errors.md` is made from it (`bun scripts/errorDocs.ts`); a test holds the two equal.
  */
 
+import { queueErrors } from './queueErrors.ts'
 import { streamErrors } from './streamErrors.ts'
 
 /** Where a code appears. */
@@ -21,6 +22,8 @@ export type ErrorPlace =
   | 'command'
   /** Made by the client itself, never sent. */
   | 'client'
+  /** Among the failed attempts of a message. */
+  | 'message'
 
 export interface ErrorEntry {
   readonly where: readonly ErrorPlace[]
@@ -87,12 +90,7 @@ export const errorCatalogue = {
   enqueue_error: {
     where: ['call'],
     cause: 'A call with action `enqueue` did not reach a queue; the message names the underlying fault.',
-    fix: 'Start a worker that registers `engine::queue::enqueue`.',
-  },
-  queue_full: {
-    where: ['call'],
-    cause: 'The queue has as many messages, or as many bytes of them, as it may have.',
-    fix: 'Publish again when some are done; raise the bound of the queue, or declare it lossy.',
+    fix: 'Do what the message says; without a queue, add `- name: iii-queue` to `workers:` in config.yaml.',
   },
   INVALID_NAMESPACE: {
     where: ['call', 'trigger'],
@@ -234,9 +232,10 @@ export const errorCatalogue = {
     fix: 'Look at the log of the engine.',
   },
   ...streamErrors,
+  ...queueErrors,
   topic_not_set: {
     where: ['call'],
-    cause: '`publish` was called with an empty topic.',
+    cause: '`publish` or `iii::durable::publish` was called with an empty topic.',
     fix: 'Name a topic.',
   },
   topic_too_long: {
@@ -296,7 +295,7 @@ export const errorCatalogue = {
     status: 404,
     cause:
       'No route has this path; or, in discovery, nothing is registered under this id; or there is no such schedule.',
-    fix: 'Check the path; `iii trigger engine::registered-triggers::list` shows all routes.',
+    fix: 'Check the path or the name; `iii trigger engine::registered-triggers::list` shows all routes, `iii cron ls` all schedules.',
   },
   METHOD_NOT_ALLOWED: {
     where: ['http'],
@@ -323,10 +322,10 @@ export const errorCatalogue = {
     fix: 'Put long values into the body.',
   },
   CONDITION_NOT_MET: {
-    where: ['http'],
+    where: ['http', 'call'],
     status: 422,
     cause:
-      'A condition of the route says no: its function returned `false`, or its expression does not hold.',
+      'A condition of the route, or of the schedule that is run, says no: its function returned `false`, or its expression does not hold.',
     fix: 'Nothing, if that is meant; else look at the condition.',
   },
   CONDITION_FAILED: {
@@ -472,8 +471,9 @@ export const errorCatalogue = {
     fix: 'Look into the log of the engine.',
   },
   CANCELLED: {
-    where: ['client'],
-    cause: 'The caller gave the call up by its `AbortSignal`.',
+    where: ['client', 'call'],
+    cause:
+      'The caller gave the call up by its `AbortSignal`; or the next tick of a schedule has come, with `overlap: cancel_previous`.',
     fix: 'Nothing.',
   },
 } as const satisfies Record<string, ErrorEntry>

@@ -17,6 +17,8 @@ export interface ErrorBody {
   stacktrace?: string | undefined
   /** Of `function_not_found`, towards built-in workers only and for their log: the id that was probably meant. */
   nearest?: string | undefined
+  /** Of a provider that refuses a trigger: what it has bound under the same id stays (`docs/protocol/json.md#the-answer-of-a-provider`). */
+  kept?: boolean | undefined
 }
 
 /**

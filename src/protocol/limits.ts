@@ -109,6 +109,34 @@ export const limits = {
   deliveryQueueBytes: 16 * MiB,
   /** Failures of a message that are told of, the latest; all are counted. */
   queueReportsKept: 16,
+  /** Messages of a lane of a queue that are read at once, and kept in memory to be handed out. */
+  queueWindow: 256,
+  /** Time of a lease where nobody says another: long for a handler, and a hung one does not keep its place for ever. */
+  queueLeaseMs: 300_000,
+  /** Longest time between two attempts, where nobody says another. */
+  queueBackoffMs: 3_600_000,
+  /** A lane whose worker would not take a message is tried again after this, if nothing is heard of the worker before. */
+  queueRetryMs: 100,
+  /** The same where nobody answers the function: it may come unheard of. */
+  queueMissingMs: 5000,
+  /** Characters of an error, its stack included, that are kept with a message. */
+  queueReportLength: 4096,
+  /** A message may be due in years, a timer may not: it is set again after this. */
+  queueAlarmMs: 3_600_000,
+  /** A subscription of a topic lasts so long after its last trigger has gone, and messages are kept for it. */
+  queueSubscriptionMs: 24 * 3_600_000,
+  /** Within this a second message with the same key is the first one, where nobody says another. */
+  queueDedupeMs: 300_000,
+  /** Calls of `queue::pop` that wait at once, and how long one may. */
+  queueWaiters: 10_000,
+  queueWaitMs: 60_000,
+  /** Messages in one call of a batch form, of a redrive, of a page of a list. */
+  queueBatch: 1000,
+  queuePage: 1000,
+  /** Of the rate of a queue, calls in a second. */
+  queueRate: 1_000_000,
+  /** Dead messages that a page of a list by offset may leave out: they are read all the same. */
+  queueOffset: 100_000,
   /** Messages that are looked at for one page of a list, or one step of a purge: some 2 ms. */
   messagesLooked: 512,
   /** Messages that are dropped because of one that comes to a full queue which is lossy, or dies. */
@@ -135,9 +163,10 @@ export const limits = {
   cronHistory: 20,
   /** A schedule that nobody has any more is forgotten after this: a year and a month. */
   cronMemoryMs: 400 * 86_400_000,
-  /** Retries of one tick, and the longest pause between them. */
+  /** Retries of one tick, the longest pause between them, and how long ends of runs wait for each other, to be written together. */
   cronRetries: 100,
   cronRetryMs: 300_000,
+  cronEndsMs: 20,
   /** Characters of an expression, its parts, and how deep they may lie in each other. */
   conditionLength: 4096,
   conditionParts: 500,

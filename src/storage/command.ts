@@ -29,6 +29,8 @@ export interface PutCommand extends Write {
   readonly value: JsonText
   /** Wall clock, milliseconds. Absent: it stays until it is removed. */
   readonly expiresAtMs: number | undefined
+  /** Followers and the feed hear that it was written, not what: its worker reads it when it starts, and nobody follows. */
+  readonly isQuiet?: boolean
 }
 
 /** Removes a value. Answers with the value before. */

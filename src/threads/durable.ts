@@ -4,14 +4,16 @@
  */
 import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import type { FolderHealth } from '../../workers/engine-functions/catalogue.ts'
+import type { QueueAccess } from '../../workers/queueAccess.ts'
 import { createStorageWorker } from '../../workers/storage/worker.ts'
 import type { BuiltInWorker } from '../../workers/worker.ts'
 import { systemClock } from '../clock/clock.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Log } from '../log/log.ts'
 import { createMemoryPartition, openPartition } from '../storage/mod.ts'
+import type { Partition } from '../storage/partition.ts'
 import { createPartitions } from './partitions.ts'
-import { partsOn } from './parts.ts'
+import { type Functions, partsOn } from './parts.ts'
 import type { Thread } from './thread.ts'
 
 export interface DurableThread {
@@ -26,6 +28,16 @@ export interface DurableThread {
 function hasFunction({ state }: Thread['engine'], id: string): boolean {
   state.catchUp?.()
   return state.routes.find(undefined, id) !== undefined
+}
+
+function functionsOf({ state }: Thread['engine']): Functions {
+  return {
+    find(namespace, id) {
+      state.catchUp?.()
+      return state.routes.find(namespace, id)?.workerId
+    },
+    follow: told => state.routes.follow(told),
+  }
 }
 
 /**
@@ -47,6 +59,12 @@ export async function openDurable(thread: Thread, settings: Settings, log: Log):
       partition: await partitions.open(placed.part.keeps(placed.config)),
     }))
     const placing = await Promise.all(open)
+    const accesses = new Map<Partition, QueueAccess>()
+    const queuesOf = (partition: Partition): QueueAccess => {
+      const access = accesses.get(partition) ?? {}
+      accesses.set(partition, access)
+      return access
+    }
     const streams = placing.find(({ name }) => name === 'iii-stream')?.partition
     for (const { part, instance, config, partition } of placing) {
       const worker = await part.create(config, {
@@ -54,6 +72,8 @@ export async function openDurable(thread: Thread, settings: Settings, log: Log):
         partition,
         streams: partition === streams,
         hasFunction: id => hasFunction(thread.engine, id),
+        functions: functionsOf(thread.engine),
+        queues: queuesOf(partition),
       })
       made.push({ worker, instance })
     }

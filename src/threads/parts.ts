@@ -7,6 +7,9 @@ import type { CronConfig } from '../../workers/cron/config.ts'
 import { cronKeeping } from '../../workers/cron/keeping.ts'
 import type { HttpConfig } from '../../workers/http/config.ts'
 import type { PubsubConfig } from '../../workers/pubsub/config.ts'
+import type { QueueConfig } from '../../workers/queue/config.ts'
+import { queueKeeping } from '../../workers/queue/keeping.ts'
+import type { QueueAccess } from '../../workers/queueAccess.ts'
 import type { StateConfig } from '../../workers/state/config.ts'
 import { stateKeeping } from '../../workers/state/keeping.ts'
 import type { StreamConfig } from '../../workers/stream/config.ts'
@@ -40,12 +43,24 @@ export interface PlacementParts extends CommonParts {
   readonly upToDate?: () => Promise<void>
 }
 
+/** Whether somebody answers a function now, and when that changes. */
+export interface Functions {
+  /** Id of the worker that answers it; `undefined`: nobody does. */
+  find(namespace: string | undefined, functionId: string): string | undefined
+  /** Told when somebody answers a function from now on. Returns how to stop it. */
+  follow(told: (namespace: string, functionId: string) => void): () => void
+}
+
 /** What a part on the durable thread can be made from. */
 export interface DurableParts extends CommonParts {
   /** The one of the folder that the part's `keeps` names: parts that name the same one share it. */
   readonly partition: Partition
   /** Whether somebody answers a function of the default namespace now. Absent outside the process of the engine. */
   readonly hasFunction?: (id: string) => boolean
+  /** The same for all namespaces, and when that changes. */
+  readonly functions?: Functions
+  /** Queues that are kept in the same partition. Absent outside the process of the engine. */
+  readonly queues?: QueueAccess
   /** Streams are kept in the same partition. */
   readonly streams?: boolean
 }
@@ -99,6 +114,9 @@ const loadState = () =>
 
 const loadCron = () =>
   Promise.all([import('../../workers/cron/worker.ts'), import('../../workers/cron/adapters/partition.ts')])
+
+const loadQueue = () =>
+  Promise.all([import('../../workers/queue/worker.ts'), import('../../workers/queue/adapters/partition.ts')])
 
 const loadStream = () =>
   Promise.all([
@@ -164,6 +182,37 @@ export const workerParts: ReadonlyMap<string, readonly Part[]> = new Map<string,
           const wallClock = Date.now
           const store = createPartitionStore(partition, wallClock)
           return createCronWorker(config as CronConfig, { ...parts, store, wallClock })
+        },
+      },
+    ],
+  ],
+  [
+    'iii-queue',
+    [
+      {
+        on: 'durable',
+        keeps: config => queueKeeping(config as QueueConfig),
+        load: loadQueue,
+        async create(config, { partition, clock, log, functions, queues }) {
+          const [{ createQueueWorker }, { createPartitionBackend }] = await loadQueue()
+          const wallClock = Date.now
+          return createQueueWorker(config as QueueConfig, {
+            createBackend: concurrencyOf =>
+              createPartitionBackend({
+                partition,
+                clock,
+                log,
+                wallClock,
+                random: Math.random,
+                epoch: crypto.randomUUID(),
+                concurrencyOf,
+              }),
+            functions,
+            access: queues,
+            clock,
+            wallClock,
+            log,
+          })
         },
       },
     ],

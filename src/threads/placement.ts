@@ -7,6 +7,7 @@ import { configurationConfigSchema } from '../../workers/configuration/config.ts
 import { cronConfigSchema } from '../../workers/cron/config.ts'
 import { httpConfigSchema } from '../../workers/http/config.ts'
 import { pubsubConfigSchema } from '../../workers/pubsub/config.ts'
+import { queueConfigSchema } from '../../workers/queue/config.ts'
 import { stateConfigSchema } from '../../workers/state/config.ts'
 import { streamConfigSchema } from '../../workers/stream/config.ts'
 import type { KnownWorker } from '../config/settings.ts'
@@ -25,6 +26,7 @@ export const knownWorkers: ReadonlyMap<string, KnownWorker> = new Map<string, Kn
   ['iii-cron', { schema: cronConfigSchema, multiple: false }],
   ['iii-http', { schema: httpConfigSchema, multiple: false }],
   ['iii-pubsub', { schema: pubsubConfigSchema, multiple: false }],
+  ['iii-queue', { schema: queueConfigSchema, multiple: false }],
   ['iii-state', { schema: stateConfigSchema, multiple: false }],
   ['iii-stream', { schema: streamConfigSchema, multiple: false }],
 ])

@@ -1,7 +1,8 @@
 /** `iii status`: what it shows, and how it ends. */
 import { describe, expect, test } from 'bun:test'
 import type { AnswerReceiver, WorkerClient } from '../../sdk/typescript/src/worker.ts'
-import { byteSize, describeStatus, duration } from '../../src/cli/status/describe.ts'
+import { duration } from '../../src/cli/reading.ts'
+import { byteSize, describeStatus } from '../../src/cli/status/describe.ts'
 import { runStatus, type StatusFlags } from '../../src/cli/status/run.ts'
 import type { Dialler } from '../../src/cli/trigger/connection.ts'
 import type { ErrorBody } from '../../src/protocol/frames.ts'

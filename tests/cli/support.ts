@@ -14,7 +14,13 @@ export interface FakeTerminal extends Terminal {
 }
 
 export function fakeTerminal(
-  options: { env?: Record<string, string>; cwd?: string; answer?: string | undefined; input?: string } = {},
+  options: {
+    env?: Record<string, string>
+    cwd?: string
+    answer?: string | undefined
+    input?: string
+    outColours?: boolean
+  } = {},
 ): FakeTerminal {
   let stdout = ''
   let stderr = ''
@@ -28,6 +34,7 @@ export function fakeTerminal(
     },
     interactive: 'answer' in options,
     colours: false,
+    outColours: options.outColours ?? false,
     human: false,
     async out(text) {
       stdout += text

@@ -40,7 +40,16 @@ export type Command =
   | { do: 'state'; client: string }
   | { do: 'function'; client: string; function_id: string; does: Behaviour }
   | { do: 'unregister_function'; client: string; function_id: string }
-  | { do: 'call'; client: string; function_id: string; payload: unknown; void?: true; metadata?: unknown }
+  /** With `queue` it goes through that queue. */
+  | {
+      do: 'call'
+      client: string
+      function_id: string
+      payload: unknown
+      void?: true
+      queue?: string
+      metadata?: unknown
+    }
   /** Its provider tells the test of bindings (events `bound`, `unbound`); with `refuse` it throws that message. */
   | { do: 'provide'; client: string; trigger_type: string; refuse?: string }
   | { do: 'withdraw'; client: string; trigger_type: string }

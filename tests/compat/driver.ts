@@ -23,6 +23,8 @@ export interface DrivenWorker {
   /** Resolves with the result (`undefined` and `null` are one), rejects with `CallFailed`. */
   call(functionId: string, payload: unknown, options?: { metadata?: unknown }): Promise<unknown>
   callVoid(functionId: string, payload: unknown): Promise<void>
+  /** Through a queue; resolves with the receipt. */
+  enqueue(queue: string, functionId: string, payload: unknown): Promise<unknown>
   provide(triggerType: string, options?: { refuse?: string }): Promise<void>
   withdraw(triggerType: string): Promise<void>
   bind(triggerType: string, functionId: string, config: unknown, metadata?: unknown): Promise<void>
@@ -101,6 +103,7 @@ export function startDriver(command: readonly string[], env: Record<string, stri
       call: (function_id, payload, options = {}) =>
         tell({ do: 'call', client, function_id, payload, ...options }),
       callVoid: (function_id, payload) => to({ do: 'call', client, function_id, payload, void: true }),
+      enqueue: (queue, function_id, payload) => tell({ do: 'call', client, function_id, payload, queue }),
       provide: (trigger_type, options = {}) => to({ do: 'provide', client, trigger_type, ...options }),
       withdraw: trigger_type => to({ do: 'withdraw', client, trigger_type }),
       bind: (trigger_type, function_id, config, metadata) =>

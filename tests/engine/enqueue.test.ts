@@ -149,7 +149,7 @@ describe('an enqueue call', () => {
         error: {
           code: 'enqueue_error',
           message:
-            'No queue provider is installed. `TriggerAction::Enqueue` routes through the `engine::queue::enqueue` provider, which the standalone queue worker registers. This version has none built in: register it in a worker of your own. (underlying: Function engine::queue::enqueue not found in namespace default)',
+            'No queue provider is installed. `TriggerAction::Enqueue` routes through the `engine::queue::enqueue` provider, which the standalone queue worker registers. Add it with `- name: iii-queue` in `workers:` of config.yaml. (underlying: Function engine::queue::enqueue not found in namespace default)',
         },
       },
     ])

@@ -16,6 +16,7 @@ workers:
     config: { port: ${httpPort} }
   - name: iii-cron
   - name: iii-pubsub
+  - name: iii-queue
   - name: iii-state
   - name: iii-stream
     config: { port: 0 }

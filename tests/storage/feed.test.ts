@@ -1,10 +1,11 @@
 import { expect, test } from 'bun:test'
+import { asJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { EntryChange } from '../../src/storage/change.ts'
 import { createFeed } from '../../src/storage/feed.ts'
 import { createMemoryStore } from '../../src/storage/memory/store.ts'
 import { createRecentChanges } from '../../src/storage/recent.ts'
-import { scope } from './stage.ts'
+import { putOf, scope, setStage } from './stage.ts'
 
 const changeAt = (revision: number): EntryChange => ({
   revision,
@@ -45,4 +46,15 @@ test('a feed that is read while the disk recovers leaves nothing out', async () 
   expect('changes' in feed && feed.changes.map(({ revision }) => revision)).toEqual(
     changes.map(({ revision }) => revision),
   )
+})
+
+test('a quiet write is told without its values, and read with them', async () => {
+  const { partition, endTurn, committals } = setStage()
+  const written = partition.submit([putOf('a', '1', { isQuiet: true })])
+  endTurn()
+  expect((await written).answers).toMatchObject([{ newValue: '1' }])
+  expect(committals.flatMap(({ changes }) => changes)).toMatchObject([
+    { key: 'a', event: 'created', oldValue: undefined, newValue: undefined },
+  ])
+  expect(await partition.read(tables => tables.get(scope('s'), 'a')?.value)).toBe(asJsonText('1'))
 })

@@ -5,6 +5,7 @@ import { deliveryRow } from '../../src/delivery/list.ts'
 import { JSON_NULL } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { type Fields, type Read, readMembers, refusing, required, shape, text, whole } from '../fields.ts'
+import { latestOf, runsOf } from './history.ts'
 import type { Schedule, Schedules } from './schedules.ts'
 import type { Run } from './store.ts'
 import { rfc3339 } from './time.ts'
@@ -40,7 +41,7 @@ function runRow({ scheduledMs, outcome, reason, count, startedMs, endedMs, attem
 function scheduleRow(schedule: Schedule) {
   const { subscription, job } = schedule.active()!
   const { function_id, namespace } = subscription.binding
-  const last = schedule.runs.at(-1)
+  const last = latestOf(schedule.runs)
   return {
     id: subscription.id,
     name: schedule.name,
@@ -93,7 +94,7 @@ export function registerFunctions(client: BuiltInClient, { schedules, wallClock 
     { id: which },
     ({ id }) => {
       const { name, runs } = found(id)
-      return { name, runs: runs.map(runRow).reverse() }
+      return { name, runs: runsOf(runs).map(runRow).reverse() }
     },
   )
 
@@ -124,6 +125,8 @@ export function registerFunctions(client: BuiltInClient, { schedules, wallClock 
         throw new HandlerError(ending.error.code, ending.error.message)
       case 'skipped':
         throw new HandlerError('CONDITION_NOT_MET', `The condition of '${id}' says no`)
+      case 'cancelled':
+        throw new HandlerError('CANCELLED', `The run of '${id}' was given up: its next tick has come`)
       case 'dropped':
         throw new HandlerError('invocation_failed', `'${id}' was not called: ${ending.why}`)
     }

@@ -1,21 +1,72 @@
-/** The latest runs of a schedule, and the ticks it left out. Pure: every function returns a new list. */
+/**
+ * The latest runs of a schedule, and the ticks it left out. Pure: every function returns a new history.
+ *
+ * What is over and not the latest is kept as text: as objects, twenty for each of thousands of schedules, it would cost more to
+ * walk over them and to collect garbage around them than everything else that a tick does.
+ */
 import { limits } from '../../src/protocol/limits.ts'
+import { type RunList, runOf, textOf } from './runText.ts'
 import type { LeftOutReason, Run } from './store.ts'
 
-export type Runs = readonly Run[]
+export interface Runs {
+  /** JSON texts of runs, the latest last, with `SEPARATOR` in between. */
+  readonly past: string
+  readonly pastCount: number
+  /** Those that came after them; the latest last. */
+  readonly recent: readonly Run[]
+}
+
+/** A line break stands nowhere in a text of JSON that was not laid out. */
+const SEPARATOR = ',\n'
+
+export const NO_RUNS: Runs = { past: '', pastCount: 0, recent: [] }
+
+export const historyOf = (runs: readonly Run[]): Runs => folded({ ...NO_RUNS, recent: runs })
+
+/** All of them, the latest last. */
+export function runsOf({ past, recent }: Runs): Run[] {
+  return [...(JSON.parse(`[${past}]`) as RunList[]).map(runOf), ...recent]
+}
+
+/** The same as JSON texts with commas in between. */
+export function historyText({ past, recent }: Runs): string {
+  let text = past
+  for (const run of recent) text += text === '' ? textOf(run) : SEPARATOR + textOf(run)
+  return text
+}
+
+export const latestOf = ({ recent }: Runs): Run | undefined => recent.at(-1)
+
+/** Those at the front that are over become text, but for the latest; and there are not too many. */
+function folded({ past, pastCount, recent }: Runs): Runs {
+  let over = 0
+  while (over < recent.length - 1 && recent[over]!.outcome !== 'running') {
+    past += past === '' ? textOf(recent[over]!) : SEPARATOR + textOf(recent[over]!)
+    pastCount++
+    over++
+  }
+  const kept = over === 0 ? recent : recent.slice(over)
+  while (pastCount > 0 && pastCount + kept.length > limits.cronHistory) {
+    const end = past.indexOf(SEPARATOR)
+    past = end < 0 ? '' : past.slice(end + SEPARATOR.length)
+    pastCount--
+  }
+  return { past, pastCount, recent: kept.slice(-limits.cronHistory) }
+}
 
 export function begun(runs: Runs, run: Run): Runs {
-  return [...runs, run].slice(-limits.cronHistory)
+  return folded({ ...runs, recent: [...runs.recent, run] })
 }
 
 /** Puts a run in the place of what it was before, also when that has left the list meanwhile. */
 export function replaced(runs: Runs, before: Run, after: Run): Runs {
-  return runs.includes(before) ? runs.map(run => (run === before ? after : run)) : begun(runs, after)
+  if (!runs.recent.includes(before)) return begun(runs, after)
+  return folded({ ...runs, recent: runs.recent.map(run => (run === before ? after : run)) })
 }
 
 /** Ticks in a row that are left out for one reason are one row with their number: else they would push everything else out. */
 export function leftOut(runs: Runs, scheduledMs: number, reason: LeftOutReason, count: number): Runs {
-  const last = runs.at(-1)
+  const last = latestOf(runs)
   const goesOn = last?.outcome === 'left_out' && last.reason === reason
   const row: Run = {
     scheduledMs,
@@ -23,14 +74,14 @@ export function leftOut(runs: Runs, scheduledMs: number, reason: LeftOutReason, 
     reason,
     count: count + (goesOn ? (last.count ?? 1) : 0),
   }
-  return begun(goesOn ? runs.slice(0, -1) : runs, row)
+  return begun(goesOn ? { ...runs, recent: runs.recent.slice(0, -1) } : runs, row)
 }
 
 /** After the end of an engine nobody runs any more. */
-export function interrupted(runs: Runs): { runs: Runs; interrupted: Runs } {
-  const found = runs.filter(({ outcome }) => outcome === 'running')
-  return {
-    interrupted: found,
-    runs: runs.map(run => (run.outcome === 'running' ? { ...run, outcome: 'interrupted' as const } : run)),
-  }
+export function interrupted(runs: Runs): { runs: Runs; interrupted: readonly Run[] } {
+  const found = runs.recent.filter(({ outcome }) => outcome === 'running')
+  const recent = runs.recent.map(run =>
+    run.outcome === 'running' ? { ...run, outcome: 'interrupted' as const } : run,
+  )
+  return { interrupted: found, runs: folded({ ...runs, recent }) }
 }

@@ -5,6 +5,8 @@
  *          │                  └─ error ──▶ failed ──retries left──▶ pause ──▶ claim of the next attempt …
  *          └─ not stored ──▶ left out
  *
+ * With `overlap: cancel_previous` the next tick gives it up, wherever it is: it ends as `cancelled`.
+ *
  * The claim comes first: after a crash it is known that the tick was begun, and it is not begun again (at most once), unless the
  * trigger asks for retries.
  */
@@ -13,6 +15,7 @@ import type { Deliveries, Subscription } from '../../src/delivery/deliveries.ts'
 import type { Ending } from '../../src/delivery/queue.ts'
 import type { Log } from '../../src/log/log.ts'
 import { createBoundedTally, shortened } from '../../src/log/notices.ts'
+import type { ErrorBody } from '../../src/protocol/frames.ts'
 import { toJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { begun, type Runs, replaced } from './history.ts'
@@ -46,8 +49,8 @@ export interface RunnerParts {
 }
 
 export interface Runner {
-  /** Resolves with the end of the last attempt. Never rejects. */
-  run(schedule: Running, tick: Tick, isManual: boolean): Promise<Ending>
+  /** Resolves with the end of the last attempt, or when the signal gives it up. Never rejects. */
+  run(schedule: Running, tick: Tick, isManual: boolean, signal: AbortSignal | undefined): Promise<Ending>
   /** Keeps what there is to remember; what goes wrong is logged. Nobody need wait for it. */
   keep(schedule: Running): void
   /** Resolves when everything is kept. */
@@ -60,11 +63,15 @@ export function createRunner({ deliveries, store, clock, wallClock, log }: Runne
   const tally = createBoundedTally(limits.deliveryNotices)
   const saving = new Set<Promise<void>>()
   const pauses = new Set<() => void>()
+  /** Schedules whose runs have ended since the last time that was written. */
+  const ended = new Set<Running>()
+  let cancelEnds: (() => void) | undefined
 
   async function save(schedule: Running): Promise<string | undefined> {
+    ended.delete(schedule)
     const saved = store.save(schedule.record())
-    const ended = saved.catch(() => {}).finally(() => saving.delete(ended))
-    saving.add(ended)
+    const done = saved.catch(() => {}).finally(() => saving.delete(done))
+    saving.add(done)
     try {
       await saved
       return undefined
@@ -75,6 +82,17 @@ export function createRunner({ deliveries, store, clock, wallClock, log }: Runne
       if (count !== undefined) log.error('what a schedule does could not be stored', { ...about, count })
       return error
     }
+  }
+
+  function saveSoon(schedule: Running): void {
+    ended.add(schedule)
+    cancelEnds ??= clock.after(limits.cronEndsMs, saveEnds)
+  }
+
+  function saveEnds(): void {
+    cancelEnds?.()
+    cancelEnds = undefined
+    for (const schedule of [...ended]) void save(schedule)
   }
 
   function payloadOf(schedule: Running, { subscription, job }: Member, tick: Tick, run: Run) {
@@ -91,7 +109,12 @@ export function createRunner({ deliveries, store, clock, wallClock, log }: Runne
     })
   }
 
-  async function attempt(schedule: Running, tick: Tick, isManual: boolean): Promise<Ending> {
+  async function attempt(
+    schedule: Running,
+    tick: Tick,
+    isManual: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<Ending> {
     let run: Run = {
       scheduledMs: tick.scheduledMs,
       outcome: 'running',
@@ -110,6 +133,10 @@ export function createRunner({ deliveries, store, clock, wallClock, log }: Runne
       become({ outcome: 'left_out', reason: 'not_stored', error })
       return { kind: 'dropped', why: `what it does cannot be stored: ${error}` }
     }
+    if (signal?.aborted === true) {
+      become(outcomeOf(CANCELLED))
+      return CANCELLED
+    }
     const member = schedule.active()
     if (member === undefined) {
       become({ outcome: 'left_out', reason: 'unregistered' })
@@ -117,59 +144,80 @@ export function createRunner({ deliveries, store, clock, wallClock, log }: Runne
     }
     const data = payloadOf(schedule, member, tick, run)
     const ending = await new Promise<Ending>(resolve => {
-      deliveries.deliver([member.subscription], { data, over: (_, ending) => resolve(ending) })
+      deliveries.deliver([member.subscription], { data, signal, over: (_, ending) => resolve(ending) })
     })
-    become({ ...outcomeOf(ending), endedMs: wallClock() })
+    become({ ...outcomeOf(ending, member), endedMs: wallClock() })
     return ending
   }
 
   return {
-    async run(schedule, tick, isManual) {
+    async run(schedule, tick, isManual, signal) {
       let next = tick
       for (;;) {
-        const ending = await attempt(schedule, next, isManual)
+        const ending = await attempt(schedule, next, isManual, signal)
         const { max, backoffMs } = schedule.active()?.job.retry ?? { max: 0, backoffMs: 0 }
         const made = next.attempt ?? 1
         const isLast = ending.kind !== 'failed' || isManual || made > max
         if (isLast) {
-          void save(schedule)
+          saveSoon(schedule)
           return ending
         }
         const retry: Tick = { ...next, attempt: made + 1 }
         schedule.retrying = [...schedule.retrying, retry]
         void save(schedule)
-        await pause(Math.min(backoffMs * 2 ** (made - 1), limits.cronRetryMs))
+        await pause(Math.min(backoffMs * 2 ** (made - 1), limits.cronRetryMs), signal)
         schedule.retrying = schedule.retrying.filter(each => each !== retry)
+        if (signal?.aborted === true) {
+          void save(schedule)
+          return CANCELLED
+        }
         next = retry
       }
     },
     keep: schedule => void save(schedule),
     async kept() {
+      saveEnds()
       while (saving.size > 0) await Promise.all(saving)
     },
     stop() {
       for (const cancel of pauses) cancel()
       pauses.clear()
+      cancelEnds?.()
     },
   }
 
-  function pause(ms: number): Promise<void> {
+  function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise(resolve => {
-      const cancel = clock.after(ms, () => {
+      const over = (): void => {
+        cancel()
         pauses.delete(cancel)
         resolve()
-      })
+      }
+      const cancel = clock.after(ms, over)
       pauses.add(cancel)
+      signal?.addEventListener('abort', over)
     })
   }
 }
 
-function outcomeOf(ending: Ending): Partial<Run> {
+const CANCELLED = { kind: 'cancelled' } as const
+
+/** Not that a function which it calls itself is missing. */
+const isMissing = ({ code, message }: ErrorBody, { subscription }: Member): boolean =>
+  code === 'function_not_found' && message.includes(subscription.binding.function_id)
+
+function outcomeOf(ending: Ending, member?: Member): Partial<Run> {
   switch (ending.kind) {
     case 'delivered':
       return { outcome: 'ok' }
-    case 'failed':
-      return { outcome: 'failed', error: shortened(`${ending.error.code}: ${ending.error.message}`, 400) }
+    case 'failed': {
+      const error = shortened(`${ending.error.code}: ${ending.error.message}`, 400)
+      if (ending.of === 'handler' && member !== undefined && isMissing(ending.error, member))
+        return { outcome: 'left_out', reason: 'no_worker', error }
+      return { outcome: 'failed', error }
+    }
+    case 'cancelled':
+      return { outcome: 'cancelled' }
     case 'skipped':
       return { outcome: 'left_out', reason: 'condition' }
     case 'dropped':

@@ -12,15 +12,16 @@ import type { Binding } from '../../sdk/typescript/src/worker.ts'
 import type { Ending } from '../../src/delivery/queue.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { createHeap, type HeapNode } from './heap.ts'
-import { interrupted, leftOut, type Runs } from './history.ts'
+import { interrupted, leftOut, NO_RUNS } from './history.ts'
 import { createRunner, type Member, type RunnerParts, type Running } from './run.ts'
-import type { LeftOutReason, ScheduleRecord } from './store.ts'
+import type { LeftOutReason, Run, ScheduleRecord } from './store.ts'
 import { jitterOf, type Tick, ticksAt } from './ticks.ts'
 import type { Job } from './trigger.ts'
 
 export interface Schedule extends Running, HeapNode {
   /** By the ids of their triggers; the last one is called. */
   readonly members: Map<string, Member>
+  latest: Member | undefined
   expression: string
   timezone: string
   /** Milliseconds since 1970, as everywhere here. */
@@ -28,17 +29,23 @@ export interface Schedule extends Running, HeapNode {
   /** The instant that comes next; `undefined`: none, or nobody has the schedule. */
   nextMs: number | undefined
   isPaused: boolean
+  /** Since nobody had the schedule, it was not looked at. */
+  wasAway: boolean
+  /** For each run that the next tick gives up. */
+  readonly giveUps: Set<AbortController>
   waiting: readonly Tick[]
   /** Runs under way. */
   running: number
   /** Runs of the engine before that did not end. */
-  unfinished: Runs
+  unfinished: readonly Run[]
 }
 
 export interface Schedules {
   /** Before anything else: what is remembered. */
   load(): Promise<void>
-  /** A trigger that comes again replaces itself. Throws a `HandlerError` when there are too many. */
+  /** What it has of the trigger of this id. */
+  member(id: string): Member | undefined
+  /** A trigger whose id it does not have. Throws a `HandlerError` when there are too many. */
   add(binding: Binding, job: Job): void
   remove(id: string): void
   /** By the id of a trigger, or by its name. */
@@ -77,11 +84,14 @@ export function createSchedules(parts: RunnerParts): Schedules {
       runs,
       unfinished,
       retrying: [],
+      giveUps: new Set(),
+      wasAway: false,
       running: 0,
       nextMs: undefined,
       dueMs: 0,
       place: -1,
-      active: () => [...members.values()].at(-1),
+      latest: undefined,
+      active: () => schedule.latest,
       record: () => recordOf(schedule),
     }
     byName.set(record.name, schedule)
@@ -122,21 +132,30 @@ export function createSchedules(parts: RunnerParts): Schedules {
       aheadMs: limits.cronAheadMs,
       lookedAt: limits.cronMissed,
     }
-    const { madeUp, due, skipped, last, next } = ticksAt(plan, schedule.lastMs, now, misfire, bounds)
+    const { madeUp, due, skipped, latestSkipped, last, next } = ticksAt(
+      plan,
+      schedule.lastMs,
+      now,
+      misfire,
+      bounds,
+    )
     const hasMoved = last !== schedule.lastMs
     schedule.lastMs = last
     schedule.nextMs = next
     if (next === undefined) heap.remove(schedule)
     else heap.set(schedule, next + jitterOf(schedule.name, next, jitterMs))
     if (!hasMoved) return
-    if (skipped > 0) leaveOut(schedule, last, 'misfire', skipped)
+    if (latestSkipped !== undefined)
+      leaveOut(schedule, latestSkipped, schedule.wasAway ? 'no_worker' : 'misfire', skipped)
     if (schedule.isPaused) {
       for (const { scheduledMs } of [...madeUp, ...due]) leaveOut(schedule, scheduledMs, 'paused')
     } else {
       schedule.waiting = [...schedule.waiting, ...madeUp]
       proceed(schedule)
       for (const tick of due) {
-        if (schedule.running === 0 || overlap === 'parallel') begin(schedule, tick)
+        if (overlap === 'cancel_previous') for (const run of schedule.giveUps) run.abort()
+        if (schedule.running === 0 || overlap === 'parallel' || overlap === 'cancel_previous')
+          begin(schedule, tick)
         else if (overlap === 'queue' && schedule.waiting.length === 0) schedule.waiting = [tick]
         else leaveOut(schedule, tick.scheduledMs, 'overlap')
       }
@@ -151,8 +170,11 @@ export function createSchedules(parts: RunnerParts): Schedules {
 
   function begin(schedule: Schedule, tick: Tick, isManual = false): Promise<Ending> {
     schedule.running++
-    return runner.run(schedule, tick, isManual).finally(() => {
+    const giveUp = schedule.active()?.job.overlap === 'cancel_previous' ? new AbortController() : undefined
+    if (giveUp !== undefined) schedule.giveUps.add(giveUp)
+    return runner.run(schedule, tick, isManual, giveUp?.signal).finally(() => {
       schedule.running--
+      if (giveUp !== undefined) schedule.giveUps.delete(giveUp)
       if (!hasStopped) proceed(schedule)
     })
   }
@@ -171,10 +193,12 @@ export function createSchedules(parts: RunnerParts): Schedules {
     if (schedule === undefined) return
     byTrigger.delete(id)
     schedule.members.delete(id)
+    schedule.latest = [...schedule.members.values()].at(-1)
     if (schedule.members.size > 0) look(schedule, wallClock())
     else {
       heap.remove(schedule)
       schedule.nextMs = undefined
+      schedule.wasAway = true
     }
     arm()
   }
@@ -184,8 +208,9 @@ export function createSchedules(parts: RunnerParts): Schedules {
       for (const record of await store.load()) create(record)
     },
 
+    member: id => byTrigger.get(id)?.members.get(id),
+
     add(binding, job) {
-      if (byTrigger.get(binding.id)?.name !== job.name) remove(binding.id)
       const { name, plan, retry } = job
       const now = wallClock()
       if (!byName.has(name) && byName.size >= limits.cronSchedules)
@@ -203,9 +228,8 @@ export function createSchedules(parts: RunnerParts): Schedules {
         schedule.timezone = plan.timezone
         schedule.lastMs = now
       }
-      // Deleted first, so that it is the last.
-      schedule.members.delete(binding.id)
-      schedule.members.set(binding.id, { subscription: deliveries.add(binding, job.delivery), job })
+      schedule.latest = { subscription: deliveries.add(binding, job.delivery), job }
+      schedule.members.set(binding.id, schedule.latest)
       byTrigger.set(binding.id, schedule)
       for (const { scheduledMs, attempt = 1, isManual } of schedule.unfinished) {
         if (isManual === true || attempt > retry.max) continue
@@ -215,6 +239,7 @@ export function createSchedules(parts: RunnerParts): Schedules {
       // From here on something can be missed.
       if (isNew && job.misfire.policy !== 'skip') runner.keep(schedule)
       look(schedule, now)
+      schedule.wasAway = false
       proceed(schedule)
       arm()
     },
@@ -257,7 +282,7 @@ const held = (schedule: Schedule | undefined): Schedule | undefined =>
 /** A schedule that nobody knows begins now: it has missed nothing. */
 function newRecord({ name, plan }: Job, lastMs: number): ScheduleRecord {
   const { expression, timezone } = plan
-  return { name, expression, timezone, lastMs, isPaused: false, waiting: [], runs: [] }
+  return { name, expression, timezone, lastMs, isPaused: false, waiting: [], runs: NO_RUNS }
 }
 
 function recordOf(schedule: Schedule): ScheduleRecord {

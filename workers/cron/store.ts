@@ -1,11 +1,12 @@
 /** What is remembered of schedules: the interface of a place to keep it, in the words of this worker. */
+import type { Runs } from './history.ts'
 import type { Tick } from './ticks.ts'
 
 /**
- * `ok`, `failed`: how its function has answered. `interrupted`: the engine ended in between. `left_out`: it was not called, and
- * `reason` says why.
+ * `ok`, `failed`: how its function has answered. `interrupted`: the engine ended in between. `cancelled`: the next tick has come.
+ * `left_out`: it was not called, and `reason` says why.
  */
-export type Outcome = 'running' | 'ok' | 'failed' | 'interrupted' | 'left_out'
+export type Outcome = 'running' | 'ok' | 'failed' | 'interrupted' | 'cancelled' | 'left_out'
 
 export type LeftOutReason =
   | 'overlap'
@@ -13,6 +14,7 @@ export type LeftOutReason =
   | 'misfire'
   | 'condition'
   | 'not_stored'
+  | 'no_worker'
   | 'dropped'
   | 'unregistered'
 
@@ -42,7 +44,7 @@ export interface ScheduleRecord {
   /** Ticks that wait for a run to end. */
   readonly waiting: readonly Tick[]
   /** The latest last, a bounded number. */
-  readonly runs: readonly Run[]
+  readonly runs: Runs
 }
 
 export interface CronStore {

@@ -29,6 +29,8 @@ export interface Ticks {
   readonly due: readonly Tick[]
   /** Missed and not made up for; at least so many, the older ones are not counted. */
   readonly skipped: number
+  /** The latest of those. */
+  readonly latestSkipped: number | undefined
   /** The latest instant that is dealt with by this; as before if there was none. */
   readonly last: number
   /** The next instant; `undefined`: there is none any more. */
@@ -55,26 +57,30 @@ export function ticksAt(
 ): Ticks {
   const from = last - nowMs > bounds.aheadMs ? nowMs : last
   const lateFrom = Math.max(from, nowMs - bounds.lateMs - 1)
-  const due = instantsIn(plan, lateFrom, nowMs)
+  const { found: due, next } = instantsIn(plan, lateFrom, nowMs)
   const missed = missedIn(plan, from, lateFrom, bounds.lookedAt)
   const madeUp = madeUpFor(
     missed.filter(instant => nowMs - instant <= misfire.maxAgeMs),
     misfire,
   )
+  const skipped = missed.length - madeUp.reduce((sum, tick) => sum + 1 + tick.missed, 0)
   return {
     madeUp,
     due: due.map(scheduledMs => ({ scheduledMs, missed: 0 })),
-    skipped: missed.length - madeUp.reduce((sum, tick) => sum + 1 + tick.missed, 0),
+    skipped,
+    // Those that are made up for are the latest.
+    latestSkipped: missed[skipped - 1],
     last: due.at(-1) ?? missed.at(-1) ?? from,
-    next: plan.next(Math.max(from, nowMs)),
+    next,
   }
 }
 
-/** Those after `from`, up to and with `to`. */
-function instantsIn(plan: Plan, from: number, to: number): number[] {
+/** Those after `from`, up to and with `to`, and the one that comes then. */
+function instantsIn(plan: Plan, from: number, to: number) {
   const found: number[] = []
-  for (let at = plan.next(from); at !== undefined && at <= to; at = plan.next(at)) found.push(at)
-  return found
+  let next = plan.next(from)
+  for (; next !== undefined && next <= to; next = plan.next(next)) found.push(next)
+  return { found, next }
 }
 
 /** The latest of them: all, or more than `enough`. Looks back further and further, because there may be millions. */
@@ -82,7 +88,7 @@ function missedIn(plan: Plan, from: number, to: number, enough: number): number[
   if (from >= to) return []
   for (let window = MINUTE_MS; ; window *= 4) {
     const start = Math.max(from, to - window)
-    const found = instantsIn(plan, start, to)
+    const { found } = instantsIn(plan, start, to)
     if (start === from || found.length > enough) return found.slice(-enough)
   }
 }

@@ -10,7 +10,9 @@ import { createPlan, type Plan } from './plan.ts'
 import { MISFIRE, type Misfire } from './ticks.ts'
 import { UTC, zoneOf } from './zone.ts'
 
-const OVERLAP = ['skip', 'queue', 'parallel'] as const
+const OVERLAP = ['skip', 'queue', 'parallel', 'cancel_previous'] as const
+/** Other engines' word for `parallel`. */
+const ALLOW = 'allow'
 
 /** What a trigger asks for. */
 export interface Job {
@@ -58,7 +60,7 @@ const properties = {
     description: 'made up for at most',
   },
   misfire_max_age_ms: { type: 'integer', minimum: 1, description: 'older ones are not made up for' },
-  overlap: { enum: OVERLAP, description: 'what becomes of a tick while the function still runs' },
+  overlap: { enum: [...OVERLAP, ALLOW], description: 'what becomes of a tick while the function still runs' },
   retry: {
     type: 'object',
     properties: {
@@ -92,7 +94,7 @@ export function parseCronTrigger(binding: Binding, timeoutMs: number, nowMs: num
       limit: wholeIn(config, 'misfire_limit', 1, limits.cronMissed, 100),
       maxAgeMs: wholeIn(config, 'misfire_max_age_ms', 1, limits.cronMemoryMs, DAY_MS),
     },
-    overlap: choiceIn(config, 'overlap', OVERLAP),
+    overlap: config.overlap === ALLOW ? 'parallel' : choiceIn(config, 'overlap', OVERLAP),
     retry: {
       max: wholeIn(retry, 'max', 0, limits.cronRetries, 0),
       backoffMs: wholeIn(retry, 'backoff_ms', 1, limits.cronRetryMs, 1000),
@@ -157,7 +159,7 @@ export const cronTriggerType: TriggerTypeDefinition = {
   trigger_request_format: {
     type: 'object',
     properties: { ...properties, ...deliveryProperties },
-    required: ['expression'],
+    anyOf: [{ required: ['expression'] }, { required: ['schedule'] }],
   },
   call_request_format: {
     type: 'object',

@@ -1,5 +1,6 @@
 /** The built-in worker `iii-cron`: functions that are called at the times of cron expressions. */
-import type { TriggerProvider } from '../../sdk/typescript/src/worker.ts'
+import { HandlerError } from '../../sdk/typescript/src/errors.ts'
+import type { Binding, TriggerProvider } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import { createDeliveries } from '../../src/delivery/deliveries.ts'
 import type { Log } from '../../src/log/log.ts'
@@ -55,20 +56,22 @@ export function createCronWorker(
 function createProvider(schedules: Schedules, timeoutMs: number, wallClock: () => number): TriggerProvider {
   return {
     bind(binding) {
-      const job = readOrRemove(binding)
+      const { id } = binding
+      const known = schedules.member(id)
+      // Clients register the same again when they have been away: that changes nothing.
+      if (known !== undefined && isSame(known.subscription.binding, binding)) return known.job.warnings
+      if (known !== undefined)
+        throw new HandlerError('trigger_registration_failed', `Cron job '${id}' is already registered`, {
+          kept: true,
+        })
+      const job = parseCronTrigger(binding, timeoutMs, wallClock())
       schedules.add(binding, job)
       return job.warnings
     },
     unbind: binding => schedules.remove(binding.id),
   }
-
-  /** A trigger that comes again replaces itself, also when its new form is refused. */
-  function readOrRemove(binding: Parameters<TriggerProvider['bind']>[0]) {
-    try {
-      return parseCronTrigger(binding, timeoutMs, wallClock())
-    } catch (error) {
-      schedules.remove(binding.id)
-      throw error
-    }
-  }
 }
+
+const SAID = ['function_id', 'namespace', 'config', 'metadata'] as const
+
+const isSame = (one: Binding, other: Binding): boolean => SAID.every(part => one[part] === other[part])

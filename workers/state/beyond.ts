@@ -1,10 +1,13 @@
 /** What a transaction writes beyond the state: refused where nobody would ever see it. */
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
+import type { QueueAccess } from '../queueAccess.ts'
 import type { Write } from './store.ts'
 
 export interface Beyond {
   /** Whether streams are kept where the state is. */
   readonly streams: boolean
+  /** Queues that are kept where the state is. */
+  readonly queues?: QueueAccess | undefined
   /** Whether somebody answers a function of the default namespace now; absent where that is not known. */
   readonly hasFunction: ((id: string) => boolean) | undefined
 }

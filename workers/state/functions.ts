@@ -200,9 +200,10 @@ export function registerFunctions(client: BuiltInClient, parts: FunctionParts): 
   ): Promise<RawJson> {
     if (given.length > limits.batchOperations)
       refuse(`field \`operations\` has ${given.length} operations, the most are ${limits.batchOperations}`)
-    const { nowMs, maxValueBytes } = writeContext()
+    const { traceparent, baggage } = context
+    const about = { ...writeContext(), queues: beyond.queues, cause: { traceparent, baggage } }
     const writes = given.map((text, index) =>
-      read(text, { nowMs, maxValueBytes }, why => refuse(`operations[${index}]: ${why}`)),
+      read(text, about, why => refuse(`operations[${index}]: ${why}`)),
     )
     for (const write of writes) requireReach(write, beyond)
     const options = optionsOf(asked.durability, writes, context)

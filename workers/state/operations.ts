@@ -6,6 +6,7 @@ import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import { depthOf } from '../../src/protocol/json/split.ts'
 import { type JsonText, quote } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
+import type { Cause } from '../../src/storage/change.ts'
 import { MalformedOperations, readOperations } from '../../src/storage/update/read.ts'
 import {
   type JsonSchema,
@@ -18,12 +19,16 @@ import {
   value,
   whole,
 } from '../fields.ts'
+import type { QueueAccess } from '../queueAccess.ts'
 import type { Write } from './store.ts'
 
 export interface WriteContext {
   /** Wall clock, milliseconds. */
   readonly nowMs: number
   readonly maxValueBytes: number | undefined
+  /** Queues that are kept where the state is, and the call that the messages are from. */
+  readonly queues?: QueueAccess | undefined
+  readonly cause?: Cause | undefined
 }
 
 const condition = { if_version: whole('the version that must be there; 0: nothing must be there', 0) }
@@ -195,6 +200,17 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
       return { kind: 'publish', topic, data: checked(data, context) }
     },
   ],
+  [
+    'enqueue',
+    (members, { queues, cause }, refuse) => {
+      const messages = queues?.messagesOf?.(members, refuse, cause)
+      if (messages !== undefined) return { kind: 'enqueue', messages }
+      throw new HandlerError(
+        'NOT_SUPPORTED',
+        'queues are not kept where the state is: configure iii-queue with the same store, or use queue::push alone',
+      )
+    },
+  ],
 ])
 
 /** The input of `state::set`, `state::delete` or `state::update`. */
@@ -206,12 +222,6 @@ export function readWrite(kind: StateWrite, members: Members, context: WriteCont
 export function readAny(given: JsonText, context: WriteContext, refuse: Refuse): Write {
   const members = readMembers(given, refuse)
   const { op } = named.read(members, refuse)
-  if (op === 'enqueue') {
-    throw new HandlerError(
-      'NOT_SUPPORTED',
-      'the operation `enqueue` comes with queues, which are not part of this version yet',
-    )
-  }
   const read = readers.get(op)
   if (read === undefined) return refuse(unknown(op, [...readers.keys()]))
   return read(members, context, refuse)

@@ -8,6 +8,7 @@ import type { JsonText } from '../../src/protocol/jsonText.ts'
 import type { Cause } from '../../src/storage/change.ts'
 import type { OperationError } from '../../src/storage/command.ts'
 import type { Level } from '../../src/storage/partition.ts'
+import type { QueueCommand } from '../../src/storage/queue/command.ts'
 import type { UpdateOperation } from '../../src/storage/update/operation.ts'
 
 /** Scope and key are any strings. */
@@ -65,6 +66,8 @@ export type Write =
         readonly data: JsonText
       })
   | { readonly kind: 'publish'; readonly topic: string; readonly data: JsonText }
+  /** Only stores that hold queues, too, know what to do with it. */
+  | { readonly kind: 'enqueue'; readonly messages: readonly QueueCommand[] }
 
 /** What one write did. */
 export interface Written {

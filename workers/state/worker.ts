@@ -6,6 +6,7 @@ import type { Log } from '../../src/log/log.ts'
 import { createBoundedTally, shortened } from '../../src/log/notices.ts'
 import { asJsonText, quote } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
+import type { QueueAccess } from '../queueAccess.ts'
 import type { BuiltInWorker } from '../worker.ts'
 import type { StateConfig } from './config.ts'
 import { registerFunctions } from './functions.ts'
@@ -24,13 +25,15 @@ export interface StateParts {
   readonly log: Log
   /** Streams are kept in the same store. */
   readonly streams?: boolean
+  /** Queues are kept in the same store. */
+  readonly queues?: QueueAccess
   /** Whether somebody answers a function of the default namespace now. Absent: not known. */
   readonly hasFunction?: (id: string) => boolean
 }
 
 export function createStateWorker(
   config: StateConfig,
-  { store, clock, wallClock, log, streams = false, hasFunction }: StateParts,
+  { store, clock, wallClock, log, streams = false, queues, hasFunction }: StateParts,
 ): BuiltInWorker {
   return {
     name: 'iii-state',
@@ -41,7 +44,7 @@ export function createStateWorker(
         store,
         watch,
         config,
-        beyond: { streams, hasFunction },
+        beyond: { streams, queues, hasFunction },
         wallClock,
       })
       const deliveries = createDeliveries(client, {

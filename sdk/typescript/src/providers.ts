@@ -38,10 +38,15 @@ export function bindTrigger(
     metadata: frame.metadata,
     namespace: frame.namespace,
   }
+  const before = registrations.bound.get(id)
   registrations.bound.set(id, binding)
   const refuse = (error: unknown): void => {
-    if (registrations.bound.get(id) === binding) registrations.bound.delete(id)
-    answer(errorBodyOf(error, 'trigger_registration_failed'))
+    const refusal = errorBodyOf(error, 'trigger_registration_failed')
+    if (registrations.bound.get(id) === binding) {
+      if (refusal.kept === true && before !== undefined) registrations.bound.set(id, before)
+      else registrations.bound.delete(id)
+    }
+    answer(refusal)
   }
   try {
     const done = provider.bind(binding)

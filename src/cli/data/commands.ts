@@ -2,23 +2,14 @@
 import type { Command } from 'commander'
 import { ENGINE_PORT } from '../../protocol/address.ts'
 import { CommandError } from '../commandError.ts'
-import type { Terminal } from '../terminal.ts'
-import type { Dialler } from '../trigger/connection.ts'
+import type { CommandParts } from '../commandParts.ts'
 import type { BackupFlags } from './backup.ts'
 import type { RestoreFlags } from './restore.ts'
 
-export interface DataCommandParts {
-  readonly terminal: Terminal
-  readonly end: (exitCode: number) => void
-  readonly createDialler: () => Promise<Dialler>
-  readonly seeHelp: (words: string) => string
-  readonly port: (text: string) => number
-}
-
 const exitCodesHelp = '\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.'
 
-export function addDataCommands(program: Command, parts: DataCommandParts): void {
-  const { terminal, end, createDialler, seeHelp, port } = parts
+export function addDataCommands(program: Command, parts: CommandParts): void {
+  const { terminal, end, createDialler, seeHelp, wholeNumber } = parts
   const loadKnownWorkers = async () => (await import('../../threads/placement.ts')).knownWorkers
 
   program
@@ -29,7 +20,7 @@ export function addDataCommands(program: Command, parts: DataCommandParts): void
     .option('--force', 'replace the file if it is there')
     .option('--json', 'print one JSON document')
     .option('--address <host>', 'host of the engine, or a ws:// address (default: III_URL, else localhost)')
-    .option('--port <number>', `port of the engine (default: ${ENGINE_PORT})`, port)
+    .option('--port <number>', `port of the engine (default: ${ENGINE_PORT})`, wholeNumber(1, 65_535))
     .addHelpText('after', exitCodesHelp)
     .showHelpAfterError(seeHelp('backup --help'))
     .action(async (file: string, flags: BackupFlags) => {

@@ -1,40 +1,8 @@
 /** The status of an engine as people read it. Pure; what comes from an engine of another version may lack anything. */
 import { cleanText } from '../../log/clean.ts'
 import { isPlainObject } from '../exactJson.ts'
-
-const UNKNOWN = '-'
-
-function memberOf(value: unknown, name: string): unknown {
-  return isPlainObject(value) ? value[name] : undefined
-}
-
-function numberIn(value: unknown, name: string): number | undefined {
-  const member = memberOf(value, name)
-  return typeof member === 'number' ? member : undefined
-}
-
-function textIn(value: unknown, name: string): string {
-  const member = memberOf(value, name)
-  return typeof member === 'string' || typeof member === 'number' ? cleanText(String(member)) : UNKNOWN
-}
-
-/** `2d 3h`, `3h 12m`, `12m 5s`, `5s` */
-export function duration(ms: number): string {
-  const units = [
-    ['d', 86_400],
-    ['h', 3600],
-    ['m', 60],
-    ['s', 1],
-  ] as const
-  let left = Math.floor(ms / 1000)
-  const parts: string[] = []
-  for (const [unit, seconds] of units) {
-    const count = Math.floor(left / seconds)
-    left -= count * seconds
-    if (count > 0 || parts.length > 0) parts.push(`${count}${unit}`)
-  }
-  return parts.length === 0 ? '0s' : parts.slice(0, 2).join(' ')
-}
+import { duration, listIn, memberOf, numberIn, orUnknown, textIn } from '../reading.ts'
+import { type Row, table } from '../table.ts'
 
 /** `512 B`, `3.4 KiB`, `97 MiB` */
 export function byteSize(bytes: number): string {
@@ -47,9 +15,6 @@ export function byteSize(bytes: number): string {
   }
   return `${unit === 0 || size >= 10 ? Math.round(size) : size.toFixed(1)} ${units[unit]}`
 }
-
-const orUnknown = (value: number | undefined, write: (value: number) => string): string =>
-  value === undefined ? UNKNOWN : write(value)
 
 /** Names and counts of what is not zero; undefined: all are. */
 function notZero(counters: unknown): string | undefined {
@@ -64,19 +29,6 @@ function notZero(counters: unknown): string | undefined {
 function counted(status: unknown, member: string, one: string, many: string): string {
   const count = numberIn(status, member)
   return `${orUnknown(count, String)} ${count === 1 ? one : many}`
-}
-
-type Row = readonly string[]
-
-/** Columns as wide as their widest cell; the first one to the left, numbers to the right. */
-function table(rows: readonly Row[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => row[column]!.length)))
-  return rows.map(row =>
-    row
-      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
-      .join('  ')
-      .trimEnd(),
-  )
 }
 
 const COLUMNS: Row = ['THREAD', 'STATE', 'CPU', 'CORE', 'HEAP', 'CONNECTIONS', 'CALLS', 'RESYNCS', 'RESTARTS']
@@ -94,11 +46,6 @@ function threadRow(thread: unknown): Row {
     count('resyncs'),
     count('restarts'),
   ]
-}
-
-const listIn = (value: unknown, name: string): readonly unknown[] => {
-  const list = memberOf(value, name)
-  return Array.isArray(list) ? list : []
 }
 
 /** Rings are worth a line only where something waits or was missed. */
@@ -146,7 +93,7 @@ export function describeStatus(status: unknown): string {
     `dropped: ${notZero(memberOf(status, 'dropped')) ?? 'nothing'}`,
     ...storageLines(listIn(status, 'storage')),
     '',
-    ...table([COLUMNS, ...threads.map(threadRow)]),
+    ...table([COLUMNS, ...threads.map(threadRow)], { right: 2 }),
     ...ringLines(threads),
   ]
   return `${lines.join('\n')}\n`

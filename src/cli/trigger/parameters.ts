@@ -1,6 +1,7 @@
 /** A function's parameters as a table, from what `engine::functions::info` answers. Pure. */
 import { cleanText } from '../../log/clean.ts'
 import { isPlainObject } from '../exactJson.ts'
+import { table } from '../table.ts'
 
 /** `info` is the answer, whatever it holds: it describes somebody else's function. */
 export function describeFunction(info: unknown, functionId: string): string {
@@ -16,11 +17,15 @@ export function describeFunction(info: unknown, functionId: string): string {
   if (facts.length > 0)
     lines.push(facts.map(([name, value]) => `${name}: ${cleanText(String(value))}`).join('   '), '')
   const rows = parameterRows(schema)
-  lines.push(...(rows.length === 0 ? ['This function does not describe its parameters.'] : table(rows)))
+  lines.push(
+    ...(rows.length === 0 ? ['This function does not describe its parameters.'] : table([HEAD, ...rows])),
+  )
   return `${lines.join('\n')}\n`
 }
 
 type Row = readonly [name: string, type: string, required: string, description: string]
+
+const HEAD: Row = ['NAME', 'TYPE', 'REQUIRED', 'DESCRIPTION']
 
 function parameterRows(schema: unknown): Row[] {
   if (!isPlainObject(schema) || !isPlainObject(schema.properties)) return []
@@ -44,15 +49,4 @@ function typeName(schema: unknown): string {
   if (Array.isArray(type)) return type.join('|')
   if (typeof type === 'string') return type
   return typeof reference === 'string' ? (reference.split('/').at(-1) ?? 'any') : 'any'
-}
-
-function table(rows: readonly Row[]): string[] {
-  const all: Row[] = [['NAME', 'TYPE', 'REQUIRED', 'DESCRIPTION'], ...rows]
-  const widths = [0, 1, 2].map(column => Math.max(...all.map(row => row[column]!.length)))
-  return all.map(row =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  )
 }

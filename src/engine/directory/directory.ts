@@ -19,6 +19,7 @@ import {
   releaseFunction,
 } from './functions.ts'
 import { createLostWorkers } from './lost.ts'
+import { providerAnswered } from './providerAnswer.ts'
 import {
   type Announcement,
   COMMAND_LINE_NAME,
@@ -37,7 +38,6 @@ import {
   createTriggerTable,
   findType,
   layerOf,
-  providerAnswered,
   registerType,
   removeBinding,
   type TriggerTable,
@@ -342,6 +342,8 @@ export function createDirectory(now: () => number, limits: Limits = defaultLimit
         refusedBy: undefined,
         parkedReason: undefined,
         remarks: [],
+        asked: [],
+        held: undefined,
         size: textSize(binding),
         warnings: owner?.warnings ?? triggers.ownerlessWarnings,
       }

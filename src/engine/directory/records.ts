@@ -163,12 +163,24 @@ export interface BindingRecord {
   parkedReason: string | undefined
   /** What its provider has accepted and will not do, a sentence each. */
   remarks: readonly string[]
+  /** What its provider was asked to bind under this id and has not answered yet, the oldest first; the last one may be this. */
+  asked: BindingRecord[]
+  /** What its provider has bound under this id, as far as it has answered. */
+  held: BindingRecord | undefined
 }
 
 /** A binding as it is asked for. */
 export type NewBinding = Omit<
   BindingRecord,
-  'size' | 'warnings' | 'provider' | 'providerId' | 'refusedBy' | 'parkedReason' | 'remarks'
+  | 'size'
+  | 'warnings'
+  | 'provider'
+  | 'providerId'
+  | 'refusedBy'
+  | 'parkedReason'
+  | 'remarks'
+  | 'asked'
+  | 'held'
 >
 
 /** Clients before 0.23 know neither name leases nor refusals (`docs/protocol/json.md#generations-of-clients`). */

@@ -7,7 +7,6 @@
 
 import { nearestName } from '../../log/nearest.ts'
 import { countIn, shortened, type Tally } from '../../log/notices.ts'
-import type { ErrorBody } from '../../protocol/frames.ts'
 import { append, type Change, note, warnIn } from './changes.ts'
 import {
   type BindingRecord,
@@ -90,7 +89,8 @@ export function countBound(table: TriggerTable, type: TriggerTypeRecord): number
   return count
 }
 
-function bind(binding: BindingRecord, providerId: string): Change {
+export function bind(binding: BindingRecord, providerId: string): Change {
+  binding.asked.push(binding)
   return { change: 'bind', providerId, binding }
 }
 
@@ -116,7 +116,9 @@ function adviceAbout(table: TriggerTable, binding: BindingRecord): string {
   return nearest === undefined ? '' : `; did you mean '${shortened(nearest)}'?`
 }
 
-function park(binding: BindingRecord, reason: string, advice = ''): Change[] {
+export function park(binding: BindingRecord, reason: string, advice = ''): Change[] {
+  binding.asked = []
+  binding.held = undefined
   binding.provider = undefined
   binding.providerId = undefined
   binding.parkedReason = reason
@@ -169,6 +171,10 @@ function settleBinding(
   if (type === undefined || providerId === undefined) {
     append(changes, parkForWant(table, binding))
     return changes
+  }
+  if (before !== undefined && before !== providerId) {
+    binding.asked = []
+    binding.held = undefined
   }
   binding.provider = type
   binding.providerId = providerId
@@ -269,7 +275,22 @@ export function addBinding(
     if (previous.providerId !== undefined && moved) {
       changes.push({ change: 'unbind', providerId: previous.providerId, binding: previous })
     }
+    if (!moved) {
+      binding.asked = previous.asked
+      binding.held = previous.held
+    }
   }
+  enter(table, workers, binding)
+  const settled = settleBinding(table, binding, undefined, undefined)
+  append(changes, binding.providerId === undefined ? parkForWant(table, binding) : settled)
+  return changes
+}
+
+export function enter(
+  table: TriggerTable,
+  workers: ReadonlyMap<string, WorkerRecord>,
+  binding: BindingRecord,
+): void {
   table.bindings.set(binding.id, binding)
   for (const namespace of providerNamespaces(binding)) {
     const key = keyIn(namespace, binding.triggerType)
@@ -279,9 +300,6 @@ export function addBinding(
   }
   bindingsOfOwner(table, workers, binding)?.add(binding)
   addSize(table, workers, binding, binding.size)
-  const settled = settleBinding(table, binding, undefined, undefined)
-  append(changes, binding.providerId === undefined ? parkForWant(table, binding) : settled)
-  return changes
 }
 
 function bindingsOfOwner(
@@ -303,7 +321,7 @@ function addSize(
   else if (ownerId === undefined) table.ownerlessBytes += size
 }
 
-function forget(
+export function forget(
   table: TriggerTable,
   workers: ReadonlyMap<string, WorkerRecord>,
   binding: BindingRecord,
@@ -328,47 +346,6 @@ export function removeBinding(
   const changes: Change[] = binding.ownerId === undefined ? [accepted(binding)] : []
   if (binding.providerId !== undefined) {
     changes.push({ change: 'unbind', providerId: binding.providerId, binding })
-  }
-  return changes
-}
-
-/**
- * The provider's answer to a bind (`docs/protocol/json.md#the-answer-of-a-provider`). A refusal parks the binding, so
- * that it is tried again when the type is registered anew; a refusal by a built-in is final.
- */
-export function providerAnswered(
-  table: TriggerTable,
-  workers: ReadonlyMap<string, WorkerRecord>,
-  providerId: string,
-  bindingId: string,
-  error: ErrorBody | undefined,
-  remarks: readonly string[],
-): Change[] {
-  const binding = table.bindings.get(bindingId)
-  if (binding === undefined)
-    return [note('debug', 'answer for an unknown trigger ignored', { trigger_id: shortened(bindingId) })]
-  if (binding.providerId !== providerId) {
-    const said = 'answer for a trigger from a worker that does not provide its type ignored'
-    const fields = { trigger_id: bindingId, worker_id: providerId }
-    const tally = workers.get(providerId)?.warnings
-    return tally === undefined ? [] : warnIn(tally, 'stray answer', said, fields)
-  }
-  const changes: Change[] = []
-  binding.remarks = error === undefined ? remarks : []
-  // Its provider has the line in the log.
-  for (const _ of binding.remarks) countIn(binding.warnings, 'accepted in part')
-  if (error !== undefined) {
-    if (workers.get(providerId)?.builtIn === true) forget(table, workers, binding)
-    else {
-      binding.refusedBy = providerId
-      append(changes, park(binding, `refused by its provider: ${shortened(error.code)}`))
-    }
-  }
-  if (binding.ownerId === undefined) {
-    changes.push({ change: 'ownerlessAnswered', id: binding.id, error })
-  } else if (error !== undefined) {
-    const { id, triggerType, functionId } = binding
-    changes.push({ change: 'triggerRefused', workerId: binding.ownerId, id, triggerType, functionId, error })
   }
   return changes
 }

@@ -4,10 +4,10 @@ import { checkVersion, currentEntry } from './current.ts'
 import { writeValue } from './write.ts'
 
 export function put(
-  { collection, key, ifVersion, value, expiresAtMs }: PutCommand,
+  { collection, key, ifVersion, value, expiresAtMs, isQuiet }: PutCommand,
   context: ApplyContext,
 ): Answer {
   const current = currentEntry(context, collection, key)
   checkVersion(current.entry, ifVersion)
-  return writeValue(context, collection, key, current, { value, expiresAtMs })
+  return writeValue(context, collection, key, current, { value, expiresAtMs, isQuiet })
 }

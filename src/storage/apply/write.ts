@@ -13,6 +13,7 @@ export interface NewValue {
   readonly value: JsonText
   readonly expiresAtMs: number | undefined
   readonly errors?: readonly OperationError[]
+  readonly isQuiet?: boolean | undefined
 }
 
 export function writeValue(
@@ -20,7 +21,7 @@ export function writeValue(
   collection: Collection,
   key: string,
   { entry, expired }: Current,
-  { value: given, expiresAtMs, errors = NO_ERRORS }: NewValue,
+  { value: given, expiresAtMs, errors = NO_ERRORS, isQuiet = false }: NewValue,
 ): Answer {
   const value = storableJson(given)
   requireSize(value)
@@ -44,8 +45,8 @@ export function writeValue(
     key,
     event: entry === undefined ? 'created' : 'updated',
     reason: undefined,
-    oldValue: entry?.value,
-    newValue: value,
+    oldValue: isQuiet ? undefined : entry?.value,
+    newValue: isQuiet ? undefined : value,
     type: undefined,
     expiresAtMs: dueMs,
   })

@@ -22,7 +22,11 @@ function primaryCode(error: unknown): number | undefined {
 
 export const isBusy = (error: unknown): boolean => primaryCode(error) === CODES.busy
 
+/** `SQLITE_IOERR_SHORT_READ`: the file ends before the page does. A disk that fails says something else. */
+const SHORT_READ = 522
+
 export const isCorrupt = (error: unknown): boolean => {
+  if (error instanceof SQLiteError && error.errno === SHORT_READ) return true
   const code = primaryCode(error)
   return code === CODES.corrupt || code === CODES.notADatabase || code === CODES.error
 }

@@ -81,11 +81,12 @@ const commands: { [Name in Command['do']]: (command: Of<Name>) => unknown } = {
     handles.get(`function ${client} ${function_id}`)?.unregister()
   },
   call: command => {
-    const { function_id, payload, metadata } = command
+    const { function_id, payload, metadata, queue } = command
     return clientOf(command).trigger({
       function_id,
       payload,
       ...(command.void ? { action: TriggerAction.Void() } : {}),
+      ...(queue === undefined ? {} : { action: TriggerAction.Enqueue({ queue }) }),
       ...(metadata === undefined ? {} : { metadata }),
     })
   },

@@ -146,10 +146,12 @@ def unregister_function(client, function_id):
     handles["function", client, function_id].unregister()
 
 
-def call(client, function_id, payload, void=False, metadata=None):
+def call(client, function_id, payload, void=False, metadata=None, queue=None):
     request = {"function_id": function_id, "payload": payload}
     if void:
         request["action"] = TriggerAction.Void()
+    if queue is not None:
+        request["action"] = TriggerAction.Enqueue(queue=queue)
     if metadata is not None:
         request["metadata"] = metadata
     return clients[client].trigger(request)

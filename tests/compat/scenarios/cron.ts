@@ -1,5 +1,6 @@
 /** Schedules: a published client registers them, is called, and asks about them. */
 import { expect } from 'bun:test'
+import { connectRaw } from '../../support/rawClient.ts'
 import { failure, type Scenario } from './stage.ts'
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$/
@@ -24,6 +25,27 @@ export const cron: readonly Scenario[] = [
       })
       expect(metadata).toEqual({ team: 'x' })
       expect(scheduledMs((await worker.called(id('target'))).data)).toBeGreaterThan(first)
+      await worker.unbind(id('target'))
+    },
+  },
+  {
+    name: 'it comes back after the engine was killed, and no instant is called twice',
+    only: ({ triggers }) => triggers,
+    async run({ engine, worker, id, bound }) {
+      await worker.offer(id('target'), 'record')
+      const config = { expression: '* * * * * *', name: id('name'), misfire: 'all' }
+      await worker.bind('cron', id('target'), config)
+      await bound('cron', id('target'))
+      const instants = [scheduledMs((await worker.called(id('target'))).data)]
+      await engine.restart('SIGKILL')
+      for (let count = 0; count < 4; count++)
+        instants.push(scheduledMs((await worker.called(id('target'))).data))
+      expect(new Set(instants).size).toBe(instants.length)
+      await using after = await connectRaw(engine.url)
+      const { result } = await after.call('cron::list')
+      // The same trigger under the same id: the schedule has one, and goes on.
+      const { schedules } = result as { schedules: { name: string; triggers: number }[] }
+      expect(schedules.find(({ name }) => name === id('name'))).toMatchObject({ triggers: 1 })
       await worker.unbind(id('target'))
     },
   },

@@ -34,6 +34,16 @@ interface Simple {
   readonly weekdays: readonly number[]
 }
 
+/** What is hardest in a calendar: the last days of February, at a time that changes of the clock leave out. */
+const leapDays: Simple = {
+  text: '30 2 28,29 2,3 *',
+  minutes: [30],
+  hours: [2],
+  days: [28, 29],
+  months: [2, 3],
+  weekdays: [0, 1, 2, 3, 4, 5, 6],
+}
+
 const span = (first: number, last: number): number[] =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index)
 
@@ -209,6 +219,92 @@ test('agrees with a calendar that is walked minute by minute', () => {
     expect({ about, found }).toEqual({ about, found: bruteForce(simple, start, end, zone) })
   }
 }, 60_000)
+
+/** The same over years: the wall is read once in a quarter of an hour, within which no zone changes it. */
+function bruteForceYears(simple: Simple, start: number, end: number, zone: string): number[] {
+  const found: number[] = []
+  const isEveryHour = simple.hours.length === 24
+  const [minutes, hours] = [new Set(simple.minutes), new Set(simple.hours)]
+  let day = Number.NaN
+  let isDay = false
+  const fires = (wall: number): boolean => {
+    const ofDay = Math.floor(wall / (1440 * MINUTE))
+    if (ofDay !== day) {
+      day = ofDay
+      isDay = matches({ ...simple, minutes: [0], hours: [0] }, ofDay * 1440 * MINUTE)
+    }
+    const minute = Math.floor(wall / MINUTE) - ofDay * 1440
+    return isDay && minutes.has(minute % 60) && hours.has(Math.floor(minute / 60))
+  }
+  let reached = wallOf(start, zone)
+  for (let quarter = start; quarter < end; quarter += 15 * MINUTE) {
+    const ahead = wallOf(quarter, zone) - quarter
+    for (let at = quarter; at < quarter + 15 * MINUTE; at += MINUTE) {
+      if (at === start) continue
+      const wall = at + ahead
+      if (isEveryHour) {
+        if (fires(wall)) found.push(at)
+        continue
+      }
+      let isHit = false
+      for (let each = reached + MINUTE; each <= wall; each += MINUTE) isHit ||= fires(each)
+      if (isHit) found.push(at)
+      reached = Math.max(reached, wall)
+    }
+  }
+  return found
+}
+
+test('agrees with it where a zone leaves out a whole day', () => {
+  const [start, end] = [Date.parse('2011-12-20T00:00:00Z'), Date.parse('2012-01-10T00:00:00Z')]
+  for (const [hours, text] of [
+    [[2], '30 2 * * *'],
+    [span(0, 23), '30 * * * *'],
+  ] as const) {
+    const simple = { ...leapDays, text, hours, days: span(1, 31), months: span(1, 12) }
+    const plan = planOf(text, 'Pacific/Apia')
+    const found: number[] = []
+    for (let at = plan.next(start); at !== undefined && at < end; at = plan.next(at)) found.push(at)
+    expect(found).toEqual(bruteForceYears(simple, start, end, 'Pacific/Apia'))
+  }
+})
+
+test('agrees with a calendar that is walked minute by minute for years, over leap days and changes of the clock', () => {
+  const { random, seed } = seeded()
+  const zones = [
+    'Europe/Berlin',
+    'America/New_York',
+    'Australia/Lord_Howe',
+    'America/Sao_Paulo',
+    'Asia/Kathmandu',
+    'Pacific/Apia',
+    'Africa/Casablanca',
+    'UTC',
+  ]
+  // Two years each: leap years, one that is none in 2100, and one in which a zone left a whole day out (Pacific/Apia, 2011).
+  const starts = ['2011-01-01', '2018-01-01', '2023-01-01', '2027-01-01', '2099-06-01']
+  let instants = 0
+  for (let round = 0; round < Number(process.env.III_CRON_YEARS ?? 2); round++) {
+    const simple = round === 0 ? leapDays : randomSimple(random)
+    const zone = zones[Math.floor(random() * zones.length)]!
+    const start = Date.parse(`${starts[Math.floor(random() * starts.length)]!}T00:00:00Z`)
+    const end = start + 2 * 365 * 1440 * MINUTE
+    const plan = planOf(simple.text, zone)
+    const found: number[] = []
+    for (let at = plan.next(start); at !== undefined && at < end; at = plan.next(at)) found.push(at)
+    const expected = bruteForceYears(simple, start, end, zone)
+    instants += expected.length
+    const wrong = expected.findIndex((at, index) => found[index] !== at)
+    const about = `seed ${seed}: '${simple.text}' in ${zone} from ${new Date(start).toISOString()}`
+    const told = (at: number | undefined) => (at === undefined ? 'none' : new Date(at).toISOString())
+    expect([about, wrong < 0 ? '' : `${told(found[wrong])} instead of ${told(expected[wrong])}`]).toEqual([
+      about,
+      '',
+    ])
+    expect([about, found.length]).toEqual([about, expected.length])
+  }
+  expect(instants).toBeGreaterThan(0)
+}, 120_000)
 
 test('the next instant does not depend on what was asked before', () => {
   const { random, seed } = seeded()

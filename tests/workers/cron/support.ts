@@ -5,7 +5,7 @@ import { createMemoryPartition } from '../../../src/storage/mod.ts'
 import { createLocalTransport } from '../../../src/threads/localTransport.ts'
 import { createPartitionStore } from '../../../workers/cron/adapters/partition.ts'
 import { cronConfigSchema } from '../../../workers/cron/config.ts'
-import type { CronStore } from '../../../workers/cron/store.ts'
+import type { CronStore, ScheduleRecord } from '../../../workers/cron/store.ts'
 import { createCronWorker } from '../../../workers/cron/worker.ts'
 import { createSeededIds } from '../../support/fakes.ts'
 import {
@@ -21,6 +21,21 @@ import {
 export interface Outcome {
   readonly result?: unknown
   readonly error?: { readonly code: string; readonly message: string }
+}
+
+/** Keeps what is saved as a disk would, for the engine after a crash. */
+export function keepingStore() {
+  const records = new Map<string, ScheduleRecord>()
+  const told = { failing: false, saves: 0 }
+  const store: CronStore = {
+    load: async () => [...records.values()].map(record => structuredClone(record)),
+    async save(record) {
+      if (told.failing) throw new Error('the disk is full')
+      told.saves++
+      records.set(record.name, structuredClone(record))
+    },
+  }
+  return { store, told, records }
 }
 
 async function settled(): Promise<void> {

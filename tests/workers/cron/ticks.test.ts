@@ -20,6 +20,7 @@ function look(last: string, now: string, misfire: Partial<Misfire> = {}) {
     madeUp,
     due,
     skipped,
+    latestSkipped,
     last: reached,
     next,
   } = ticksAt(plan, at(last), at(now), { ...skip, ...misfire }, bounds)
@@ -28,6 +29,9 @@ function look(last: string, now: string, misfire: Partial<Misfire> = {}) {
     stands: madeUp.map(({ missed }) => missed),
     due: times(due),
     skipped,
+    ...(latestSkipped === undefined
+      ? {}
+      : { latestSkipped: new Date(latestSkipped).toISOString().slice(11, 16) }),
     last: new Date(reached).toISOString().slice(11, 16),
     next: new Date(next!).toISOString().slice(11, 16),
   }
@@ -44,7 +48,13 @@ describe('a look', () => {
     expect(look('10:00:00', '11:00:10')).toEqual(fired)
   })
   test('later has missed it', () => {
-    expect(look('10:00:00', '11:00:10.001')).toEqual({ ...nothing, skipped: 1, last: '11:00', next: '12:00' })
+    expect(look('10:00:00', '11:00:10.001')).toEqual({
+      ...nothing,
+      skipped: 1,
+      latestSkipped: '11:00',
+      last: '11:00',
+      next: '12:00',
+    })
   })
   test('after the clock was set back by hours fires nothing again', () => {
     expect(look('11:00:00', '08:30:00')).toEqual({ ...nothing, last: '11:00', next: '12:00' })
@@ -59,7 +69,13 @@ describe('a look', () => {
 describe('instants that were missed', () => {
   test('are skipped, made up for once, or each', () => {
     const rest = { due: ['15:00'], last: '15:00', next: '16:00' }
-    expect(look('10:00:00', '15:00:01')).toEqual({ ...rest, madeUp: [], stands: [], skipped: 4 })
+    expect(look('10:00:00', '15:00:01')).toEqual({
+      ...rest,
+      madeUp: [],
+      stands: [],
+      skipped: 4,
+      latestSkipped: '14:00',
+    })
     expect(look('10:00:00', '15:00:01', { policy: 'once' })).toEqual({
       ...rest,
       madeUp: ['14:00'],
@@ -75,6 +91,7 @@ describe('instants that were missed', () => {
     expect(look('10:00:00', '15:00:01', { policy: 'all', limit: 2 })).toMatchObject({
       madeUp: ['13:00', '14:00'],
       skipped: 2,
+      latestSkipped: '12:00',
     })
     expect(look('10:00:00', '15:00:01', { policy: 'once', maxAgeMs: 2.5 * HOUR })).toMatchObject({
       madeUp: ['14:00'],

@@ -1,24 +1,9 @@
 /** The worker `iii-cron`: triggers that fire, and what becomes of ticks that do not (`docs/cron.md`). */
 import { describe, expect, test } from 'bun:test'
-import type { CronStore, ScheduleRecord } from '../../../workers/cron/store.ts'
-import { createCron, historyOf, instantsOf } from './support.ts'
+import { registerFunction, registerTrigger } from '../../support/world.ts'
+import { createCron, historyOf, instantsOf, keepingStore } from './support.ts'
 
 const minutely = { expression: '* * * * *' }
-
-/** Keeps what is saved as a disk would, for the engine after a crash. */
-function keepingStore() {
-  const records = new Map<string, ScheduleRecord>()
-  const told = { failing: false, saves: 0 }
-  const store: CronStore = {
-    load: async () => [...records.values()].map(record => structuredClone(record)),
-    async save(record) {
-      if (told.failing) throw new Error('the disk is full')
-      told.saves++
-      records.set(record.name, structuredClone(record))
-    },
-  }
-  return { store, told, records }
-}
 
 describe('a trigger', () => {
   test('fires at its instants, with what was meant and when it was', async () => {
@@ -58,7 +43,7 @@ describe('a trigger', () => {
     [{ expression: 5 }, 'Cron expression is required'],
     [{ expression: '61 * * * *' }, "Invalid cron expression '61 * * * *': field `minute`"],
     [{ ...minutely, timezone: 'Mars/Base' }, 'timezone must be the name of a time zone'],
-    [{ ...minutely, overlap: 'never' }, 'overlap must be one of skip, queue, parallel'],
+    [{ ...minutely, overlap: 'never' }, 'overlap must be one of skip, queue, parallel, cancel_previous'],
     [{ ...minutely, misfire: 'twice' }, 'misfire must be one of skip, once, all'],
     [{ ...minutely, retry: { max: -1 } }, 'max must be a whole number from 0'],
     [{ ...minutely, jitter_ms: 1.5 }, 'jitter_ms must be a whole number'],
@@ -94,6 +79,36 @@ describe('a trigger', () => {
     await world.unbind('other')
     await world.pass(60)
     expect(world.take()).toMatchObject([{ data: { job_id: 'one' } }])
+  })
+
+  test('of an id that somebody has already is refused, and the first stays', async () => {
+    const world = await createCron()
+    await world.bind('t', minutely)
+    const error = await world.bind('t', { expression: '@hourly' })
+    expect(error).toEqual({
+      code: 'trigger_registration_failed',
+      message: "Cron job 't' is already registered",
+    })
+    // The same again, as clients do that have been away.
+    expect(await world.bind('t', minutely)).toBeUndefined()
+    await world.pass(60)
+    expect(instantsOf(world.take())).toEqual(['00:01:00'])
+    await world.unbind('t')
+    await world.pass(60)
+    expect(world.take()).toEqual([])
+    expect(await world.bind('t', { expression: '@hourly' })).toBeUndefined()
+    expect(await world.done<unknown>('list', {})).toMatchObject({ schedules: [{ expression: '@hourly' }] })
+  })
+
+  test('of an id that somebody has whose worker has gone is taken', async () => {
+    const world = await createCron()
+    const other = world.join()
+    other.says(registerTrigger('t', 'cron', 'target::other', { config: minutely }))
+    await world.settled()
+    other.leaves()
+    expect(await world.bind('t', minutely)).toBeUndefined()
+    await world.pass(60)
+    expect(world.take()).toMatchObject([{ function_id: 'target::run' }])
   })
 
   test('whose condition says no is not called, and says so', async () => {
@@ -142,9 +157,39 @@ describe('a tick while the function still runs', () => {
     await world.answer(calls[0])
     expect(instantsOf(world.take())).toEqual(['00:02:00'])
   })
-  test('fires with `parallel`', async () => {
-    const { calls } = await busy('parallel')
+  for (const overlap of ['parallel', 'allow'])
+    test(`fires with \`${overlap}\``, async () => {
+      const { calls } = await busy(overlap)
+      expect(instantsOf(calls)).toEqual(['00:01:00', '00:02:00', '00:03:00'])
+    })
+  test('takes its place with `cancel_previous`, and what still ran is given up', async () => {
+    const { world, calls } = await busy('cancel_previous')
     expect(instantsOf(calls)).toEqual(['00:01:00', '00:02:00', '00:03:00'])
+    // An answer that comes after all is nobody's.
+    await world.answer(calls[0])
+    expect(await historyOf(world)).toEqual(['00:01:00 cancelled', '00:02:00 cancelled', '00:03:00 running'])
+    await world.answer(calls[2])
+    expect((await historyOf(world)).at(-1)).toBe('00:03:00 ok')
+    expect(await world.done<unknown>('list', {})).toMatchObject({ schedules: [{ running: 0 }] })
+  })
+  test('takes the place of one that waits to be tried again, with `cancel_previous`', async () => {
+    const world = await createCron()
+    const retry = { max: 3, backoff_ms: 100_000 }
+    await world.bind('t', { ...minutely, overlap: 'cancel_previous', retry })
+    await world.pass(60)
+    await world.answer(world.take()[0], { error: { code: 'nope', message: 'not today' } })
+    await world.pass(180)
+    expect(world.take().map(({ data }) => data)).toMatchObject([
+      { attempt: 1, scheduled_time: '2026-05-01T00:02:00+00:00' },
+      { attempt: 1, scheduled_time: '2026-05-01T00:03:00+00:00' },
+      { attempt: 1, scheduled_time: '2026-05-01T00:04:00+00:00' },
+    ])
+    expect(await historyOf(world)).toEqual([
+      '00:01:00 failed',
+      '00:02:00 cancelled',
+      '00:03:00 cancelled',
+      '00:04:00 running',
+    ])
   })
   test('fires when the function that hangs is given up', async () => {
     const world = await createCron()
@@ -197,6 +242,30 @@ describe('a function that fails', () => {
   })
 })
 
+describe('a tick without a worker', () => {
+  test('says so, and finds it when it is back', async () => {
+    const world = await createCron()
+    await world.bind('t', { ...minutely, retry: { max: 1, backoff_ms: 5000 } })
+    world.worker.says({ type: 'unregisterfunction', id: 'target::run' })
+    await world.pass(61)
+    expect(await historyOf(world)).toEqual(['00:01:00 no_worker'])
+    world.worker.says(registerFunction('target::run'))
+    await world.pass(5)
+    expect(world.take()).toMatchObject([
+      { data: { attempt: 2, scheduled_time: '2026-05-01T00:01:00+00:00' } },
+    ])
+  })
+  test('while nobody has the schedule is left out, and says so', async () => {
+    const world = await createCron()
+    await world.bind('t', minutely)
+    await world.unbind('t')
+    await world.pass(150)
+    await world.bind('u', minutely)
+    expect(world.take()).toEqual([])
+    expect(await historyOf(world, 'u')).toEqual(['00:02:00 no_worker 2'])
+  })
+})
+
 describe('the clock on the wall', () => {
   test('set forward over instants leaves them out, and says so', async () => {
     const world = await createCron()
@@ -229,89 +298,6 @@ describe('the clock on the wall', () => {
     await world.pass(31)
     expect(instantsOf(world.take())).toEqual(['00:01:00'])
   })
-})
-
-describe('after an engine that was killed', () => {
-  async function crash(config: object, at: string, before: 'answered' | 'running' = 'answered') {
-    const { store, records } = keepingStore()
-    const first = await createCron({ store })
-    await first.bind('t', { ...minutely, ...config })
-    await first.pass(60)
-    const [call] = first.take()
-    if (before === 'answered') await first.answer(call)
-    await first.settled()
-    // What the first one has not kept by now is lost.
-    const kept = new Map(records)
-    const after: CronStore = { ...store, load: async () => structuredClone([...kept.values()]) }
-    const second = await createCron({ store: after, start: at })
-    await second.bind('another-id', { ...minutely, ...config })
-    return second
-  }
-  test('what was fired is not fired again', async () => {
-    const world = await crash({ misfire: 'all' }, '2026-05-01T00:01:05Z')
-    await world.pass(50)
-    expect(world.take()).toEqual([])
-    await world.pass(10)
-    expect(instantsOf(world.take())).toEqual(['00:02:00'])
-  })
-  test('what was missed is left out, made up for once, or each', async () => {
-    const at = '2026-05-01T00:05:30Z'
-    const skipping = await crash({}, at)
-    expect(skipping.take()).toEqual([])
-    expect(await historyOf(skipping, 'another-id')).toEqual(['00:01:00 ok', '00:05:00 misfire 4'])
-
-    const once = await crash({ misfire: 'once' }, at)
-    expect(once.take()).toMatchObject([{ data: { scheduled_time: '2026-05-01T00:05:00+00:00', missed: 3 } }])
-
-    const all = await crash({ misfire: 'all' }, at)
-    const made: string[] = []
-    for (let [call] = all.take(); call !== undefined; [call] = all.take()) {
-      made.push(...instantsOf([call]))
-      await all.answer(call)
-    }
-    expect(made).toEqual(['00:02:00', '00:03:00', '00:04:00', '00:05:00'])
-  })
-  test('a run that did not end is told of, and is not done again', async () => {
-    const world = await crash({}, '2026-05-01T00:01:30Z', 'running')
-    expect(world.take()).toEqual([])
-    expect(await historyOf(world, 'another-id')).toEqual(['00:01:00 interrupted'])
-  })
-  test('a run that did not end is tried again with `retry`', async () => {
-    const world = await crash({ retry: { max: 1 } }, '2026-05-01T00:01:30Z', 'running')
-    expect(world.take()).toMatchObject([
-      { data: { scheduled_time: '2026-05-01T00:01:00+00:00', attempt: 2 } },
-    ])
-  })
-  test('a schedule that never fired before knows what it has missed', async () => {
-    const { store } = keepingStore()
-    const first = await createCron({ store })
-    await first.bind('t', { expression: '@daily', misfire: 'once' })
-    const second = await createCron({ store, start: '2026-05-02T06:00:00Z' })
-    await second.bind('u', { expression: '@daily', misfire: 'once' })
-    expect(second.take()).toMatchObject([{ data: { scheduled_time: '2026-05-02T00:00:00+00:00' } }])
-  })
-  test('another expression has missed nothing', async () => {
-    const { store } = keepingStore()
-    const first = await createCron({ store })
-    await first.bind('t', { expression: '@daily', misfire: 'all', name: 'n' })
-    const second = await createCron({ store, start: '2026-05-02T06:00:00Z' })
-    await second.bind('u', { expression: '@hourly', misfire: 'all', name: 'n' })
-    expect(second.take()).toEqual([])
-  })
-})
-
-test('a tick that cannot be stored is left out, and the next one comes when it can', async () => {
-  const { store, told } = keepingStore()
-  const world = await createCron({ store })
-  await world.bind('t', minutely)
-  told.failing = true
-  await world.pass(60)
-  expect(world.take()).toEqual([])
-  expect(world.log.warnings()).toContain('what a schedule does could not be stored')
-  told.failing = false
-  await world.pass(60)
-  expect(instantsOf(world.take())).toEqual(['00:02:00'])
-  expect(await historyOf(world)).toEqual(['00:01:00 not_stored', '00:02:00 running'])
 })
 
 describe('functions', () => {

@@ -1,6 +1,6 @@
 /** A queue and whoever hands its messages out: what a lease ends with is written at once, as a turn would do it. */
 import type { Message } from '../../../src/storage/queue/message.ts'
-import { createDispatch, type Dispatch, type QueueLimits } from '../../../workers/queue/core/dispatch.ts'
+import { createDispatch, type Dispatch } from '../../../workers/queue/core/dispatch.ts'
 import type { Lease } from '../../../workers/queue/core/lease.ts'
 import { type Ending, type RetryPolicy, verdict } from '../../../workers/queue/core/verdict.ts'
 import { report, type Stage, setQueueStage } from '../../storage/queue/stage.ts'
@@ -28,7 +28,7 @@ export const dataOf = (leases: readonly { readonly message: Message }[]): string
   leases.map(({ message }) => JSON.parse(message.data))
 
 export function setDispatchStage(
-  options: Partial<QueueLimits> & { windowSize?: number } = {},
+  options: { concurrency?: number; leaseMs?: number; windowSize?: number } = {},
 ): DispatchStage {
   const { concurrency = 10, leaseMs = 1000, windowSize = 4 } = options
   const opened = queueTables.find(([name]) => name === 'sqlite')![1]()
@@ -38,7 +38,7 @@ export function setDispatchStage(
   const start = (): Dispatch =>
     createDispatch({
       tables: opened.tables,
-      limitsOf: () => ({ concurrency, leaseMs }),
+      concurrencyOf: () => concurrency,
       epoch: `e${++epoch}`,
       windowSize,
     })
@@ -51,7 +51,8 @@ export function setDispatchStage(
     },
     take(max = 100, holder = 'w', name = 'q') {
       stage.commit()
-      return stage.dispatch.take(name, holder, max, queue.nowMs)
+      const lane = { queue: name, functionId: undefined, namespace: undefined }
+      return stage.dispatch.take({ lane, holder, max, leaseMs, retry: retries, hasPlace: true }, queue.nowMs)
     },
     end({ token }, ending, policy = retries) {
       const lease = stage.dispatch.end(token)

@@ -270,7 +270,7 @@ describe('a transaction', () => {
       'deserialization_error',
       'operations[0]: field `topic` has 1025 characters, the most are 1024',
     ],
-    [{ op: 'enqueue', queue: 'q' }, 'NOT_SUPPORTED', 'comes with queues'],
+    [{ op: 'enqueue', queue: 'q', data: 1 }, 'NOT_SUPPORTED', 'queues are not kept where the state is'],
     [
       { op: 'state::get', scope: 's', key: 'k' },
       'deserialization_error',

@@ -1,13 +1,17 @@
 /** What schedules have done, in the durable partition: a collection of a space of its own, an entry for each schedule. */
-import { fromJsonText, toJsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
 import type { Collection } from '../../../src/storage/command.ts'
 import { readPage } from '../../../src/storage/pages.ts'
 import type { Partition } from '../../../src/storage/partition.ts'
 import type { CronStore, ScheduleRecord } from '../store.ts'
+import { recordOf, recordText } from './recordText.ts'
 
 const SCHEDULES: Collection = { space: 'cron', name: 'schedules', group: '' }
 const PAGE = 1000
+const DAY_MS = 86_400_000
+
+/** When it is forgotten is not changed with each tick: that would cost as much again. */
+const dayAfter = (ms: number): number => (Math.floor(ms / DAY_MS) + 1) * DAY_MS
 
 /** `wallClock`: milliseconds since 1970, by which schedules that nobody has any more are forgotten. */
 export function createPartitionStore(partition: Partition, wallClock: () => number): CronStore {
@@ -18,7 +22,7 @@ export function createPartitionStore(partition: Partition, wallClock: () => numb
       do {
         const query = { prefix: undefined, cursor, limit: PAGE }
         const page = await partition.read((tables, nowMs) => readPage(tables, nowMs, SCHEDULES, query))
-        records.push(...page.entries.map(({ value }) => fromJsonText(value) as ScheduleRecord))
+        records.push(...page.entries.map(({ value }) => recordOf(value)))
         cursor = page.cursor
       } while (cursor !== undefined)
       return records
@@ -29,9 +33,10 @@ export function createPartitionStore(partition: Partition, wallClock: () => numb
           command: 'put',
           collection: SCHEDULES,
           key: record.name,
-          value: toJsonText(record),
+          value: recordText(record),
           ifVersion: undefined,
-          expiresAtMs: wallClock() + limits.cronMemoryMs,
+          expiresAtMs: dayAfter(wallClock() + limits.cronMemoryMs),
+          isQuiet: true,
         },
       ])
     },

@@ -6,37 +6,50 @@
  *          ▲                   │ giveBack                       │
  *          └───────────────────┴────────────────────────────────┘ revive: the end could not be written
  *
- * A lease that has ended frees its slot at once, but its message is nobody's until its end is committed. `end` is for whoever
+ * A lease that has ended frees its place at once, but its message is nobody's until its end is committed. `end` is for whoever
  * shows the token; `expired` and `leave` end leases of those who do not come back. For each of them the caller submits
  * what `verdict.ts` says.
  *
+ * A queue has lanes, one for each function that its messages name: whoever serves one function takes from its lane, and one that
+ * is away stands in nobody's way.
+ *
  * Pure: times and tokens come from outside.
  */
-import type { Message, MessageChange } from '../../../src/storage/queue/message.ts'
+import { type Lane, laneId, type Message, type MessageChange } from '../../../src/storage/queue/message.ts'
 import type { ReadQueueTables } from '../../../src/storage/queue/tables.ts'
 import { type Lease, PARKINGS, type Parking, type Reason } from './lease.ts'
+import type { RetryPolicy } from './verdict.ts'
 import { createWindow, type Window } from './window.ts'
 
-export interface QueueLimits {
-  /** Messages that are leased at once, at most. */
-  readonly concurrency: number
-  /** Milliseconds of a lease. */
-  readonly leaseMs: number
-}
-
 export interface DispatchOptions {
-  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs'>
-  readonly limitsOf: (queue: string) => QueueLimits
+  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs' | 'oldest'>
+  /** Messages of a queue that are leased at once with a place, at most. */
+  readonly concurrencyOf: (queue: string) => number
   /** Of this start of the engine: tokens begin with it. */
   readonly epoch: string
   readonly windowSize: number
 }
 
+export interface Take {
+  readonly lane: Lane
+  readonly holder: string
+  readonly max: number
+  readonly leaseMs: number
+  readonly retry: RetryPolicy
+  /** They need a place each, of those that the queue's concurrency gives. */
+  readonly hasPlace: boolean
+}
+
 export interface Dispatch {
-  /** Leases up to `max` messages, as many as there are slots. */
-  take(queue: string, holder: string, max: number, nowMs: number): Lease[]
+  /** Leases up to `max` messages, as many as there are places; without reading, of those that are known. */
+  take(request: Take, nowMs: number, mayRead?: boolean): Lease[]
+  /** The next one can be taken without reading, or it is known that there is none. */
+  isFilled(lane: Lane, nowMs: number): boolean
   /** `undefined`: the lease is over, or somebody else's. */
   end(token: string): Lease | undefined
+  get(token: string): Lease | undefined
+  /** Of a message. */
+  leaseOf(number: number): Lease | undefined
   /** It goes on until `untilMs`. False: it is over. */
   extend(token: string, untilMs: number): boolean
   /** Ended without an attempt: it was not begun. False: it was over. */
@@ -47,90 +60,179 @@ export interface Dispatch {
   expired(nowMs: number): Lease[]
   /** The end of a lease could not be written: the message is available again. */
   revive(lease: Lease): void
-  /** After a commit. Returns the queues that may have something to hand out now. */
-  changed(changes: readonly MessageChange[]): ReadonlySet<string>
-  park(queue: string, parking: Parking): void
-  unpark(queue: string, parking: Parking): void
+  /** Its end is committed, and has changed nothing if that was not told before: the message is gone already. */
+  settle(lease: Lease): void
+  /** After a commit. Returns the lanes that may have something to hand out now, by their ids. */
+  changed(changes: readonly MessageChange[]): ReadonlyMap<string, Lane>
+  /** What is in the tables is not what was told: windows begin anew, leases stay. */
+  forget(): void
+  /** The whole queue hands out nothing. Of a lane it is only the reason: who serves it does not take, and others may. */
+  park(of: string | Lane, parking: Parking): void
+  unpark(of: string | Lane, parking: Parking): void
+  parkings(queue: string): ReadonlySet<Parking>
   leased(queue: string): number
-  /** When something happens without anybody doing anything: a lease ends, a message is due. */
+  /** When something happens in a lane without anybody doing anything: a message is due. */
+  nextDueMs(lane: Lane, nowMs: number): number | undefined
+  lanes(): Lane[]
+  /** Lanes in which a message is due. */
+  dueLanes(nowMs: number): Lane[]
+  /** When something happens anywhere: a lease ends, a message is due. */
   nextMs(nowMs: number): number | undefined
   reasonOf(message: Message, nowMs: number): Reason
 }
 
-interface State {
-  readonly window: Window
+interface QueueState {
   readonly parkings: Set<Parking>
+  /** Leases of it, and those of them that have a place. */
   leased: number
+  placed: number
 }
 
-export function createDispatch({ tables, limitsOf, epoch, windowSize }: DispatchOptions): Dispatch {
-  const states = new Map<string, State>()
-  const byToken = new Map<string, Lease>()
-  /** Numbers of messages that somebody has, or whose end is not committed. */
-  const busy = new Map<number, 'leased' | 'ending'>()
-  let given = 0
+interface LaneState {
+  readonly lane: Lane
+  readonly id: string
+  readonly queue: QueueState
+  readonly parkings: Set<Parking>
+  window: Window
+  taken: number
+  /** Not all of its messages have the same: then some leases are for the oldest. */
+  hasPriorities: boolean
+}
 
-  function stateOf(queue: string): State {
-    const found = states.get(queue)
-    if (found !== undefined) return found
-    const lane = { queue, functionId: undefined, namespace: undefined }
-    const isBusy = (number: number): boolean => busy.has(number)
-    const state: State = {
-      window: createWindow({ lane, tables, isBusy, size: windowSize }),
-      parkings: new Set(),
-      leased: 0,
+/** With priorities, each of so many leases is for the oldest message, so that low ones do not wait for ever. */
+const OLDEST_EACH = 8
+
+/** A message that is nobody else’s. */
+interface Held {
+  /** It may be extended. */
+  lease: Lease
+  /** The lease is over, and how it has ended is not committed. */
+  isEnding: boolean
+}
+
+export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: DispatchOptions): Dispatch {
+  const queues = new Map<string, QueueState>()
+  const lanes = new Map<string, LaneState>()
+  const byToken = new Map<string, Held>()
+  /** Messages that somebody has, or whose end is not committed, by their numbers. */
+  const busy = new Map<number, Held>()
+  let given = 0
+  let last: LaneState | undefined
+
+  const isBusy = (number: number): boolean => busy.has(number)
+
+  function queueOf(name: string): QueueState {
+    let state = queues.get(name)
+    if (state === undefined) {
+      state = { parkings: new Set(), leased: 0, placed: 0 }
+      queues.set(name, state)
     }
-    states.set(queue, state)
     return state
   }
 
+  const newWindow = (lane: Lane): Window => createWindow({ lane, tables, isBusy, size: windowSize })
+
+  function laneOf({ queue, functionId, namespace }: Lane): LaneState {
+    // Messages of one lane come one after the other.
+    if (
+      last?.lane.queue === queue &&
+      last.lane.functionId === functionId &&
+      last.lane.namespace === namespace
+    )
+      return last
+    const lane = { queue, functionId, namespace }
+    const id = laneId(lane)
+    let state = lanes.get(id)
+    if (state === undefined) {
+      state = {
+        lane,
+        id,
+        queue: queueOf(queue),
+        parkings: new Set(),
+        window: newWindow(lane),
+        taken: 0,
+        hasPriorities: false,
+      }
+      lanes.set(id, state)
+    }
+    last = state
+    return state
+  }
+
+  const isOldestNext = ({ hasPriorities, taken }: LaneState): boolean =>
+    hasPriorities && taken % OLDEST_EACH === OLDEST_EACH - 1
+
   function release(lease: Lease): void {
     byToken.delete(lease.token)
-    busy.set(lease.message.number, 'ending')
-    stateOf(lease.message.queue).leased--
+    const held = busy.get(lease.message.number)
+    if (held !== undefined) held.isEnding = true
+    const queue = queueOf(lease.message.queue)
+    queue.leased--
+    if (lease.hasPlace) queue.placed--
   }
 
   function available({ message }: Lease): void {
     busy.delete(message.number)
-    stateOf(message.queue).window.putBack(message)
+    laneOf(message).window.putBack(message)
   }
 
   function endAll(isOver: (lease: Lease) => boolean): Lease[] {
-    const over = [...byToken.values()].filter(isOver)
+    const over: Lease[] = []
+    for (const { lease } of byToken.values()) if (isOver(lease)) over.push(lease)
     for (const lease of over) release(lease)
     return over
   }
 
+  const parkingsOf = (of: string | Lane): Set<Parking> =>
+    (typeof of === 'string' ? queueOf(of) : laneOf(of)).parkings
+
   return {
-    take(queue, holder, max, nowMs) {
-      const state = stateOf(queue)
+    take({ lane, holder, max, leaseMs, retry, hasPlace }, nowMs, mayRead = true) {
+      const state = laneOf(lane)
+      const { window, queue } = state
       const leases: Lease[] = []
-      if (state.parkings.size > 0) return leases
-      const { concurrency, leaseMs } = limitsOf(queue)
-      while (leases.length < max && state.leased < concurrency) {
-        const message = state.window.take(nowMs)
+      if (queue.parkings.size > 0) return leases
+      const places = hasPlace ? concurrencyOf(lane.queue) : Number.POSITIVE_INFINITY
+      while (leases.length < max && (!hasPlace || queue.placed < places)) {
+        const isForOldest = isOldestNext(state)
+        if (isForOldest && !mayRead) break
+        const message = (isForOldest ? window.takeOldest() : undefined) ?? window.take(nowMs, mayRead)
         if (message === undefined) break
+        state.taken++
+        if (message.priority !== 0) state.hasPriorities = true
         const token = `${epoch}-${++given}`
-        const lease = { token, message, attempt: message.failures + 1, holder, untilMs: nowMs + leaseMs }
-        byToken.set(token, lease)
-        busy.set(message.number, 'leased')
-        state.leased++
+        const attempt = message.failures + 1
+        const lease = { token, message, attempt, holder, untilMs: nowMs + leaseMs, retry, hasPlace }
+        const held: Held = { lease, isEnding: false }
+        byToken.set(token, held)
+        busy.set(message.number, held)
+        queue.leased++
+        if (hasPlace) queue.placed++
         leases.push(lease)
       }
       return leases
     },
+    isFilled(lane, nowMs) {
+      const state = laneOf(lane)
+      return !isOldestNext(state) && state.window.isFilled(nowMs)
+    },
     end(token) {
-      const lease = byToken.get(token)
+      const lease = byToken.get(token)?.lease
       if (lease !== undefined) release(lease)
       return lease
     },
+    get: token => byToken.get(token)?.lease,
+    leaseOf(number) {
+      const held = busy.get(number)
+      return held?.isEnding === false ? held.lease : undefined
+    },
     extend(token, untilMs) {
-      const lease = byToken.get(token)
-      if (lease !== undefined) byToken.set(token, { ...lease, untilMs })
-      return lease !== undefined
+      const held = byToken.get(token)
+      if (held !== undefined) held.lease = { ...held.lease, untilMs }
+      return held !== undefined
     },
     giveBack(token) {
-      const lease = byToken.get(token)
+      const lease = byToken.get(token)?.lease
       if (lease === undefined) return false
       release(lease)
       available(lease)
@@ -139,39 +241,57 @@ export function createDispatch({ tables, limitsOf, epoch, windowSize }: Dispatch
     leave: holder => endAll(lease => lease.holder === holder),
     expired: nowMs => endAll(({ untilMs }) => untilMs <= nowMs),
     revive(lease) {
-      if (busy.get(lease.message.number) === 'ending') available(lease)
+      if (busy.get(lease.message.number)?.isEnding === true) available(lease)
+    },
+    settle(lease) {
+      const held = busy.get(lease.message.number)
+      if (held?.isEnding === true && held.lease === lease) busy.delete(lease.message.number)
     },
     changed(changes) {
-      const queues = new Set<string>()
+      const touched = new Map<string, Lane>()
       for (const change of changes) {
-        const { number, queue } = change.message
-        if (busy.get(number) === 'ending') busy.delete(number)
-        stateOf(queue).window.changed(change)
-        queues.add(queue)
+        const { event, message } = change
+        const held = busy.get(message.number)
+        if (held?.isEnding === true) {
+          // It was read and handed out before it was told of: that is not the end that it waits for.
+          if (event === 'placed' && message.failures < held.lease.attempt) continue
+          busy.delete(message.number)
+        }
+        const state = laneOf(message)
+        state.window.changed(change)
+        if (event === 'placed') touched.set(state.id, state.lane)
       }
-      return queues
+      return touched
     },
-    park: (queue, parking) => void stateOf(queue).parkings.add(parking),
-    unpark: (queue, parking) => void stateOf(queue).parkings.delete(parking),
-    leased: queue => stateOf(queue).leased,
+    forget() {
+      for (const state of lanes.values()) state.window = newWindow(state.lane)
+    },
+    park: (of, parking) => void parkingsOf(of).add(parking),
+    unpark: (of, parking) => void parkingsOf(of).delete(parking),
+    parkings: queue => queueOf(queue).parkings,
+    leased: queue => queueOf(queue).leased,
+    nextDueMs: (lane, nowMs) => laneOf(lane).window.nextDueMs(nowMs),
+    lanes: () => [...lanes.values()].map(({ lane }) => lane),
+    dueLanes: nowMs =>
+      [...lanes.values()].filter(({ window }) => window.hasDue(nowMs)).map(({ lane }) => lane),
     nextMs(nowMs) {
       let next = Number.POSITIVE_INFINITY
-      for (const { untilMs } of byToken.values()) next = Math.min(next, untilMs)
-      for (const { window } of states.values()) next = Math.min(next, window.nextDueMs(nowMs) ?? next)
+      for (const { lease } of byToken.values()) next = Math.min(next, lease.untilMs)
+      for (const { window } of lanes.values()) next = Math.min(next, window.nextDueMs(nowMs) ?? next)
       return next === Number.POSITIVE_INFINITY ? undefined : next
     },
     reasonOf(message, nowMs) {
       if (message.deadAtMs !== undefined) return 'dead'
       const held = busy.get(message.number)
-      if (held !== undefined) return held
+      if (held !== undefined) return held.isEnding ? 'ending' : 'leased'
       if (!message.isHead) return 'predecessor'
       if (message.dueAtMs !== undefined && message.dueAtMs > nowMs) {
         return message.failures > 0 ? 'backing_off' : 'scheduled'
       }
-      const { parkings, leased } = stateOf(message.queue)
-      const parking = PARKINGS.find(one => parkings.has(one))
+      const { queue, parkings } = laneOf(message)
+      const parking = PARKINGS.find(one => parkings.has(one) || queue.parkings.has(one))
       if (parking !== undefined) return parking
-      return leased >= limitsOf(message.queue).concurrency ? 'no_capacity' : 'ready'
+      return queue.placed >= concurrencyOf(message.queue) ? 'no_capacity' : 'ready'
     },
   }
 }

@@ -1,4 +1,5 @@
 import type { Message } from '../../../src/storage/queue/message.ts'
+import type { RetryPolicy } from './verdict.ts'
 
 /** The right to handle a message, until a time. It is in memory only: whoever holds one when the engine ends has lost it. */
 export interface Lease {
@@ -11,6 +12,10 @@ export interface Lease {
   readonly holder: string
   /** Wall clock, milliseconds. */
   readonly untilMs: number
+  /** What becomes of the message when this attempt fails. */
+  readonly retry: RetryPolicy
+  /** It has one of the places that the queue's concurrency gives. */
+  readonly hasPlace: boolean
 }
 
 /** Why a message is not handled now. */
@@ -29,6 +34,6 @@ export type Reason =
   /** Nothing is in the way: it is the next, or one of those behind it. */
   | 'ready'
 
-/** Why a whole queue hands out nothing, the first that applies. */
-export type Parking = 'paused' | 'no_worker' | 'rate'
-export const PARKINGS: readonly Parking[] = ['paused', 'no_worker', 'rate']
+/** Why a whole queue, or a lane of it, hands out nothing, the first that applies. */
+export type Parking = 'paused' | 'no_worker' | 'rate' | 'no_capacity'
+export const PARKINGS: readonly Parking[] = ['paused', 'no_worker', 'rate', 'no_capacity']

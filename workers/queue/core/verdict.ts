@@ -18,12 +18,13 @@ export type Ending =
   | { readonly kind: 'lost'; readonly report: FailureReport }
 
 export function verdict(
-  { message: { number }, attempt }: Lease,
+  { message, attempt }: Lease,
   ending: Ending,
   { maxAttempts, backoff }: RetryPolicy,
   { nowMs, chance }: { readonly nowMs: number; readonly chance: number },
 ): FinishCommand | FailCommand {
-  if (ending.kind === 'done') return { command: 'finish', number }
+  const { number } = message
+  if (ending.kind === 'done') return { command: 'finish', number, message }
   const { report } = ending
   if (attempt >= maxAttempts) return { command: 'fail', number, report, next: 'never' }
   if (ending.kind === 'lost') return { command: 'fail', number, report, next: 'now' }

@@ -1,5 +1,5 @@
 /**
- * The next messages of one queue: a cache of what the tables have, told of every commit.
+ * The next messages of one lane of a queue: a cache of what the tables have, told of every commit.
  *
  *      in the tables, in order     ●●●●●●●●●●│●●●●●●●●●●●●●●●●●●●●
  *                                  busy, here│ not looked at yet
@@ -18,18 +18,24 @@ import {
 import type { DuePlace, ReadQueueTables } from '../../../src/storage/queue/tables.ts'
 
 export interface Window {
-  /** Takes the next one out. `undefined`: nothing is ready. */
-  take(nowMs: number): Message | undefined
+  /** Nothing has to be read to know what comes next. */
+  isFilled(nowMs: number): boolean
+  /** Takes the next one out. `undefined`: nothing is ready; or, if nothing may be read, nothing that is known of. */
+  take(nowMs: number, mayRead: boolean): Message | undefined
+  /** The oldest of the lane whatever its priority, if it has no time. */
+  takeOldest(): Message | undefined
   /** It was taken out and is not busy any more. */
   putBack(message: Message): void
   changed(change: MessageChange): void
+  /** A message with a time is due, as far as it is known; nothing is read. */
+  hasDue(nowMs: number): boolean
   /** When the next message is due that is not yet. */
   nextDueMs(nowMs: number): number | undefined
 }
 
 export interface WindowOptions {
   readonly lane: Lane
-  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs'>
+  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs' | 'oldest'>
   readonly isBusy: (number: number) => boolean
   /** Messages that are looked for at once. */
   readonly size: number
@@ -45,6 +51,8 @@ const byDue: Compare = (one, other) => compareDue(duePlace(one), duePlace(other)
 export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Window {
   const ready: Message[] = []
   const due: Message[] = []
+  /** Numbers of both. */
+  const inside = new Set<number>()
   /** Absent: nothing was looked at yet. */
   let end: Place | undefined
   /** The tables have nothing behind the end. */
@@ -53,10 +61,21 @@ export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Win
   /** No message behind `dueEnd` is due before; it may be later. */
   let nextDue = Number.NEGATIVE_INFINITY
 
+  function push(list: Message[], message: Message): void {
+    inside.add(message.number)
+    list.push(message)
+  }
+
+  function shift(list: Message[]): Message | undefined {
+    const message = list.shift()
+    if (message !== undefined) inside.delete(message.number)
+    return message
+  }
+
   function fill(): void {
     while (ready.length === 0 && !isWhole) {
       const page = tables.ready(lane, end, size)
-      for (const message of page) if (!isBusy(message.number)) ready.push(message)
+      for (const message of page) if (!isBusy(message.number)) push(ready, message)
       end = page.at(-1) ?? end
       isWhole = page.length < size
     }
@@ -65,7 +84,7 @@ export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Win
   function fillDue(nowMs: number): void {
     while (due.length === 0 && nextDue <= nowMs) {
       const page = tables.due(lane, nowMs, dueEnd, size)
-      for (const message of page) if (!isBusy(message.number)) due.push(message)
+      for (const message of page) if (!isBusy(message.number)) push(due, message)
       const last = page.at(-1)
       if (last !== undefined) dueEnd = duePlace(last)
       if (page.length < size) nextDue = tables.nextDueMs(lane, nowMs) ?? Number.POSITIVE_INFINITY
@@ -73,6 +92,7 @@ export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Win
   }
 
   function insert(list: Message[], message: Message, compare: Compare): void {
+    inside.add(message.number)
     list.splice(placeOf(list, message, compare), 0, message)
   }
 
@@ -89,36 +109,51 @@ export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Win
     insert(ready, message, comparePlaces)
     if (ready.length < 2 * size) return
     // The rest is in the tables, too.
+    for (const { number } of ready.slice(size)) inside.delete(number)
     ready.length = size
     end = ready.at(-1)!
     isWhole = false
   }
 
   function drop(message: Message): void {
+    if (!inside.delete(message.number)) return
     for (const list of [ready, due]) {
       const place = list.findIndex(({ number }) => number === message.number)
       if (place >= 0) list.splice(place, 1)
     }
   }
 
+  const isFilled = (nowMs: number): boolean =>
+    (ready.length > 0 || isWhole) && (due.length > 0 || nextDue > nowMs)
+
   return {
-    take(nowMs) {
-      fill()
-      fillDue(nowMs)
+    isFilled,
+    take(nowMs, mayRead) {
+      if (mayRead) {
+        fill()
+        fillDue(nowMs)
+      } else if (!isFilled(nowMs)) return undefined
       const [first] = ready
       const timed = due[0] !== undefined && due[0].dueAtMs! <= nowMs ? due[0] : undefined
-      if (first === undefined) return timed === undefined ? undefined : due.shift()
-      if (timed === undefined || comparePlaces(first, timed) < 0) return ready.shift()
-      return due.shift()
+      if (first === undefined) return timed === undefined ? undefined : shift(due)
+      if (timed === undefined || comparePlaces(first, timed) < 0) return shift(ready)
+      return shift(due)
     },
-    putBack(message) {
-      if (message.dueAtMs === undefined) add(message)
-      else insert(due, message, byDue)
+    takeOldest() {
+      for (let after = 0; ; ) {
+        const page = tables.oldest(lane, after, size)
+        const message = page.find(({ number }) => !isBusy(number))
+        if (message !== undefined) drop(message)
+        if (message !== undefined || page.length < size) return message
+        after = page.at(-1)!.number
+      }
     },
+    putBack: add,
     changed({ event, message }) {
       drop(message)
       if (event === 'placed' && !isBusy(message.number)) add(message)
     },
+    hasDue: nowMs => nextDue <= nowMs || (due[0] !== undefined && due[0].dueAtMs! <= nowMs),
     nextDueMs(nowMs) {
       if (nextDue > nowMs) return nextDue === Number.POSITIVE_INFINITY ? undefined : nextDue
       return tables.nextDueMs(lane, nowMs)

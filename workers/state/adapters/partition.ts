@@ -2,11 +2,11 @@
 
 import { asJsonText, quote } from '../../../src/protocol/jsonText.ts'
 import type { EntryChange } from '../../../src/storage/change.ts'
-import type { Collection, Command } from '../../../src/storage/command.ts'
+import type { Answer, Collection, Command } from '../../../src/storage/command.ts'
 import { readPage } from '../../../src/storage/pages.ts'
 import type { Committal, Partition } from '../../../src/storage/partition.ts'
 import { type Entry, hasExpired } from '../../../src/storage/tables.ts'
-import type { Item, ItemAddress, StateChange, StateStore, Write } from '../store.ts'
+import type { Item, ItemAddress, StateChange, StateStore, Write, Written } from '../store.ts'
 
 const SPACE = 'state'
 
@@ -20,7 +20,7 @@ function itemOf({ key, value, version, updatedAtMs, expiresAtMs }: Entry): Item 
   return { key, value, version, updatedAtMs, expiresAtMs }
 }
 
-function commandOf(write: Write): Command {
+function commandOf(write: Exclude<Write, { kind: 'enqueue' }>): Command {
   switch (write.kind) {
     case 'set': {
       const { scope, key, value, ifVersion, expiresAtMs } = write
@@ -49,10 +49,28 @@ function commandOf(write: Write): Command {
   }
 }
 
-function targetOf(write: Exclude<Write, { kind: 'stream_send' | 'publish' }>) {
+function targetOf(write: Exclude<Write, { kind: 'stream_send' | 'publish' | 'enqueue' }>) {
   return 'scope' in write
     ? { collection: scopeOf(write.scope), key: write.key }
     : { collection: groupOf(write), key: write.item }
+}
+
+/** A message for a topic is one for each of its subscriptions. */
+const commandsOf = (write: Write): readonly Command[] =>
+  write.kind === 'enqueue' ? write.messages : [commandOf(write)]
+
+function writtenOf(writes: readonly Write[], answers: readonly Answer[]): readonly Written[] {
+  if (!writes.some(({ kind }) => kind === 'enqueue')) return answers
+  let at = 0
+  return writes.map(write => {
+    const first = answers[at]!
+    const count = write.kind === 'enqueue' ? write.messages.length : 1
+    const receipt = answers.slice(at, at + count).find(({ queue }) => queue?.receipt !== undefined)
+      ?.queue?.receipt
+    at += count
+    if (receipt === undefined) return first
+    return { ...first, newValue: asJsonText(`{"messageReceiptId":${quote(receipt)}}`) }
+  })
 }
 
 function changeOf(change: EntryChange): StateChange {
@@ -91,8 +109,13 @@ export function createPartitionStore(partition: Partition): StateStore {
   return {
     write: (writes, { level, cause }) =>
       partition
-        .submit(writes.map(commandOf), { level, cause })
-        .then(({ answers, revision, level, ms }) => ({ written: answers, revision, level, ms })),
+        .submit(writes.flatMap(commandsOf), { level, cause })
+        .then(({ answers, revision, level, ms }) => ({
+          written: writtenOf(writes, answers),
+          revision,
+          level,
+          ms,
+        })),
     get: ({ scope, key }) =>
       partition.read((tables, nowMs) => {
         const entry = tables.get(scopeOf(scope), key)

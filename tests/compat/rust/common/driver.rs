@@ -86,6 +86,7 @@ async fn behave(
                 data["payload"].clone(),
                 false,
                 None,
+                None,
             )
             .await?;
             Ok(json!({"relayed": result}))
@@ -153,6 +154,7 @@ async fn carry_out(held: Arc<Held>, command: &Value) -> Result<Value, Error> {
                 &function_id,
                 payload,
                 void,
+                command["queue"].as_str().map(str::to_string),
                 optional(command, "metadata"),
             )
             .await;

@@ -48,9 +48,13 @@ pub async fn call(
     function_id: &str,
     payload: Value,
     void: bool,
+    queue: Option<String>,
     metadata: Option<Value>,
 ) -> Result<Value, Error> {
-    let action = void.then_some(TriggerAction::Void);
+    let action = match queue {
+        Some(queue) => Some(TriggerAction::Enqueue { queue }),
+        None => void.then_some(TriggerAction::Void),
+    };
     let request = TriggerRequest {
         function_id: function_id.into(),
         payload,

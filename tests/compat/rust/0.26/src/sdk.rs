@@ -46,9 +46,13 @@ pub async fn call(
     function_id: &str,
     payload: Value,
     void: bool,
+    queue: Option<String>,
     metadata: Option<Value>,
 ) -> Result<Value, Error> {
-    let action = void.then_some(CallAction::Void);
+    let action = match queue {
+        Some(queue) => Some(CallAction::Enqueue { queue }),
+        None => void.then_some(CallAction::Void),
+    };
     let request = CallRequest {
         function_id: function_id.into(),
         payload,

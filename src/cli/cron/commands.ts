@@ -1,0 +1,62 @@
+/** The commands below `iii cron`. */
+import type { Command } from 'commander'
+import { ENGINE_PORT } from '../../protocol/address.ts'
+import { limits } from '../../protocol/limits.ts'
+import type { CommandParts } from '../commandParts.ts'
+import type * as run from './run.ts'
+
+const exitCodesHelp = '\nExit codes: 0 done, 1 failed, 2 wrong usage, 124 no answer in time, 130 interrupted.'
+
+export function addCronCommands(program: Command, parts: CommandParts): void {
+  const { terminal, end, createDialler, seeHelp, wholeNumber } = parts
+  const cron = program
+    .command('cron')
+    .description('show schedules, and run, pause or resume one')
+    .showHelpAfterError(seeHelp('cron --help'))
+
+  function add(words: string, description: string): Command {
+    const [name] = words.split(' ')
+    return cron
+      .command(words)
+      .allowExcessArguments(false)
+      .description(description)
+      .option('--json', 'print one JSON document')
+      .option('--address <host>', 'host of the engine, or a ws:// address (default: III_URL, else localhost)')
+      .option('--port <number>', `port of the engine (default: ${ENGINE_PORT})`, wholeNumber(1, 65_535))
+      .addHelpText('after', exitCodesHelp)
+      .showHelpAfterError(seeHelp(`cron ${name} --help`))
+  }
+
+  const act = async (
+    start: (commands: typeof run, parts: run.CronParts) => Promise<number>,
+  ): Promise<void> => {
+    const [commands, dialler] = await Promise.all([import('./run.ts'), createDialler()])
+    end(await start(commands, { terminal, dialler, wallClock: Date.now }))
+  }
+
+  add('ls', 'show all schedules')
+    .alias('list')
+    .option('--limit <number>', 'schedules to show (default: 100)', wholeNumber(1, limits.subscriptionRows))
+    .action((flags: run.CronFlags) => act((commands, more) => commands.listSchedules(flags, more)))
+  add('next [name]', 'show when a schedule, or an expression, fires next')
+    .option('--expression <expression>', 'an expression instead of a schedule')
+    .option('--timezone <name>', 'time zone of the expression (default: UTC)')
+    .option('--count <number>', 'instants to show (default: 5)', wholeNumber(1, limits.subscriptionRows))
+    .action((name: string | undefined, flags: run.CronNextFlags) =>
+      act((commands, more) => commands.showNext(name, flags, more)),
+    )
+  add('history <name>', 'show the latest runs of a schedule, and the ticks it left out').action(
+    (name: string, flags: run.CronFlags) => act((commands, more) => commands.showHistory(name, flags, more)),
+  )
+  add('run <name>', 'run a schedule now, and print what its function answers')
+    .option('--timeout-ms <ms>', `time for the answer (default: ${limits.cronTimeoutMs})`, wholeNumber(1))
+    .action((name: string, flags: run.CronFlags) =>
+      act((commands, more) => commands.runNow(name, flags, more)),
+    )
+  add('pause <name>', 'stop a schedule; its ticks are left out, also after a restart').action(
+    (name: string, flags: run.CronFlags) => act((commands, more) => commands.pause(name, flags, more)),
+  )
+  add('resume <name>', 'let a schedule go on').action((name: string, flags: run.CronFlags) =>
+    act((commands, more) => commands.resume(name, flags, more)),
+  )
+}

@@ -1,0 +1,187 @@
+/**
+ * `iii queue …`: each command is one function of `iii-queue`, whose answer is printed.
+ *
+ * The answer goes to stdout and nothing else does; progress, questions and what went wrong go to stderr.
+ */
+import { limits } from '../../protocol/limits.ts'
+import { usageError } from '../commandError.ts'
+import { parseExact } from '../exactJson.ts'
+import { exitCodes } from '../exitCodes.ts'
+import { askBuiltIn, type Fixes, jsonDocument, type Reply, shownJson } from '../question.ts'
+import { memberOf, numberIn, textIn } from '../reading.ts'
+import type { Terminal } from '../terminal.ts'
+import type { AddressFlags } from '../trigger/address.ts'
+import type { Dialler } from '../trigger/connection.ts'
+import { describeDead, describeMessages, describeQueues } from './describe.ts'
+import { describeProgress } from './progress.ts'
+
+export interface QueueFlags extends AddressFlags {
+  readonly json?: boolean
+}
+
+export interface PeekFlags extends QueueFlags {
+  readonly state?: string
+  readonly limit?: number
+  readonly cursor?: string
+}
+
+export interface DeadFlags extends QueueFlags {
+  readonly limit?: number
+}
+
+export interface RedriveFlags extends QueueFlags {
+  readonly message?: string
+  readonly limit?: number
+}
+
+export interface PurgeFlags extends QueueFlags {
+  readonly state?: string
+  readonly yes?: boolean
+}
+
+export interface QueueParts {
+  readonly terminal: Terminal
+  readonly dialler: Dialler
+  /** The clock on the wall, milliseconds. */
+  readonly wallClock: () => number
+}
+
+/** Rows of a page, where nothing else is said. */
+const ROWS = 20
+
+function call(
+  functionId: string,
+  input: object,
+  flags: QueueFlags,
+  { terminal, dialler }: QueueParts,
+  timeoutMs: number = limits.commandInfoMs,
+): Promise<Reply> {
+  const question = { command: 'queue', builtIn: 'iii-queue', functionId, input, timeoutMs }
+  return askBuiltIn(question, fixes(terminal), flags, terminal, dialler)
+}
+
+/** Returns the exit code. `describe`: what people read. */
+async function show(
+  functionId: string,
+  input: object,
+  describe: (answer: unknown) => string,
+  flags: QueueFlags,
+  parts: QueueParts,
+): Promise<number> {
+  const reply = await call(functionId, input, flags, parts)
+  if ('exitCode' in reply) return reply.exitCode
+  await parts.terminal.out(flags.json ? jsonDocument(reply.answer) : describe(parseExact(reply.answer)))
+  return exitCodes.success
+}
+
+const fixes = ({ command: { iii } }: Terminal): Fixes => ({
+  NOT_FOUND: `look for it: ${iii('queue peek QUEUE')}; a message that is done is gone`,
+})
+
+export function listQueues(flags: QueueFlags, parts: QueueParts): Promise<number> {
+  const describe = (answer: unknown): string => describeQueues(answer, parts.terminal.outColours)
+  return show('queue::list', {}, describe, flags, parts)
+}
+
+export function peek(queue: string, flags: PeekFlags, parts: QueueParts): Promise<number> {
+  const { state, limit = ROWS, cursor } = flags
+  const { terminal, wallClock } = parts
+  const describe = (answer: unknown): string => {
+    const next = memberOf(answer, 'cursor')
+    if (typeof next === 'string') terminal.err(`note: there may be more; go on with --cursor ${next}\n`)
+    return describeMessages(answer, wallClock(), terminal.outColours)
+  }
+  return show('queue::messages', { queue, state, limit, cursor, with_data: true }, describe, flags, parts)
+}
+
+export function showMessage(id: string, flags: QueueFlags, parts: QueueParts): Promise<number> {
+  return show('queue::message', { message_id: id }, shownJson, flags, parts)
+}
+
+export function listDead(topic: string, flags: DeadFlags, parts: QueueParts): Promise<number> {
+  const { limit = ROWS } = flags
+  const describe = (answer: unknown): string =>
+    describeDead(answer, parts.wallClock(), parts.terminal.outColours)
+  return show('engine::queue::dlq_messages', { topic, limit }, describe, flags, parts)
+}
+
+/** Portion by portion, so that it can be followed and interrupted. Those that die meanwhile are not among them. */
+export async function redrive(queue: string, flags: RedriveFlags, parts: QueueParts): Promise<number> {
+  const { message, limit } = flags
+  if (message !== undefined) {
+    if (limit !== undefined)
+      throw usageError('--message and --limit are both given', 'name one message, or a number of them')
+    const describe = (answer: unknown): string =>
+      numberIn(answer, 'redriven') === 1
+        ? `${message} is tried again\n`
+        : `${message} is not among the dead messages of ${queue}\n`
+    return show('iii::queue::redrive_message', { queue, message_id: message }, describe, flags, parts)
+  }
+  const stats = await call('queue::stats', { queue }, flags, parts)
+  if ('exitCode' in stats) return stats.exitCode
+  const dead = numberIn(parseExact(stats.answer), 'dlq_depth') ?? 0
+  const all = Math.min(dead, limit ?? dead)
+  const progress = describeProgress(parts.terminal, 'redriven', all)
+  let redriven = 0
+  while (redriven < all) {
+    const portion = Math.min(limits.queueBatch, all - redriven)
+    const reply = await call('iii::queue::redrive', { queue, limit: portion }, flags, parts)
+    if ('exitCode' in reply) {
+      progress.end()
+      return reply.exitCode
+    }
+    const count = numberIn(parseExact(reply.answer), 'redriven') ?? 0
+    if (count === 0) break
+    redriven += count
+    progress.at(redriven)
+  }
+  progress.end()
+  const { terminal } = parts
+  await terminal.out(flags.json ? `${JSON.stringify({ queue, redriven })}\n` : `${redriven} redriven\n`)
+  return exitCodes.success
+}
+
+export function discard(queue: string, id: string, flags: QueueFlags, parts: QueueParts): Promise<number> {
+  const describe = (answer: unknown): string =>
+    numberIn(answer, 'redriven') === 1
+      ? `${id} is gone\n`
+      : `${id} is not among the dead messages of ${queue}\n`
+  return show('iii::queue::discard_message', { queue, message_id: id }, describe, flags, parts)
+}
+
+export function pause(queue: string, flags: QueueFlags, parts: QueueParts): Promise<number> {
+  const { iii } = parts.terminal.command
+  const describe = (answer: unknown): string =>
+    `${textIn(answer, 'queue')} is paused; it goes on with: ${iii(`queue resume ${queue}`)}\n`
+  return show('queue::pause', { queue }, describe, flags, parts)
+}
+
+export function resume(queue: string, flags: QueueFlags, parts: QueueParts): Promise<number> {
+  return show('queue::resume', { queue }, answer => `${textIn(answer, 'queue')} goes on\n`, flags, parts)
+}
+
+export async function purge(queue: string, flags: PurgeFlags, parts: QueueParts): Promise<number> {
+  const { state, yes } = flags
+  const { terminal } = parts
+  if (yes !== true) {
+    const what = state === undefined ? 'all messages' : `all messages that are ${state}`
+    if (!terminal.interactive)
+      throw usageError(
+        `purging removes ${what} of ${queue} for good`,
+        'add --yes if that is meant: nobody can be asked here',
+      )
+    const said = await terminal.ask(`Remove ${what} of ${queue} for good? [y/N] `)
+    if (!/^y(es)?$/i.test(said?.trim() ?? '')) {
+      terminal.err('Nothing was removed.\n')
+      return exitCodes.failure
+    }
+  }
+  const describe = (answer: unknown): string => `${numberIn(answer, 'purged') ?? 0} removed\n`
+  return show('queue::purge', { queue, state }, describe, flags, parts)
+}
+
+export function cancel(id: string, flags: QueueFlags, parts: QueueParts): Promise<number> {
+  const describe = (answer: unknown): string =>
+    numberIn(answer, 'cancelled') === 1 ? `${id} is gone\n` : `${id} is done, dead, or was never there\n`
+  return show('queue::cancel', { message_id: id }, describe, flags, parts)
+}

@@ -1,0 +1,153 @@
+/** The ways to keep queues, each behind the same seam; every one has to pass all of this folder. */
+
+import { asJsonText } from '../../../../src/protocol/jsonText.ts'
+import { createMemoryPartition, openPartition } from '../../../../src/storage/mod.ts'
+import type { Partition } from '../../../../src/storage/partition.ts'
+import type { FailureReport, Lane } from '../../../../src/storage/queue/message.ts'
+import { createPartitionBackend } from '../../../../workers/queue/adapters/partition.ts'
+import type { Publish, QueueBackend, TakeRequest } from '../../../../workers/queue/backend.ts'
+import type { Lease } from '../../../../workers/queue/core/lease.ts'
+import type { RetryPolicy } from '../../../../workers/queue/core/verdict.ts'
+import { temporaryFolder } from '../../../storage/stores.ts'
+import { createRecordingLog, createVirtualClock, type VirtualClock } from '../../../support/fakes.ts'
+
+interface Kept {
+  readonly partition: Partition
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+type Open = (clock: VirtualClock) => Kept
+
+const wallOf = (clock: VirtualClock) => () => Math.floor(clock.now())
+
+function openMemory(clock: VirtualClock): Kept {
+  const partition = createMemoryPartition({ clock, log: createRecordingLog(), wallClock: wallOf(clock) }, 0)
+  return { partition, [Symbol.asyncDispose]: () => partition.close() }
+}
+
+function openSqlite(clock: VirtualClock): Kept {
+  const temporary = temporaryFolder()
+  const partition = openPartition(temporary.folder, {
+    clock,
+    log: createRecordingLog(),
+    wallClock: wallOf(clock),
+  })
+  return {
+    partition,
+    async [Symbol.asyncDispose]() {
+      await partition.close()
+      temporary[Symbol.dispose]()
+    },
+  }
+}
+
+export const backends: readonly (readonly [string, Open])[] = [
+  ['memory', openMemory],
+  ['sqlite', openSqlite],
+]
+
+export const retry: RetryPolicy = {
+  maxAttempts: 3,
+  backoff: { type: 'exponential', baseMs: 50, maxMs: 60_000, jitter: 0 },
+}
+
+export interface Stage extends AsyncDisposable {
+  readonly clock: VirtualClock
+  backend: QueueBackend
+  /** Lanes that were told to be ready, by the ids of their queues. */
+  readonly told: string[]
+  readonly expired: Lease[]
+  nowMs(): number
+  /** Publishes to the queue `q`; resolves with the receipt. */
+  publish(data: unknown, more?: Partial<Publish>): Promise<string>
+  take(max?: number, more?: Partial<TakeRequest>): Promise<readonly Lease[]>
+  /** The data of what can be taken now. */
+  data(max?: number, more?: Partial<TakeRequest>): Promise<unknown[]>
+  fail(lease: Lease | undefined, delayMs?: number): Promise<string>
+  finish(lease: Lease | undefined): Promise<string>
+  pass(ms: number): Promise<void>
+  settled(): Promise<void>
+  reason(receipt: string): Promise<string | undefined>
+  /** The engine is killed and starts anew. */
+  restart(): Promise<void>
+}
+
+export const lane: Lane = { queue: 'q', functionId: undefined, namespace: undefined }
+export const dataOf = (leases: readonly Lease[]): unknown[] =>
+  leases.map(({ message }) => JSON.parse(message.data))
+
+export const report = (atMs: number, code = 'TEST'): FailureReport => ({
+  atMs,
+  code,
+  message: `failed at ${atMs}`,
+})
+
+export interface StageOptions {
+  readonly concurrency?: number
+  readonly random?: () => number
+}
+
+export function setStage(open: Open, { concurrency = 10, random = () => 0 }: StageOptions = {}): Stage {
+  const clock = createVirtualClock()
+  const kept = open(clock)
+  const nowMs = wallOf(clock)
+  let starts = 0
+  const told: string[] = []
+  const expired: Lease[] = []
+
+  function start(): QueueBackend {
+    const backend = createPartitionBackend({
+      partition: kept.partition,
+      clock,
+      log: createRecordingLog(),
+      wallClock: nowMs,
+      random,
+      epoch: `e${++starts}`,
+      concurrencyOf: () => concurrency,
+    })
+    backend.follow({
+      ready: lanes => void told.push(...[...lanes].map(({ queue }) => queue)),
+      expired: lease => void expired.push(lease),
+    })
+    return backend
+  }
+
+  async function settled(): Promise<void> {
+    for (let turn = 0; turn < 6; turn++) await new Promise(resolve => setImmediate(resolve))
+  }
+
+  const stage: Stage = {
+    clock,
+    backend: start(),
+    told,
+    expired,
+    nowMs,
+    settled,
+    async publish(data, more = {}) {
+      const [published] = await stage.backend.publish([
+        { ...lane, data: asJsonText(JSON.stringify(data)), ...more },
+      ])
+      return published!.receipt
+    },
+    take: async (max = 100, more = {}) =>
+      await stage.backend.take({ lane, holder: 'w', max, leaseMs: 1000, retry, hasPlace: true, ...more }),
+    data: async (max, more) => dataOf(await stage.take(max, more)),
+    fail: (lease, delayMs) => stage.backend.fail(lease!.token, { report: report(nowMs()), delayMs }),
+    finish: lease => stage.backend.finish(lease!.token),
+    async pass(ms) {
+      clock.advance(ms)
+      await settled()
+    },
+    reason: async receipt => (await stage.backend.find(receipt))?.reason,
+    async restart() {
+      stage.backend.stop()
+      await settled()
+      stage.backend = start()
+    },
+    async [Symbol.asyncDispose]() {
+      stage.backend.stop()
+      await kept[Symbol.asyncDispose]()
+    },
+  }
+  return stage
+}

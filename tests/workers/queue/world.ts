@@ -1,0 +1,154 @@
+/** A world with the queue worker in it, and workers that are puppets; time passes when a test says so. */
+import { createClient } from '../../../sdk/typescript/src/client.ts'
+import { createLocalLink } from '../../../src/engine/links/local.ts'
+import { createMemoryPartition } from '../../../src/storage/mod.ts'
+import type { Partition } from '../../../src/storage/partition.ts'
+import { createLocalTransport } from '../../../src/threads/localTransport.ts'
+import { createPartitionBackend } from '../../../workers/queue/adapters/partition.ts'
+import { queueConfigSchema } from '../../../workers/queue/config.ts'
+import { createQueueWorker } from '../../../workers/queue/worker.ts'
+import { createSeededIds } from '../../support/fakes.ts'
+import {
+  answerTo,
+  createWorld,
+  type Message,
+  type Puppet,
+  registerFunction,
+  registerTrigger,
+  unregisterTrigger,
+} from '../../support/world.ts'
+
+export interface Outcome {
+  readonly result?: unknown
+  readonly error?: { readonly code: string; readonly message: string }
+}
+
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await new Promise(resolve => setImmediate(resolve))
+}
+
+/** `partition`: that of a world before, which has ended or was killed. */
+export async function createQueues(config: unknown = {}, before?: { readonly partition: Partition }) {
+  const world = createWorld()
+  const { engine, clock, log } = world
+  const wallClock = () => Math.floor(clock.now())
+  const [engineSide, workerSide] = createLocalLink()
+  engineSide.listen(engine.connect(engineSide, { builtIn: true, ipAddress: undefined }).receiver)
+  const client = createClient({
+    transport: createLocalTransport(workerSide),
+    clock,
+    newId: createSeededIds(91),
+    announcement: () => ({ name: 'iii-queue', version: '9.9.9', runtime: 'engine' }),
+  })
+  const partition = before?.partition ?? createMemoryPartition({ clock, log, wallClock }, 0)
+  const queues = await createQueueWorker(queueConfigSchema.parse(config), {
+    createBackend: concurrencyOf =>
+      createPartitionBackend({
+        partition,
+        clock,
+        log,
+        wallClock,
+        random: () => 0,
+        epoch: crypto.randomUUID(),
+        concurrencyOf,
+      }),
+    functions: {
+      find: (namespace, id) => engine.state.routes.find(namespace, id)?.workerId,
+      follow: told => engine.state.routes.follow(told),
+    },
+    clock,
+    wallClock,
+    log,
+  }).start(client)
+  await settled()
+  const caller = world.join({ name: 'caller' })
+  let heard: Message[] = []
+
+  /** The answer to a call of the caller, if it has come. */
+  function answerOf(id: string): Outcome | undefined {
+    heard.push(...caller.hears())
+    const answer = heard.find(message => message.invocation_id === id)
+    heard = heard.filter(message => message !== answer)
+    return answer as Outcome | undefined
+  }
+
+  async function ask(functionId: string, input: unknown, more: object = {}): Promise<Outcome> {
+    const id = caller.calls(functionId, input, more)
+    await settled()
+    const answer = answerOf(id)
+    if (answer === undefined) throw new Error(`${functionId} did not answer`)
+    return answer
+  }
+
+  async function done<Result>(functionId: string, input: unknown, more: object = {}): Promise<Result> {
+    const { error, result } = await ask(functionId, input, more)
+    if (error !== undefined) throw new Error(`${functionId}: ${error.code}: ${error.message}`)
+    return result as Result
+  }
+
+  return {
+    ...world,
+    queues,
+    partition,
+    caller,
+    settled,
+    answerOf,
+    ask,
+    done,
+    /** Calls a function through a queue, as the action of the SDKs does. */
+    enqueue: (queue: string, functionId: string, data: unknown, more: object = {}) =>
+      ask(functionId, data, { action: { type: 'enqueue', queue }, ...more }),
+    publish: (topic: string, data: unknown) => done('iii::durable::publish', { topic, data }),
+    /** A worker with these functions. */
+    async worker(...ids: string[]): Promise<Puppet> {
+      const puppet = world.join()
+      puppet.says(...ids.map(id => registerFunction(id)))
+      await settled()
+      puppet.hears()
+      return puppet
+    },
+    /** Resolves with why it was refused, if it was; calls that came meanwhile stay to be heard. */
+    async bind(
+      worker: Puppet,
+      id: string,
+      type: string,
+      functionId: string,
+      config: unknown,
+      more: object = {},
+    ) {
+      worker.says(registerTrigger(id, type, functionId, { config, ...more }))
+      await settled()
+    },
+    async unbind(worker: Puppet, id: string): Promise<void> {
+      worker.says(unregisterTrigger(id))
+      await settled()
+    },
+    async answer(
+      worker: Puppet,
+      call: Message | undefined,
+      outcome: object = { result: null },
+    ): Promise<void> {
+      worker.says(answerTo(call, outcome))
+      await settled()
+    },
+    async pass(ms: number): Promise<void> {
+      clock.advance(ms)
+      await settled()
+    },
+    /** The engine is gone; what was committed is there. */
+    async kill() {
+      await queues.stop()
+      return { partition }
+    },
+  }
+}
+
+export type QueueWorld = Awaited<ReturnType<typeof createQueues>>
+
+/** What a worker was called with since the last look. */
+export const callsOf = (worker: Puppet): Message[] =>
+  worker.hears().filter(({ type }) => type === 'invokefunction')
+
+export const dataOf = (calls: readonly Message[]): unknown[] => calls.map(({ data }) => data)
+
+export const failure = (message = 'no') => ({ error: { code: 'SHOP_CLOSED', message } })

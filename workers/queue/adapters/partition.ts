@@ -1,0 +1,292 @@
+/**
+ * Queues in the durable partition, on disk or in memory. Leases are in memory, and messages are rows: `core/dispatch.ts` knows who
+ * has which. What ends in one turn of the event loop is one command of the partition.
+ */
+import type { Clock } from '../../../src/clock/clock.ts'
+import type { Log } from '../../../src/log/log.ts'
+import { limits } from '../../../src/protocol/limits.ts'
+import type { Partition } from '../../../src/storage/partition.ts'
+import type { AdoptCommand, PurgeCommand, QueueCommand } from '../../../src/storage/queue/command.ts'
+import { messageOf } from '../../../src/storage/queue/deadLetter.ts'
+import { listMessages } from '../../../src/storage/queue/list.ts'
+import type { FailureReport, Message } from '../../../src/storage/queue/message.ts'
+import type { Found, Outcome, Published, QueueBackend, QueueFollower } from '../backend.ts'
+import { createDispatch } from '../core/dispatch.ts'
+import type { Lease } from '../core/lease.ts'
+import { type Ending, verdict } from '../core/verdict.ts'
+import { publishCommands } from '../enqueueCommand.ts'
+
+export interface PartitionBackendParts {
+  readonly partition: Partition
+  readonly clock: Clock
+  readonly log: Log
+  /** The clock on the wall, milliseconds: messages are due by it. */
+  readonly wallClock: () => number
+  /** From 0 to, and without, 1: of the jitter. */
+  readonly random: () => number
+  /** Never the same twice, over all starts of the engine. */
+  readonly epoch: string
+  /** Messages of a queue that are with handlers at once, at most. */
+  readonly concurrencyOf: (queue: string) => number
+}
+
+/** Ends of leases that are written together. */
+interface Ends {
+  readonly commands: QueueCommand[]
+  readonly leases: Lease[]
+  /** Of those that are done: all have the same outcome. */
+  readonly written: Promise<void>
+  readonly done: Promise<Outcome>
+}
+
+const OVER: Promise<Outcome> = Promise.resolve('over')
+
+export function createPartitionBackend(parts: PartitionBackendParts): QueueBackend {
+  const { partition, clock, wallClock, random, epoch, concurrencyOf } = parts
+  let tables: Parameters<Parameters<Partition['read']>[0]>[0]['queues'] | undefined
+  /** The tables are looked at only where the partition lets them be read. What goes wrong is a promise that is rejected. */
+  function reading<Result>(ask: (nowMs: number) => Result): Result | Promise<Result> {
+    try {
+      return partition.read((current, nowMs) => {
+        tables = current.queues
+        try {
+          return ask(nowMs)
+        } finally {
+          tables = undefined
+        }
+      })
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+  const open = () => tables!
+  const dispatch = createDispatch({
+    tables: {
+      ready: (...query) => open().ready(...query),
+      due: (...query) => open().due(...query),
+      nextDueMs: (...query) => open().nextDueMs(...query),
+      oldest: (...query) => open().oldest(...query),
+    },
+    concurrencyOf,
+    epoch,
+    windowSize: limits.queueWindow,
+  })
+  let follower: QueueFollower | undefined
+  let ends: Ends | undefined
+  /** When the timer rings, by the clock on the wall. */
+  let alarm = Number.POSITIVE_INFINITY
+  let cancelAlarm: (() => void) | undefined
+  let isStopped = false
+
+  const unfollow = partition.follow(({ messages, queues }) => {
+    if (isStopped) return
+    // Queues have changed their names, or what was written is not known.
+    if (queues?.some(({ event }) => event === 'adopted' || event === 'unheard')) {
+      dispatch.forget()
+      follower?.ready(dispatch.lanes())
+    }
+    if (messages === undefined) return
+    const touched = dispatch.changed(messages)
+    for (const { event, message } of messages) {
+      if (event === 'placed') lookAt(message.dueAtMs)
+      else if (message.deadAtMs !== undefined) follower?.dead?.(message)
+    }
+    if (touched.size > 0) follower?.ready(touched.values())
+  })
+
+  function lookAt(ms: number | undefined): void {
+    if (ms === undefined || ms >= alarm || isStopped) return
+    cancelAlarm?.()
+    alarm = ms
+    // A timer may be early by a fraction of a millisecond, and the clock on the wall may be set back.
+    const wait = Math.min(Math.max(0, ms - wallClock()), limits.queueAlarmMs)
+    cancelAlarm = clock.after(wait, ring)
+  }
+
+  function ring(): void {
+    alarm = Number.POSITIVE_INFINITY
+    cancelAlarm = undefined
+    const nowMs = wallClock()
+    for (const lease of dispatch.expired(nowMs)) {
+      const report = {
+        atMs: Math.floor(nowMs),
+        code: 'lease_expired',
+        message: 'The lease ran out before the message was done; handlers that take longer extend it',
+      }
+      void ended(lease, { kind: 'failed', report })
+      follower?.expired(lease)
+    }
+    follower?.ready(dispatch.dueLanes(nowMs))
+    const next = reading(() => dispatch.nextMs(nowMs))
+    if (next instanceof Promise) next.then(lookAt, () => lookAt(nowMs + limits.storageRetryMs))
+    else lookAt(next)
+  }
+
+  function begin(): Ends {
+    const commands: QueueCommand[] = []
+    const leases: Lease[] = []
+    const { promise: written, resolve, reject } = Promise.withResolvers<void>()
+    queueMicrotask(() => {
+      ends = undefined
+      partition.submit(commands).then(
+        () => {
+          for (const lease of leases) dispatch.settle(lease)
+          resolve()
+        },
+        error => {
+          // Nothing of it is written: as if the holders had given the messages back.
+          for (const lease of leases) dispatch.revive(lease)
+          reject(error)
+        },
+      )
+    })
+    const done = written.then((): Outcome => 'done')
+    done.catch(() => {})
+    written.catch(() => {})
+    return { commands, leases, written, done }
+  }
+
+  function ended(lease: Lease, ending: Ending): Promise<Outcome> {
+    // Nothing of it is left to time or chance.
+    const isDone = ending.kind === 'done'
+    const nowMs = isDone ? 0 : Math.floor(wallClock())
+    const command = verdict(lease, ending, lease.retry, { nowMs, chance: isDone ? 0 : random() })
+    ends ??= begin()
+    ends.commands.push(command)
+    ends.leases.push(lease)
+    if (command.command === 'finish') return ends.done
+    const outcome: Outcome = command.next === 'never' ? 'dead' : 'again'
+    const promise = ends.written.then(() => outcome)
+    promise.catch(() => {})
+    return promise
+  }
+
+  function end(token: string, ending: Ending): Promise<Outcome> {
+    const lease = dispatch.end(token)
+    return lease === undefined ? OVER : ended(lease, ending)
+  }
+
+  const foundOf = (message: Message, nowMs: number): Found => ({
+    message,
+    reason: dispatch.reasonOf(message, nowMs),
+    lease: dispatch.leaseOf(message.number),
+  })
+
+  async function count(command: QueueCommand): Promise<number> {
+    const { answers } = await partition.submit([command])
+    return answers[0]!.queue!.count
+  }
+
+  /** Until nothing is left of it: others have their turn between. */
+  async function inPortions(command: AdoptCommand | PurgeCommand): Promise<number> {
+    let sum = 0
+    for (let cursor: string | undefined; ; ) {
+      const { answers } = await partition.submit([{ ...command, ...(cursor && { cursor }) }])
+      const answer = answers[0]!.queue!
+      sum += answer.count
+      cursor = answer.cursor
+      if (answer.count === 0 && cursor === undefined) return sum
+    }
+  }
+
+  return {
+    adapter: partition.status().adapter,
+    async publish(messages) {
+      const { answers } = await partition.submit(publishCommands(messages))
+      const published: Published[] = []
+      for (const { queue } of answers) {
+        if (queue?.receipt === undefined) continue
+        published.push({ receipt: queue.receipt, isDuplicate: queue.isDuplicate === true })
+      }
+      return published
+    },
+    take(request) {
+      const { lane } = request
+      const take = (nowMs: number, mayRead: boolean): readonly Lease[] => {
+        const leases = dispatch.take(request, nowMs, mayRead)
+        lookAt(leases[0]?.untilMs)
+        // Filled: otherwise it takes more before long, and then it is looked at.
+        if (dispatch.isFilled(lane, nowMs)) lookAt(dispatch.nextDueMs(lane, nowMs))
+        return leases
+      }
+      const nowMs = Math.floor(wallClock())
+      if (!dispatch.isFilled(lane, nowMs)) return reading(nowMs => take(nowMs, true))
+      const leases = take(nowMs, false)
+      // There may be more than is known.
+      if (leases.length < request.max && !dispatch.isFilled(lane, nowMs))
+        queueMicrotask(() => follower?.ready([lane]))
+      return leases
+    },
+    finish: token => end(token, { kind: 'done' }),
+    fail: (token, failure) => end(token, { kind: 'failed', ...failure }),
+    lose: (token, report) => end(token, { kind: 'lost', report }),
+    giveBack(token) {
+      const lease = dispatch.get(token)
+      if (lease === undefined) return false
+      dispatch.giveBack(token)
+      follower?.ready([lease.message])
+      return true
+    },
+    extend(token, leaseMs) {
+      const untilMs = Math.floor(wallClock()) + leaseMs
+      if (!dispatch.extend(token, untilMs)) return undefined
+      lookAt(untilMs)
+      return untilMs
+    },
+    lease: token => dispatch.get(token),
+    leave(holder, report: FailureReport) {
+      for (const lease of dispatch.leave(holder)) void ended(lease, { kind: 'lost', report })
+    },
+    park: (of, parking) => dispatch.park(of, parking),
+    unpark: (of, parking) => dispatch.unpark(of, parking),
+    state: queue =>
+      reading(() => ({
+        ...open().counts(queue),
+        leased: dispatch.leased(queue),
+        isPaused: dispatch.parkings(queue).has('paused'),
+      })),
+    dead: (queue, offset, limit) =>
+      reading(() =>
+        open()
+          .dead(queue, undefined, offset + limit)
+          .slice(offset),
+      ),
+    find: receipt =>
+      reading(nowMs => {
+        const message = messageOf(open(), receipt)
+        return message && foundOf(message, nowMs)
+      }),
+    redrive: (queue, which) => count({ command: 'redrive', queue, limit: 1, ...which }),
+    discard: (queue, receipt) => count({ command: 'discard', queue, receipt }),
+    queues: (after, limit) => reading(() => open().queues(after, limit)),
+    lanes: queue => reading(() => open().lanes(queue)),
+    async configure(queue, settings, bounds) {
+      await partition.submit([{ command: 'configure', queue, settings, bounds }])
+    },
+    async pause(queue, isPaused) {
+      await partition.submit([{ command: isPaused ? 'pause' : 'resume', queue }])
+      if (isPaused) dispatch.park(queue, 'paused')
+      else {
+        dispatch.unpark(queue, 'paused')
+        follower?.ready(dispatch.lanes().filter(lane => lane.queue === queue))
+      }
+    },
+    adopt: (from, { queue: to, functionId, namespace }) =>
+      inPortions({ command: 'adopt', from, to, functionId, namespace, limit: limits.queueBatch }),
+    cancel: receipt => count({ command: 'cancel', receipt }),
+    purge: (queue, state) => inPortions({ command: 'purge', queue, state, limit: limits.queueBatch }),
+    list: (queue, state, cursor, limit) =>
+      reading(nowMs => {
+        const page = listMessages(open(), nowMs, { queue, state, cursor, limit })
+        return { found: page.messages.map(message => foundOf(message, nowMs)), cursor: page.cursor }
+      }),
+    follow(given) {
+      follower = given
+    },
+    stop() {
+      isStopped = true
+      unfollow()
+      cancelAlarm?.()
+    },
+  }
+}

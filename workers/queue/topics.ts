@@ -1,0 +1,99 @@
+/**
+ * Which queues the messages of a topic go to: one for each function that subscribes. A subscription lasts for a time after its
+ * last trigger has gone, so that a worker that comes back has missed nothing; where there is none, messages wait for the first.
+ */
+import { limits } from '../../src/protocol/limits.ts'
+import type { Lane } from '../../src/storage/queue/message.ts'
+import type { Ordering } from './tuning.ts'
+
+export interface Subscription {
+  readonly topic: string
+  readonly lane: Lane
+  readonly ordering: Ordering
+  /** Of messages, before they may be delivered. */
+  readonly delayMs: number
+}
+
+export interface Topics {
+  /** By a trigger. Returns whether the topic had no subscription before. */
+  subscribe(triggerId: string, subscription: Subscription): boolean
+  /** Of a time before: it lasts as if its last trigger had gone just now. */
+  restore(subscription: Subscription): void
+  unsubscribe(triggerId: string): void
+  /** Those that last. */
+  of(topic: string): readonly Subscription[]
+  /** Names of the queues of all there have been: messages may be left in them. */
+  queuesOf(topic: string): readonly string[]
+  /** With the number of triggers. */
+  all(): ReadonlyMap<string, readonly { readonly subscription: Subscription; readonly triggers: number }[]>
+}
+
+interface Entry {
+  subscription: Subscription
+  readonly triggers: Set<string>
+  /** Absent: it has triggers. */
+  endsAtMs: number | undefined
+}
+
+/** `now`: steady. */
+export function createTopics(now: () => number): Topics {
+  const topics = new Map<string, Map<string, Entry>>()
+  const byTrigger = new Map<string, Entry>()
+
+  const isLasting = ({ endsAtMs }: Entry): boolean => endsAtMs === undefined || endsAtMs > now()
+
+  function leave(triggerId: string): void {
+    const entry = byTrigger.get(triggerId)
+    if (entry === undefined) return
+    byTrigger.delete(triggerId)
+    entry.triggers.delete(triggerId)
+    if (entry.triggers.size === 0) entry.endsAtMs = now() + limits.queueSubscriptionMs
+  }
+
+  function entryOf(subscription: Subscription): { readonly entry: Entry; readonly isFirst: boolean } {
+    const { topic, lane } = subscription
+    let entries = topics.get(topic)
+    if (entries === undefined) {
+      entries = new Map()
+      topics.set(topic, entries)
+    }
+    const isFirst = !entries.values().some(isLasting)
+    let entry = entries.get(lane.queue)
+    if (entry === undefined) {
+      entry = { subscription, triggers: new Set(), endsAtMs: now() + limits.queueSubscriptionMs }
+      entries.set(lane.queue, entry)
+    }
+    return { entry, isFirst }
+  }
+
+  return {
+    subscribe(triggerId, subscription) {
+      leave(triggerId)
+      const { entry, isFirst } = entryOf(subscription)
+      entry.subscription = subscription
+      entry.triggers.add(triggerId)
+      entry.endsAtMs = undefined
+      byTrigger.set(triggerId, entry)
+      return isFirst
+    },
+    restore: subscription => void entryOf(subscription),
+    unsubscribe: leave,
+    of(topic) {
+      const lasting: Subscription[] = []
+      for (const entry of topics.get(topic)?.values() ?? [])
+        if (isLasting(entry)) lasting.push(entry.subscription)
+      return lasting
+    },
+    queuesOf: topic => [...(topics.get(topic)?.keys() ?? [])],
+    all: () =>
+      new Map(
+        [...topics].map(([topic, entries]) => [
+          topic,
+          [...entries.values()].map(({ subscription, triggers }) => ({
+            subscription,
+            triggers: triggers.size,
+          })),
+        ]),
+      ),
+  }
+}
