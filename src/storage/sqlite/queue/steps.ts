@@ -23,20 +23,28 @@ function there(tables: QueueTables, number: number): Message {
 export function doAgain(step: QueueStep, tables: QueueTables): void {
   switch (step[0]) {
     case 'add':
-      return tables.add(step[1])
+      tables.add(step[1])
+      break
     case 'change':
-      return tables.change(there(tables, step[1].number), step[1])
+      tables.change(there(tables, step[1].number), step[1])
+      break
     case 'remove':
-      return tables.remove(there(tables, step[1]))
+      tables.remove(there(tables, step[1]))
+      break
     case 'keepDedupe':
-      return tables.keepDedupe(step[1])
+      tables.keepDedupe(step[1])
+      break
     case 'forgetDedupes':
-      return void tables.forgetDedupes(step[1], step[2])
+      tables.forgetDedupes(step[1], step[2])
+      break
     case 'keepQueue':
-      return tables.keepQueue(step[1])
+      tables.keepQueue(step[1])
+      break
     case 'rename':
-      return tables.rename(step[1], step[2])
+      tables.rename(step[1], step[2])
+      break
     case 'dropQueue':
-      return tables.dropQueue(step[1])
+      tables.dropQueue(step[1])
+      break
   }
 }
