@@ -161,7 +161,7 @@ export function openWindow({ file, folder, kept, random, wallClock, sync }: Wind
       })
     } catch (error) {
       restore()
-      throw error
+      throw diskFault(error, folder)
     }
     session.isOpen = false
     session.hasWritten = false
@@ -224,7 +224,7 @@ export function openWindow({ file, folder, kept, random, wallClock, sync }: Wind
         session.isBroken = true
         throw fault
       }
-      if (session.isBehind) restore()
+      if (session.isBehind || (session.isOpen && !session.connection.db.inTransaction)) restore()
       if (isDue) settle()
       try {
         log.prepare(committed.turn, committed.revision, wallClock())
