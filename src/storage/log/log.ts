@@ -1,6 +1,6 @@
 /**
  * The log of a partition: every transaction is written here first, one after the other, and synced here. The tables follow in
- * memory, and reach the disk much later, many transactions at once (`docs/decisions/0019-log.md`).
+ * memory, and reach the disk much later, many transactions at once (`docs/decisions/0020-log.md`).
  *
  *     log-…17 ──full──▶ log-…18 ──full──▶ log-…19      log-…20 (made ahead when 19 is half full)
  *     └── for feeds, and until the tables have it ──┘

@@ -149,8 +149,8 @@ export function openSqliteStore({
   }
 
   /** Settles when there is much to settle. */
-  function settleInTime(isRotated: boolean, written: number): void {
-    if (window.weigh(written) < limits.logWindowChanges && !isRotated) return
+  function settleInTime(isRotated: boolean, changes: number): void {
+    if (window.weigh(changes) < limits.logWindowChanges && !isRotated) return
     window.settleLater()
     if (isSyncing || session.isBroken) return
     syncedTurn = window.committed().turn
@@ -215,10 +215,9 @@ export function openSqliteStore({
       } catch (error) {
         throw diskFault(error, folder)
       }
-      const written = changes.length + steps.length
       isTurnOpen = false
       window.keep()
-      settleInTime(isRotated, written)
+      settleInTime(isRotated, changes.length)
       return isSynced
     },
     sync: syncLog,

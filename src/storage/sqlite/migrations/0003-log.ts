@@ -1,5 +1,5 @@
 /**
- * What has changed stands in the log (`docs/decisions/0019-log.md`), not in a table. Whoever resumes reads everything anew
+ * What has changed stands in the log (`docs/decisions/0020-log.md`), not in a table. Whoever resumes reads everything anew
  * once. Totals say which turn of the log the tables have.
  */
 import type { Database } from 'bun:sqlite'
