@@ -29,7 +29,7 @@ export interface PutCommand extends Write {
   readonly value: JsonText
   /** Wall clock, milliseconds. Absent: it stays until it is removed. */
   readonly expiresAtMs: number | undefined
-  /** Followers and the feed hear that it was written, not what: its worker reads it when it starts, and nobody follows. */
+  /** Followers and the feed do not hear what was there before: its worker reads it when it starts, and nobody follows. */
   readonly isQuiet?: boolean
 }
 

@@ -67,7 +67,8 @@ export function createLoad({ random, levels, reference, isState = false }: LoadO
     const ifVersion = chance(80) ? undefined : chance(70) ? version : version + 1
     const dice = between(0, 100)
     if (dice < 55) {
-      return { command: 'put', collection, key, value: textOf(), ifVersion, expiresAtMs: undefined }
+      const isQuiet = !isState && chance(20)
+      return { command: 'put', collection, key, value: textOf(), ifVersion, expiresAtMs: undefined, isQuiet }
     }
     if (dice < 70) {
       const tellsMissing = isState ? collection.space === 'state' : chance(50)

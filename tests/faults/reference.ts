@@ -118,7 +118,8 @@ export function createReference(
     const value = textOf(command, before)
     if (isExpired) removeExpired(place, found)
     const event = before === undefined ? 'created' : 'updated'
-    const version = tell(place, event, { oldValue: before?.value, newValue: value })
+    const isQuiet = command.command === 'put' && command.isQuiet === true
+    const version = tell(place, event, { oldValue: isQuiet ? undefined : before?.value, newValue: value })
     const expiresAtMs =
       command.command === 'update' ? (command.expiresAtMs ?? before?.expiresAtMs) : command.expiresAtMs
     entries.set(place, { value, version, createdAt: before?.createdAt ?? version, expiresAtMs })

@@ -40,6 +40,10 @@ export interface Trigger {
   readonly places: readonly string[]
   readonly owner: string | undefined
   refusedBy: string | undefined
+  /** The type and the provider it was brought to last. */
+  broughtTo: string
+  /** What its provider was asked for under this id and has not answered, the oldest first. */
+  asked: Trigger[]
 }
 
 interface Call {
@@ -100,6 +104,32 @@ export function createModel(now: () => number) {
     }
   }
 
+  /** Brings each trigger to who provides its type now. `replayed`: a type that was registered just now. */
+  function bringTriggers(replayed?: string): void {
+    forgetRefusals()
+    for (const trigger of triggers.values()) {
+      const [type, provider] = [typeOf(trigger), providerOf(trigger)]
+      const to = provider === undefined ? '' : `${provider} ${type}`
+      if (to === trigger.broughtTo && (to === '' || type !== replayed)) continue
+      if (!trigger.broughtTo.startsWith(`${provider} `)) trigger.asked = []
+      trigger.broughtTo = to
+      if (to !== '') trigger.asked.push(trigger)
+    }
+  }
+
+  /** In the place of the one that has this id; who was asked for that one has not forgotten it. */
+  function enter(id: string, type: string, places: readonly string[], owner: string | undefined): void {
+    const before = triggers.get(id)
+    const trigger: Trigger = { type, places, owner, refusedBy: undefined, broughtTo: '', asked: [] }
+    triggers.delete(id)
+    triggers.set(id, trigger)
+    const provider = providerOf(trigger)
+    if (before?.type === type && provider !== undefined && before.broughtTo.startsWith(`${provider} `)) {
+      trigger.asked = [...before.asked, trigger]
+      trigger.broughtTo = `${provider} ${typeOf(trigger)}`
+    } else bringTriggers()
+  }
+
   function takeRight(worker: Worker, take: (rights: Rights) => boolean): boolean {
     const { rights } = worker
     return rights !== undefined && now() <= rights.untilMs && take(rights)
@@ -145,6 +175,7 @@ export function createModel(now: () => number) {
     for (const key of claims.keys()) removeClaim(key, name)
     for (const [id, { owner }] of triggers) if (owner === name) triggers.delete(id)
     for (const key of [...providers.keys()]) removeProvider(key, name)
+    bringTriggers()
     if (ownName !== undefined) names.delete(ownName)
   }
 
@@ -292,28 +323,26 @@ export function createModel(now: () => number) {
         for (const trigger of triggers.values()) {
           if (typeOf(trigger) === key) trigger.refusedBy = undefined
         }
-        forgetRefusals()
+        bringTriggers(key)
       })
     },
 
     unregisterType(name: string, type: string, place: string | undefined): void {
       whenFixed(name, (_, namespace) => {
         removeProvider(keyOf(place ?? namespace, type), name)
-        forgetRefusals()
+        bringTriggers()
       })
     },
 
     registerTrigger(name: string, id: string, type: string, place: string | undefined): void {
       whenFixed(name, (_, namespace) => {
         const places = place === undefined ? [namespace, 'default'] : [place]
-        triggers.delete(id)
-        triggers.set(id, { type, places, owner: name, refusedBy: undefined })
+        enter(id, type, places, name)
       })
     },
 
     registerOwnerless(id: string, type: string): void {
-      triggers.delete(id)
-      triggers.set(id, { type, places: ['default'], owner: undefined, refusedBy: undefined })
+      enter(id, type, ['default'], undefined)
     },
 
     unregisterTrigger(name: string | undefined, id: string): void {
@@ -321,13 +350,18 @@ export function createModel(now: () => number) {
       else whenFixed(name, () => void triggers.delete(id))
     },
 
-    /** A provider refuses a trigger. False: it is not its to refuse. */
+    /** A provider refuses a trigger, the first it was asked for under this id. False: it is bound as before. */
     refuse(name: string, id: string): boolean {
       const trigger = triggers.get(id)
       if (trigger === undefined || providerOf(trigger) !== name) return false
-      if (trigger.owner !== undefined) said.push(`${trigger.owner} is refused ${id}`)
+      const asked = trigger.asked.shift() ?? trigger
+      if (asked.owner !== undefined && workers.has(asked.owner)) said.push(`${asked.owner} is refused ${id}`)
+      if (asked !== trigger) return false
       if (workers.get(name)!.builtIn) triggers.delete(id)
-      else trigger.refusedBy = name
+      else {
+        trigger.refusedBy = name
+        bringTriggers()
+      }
       return true
     },
 

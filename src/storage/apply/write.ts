@@ -46,7 +46,7 @@ export function writeValue(
     event: entry === undefined ? 'created' : 'updated',
     reason: undefined,
     oldValue: isQuiet ? undefined : entry?.value,
-    newValue: isQuiet ? undefined : value,
+    newValue: value,
     type: undefined,
     expiresAtMs: dueMs,
   })
