@@ -256,6 +256,16 @@ describe('damage', () => {
     expect((await verifyFolder(folder)).problems).toHaveLength(1)
   })
 
+  test('of the schema is noticed, also where SQLite takes it for the same', async () => {
+    const folder = await written()
+    const { database } = pathsOf(folder)
+    const text = readFileSync(database, 'latin1')
+    // There may be an old copy of it.
+    writeFileSync(database, text.replaceAll('updated_at_ms INTEGER', 'Updated_at_ms INTEGER'), 'latin1')
+    expect(codeOf(() => openFolder(folder))).toBe('data_folder_corrupt')
+    expect((await verifyFolder(folder)).problems[0]).toContain('schema')
+  })
+
   test('of what expires is not looked at again and again', async () => {
     const folder = newFolder()
     const first = open(folder)

@@ -1,6 +1,7 @@
 /** One open database: its settings, and the statements of everything that is ever asked of it. */
 import { Database, type Statement } from 'bun:sqlite'
 import { limits } from '../../protocol/limits.ts'
+import { CorruptData } from '../storageError.ts'
 import { migrations } from './migrations/all.ts'
 import { queueStatements } from './queue/statements.ts'
 
@@ -121,7 +122,7 @@ export class NewerDatabase extends Error {}
 
 /**
  * Opens and locks it: until it is closed, no other process can use it (`SQLITE_BUSY`). Errors are those of SQLite, or
- * `NewerDatabase`.
+ * `NewerDatabase`, or a `CorruptData`.
  */
 export function openConnection(file: string): Connection {
   const db = new Database(file, { create: true, readwrite: true })
@@ -148,11 +149,29 @@ export function openConnection(file: string): Connection {
     db.run('BEGIN IMMEDIATE')
     migrate(db)
     db.run('COMMIT')
+    if (schemaOf(db) !== rightSchema())
+      throw new CorruptData('The schema of the database is not what was written.')
     return { db, ask: statements(db) }
   } catch (error) {
     db.close()
     throw error
   }
+}
+
+/** SQLite does not mind a letter that is another one there, but would read something else. */
+function schemaOf(db: Database): string {
+  const rows = db.query<{ sql: string | null }, []>('SELECT sql FROM sqlite_schema ORDER BY name, sql').all()
+  return rows.map(({ sql }) => sql ?? '').join(';')
+}
+
+let known: string | undefined
+
+function rightSchema(): string {
+  if (known !== undefined) return known
+  using db = new Database(':memory:')
+  migrate(db)
+  known = schemaOf(db)
+  return known
 }
 
 function migrate(db: Database): void {
