@@ -403,7 +403,7 @@ export const limits = {
   logSegmentBytes: 8 * MiB,
   logFirstSegmentBytes: 64 * 1024,
   /** Changes of which the tables are in memory only, each in some pages. */
-  logWindowChanges: 20_000,
+  logWindowChanges: 10_000,
   /** Of the log that are kept for those who resume, whatever is in it: bytes, and files. */
   logBytes: 256 * MiB,
   logSegments: 256,

@@ -73,12 +73,12 @@ export function openSqliteStore({
   check,
   onSynced,
   isWhole = false,
-  onUnsynced,
+  onUnsynced = () => {},
   random = Math.random,
   wallClock = Date.now,
 }: SqliteStoreOptions): SqliteStore {
   makeOwn(file)
-  const window = openWindow({ file, folder, kept: history, random, wallClock, sync })
+  const window = openWindow({ file, folder, kept: history, random, wallClock, sync, onUnsynced })
   const { session, tables } = window
   const { queues } = tables
   /** Of the log. */
@@ -135,7 +135,7 @@ export function openSqliteStore({
   function failed(error: unknown): never {
     isSyncing = false
     session.isBroken = true
-    onUnsynced?.()
+    onUnsynced()
     throw diskFault(error, folder)
   }
 

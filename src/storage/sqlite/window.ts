@@ -31,6 +31,8 @@ export interface WindowOptions {
   readonly wallClock: () => number
   /** Everything that was written to a file is on disk when it returns, or when its promise resolves. */
   readonly sync: (file: number, isHere: boolean) => void | Promise<void>
+  /** A sync has failed. */
+  readonly onUnsynced: () => void
 }
 
 export interface Window {
@@ -67,7 +69,8 @@ export interface Window {
 }
 
 /** Throws what SQLite says, a `NewerDatabase` or a `CorruptData`. All turns of the log are done then, and nothing was changed on disk. */
-export function openWindow({ file, folder, kept, random, wallClock, sync }: WindowOptions): Window {
+export function openWindow(options: WindowOptions): Window {
+  const { file, folder, kept, random, wallClock, sync, onUnsynced } = options
   const opened = openDatabase(file)
   const session = sessionOf(folder, opened.connection, opened.totals)
   const requireFile = requirePresent(file, folder)
@@ -147,6 +150,7 @@ export function openWindow({ file, folder, kept, random, wallClock, sync }: Wind
       log.syncHere()
     } catch (error) {
       session.isBroken = true
+      onUnsynced()
       throw diskFault(error, folder)
     }
     const { totals } = session
@@ -201,6 +205,7 @@ export function openWindow({ file, folder, kept, random, wallClock, sync }: Wind
     syncing = (async () => {
       await before
       await work().catch(error => {
+        onUnsynced()
         fault ??= diskFault(error, folder) as StorageFault
       })
     })()
