@@ -20,6 +20,7 @@ const processes = [
   'configuration/engine.test.ts',
   'examples',
   'faults/engineKilled.test.ts',
+  'faults/queueKilled.test.ts',
   'faults/schedulesKilled.test.ts',
   'house/docs.test.ts',
   'house/docsWorkers.test.ts',

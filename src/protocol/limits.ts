@@ -133,6 +133,8 @@ export const limits = {
   /** Messages in one call of a batch form, of a redrive, of a page of a list. */
   queueBatch: 1000,
   queuePage: 1000,
+  /** Characters of the data of several messages that go together, in a batch or an answer: as many as one may have. */
+  queuePortionLength: 16 * MiB,
   /** Of the rate of a queue, calls in a second. */
   queueRate: 1_000_000,
   /** Dead messages that a page of a list by offset may leave out: they are read all the same. */

@@ -1,38 +1,25 @@
 /** The disk of a whole engine's data folder is full, and then has room again. Needs a small file system of its own. */
 import { afterAll, describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startEngine } from '../support/engineProcess.ts'
 import { connectRaw, type Outcome } from '../support/rawClient.ts'
+import { mountSmallDisk } from '../support/smallDisk.ts'
 import { until } from '../support/waiting.ts'
 
 const PATIENT_MS = 120_000
 const VALUE_BYTES = 30_000
 
-const folder = mkdtempSync(join(tmpdir(), 'iii-full-'))
-const ballast = join(folder, 'ballast')
-
-function mounted(): boolean {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false
-  return Bun.spawnSync(['mount', '-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', folder]).exitCode === 0
-}
-
-const isMounted = mounted()
-if (!isMounted) console.log('tests of a full disk are skipped: only root can mount a small file system')
-
-afterAll(() => {
-  if (isMounted) Bun.spawnSync(['umount', '-l', folder])
-  rmSync(folder, { recursive: true, force: true })
-})
+const disk = mountSmallDisk()
+if (disk === undefined) console.log('tests of a full disk are skipped: only root can mount a small file system')
+afterAll(() => disk?.[Symbol.dispose]())
 
 const codeOf = ({ error }: Outcome): string | undefined => error?.code
 
-describe.skipIf(!isMounted)('an engine whose disk is full', () => {
+describe.skipIf(disk === undefined)('an engine whose disk is full', () => {
   test(
     'acknowledges nothing that it cannot keep, goes on reading, and writes again when there is room',
     async () => {
-      writeFileSync(ballast, Buffer.alloc(3 * 1024 * 1024, 1))
+      const { folder, makeRoom } = disk!
       const data = join(folder, 'data')
       const workers = `  - name: iii-state\n    config: { adapter: { name: kv, config: { file_path: ${data} } } }`
       await using engine = await startEngine({ workers })
@@ -83,7 +70,7 @@ describe.skipIf(!isMounted)('an engine whose disk is full', () => {
       await check()
       expect(engine.log()).toContain('is full')
 
-      rmSync(ballast)
+      makeRoom()
       await until('writes are acknowledged again', write)
       for (let count = 0; count < 10; count++) expect(await write()).toBe(true)
       await check()

@@ -19,6 +19,7 @@ import type { Functions } from './functionWatch.ts'
 import { type Consumer, type ConsumerOptions, createHandling } from './handling.ts'
 import { createMetadataWriter } from './metadata.ts'
 import { parseQueue } from './names.ts'
+import { portionsOf } from './portions.ts'
 import { createRate, type Rate } from './rate.ts'
 
 export interface ConsumersParts {
@@ -203,8 +204,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       hasPlace,
     })
     if (!(taken instanceof Promise)) {
-      handOut(state, consumer, taken)
-      began(state, max, taken.length)
+      began(state, max, handOut(state, consumer, taken, free))
       return
     }
     // Nobody else may have these places meanwhile.
@@ -212,10 +212,10 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     taken.then(
       leases => {
         const isGone = isEnding || consumer.isOver
-        if (isGone) for (const { token } of leases) void backend.giveBack(token)
-        else handOut(state, consumer, leases)
+        if (isGone) giveBack(leases)
+        const had = isGone ? 0 : handOut(state, consumer, leases, free)
         count(consumer, -free)
-        began(state, max, isGone ? 0 : leases.length)
+        began(state, max, had)
       },
       () => {
         count(consumer, -free)
@@ -224,12 +224,22 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     )
   }
 
-  function handOut(state: LaneState, consumer: Consumer, leases: readonly Lease[]): void {
-    const size = consumer.tuning.batch ?? 1
-    for (let at = 0; at < leases.length; at += size) {
+  const giveBack = (leases: readonly Lease[]): void => {
+    for (const { token } of leases) void backend.giveBack(token)
+  }
+
+  /** In `free` calls at most: what they do not hold is given back. Returns how many messages they have. */
+  function handOut(state: LaneState, consumer: Consumer, leases: readonly Lease[], free: number): number {
+    const portions = portionsOf(leases, consumer.tuning.batch ?? 1)
+    const calls = portions.slice(0, free)
+    if (portions.length > free) giveBack(portions.slice(free).flat())
+    let had = 0
+    for (const portion of calls) {
+      had += portion.length
       count(consumer, 1)
-      handling.deliver({ state, consumer, leases: leases.slice(at, at + size) })
+      handling.deliver({ state, consumer, leases: portion })
     }
+    return had
   }
 
   /** Of `asked` messages so many were there; those that were not do not count. */

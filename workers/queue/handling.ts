@@ -179,7 +179,8 @@ export function createHandling<State>(parts: HandlingParts<State>): Handling<Sta
       written(work, backend.fail(token, { report }))
     else {
       if (meaning === 'missing') parts.rest(work, 'no_worker', limits.queueMissingMs)
-      if (meaning === 'busy') parts.rest(work, 'no_capacity', limits.queueRetryMs)
+      // An engine that ends says so again at once, whoever asks it.
+      if (meaning === 'busy' || meaning === 'stopping') parts.rest(work, 'no_capacity', limits.queueRetryMs)
       void backend.giveBack(token)
     }
   }

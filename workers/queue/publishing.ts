@@ -40,7 +40,8 @@ export interface Publishing {
 
 export interface PublishingParts {
   readonly backend: Pick<QueueBackend, 'publish'>
-  readonly named: ReadonlyMap<string, NamedQueue>
+  /** Settings of a named queue; `undefined`: the name is that of a topic. */
+  readonly named: (name: string) => NamedQueue | undefined
   readonly topics: Topics
   readonly wallClock: () => number
 }
@@ -98,12 +99,12 @@ export function createPublishing({ backend, named, topics, wallClock }: Publishi
     toTopic,
     messagesOf(push) {
       const { name, functionId, namespace, data } = push
-      const queue = named.get(name)
+      const queue = named(name)
       if (queue === undefined) {
         if (functionId !== undefined) throw new HandlerError('queue_not_found', `Queue '${name}' not found`)
         return toTopic(push)
       }
-      const lane = { queue: namedQueue(name), functionId, namespace }
+      const lane = { queue: namedQueue(queue.name), functionId, namespace }
       return [messageOf(push, lane, placeOf(queue.ordering, data, push, name))]
     },
     publish: messages => backend.publish(messages),

@@ -8,6 +8,7 @@ import { limits } from '../../src/protocol/limits.ts'
 import { type Lane, laneId } from '../../src/storage/queue/message.ts'
 import type { QueueBackend } from './backend.ts'
 import type { Lease } from './core/lease.ts'
+import { portionsOf } from './portions.ts'
 import type { Tuning } from './tuning.ts'
 
 export interface Pop {
@@ -73,7 +74,12 @@ export function createPull(backend: QueueBackend, clock: Clock, waits: (more: nu
           return []
         }
         const leftMs = untilMs - clock.now()
-        if (leases.length > 0 || leftMs <= 0 || isOver) return leases
+        if (leases.length > 0 || leftMs <= 0 || isOver) {
+          // More than an answer can hold is for the next call.
+          const [portion = [], ...others] = portionsOf(leases, max)
+          for (const { token } of others.flat()) void backend.giveBack(token)
+          return portion
+        }
         await woken(lane, leftMs, signal)
       }
     },

@@ -15,8 +15,8 @@ export interface Subscription {
 }
 
 export interface Topics {
-  /** By a trigger. Returns whether the topic had no subscription before. */
-  subscribe(triggerId: string, subscription: Subscription): boolean
+  /** By a trigger. */
+  subscribe(triggerId: string, subscription: Subscription): void
   /** Of a time before: it lasts as if its last trigger had gone just now. */
   restore(subscription: Subscription): void
   unsubscribe(triggerId: string): void
@@ -50,31 +50,29 @@ export function createTopics(now: () => number): Topics {
     if (entry.triggers.size === 0) entry.endsAtMs = now() + limits.queueSubscriptionMs
   }
 
-  function entryOf(subscription: Subscription): { readonly entry: Entry; readonly isFirst: boolean } {
+  function entryOf(subscription: Subscription): Entry {
     const { topic, lane } = subscription
     let entries = topics.get(topic)
     if (entries === undefined) {
       entries = new Map()
       topics.set(topic, entries)
     }
-    const isFirst = !entries.values().some(isLasting)
     let entry = entries.get(lane.queue)
     if (entry === undefined) {
       entry = { subscription, triggers: new Set(), endsAtMs: now() + limits.queueSubscriptionMs }
       entries.set(lane.queue, entry)
     }
-    return { entry, isFirst }
+    return entry
   }
 
   return {
     subscribe(triggerId, subscription) {
       leave(triggerId)
-      const { entry, isFirst } = entryOf(subscription)
+      const entry = entryOf(subscription)
       entry.subscription = subscription
       entry.triggers.add(triggerId)
       entry.endsAtMs = undefined
       byTrigger.set(triggerId, entry)
-      return isFirst
     },
     restore: subscription => void entryOf(subscription),
     unsubscribe: leave,

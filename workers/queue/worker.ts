@@ -92,7 +92,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
       await Promise.all([...named.values()].map(queue => configure(backend, queue)))
       await restore(backend, topics, consumers)
       const { register, idle } = createRegister(client)
-      const publishing = createPublishing({ backend, named, topics, wallClock })
+      const publishing = createPublishing({ backend, named: sources.named, topics, wallClock })
       const readPush = registerPublishing(register, publishing, wallClock)
       registerPull(register, { backend, pull, wallClock, source: sources.open })
       registerLetters(register, { backend, sources })
@@ -104,7 +104,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
         description: 'Told when the configuration of the worker changes',
         metadata: { internal: true },
       })
-      const provider = createProvider({ named, topics, consumers, backend, usual, log })
+      const provider = createProvider({ named: sources.named, topics, consumers, backend, usual, clock, log })
       client.registerTriggerType(subscriberType, provider)
       client.registerTriggerType(queueType, provider)
       if (isVolatile(config))
@@ -123,6 +123,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
         async stop() {
           access.messagesOf = undefined
           pull.end()
+          provider.stop()
           consumers.stop()
           backend.stop()
         },
@@ -195,15 +196,19 @@ function followWorkers(client: BuiltInClient, backend: QueueBackend, wallClock: 
 }
 
 interface ProviderParts {
-  readonly named: ReadonlyMap<string, NamedQueue>
+  readonly named: (name: string) => NamedQueue | undefined
   readonly topics: Topics
   readonly consumers: Consumers
   readonly backend: QueueBackend
   readonly usual: { readonly tuning: Tuning; readonly isFifo: boolean }
+  readonly clock: Clock
   readonly log: Log
 }
 
-function createProvider({ named, topics, consumers, backend, usual, log }: ProviderParts): TriggerProvider {
+function createProvider(parts: ProviderParts): TriggerProvider & { stop(): void } {
+  const { named, topics, consumers, backend, usual, clock, log } = parts
+  /** What is to be written of a subscription, and is not yet, by the id of its trigger. */
+  const unwritten = new Map<string, () => Promise<unknown>>()
   const tally = createBoundedTally(limits.deliveryNotices)
 
   function remark({ id, trigger_type, function_id }: Binding, warnings: readonly string[]): void {
@@ -218,11 +223,24 @@ function createProvider({ named, topics, consumers, backend, usual, log }: Provi
   function remove(id: string): void {
     consumers.remove(id)
     topics.unsubscribe(id)
+    unwritten.delete(id)
   }
 
-  /** If it cannot be written, it lasts as long as the engine. */
-  function keep(written: Promise<unknown>): void {
-    written.catch(error => log.warn('a subscription could not be kept', { error: String(error) }))
+  /** Until it is written it lasts as long as the engine; while it cannot be, that is tried again. */
+  function keep(id: string, write: () => Promise<unknown>): void {
+    unwritten.set(id, write)
+    const isWanted = (): boolean => unwritten.get(id) === write
+    write().then(
+      () => isWanted() && unwritten.delete(id),
+      error => {
+        if (!isWanted()) return
+        log.warn('a subscription could not be kept yet', {
+          trigger_id: shortened(id),
+          error: String(error),
+        })
+        clock.after(limits.storageRetryMs, () => isWanted() && keep(id, write))
+      },
+    )
   }
 
   return {
@@ -237,21 +255,29 @@ function createProvider({ named, topics, consumers, backend, usual, log }: Provi
       }
       const { condition, conditionFunctionId } = delivery
       const consumer = { id, functionId, namespace, tuning, metadata, condition, conditionFunctionId }
-      if (trigger_type === 'queue' && named.has(source)) {
+      const queue = trigger_type === 'queue' ? named(source) : undefined
+      if (queue !== undefined) {
         topics.unsubscribe(id)
-        const lane = { queue: namedQueue(source), functionId: undefined, namespace: undefined }
+        unwritten.delete(id)
+        const lane = { queue: namedQueue(queue.name), functionId: undefined, namespace: undefined }
         consumers.add({ ...consumer, lane, hasPlace: true })
         return warnings
       }
       const lane = { queue: subscriberQueue(source, functionId, namespace), functionId, namespace }
-      const isFirst = topics.subscribe(id, { topic: source, lane, ordering, delayMs })
-      // It lasts, and begins with the messages that came before anybody had subscribed.
-      keep(backend.configure(lane.queue, settingsText({ ordering, delayMs }), {}))
-      if (isFirst) keep(backend.adopt(topicQueue(source), lane))
+      topics.subscribe(id, { topic: source, lane, ordering, delayMs })
+      // It lasts, and begins with the messages that came before anybody had subscribed: also those that were left when the engine
+      // ended while they were moved.
+      keep(id, () =>
+        Promise.all([
+          backend.configure(lane.queue, settingsText({ ordering, delayMs }), {}),
+          backend.adopt(topicQueue(source), lane),
+        ]),
+      )
       consumers.add({ ...consumer, lane, hasPlace: false })
       return warnings
     },
     unbind: ({ id }) => remove(id),
+    stop: () => unwritten.clear(),
   }
 
   /** A trigger that comes again replaces itself, also when its new form is refused. */
@@ -259,7 +285,7 @@ function createProvider({ named, topics, consumers, backend, usual, log }: Provi
     const isOfQueue = binding.trigger_type === 'queue'
     try {
       return parseQueueTrigger(binding, source => {
-        const queue = isOfQueue ? named.get(source) : undefined
+        const queue = isOfQueue ? named(source) : undefined
         return queue === undefined ? usual : { tuning: queue.tuning, isFifo: queue.ordering.isFifo }
       })
     } catch (error) {

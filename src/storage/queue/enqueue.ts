@@ -6,6 +6,7 @@ import type { EnqueueCommand, QueueAnswer } from './command.ts'
 import type { QueueContext } from './context.ts'
 import { canBeLeased, type Message } from './message.ts'
 import { receiptOfNumber } from './receipt.ts'
+import { storableMs } from './tables.ts'
 
 export function enqueue(command: EnqueueCommand, context: QueueContext): QueueAnswer {
   const { tables, nowMs } = context
@@ -22,6 +23,8 @@ export function enqueue(command: EnqueueCommand, context: QueueContext): QueueAn
   const data = storableJson(command.data)
   const bytes = Buffer.byteLength(data)
   requireSize(bytes)
+  if (command.metadata !== undefined)
+    requireSize(Buffer.byteLength(command.metadata), 'metadata of the message')
   const dropped = requireRoom(context, queue, bytes)
   const message: Message = {
     number: tables.nextNumber(),
@@ -34,7 +37,7 @@ export function enqueue(command: EnqueueCommand, context: QueueContext): QueueAn
     group,
     priority: command.priority ?? 0,
     publishedAtMs: nowMs,
-    dueAtMs: dueAtMs === undefined || dueAtMs <= nowMs ? undefined : Math.ceil(dueAtMs),
+    dueAtMs: dueAtMs === undefined || dueAtMs <= nowMs ? undefined : storableMs(dueAtMs),
     failures: 0,
     reports: [],
     isHead: group === undefined || !tables.hasGroup(queue, group),
@@ -46,7 +49,7 @@ export function enqueue(command: EnqueueCommand, context: QueueContext): QueueAn
   const receipt = message.receipt ?? receiptOfNumber(message.number)
   tables.add(message)
   if (dedupe !== undefined) {
-    const untilMs = Math.ceil(nowMs + dedupe.windowMs)
+    const untilMs = storableMs(nowMs + dedupe.windowMs)
     tables.keepDedupe({ queue, key: dedupe.key, receipt, untilMs })
     context.expires(untilMs)
   }
@@ -54,10 +57,10 @@ export function enqueue(command: EnqueueCommand, context: QueueContext): QueueAn
   return { count: 1, receipt, isDuplicate: false, ...(dropped > 0 && { dropped }) }
 }
 
-function requireSize(bytes: number): void {
+function requireSize(bytes: number, what = 'message'): void {
   if (bytes <= limits.valueBytes) return
   throw new StorageError(
     'VALUE_TOO_LARGE',
-    `The message has ${bytes} bytes, the most are ${limits.valueBytes}. Keep the value elsewhere, and send its name.`,
+    `The ${what} has ${bytes} bytes, the most are ${limits.valueBytes}. Keep the value elsewhere, and send its name.`,
   )
 }

@@ -4,6 +4,7 @@ import type { FailCommand, QueueAnswer } from './command.ts'
 import type { QueueContext } from './context.ts'
 import { makeRoom } from './leave.ts'
 import type { Message } from './message.ts'
+import { storableMs } from './tables.ts'
 
 export function fail({ number, report, next }: FailCommand, context: QueueContext): QueueAnswer {
   const { tables, nowMs, emit, expires } = context
@@ -13,7 +14,7 @@ export function fail({ number, report, next }: FailCommand, context: QueueContex
     ...before,
     failures: before.failures + 1,
     reports: [...before.reports, report].slice(-limits.queueReportsKept),
-    dueAtMs: typeof next === 'number' && next > nowMs ? Math.ceil(next) : undefined,
+    dueAtMs: typeof next === 'number' && next > nowMs ? storableMs(next) : undefined,
   }
   if (next !== 'never') {
     tables.change(before, failed)
@@ -21,7 +22,7 @@ export function fail({ number, report, next }: FailCommand, context: QueueContex
     return { count: 1 }
   }
   const { deadMs } = tables.bounds(before.queue)
-  const keptUntilMs = deadMs === undefined ? undefined : Math.ceil(nowMs + deadMs)
+  const keptUntilMs = deadMs === undefined ? undefined : storableMs(nowMs + deadMs)
   const dead: Message = { ...failed, isHead: false, deadAtMs: nowMs, keptUntilMs }
   tables.change(before, dead)
   emit({ event: 'gone', message: dead })

@@ -24,6 +24,9 @@ export interface DuePlace {
 /** No message is due later. */
 export const MAX_DUE = Number.MAX_SAFE_INTEGER
 
+/** A time that can be kept: in whole milliseconds, and not beyond the last one. */
+export const storableMs = (ms: number): number => Math.min(Math.ceil(ms), MAX_DUE)
+
 /** Place in the list of dead messages. */
 export interface DeadPlace {
   readonly deadAtMs: number

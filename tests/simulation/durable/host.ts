@@ -1,13 +1,15 @@
 /**
- * The state worker with its partition, on the local link of an engine, as one thing that can be crashed and started
+ * A worker with its partition (that of the state, unless another is named), on the local link of an engine, as one thing that can be crashed and started
  * again. What it keeps outlasts it: a folder, or, in memory, nothing.
  */
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from '../../../sdk/typescript/src/client.ts'
+import type { BuiltInClient } from '../../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../../src/clock/clock.ts'
 import { createLocalLink, type LocalSide } from '../../../src/engine/links/local.ts'
+import type { Log } from '../../../src/log/log.ts'
 import { createPartition } from '../../../src/storage/createPartition.ts'
 import { openFolder } from '../../../src/storage/folder/open.ts'
 import { createMemoryStore } from '../../../src/storage/memory/store.ts'
@@ -45,7 +47,33 @@ const BASE = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 /** Everything that is under way arrives. */
 export const settled = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
-export function createHost(world: World, adapter: Host['adapter'], mistakes: Mistakes = {}): Host {
+/** What a worker is started with. */
+export interface HostParts {
+  readonly partition: Partition
+  readonly clock: Clock
+  readonly log: Log
+  /** How often it was started before. */
+  readonly generation: number
+}
+
+export type StartWorker = (client: BuiltInClient, parts: HostParts) => Promise<unknown>
+
+const startState: StartWorker = (client, { partition, clock, log }) => {
+  const parts = { store: createPartitionStore(partition), clock, wallClock: clock.now, log }
+  return createStateWorker(stateConfigSchema.parse({}), parts).start(client)
+}
+
+export interface HostOptions {
+  readonly startWorker?: StartWorker
+  readonly wallClock?: () => number
+}
+
+export function createHost(
+  world: World,
+  adapter: Host['adapter'],
+  mistakes: Mistakes = {},
+  { startWorker = startState, wallClock = world.clock.now }: HostOptions = {},
+): Host {
   const base = adapter === 'sqlite' ? mkdtempSync(join(BASE, 'iii-simulation-')) : ''
   let generation = 0
   let tasks: (() => void)[] = []
@@ -61,6 +89,12 @@ export function createHost(world: World, adapter: Host['adapter'], mistakes: Mis
       now: world.clock.now,
       after: (ms, task) => world.clock.after(ms, () => void (own === generation && task())),
     }
+  }
+
+  function endTurn(): void {
+    const due = tasks
+    tasks = []
+    for (const task of due) task()
   }
 
   async function closeOpened(): Promise<void> {
@@ -86,7 +120,7 @@ export function createHost(world: World, adapter: Host['adapter'], mistakes: Mis
       const partition = createPartition({
         store: mistakes.inStore?.(store) ?? store,
         clock,
-        wallClock: clock.now,
+        wallClock,
         atTurnEnd: task => void tasks.push(task),
         log: world.log,
         // Few, so that feeds are read from the disk, too.
@@ -106,14 +140,20 @@ export function createHost(world: World, adapter: Host['adapter'], mistakes: Mis
         newId: createSeededIds(1000 + generation),
         announcement: () => ({ name: 'iii-state', version: '9.9.9', runtime: 'engine' }),
       })
-      const parts = {
-        store: createPartitionStore(mistakes.inPartition?.(partition) ?? partition),
+      let isStarted = false
+      const started = startWorker(client, {
+        partition: mistakes.inPartition?.(partition) ?? partition,
         clock,
-        wallClock: clock.now,
         log: world.log,
-      }
-      await createStateWorker(stateConfigSchema.parse({}), parts).start(client)
+        generation,
+      }).finally(() => {
+        isStarted = true
+      })
+      started.catch(() => {})
       await settled()
+      // What it writes at its start.
+      for (; !isStarted; await settled()) endTurn()
+      await started
     },
     crash() {
       const before = folder()
@@ -123,11 +163,7 @@ export function createHost(world: World, adapter: Host['adapter'], mistakes: Mis
       link?.end('cut')
       link = undefined
     },
-    endTurn() {
-      const due = tasks
-      tasks = []
-      for (const task of due) task()
-    },
+    endTurn,
     async [Symbol.asyncDispose]() {
       generation++
       await closeOpened().catch(() => {})

@@ -284,3 +284,18 @@ describe('every message names its reason', () => {
     expect(reason(last)).toBe('no_capacity')
   })
 })
+
+test('what was handed out before everything was forgotten is read anew when it comes back', () => {
+  using stage = setDispatchStage()
+  const { queue } = stage
+  queue.run({ command: 'enqueue', queue: 'q', data: '"x"' as never })
+  const [lease] = stage.take()
+  // Written, and nobody was told: the disk did not say so.
+  const { number } = lease!.message
+  queue.run({ command: 'fail', number, report: report(queue.nowMs), next: 'now' })
+  queue.told.pop()
+  stage.dispatch.forget()
+  expect(stage.take()).toEqual([])
+  stage.dispatch.giveBack(lease!.token)
+  expect(stage.take().map(({ attempt }) => attempt)).toEqual([2])
+})

@@ -1,5 +1,6 @@
 /** Messages for whoever takes them. */
 import { describe, expect, test } from 'bun:test'
+import { limits } from '../../../src/protocol/limits.ts'
 import { createQueues, type QueueWorld } from './world.ts'
 
 interface Popped {
@@ -51,6 +52,56 @@ describe('queue::push and queue::pop', () => {
     expect(
       await world.done('queue::ack', { messages: [...ends, { id: 'x', lease_id: 'nobody’s' }] }),
     ).toMatchObject({ results: [{ ok: true }, { ok: true }, { ok: true }, { ok: false }] })
+  })
+
+  test('messages that are due are taken one by one, while another one has become due since', async () => {
+    const world = await createQueues()
+    for (const delay_ms of [10, 10, 10, 20])
+      await world.done('queue::push', { queue: 'default', data: delay_ms, delay_ms })
+    const taken: unknown[] = []
+    for (let round = 0; round < 4; round++) {
+      await world.pass(15)
+      taken.push(...(await pop(world)).map(({ data }) => data))
+    }
+    expect(taken).toEqual([10, 10, 10, 20])
+  })
+
+  test('no more at once than an answer can hold, and what it does not hold is nobody’s', async () => {
+    const world = await createQueues()
+    const data = 'x'.repeat(limits.queuePortionLength / 2 - 2)
+    for (let count = 0; count < 3; count++) await world.done('queue::push', { queue: 'default', data })
+    expect(await pop(world, { max: 10 })).toHaveLength(2)
+    expect(await world.done('queue::stats', { queue: 'default' })).toMatchObject({ depth: 3, leased: 2 })
+    expect(await pop(world, { max: 10 })).toMatchObject([{ attempt: 1 }])
+  })
+
+  test('one for the end of time can be listed and purged', async () => {
+    const world = await createQueues()
+    const far = Number.MAX_SAFE_INTEGER
+    await world.done('queue::push', { queue: 'default', data: 1, delay_ms: far })
+    await world.done('queue::push', {
+      queue: 'default',
+      data: 2,
+      run_at: far,
+      dedupe_key: 'x',
+      dedupe_window_ms: far,
+    })
+    const { messages } = await world.done<{ messages: object[] }>('queue::messages', { queue: 'default' })
+    expect(messages).toMatchObject([{ reason: 'scheduled' }, { reason: 'scheduled' }])
+    expect(await world.done('queue::purge', { queue: 'default' })).toMatchObject({ purged: 2 })
+  })
+
+  test('a queue as it is called in lists of dead messages is the same queue', async () => {
+    const world = await createQueues()
+    await world.done('queue::push', { queue: '__fn_queue::default', data: 1 })
+    expect(await pop(world)).toMatchObject([{ data: 1, queue: 'default' }])
+  })
+
+  test('metadata that is too large is refused, as data is', async () => {
+    const world = await createQueues()
+    const metadata = 'x'.repeat(limits.valueBytes)
+    const { error } = await world.ask('queue::push', { queue: 'default', data: 1, metadata })
+    expect(error).toMatchObject({ code: 'VALUE_TOO_LARGE', message: expect.stringContaining('metadata') })
   })
 
   test('one that is given back has its error and comes again when it says', async () => {

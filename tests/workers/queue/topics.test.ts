@@ -1,5 +1,6 @@
 /** Durable topics: every function that subscribes gets every message, until it has succeeded with it. */
 import { describe, expect, test } from 'bun:test'
+import { limits } from '../../../src/protocol/limits.ts'
 import { callsOf, createQueues, dataOf, failure } from './world.ts'
 
 describe('a durable topic', () => {
@@ -219,6 +220,20 @@ describe('a trigger with a batchSize', () => {
     expect(next!.data).toEqual([3])
     await world.answer(worker, next)
     expect(await world.done('queue::stats', { queue: 'orders' })).toMatchObject({ depth: 0 })
+  })
+
+  test('no more are in a call than it can hold', async () => {
+    const world = await createQueues()
+    const worker = await world.worker('mail')
+    const data = 'x'.repeat(limits.queuePortionLength / 2 - 2)
+    for (let count = 0; count < 3; count++) await world.publish('orders', data)
+    const config = { topic: 'orders', queue_config: { batchSize: 10, concurrency: 1 } }
+    await world.bind(worker, 't1', 'durable:subscriber', 'mail', config)
+    for (const size of [2, 1]) {
+      const [call, ...others] = callsOf(worker)
+      expect([(call!.data as object[]).length, others.length]).toEqual([size, 0])
+      await world.answer(worker, call)
+    }
   })
 
   test('all of them fail together, and come again', async () => {

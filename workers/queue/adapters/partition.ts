@@ -9,7 +9,8 @@ import type { Partition } from '../../../src/storage/partition.ts'
 import type { AdoptCommand, PurgeCommand, QueueCommand } from '../../../src/storage/queue/command.ts'
 import { messageOf } from '../../../src/storage/queue/deadLetter.ts'
 import { listMessages } from '../../../src/storage/queue/list.ts'
-import type { FailureReport, Message } from '../../../src/storage/queue/message.ts'
+import { type FailureReport, type Lane, laneId, type Message } from '../../../src/storage/queue/message.ts'
+import type { ReadQueueTables } from '../../../src/storage/queue/tables.ts'
 import type { Found, Outcome, Published, QueueBackend, QueueFollower } from '../backend.ts'
 import { createDispatch } from '../core/dispatch.ts'
 import type { Lease } from '../core/lease.ts'
@@ -40,6 +41,16 @@ interface Ends {
 }
 
 const OVER: Promise<Outcome> = Promise.resolve('over')
+
+function allLanes(tables: Pick<ReadQueueTables, 'queues' | 'lanes'>): Lane[] {
+  const lanes: Lane[] = []
+  for (let after: string | undefined; ; ) {
+    const page = tables.queues(after, limits.queuePage)
+    for (const { name } of page) lanes.push(...tables.lanes(name))
+    if (page.length < limits.queuePage) return lanes
+    after = page.at(-1)!.name
+  }
+}
 
 export function createPartitionBackend(parts: PartitionBackendParts): QueueBackend {
   const { partition, clock, wallClock, random, epoch, concurrencyOf } = parts
@@ -85,6 +96,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       dispatch.forget()
       follower?.ready(dispatch.lanes())
     }
+    if (queues?.some(({ event }) => event === 'unheard')) tellAll()
     if (messages === undefined) return
     const touched = dispatch.changed(messages)
     for (const { event, message } of messages) {
@@ -122,6 +134,23 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     else lookAt(next)
   }
 
+  /** There may be messages in lanes that nobody has heard of. */
+  function tellAll(): void {
+    if (isStopped) return
+    const told = (lanes: readonly Lane[]): void => follower?.ready(lanes)
+    const found = reading(() => allLanes(open()))
+    if (!(found instanceof Promise)) told(found)
+    else found.then(told, () => clock.after(limits.storageRetryMs, tellAll))
+  }
+
+  /** Not before there is hope that their ends can be written: a lease that is over has nobody else who would ask. */
+  function tellAgain(leases: readonly Lease[]): void {
+    const lanes = new Map(leases.map(({ message }) => [laneId(message), message]))
+    clock.after(limits.storageRetryMs, () => {
+      if (!isStopped) follower?.ready(lanes.values())
+    })
+  }
+
   function begin(): Ends {
     const commands: QueueCommand[] = []
     const leases: Lease[] = []
@@ -136,6 +165,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
         error => {
           // Nothing of it is written: as if the holders had given the messages back.
           for (const lease of leases) dispatch.revive(lease)
+          tellAgain(leases)
           reject(error)
         },
       )
@@ -205,8 +235,8 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       const take = (nowMs: number, mayRead: boolean): readonly Lease[] => {
         const leases = dispatch.take(request, nowMs, mayRead)
         lookAt(leases[0]?.untilMs)
-        // Filled: otherwise it takes more before long, and then it is looked at.
-        if (dispatch.isFilled(lane, nowMs)) lookAt(dispatch.nextDueMs(lane, nowMs))
+        // Filled: otherwise it takes more before long, and then it is looked at. So it is while messages are left that are due.
+        if (dispatch.isFilled(lane, nowMs)) lookAt(dispatch.nextDueMs(lane, nowMs, mayRead))
         return leases
       }
       const nowMs = Math.floor(wallClock())

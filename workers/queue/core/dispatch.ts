@@ -71,8 +71,8 @@ export interface Dispatch {
   unpark(of: string | Lane, parking: Parking): void
   parkings(queue: string): ReadonlySet<Parking>
   leased(queue: string): number
-  /** When something happens in a lane without anybody doing anything: a message is due. */
-  nextDueMs(lane: Lane, nowMs: number): number | undefined
+  /** When something happens in a lane without anybody doing anything: a message is due. Without reading, if that is known. */
+  nextDueMs(lane: Lane, nowMs: number, mayRead?: boolean): number | undefined
   lanes(): Lane[]
   /** Lanes in which a message is due. */
   dueLanes(nowMs: number): Lane[]
@@ -108,6 +108,8 @@ interface Held {
   lease: Lease
   /** The lease is over, and how it has ended is not committed. */
   isEnding: boolean
+  /** How often everything was forgotten before: what was read before may not be so any more. */
+  readonly era: number
 }
 
 export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: DispatchOptions): Dispatch {
@@ -117,6 +119,7 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
   /** Messages that somebody has, or whose end is not committed, by their numbers. */
   const busy = new Map<number, Held>()
   let given = 0
+  let era = 0
   let last: LaneState | undefined
 
   const isBusy = (number: number): boolean => busy.has(number)
@@ -172,8 +175,11 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
   }
 
   function available({ message }: Lease): void {
+    const state = laneOf(message)
+    const isOfNow = busy.get(message.number)?.era === era
     busy.delete(message.number)
-    laneOf(message).window.putBack(message)
+    if (isOfNow) state.window.putBack(message)
+    else state.window = newWindow(state.lane)
   }
 
   function endAll(isOver: (lease: Lease) => boolean): Lease[] {
@@ -203,7 +209,7 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
         const token = `${epoch}-${++given}`
         const attempt = message.failures + 1
         const lease = { token, message, attempt, holder, untilMs: nowMs + leaseMs, retry, hasPlace }
-        const held: Held = { lease, isEnding: false }
+        const held: Held = { lease, isEnding: false, era }
         byToken.set(token, held)
         busy.set(message.number, held)
         queue.leased++
@@ -264,13 +270,14 @@ export function createDispatch({ tables, concurrencyOf, epoch, windowSize }: Dis
       return touched
     },
     forget() {
+      era++
       for (const state of lanes.values()) state.window = newWindow(state.lane)
     },
     park: (of, parking) => void parkingsOf(of).add(parking),
     unpark: (of, parking) => void parkingsOf(of).delete(parking),
     parkings: queue => queueOf(queue).parkings,
     leased: queue => queueOf(queue).leased,
-    nextDueMs: (lane, nowMs) => laneOf(lane).window.nextDueMs(nowMs),
+    nextDueMs: (lane, nowMs, mayRead) => laneOf(lane).window.nextDueMs(nowMs, mayRead),
     lanes: () => [...lanes.values()].map(({ lane }) => lane),
     dueLanes: nowMs =>
       [...lanes.values()].filter(({ window }) => window.hasDue(nowMs)).map(({ lane }) => lane),

@@ -29,8 +29,8 @@ export interface Window {
   changed(change: MessageChange): void
   /** A message with a time is due, as far as it is known; nothing is read. */
   hasDue(nowMs: number): boolean
-  /** When the next message is due that is not yet. */
-  nextDueMs(nowMs: number): number | undefined
+  /** When the next message is due that is not yet; without reading, if that is known. */
+  nextDueMs(nowMs: number, mayRead?: boolean): number | undefined
 }
 
 export interface WindowOptions {
@@ -154,9 +154,9 @@ export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Win
       if (event === 'placed' && !isBusy(message.number)) add(message)
     },
     hasDue: nowMs => nextDue <= nowMs || (due[0] !== undefined && due[0].dueAtMs! <= nowMs),
-    nextDueMs(nowMs) {
+    nextDueMs(nowMs, mayRead = true) {
       if (nextDue > nowMs) return nextDue === Number.POSITIVE_INFINITY ? undefined : nextDue
-      return tables.nextDueMs(lane, nowMs)
+      return mayRead ? tables.nextDueMs(lane, nowMs) : undefined
     },
   }
 }

@@ -1,0 +1,57 @@
+/**
+ * Queues, with everything around them that can fail: a real partition, in memory or on disk, behind a real engine.
+ *
+ *     III_TEST_SEED=123 bun test tests/simulation/queue          one run, as it was when its seed was printed
+ *     III_SIMULATION_SEEDS=100000 bun test tests/simulation/queue   more of them
+ */
+import { expect, test } from 'bun:test'
+import { shards } from '../support/shape.ts'
+import { run } from './queue/run.ts'
+
+const SEED = process.env.III_TEST_SEED
+const SEEDS = Number(process.env.III_SIMULATION_SEEDS ?? (shards === 0 ? 1000 : 100))
+/** What is shown of a run that failed. */
+const SHOWN = 40
+
+async function check(seed: number): Promise<void> {
+  const failure = await run(seed)
+  if (failure === undefined) return
+  const { step, reason, happened } = failure
+  throw new Error(
+    `seed ${seed}, step ${step}: ${reason}\n` +
+      `${happened.slice(-SHOWN).join('\n')}\nRun it again with III_TEST_SEED=${seed}`,
+  )
+}
+
+test(
+  'messages are handed out as they have to be, and all come to an end, whatever fails',
+  async () => {
+    if (SEED !== undefined) return await check(Number(SEED))
+    const began = performance.now()
+    const first = crypto.getRandomValues(new Uint32Array(1))[0]!
+    for (let count = 0; count < SEEDS; count++) await check((first + count) >>> 0)
+    const seconds = Math.round((performance.now() - began) / 1000)
+    console.log(`simulation of queues: ${SEEDS} runs in ${seconds} s, seeds ${first} and following`)
+  },
+  { timeout: 60_000 + SEEDS * 500 },
+)
+
+test('a partition that forgets how messages end is found out', async () => {
+  const found: string[] = []
+  for (let seed = 1; seed < 80 && found.length === 0; seed += 2) {
+    const failure = await run(seed, {
+      inPartition: partition => ({
+        ...partition,
+        submit: (commands, options) =>
+          partition.submit(
+            commands.map(command =>
+              command.command === 'finish' && command.number % 5 === 0 ? { ...command, number: 0 } : command,
+            ),
+            options,
+          ),
+      }),
+    })
+    if (failure !== undefined) found.push(failure.reason)
+  }
+  expect(found).toHaveLength(1)
+})
