@@ -418,8 +418,16 @@ export const limits = {
   recentBytes: 16 * MiB,
   /** Changes of a partition looked through before others have their turn: some milliseconds. */
   feedPortion: 2000,
-  /** Forgotten transactions at most with each new one, so that no write pays for many. */
-  feedForgotten: 16,
+  /** Bytes of a file of a partition's log: so much is done again after a kill, in some 50 ms. The first ones are smaller, and grow. */
+  logSegmentBytes: 8 * MiB,
+  logFirstSegmentBytes: 64 * 1024,
+  /** Changes of which the tables are in memory only, each in some pages. */
+  logWindowChanges: 10_000,
+  /** Of the log that are kept for those who resume, whatever is in it: bytes, and files. */
+  logBytes: 256 * MiB,
+  logSegments: 256,
+  /** Bytes of the log that are read for nothing at most to find a change. */
+  logPlaceBytes: 64 * 1024,
   /** Collections whose numbers a partition remembers. */
   collectionsRemembered: 10_000,
   /** Memory for entries of a database that were read or written lately. */

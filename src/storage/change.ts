@@ -29,6 +29,8 @@ export interface EntryChange {
   readonly newValue: JsonText | undefined
   /** Of `told`: its type. */
   readonly type: string | undefined
+  /** Of the value that was written; absent: it stays. Wall clock, milliseconds. */
+  readonly expiresAtMs?: number | undefined
   /** For followers, who hear of it at once; feeds may have lost it. */
   readonly cause?: Cause | undefined
 }

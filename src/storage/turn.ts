@@ -165,6 +165,7 @@ function attempt(
       publications: publications.length,
       messages: messages.length,
       queues: queues.length,
+      hasWritten,
     }
     try {
       return { answers: runWhole(work), revision }
@@ -177,6 +178,7 @@ function attempt(
       publications.length = before.publications
       messages.length = before.messages
       queues.length = before.queues
+      hasWritten = before.hasWritten
       return { refusal: error }
     }
   }

@@ -64,10 +64,11 @@ async function fill(folder: string, isStopped: boolean): Promise<void> {
       stage.partition.submit(commands).catch(() => {})
     }
     stage.endTurn()
-    // What is written next stands in the log before what was written first.
-    if (turn === 40) {
-      const { ask } = (stage.store as ReturnType<typeof openFolder>).session.connection
-      ask.checkpoint.get()
+    // What is settled next stands in the log of SQLite before what was settled first.
+    if (turn === 40 || turn === 50) {
+      const { settle, session } = stage.store as ReturnType<typeof openFolder>
+      settle()
+      if (turn === 40) session.connection.ask.checkpoint.get()
     }
   }
   if (isStopped) await stage.partition.close()

@@ -7,7 +7,7 @@ import { openFolder } from '../../src/storage/folder/open.ts'
 import { verifyFolder } from '../../src/storage/folder/verify.ts'
 import { CorruptData, type StorageError } from '../../src/storage/storageError.ts'
 import { createRandom } from '../support/random.ts'
-import { codeOf, createFolders, open, write } from './folders.ts'
+import { codeOf, createFolders, lastSegment, open, write } from './folders.ts'
 import { putOf, refusalCode, removalOf, type Stage, scope, setStage } from './stage.ts'
 
 const folders = createFolders()
@@ -155,10 +155,37 @@ describe('damage', () => {
     }
   }, 60_000)
 
-  test('of one bit in the log is noticed, wherever it is', () => {
+  test('of one bit in the log is noticed, wherever it is', async () => {
     const folder = newFolder()
     const stage = open(folder)
     for (let number = 0; number < 12; number++) write(stage, `k${number}`, `"${'x'.repeat(100)}"`)
+    const expected = all(stage)
+    const { path, places } = lastSegment(folder)
+    const bytes = readFileSync(path)
+    const random = createRandom()
+    for (const [place, start] of [0, ...places].entries()) {
+      const at = random.between(start, places[place] ?? bytes.length)
+      const copy = copyOf(folder)
+      const flipped = Buffer.from(bytes)
+      flipped[at]! ^= 1 << random.between(0, 8)
+      writeFileSync(lastSegment(copy).path, flipped)
+      if (!(await isNoticedOrHarmless(copy, expected))) {
+        throw new Error(`III_TEST_SEED=${random.seed}: byte ${at} of the log was not noticed`)
+      }
+      if (at < places.at(-1)!) expect(codeOf(() => openFolder(copy))).toBe('data_folder_corrupt')
+      rmSync(copy, { recursive: true })
+    }
+    await stage.partition.close()
+  })
+
+  test('of one bit in the log of SQLite is noticed, wherever it is', () => {
+    const folder = newFolder()
+    const store = openFolder(folder)
+    const stage = setStage({ store })
+    for (let number = 0; number < 12; number++) {
+      write(stage, `k${number}`, `"${'x'.repeat(100)}"`)
+      store.settle()
+    }
     const expected = all(stage)
     const log = `${pathsOf(folder).database}-wal`
     const bytes = readFileSync(log)
@@ -183,6 +210,13 @@ describe('damage', () => {
     const folder = newFolder()
     const stage = open(folder)
     for (let number = 0; number < 12; number++) write(stage, `k${number}`, '1')
+    for (const cut of ['its last record', 'all of it'] as const) {
+      const killed = copyOf(folder)
+      const { path, places } = lastSegment(killed)
+      if (cut === 'all of it') rmSync(path)
+      else truncateSync(path, places.at(-1)! - 1)
+      expect([cut, codeOf(() => openFolder(killed))]).toEqual([cut, 'data_folder_corrupt'])
+    }
     const killed = copyOf(folder)
     const log = `${pathsOf(killed).database}-wal`
     truncateSync(log, statSync(log).size - PAGE)
@@ -220,6 +254,16 @@ describe('damage', () => {
     tamper(folder, sql)
     expect(codeOf(() => openFolder(folder))).toBe('data_folder_corrupt')
     expect((await verifyFolder(folder)).problems).toHaveLength(1)
+  })
+
+  test('of the schema is noticed, also where SQLite takes it for the same', async () => {
+    const folder = await written()
+    const { database } = pathsOf(folder)
+    const text = readFileSync(database, 'latin1')
+    // There may be an old copy of it.
+    writeFileSync(database, text.replaceAll('updated_at_ms INTEGER', 'Updated_at_ms INTEGER'), 'latin1')
+    expect(codeOf(() => openFolder(folder))).toBe('data_folder_corrupt')
+    expect((await verifyFolder(folder)).problems[0]).toContain('schema')
   })
 
   test('of what expires is not looked at again and again', async () => {
@@ -296,10 +340,10 @@ describe('damage', () => {
 
   test('of the feed leaves the values alone', async () => {
     const folder = await written()
-    tamper(
-      folder,
-      'DELETE FROM changes WHERE last_revision IN (SELECT max(last_revision) FROM changes WHERE last_revision < 100)',
-    )
+    const { path, places } = lastSegment(folder)
+    const bytes = readFileSync(path)
+    bytes[places[5]! + 60]! ^= 1
+    writeFileSync(path, bytes)
     expect((await verifyFolder(folder)).problems[0]).toContain('are missing')
     const stage = setStage({ store: openFolder(folder), atTurnEnd: task => void setImmediate(task) })
     expect(await refusalCode(Promise.resolve(stage.partition.since('state', 0, 1000)))).toBe('CORRUPT_DATA')

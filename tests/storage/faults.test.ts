@@ -73,7 +73,7 @@ describe('a full disk', () => {
     const { db } = store.session.connection
     db.run('PRAGMA max_page_count = 240')
     const stage = setStage({ store })
-    while ((await write(stage, 'a', large)) === 'nothing');
+    for (let number = 0; (await write(stage, `${number}`, large)) === 'nothing'; number++);
     expect(stage.partition.status().health).toBe('degraded')
     db.run('PRAGMA max_page_count = 1000000')
     stage.clock.advance(1000)

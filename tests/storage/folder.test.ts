@@ -26,7 +26,13 @@ describe('a data folder', () => {
     void first.partition.submit([putOf('gone'), removalOf('gone')])
     first.endTurn()
     await first.partition.close()
-    expect(readdirSync(folder).toSorted()).toEqual(['iii-data.json', 'lock', 'partition.db', 'witness'])
+    expect(readdirSync(folder).toSorted()).toEqual([
+      'iii-data.json',
+      'lock',
+      'log-000000000001',
+      'partition.db',
+      'witness',
+    ])
 
     const second = open(folder)
     expect(read(second, 'a')).toBe('{"big":9007199254740993}')

@@ -1,6 +1,8 @@
 /** Data folders for tests: new ones, copies as a kill would leave them, and what is done in them. */
 import { join } from 'node:path'
 import { type OpenFolderOptions, openFolder } from '../../src/storage/folder/open.ts'
+import { recordsFrom } from '../../src/storage/log/readSegment.ts'
+import { readHead, SEGMENT_HEAD_BYTES, segmentNumbers, segmentPath } from '../../src/storage/log/segment.ts'
 import type { Level } from '../../src/storage/partition.ts'
 import type { StorageError } from '../../src/storage/storageError.ts'
 import { putOf, type Stage, setStage } from './stage.ts'
@@ -28,6 +30,18 @@ export function createFolders(): Folders {
     },
     [Symbol.dispose]: temporary[Symbol.dispose],
   }
+}
+
+/** The segment that was written to last, and where its records begin and end. */
+export function lastSegment(folder: string): { readonly path: string; readonly places: readonly number[] } {
+  for (const number of segmentNumbers(folder).toReversed()) {
+    const path = segmentPath(folder, number)
+    const head = readHead(path)
+    if (typeof head === 'string') continue
+    const records = [...recordsFrom(path, head.salt, SEGMENT_HEAD_BYTES)]
+    return { path, places: [SEGMENT_HEAD_BYTES, ...records.map(({ end }) => end)] }
+  }
+  throw new Error(`there is no segment in ${folder}`)
 }
 
 export function open(folder: string, options: OpenFolderOptions = {}): Stage {

@@ -36,12 +36,29 @@ const told = (revision: number): EntryChange => ({
   type: 'x',
 })
 
-/** Does something in a transaction. */
-function inTransaction(store: Store, work: () => void): void {
+/** What a put is told as, or (without a value) a removal. */
+const changeOf = (
+  collection: Collection,
+  { key, version, updatedAtMs, expiresAtMs }: Entry,
+  event: EntryChange['event'],
+  newValue?: Entry['value'],
+): EntryChange => ({
+  ...told(version),
+  ...collection,
+  key,
+  event,
+  atMs: updatedAtMs,
+  newValue,
+  type: undefined,
+  expiresAtMs,
+})
+
+/** Does something in a transaction. What is told of it matters only to what is done again after a rollback. */
+function inTransaction(store: Store, work: () => void, change?: EntryChange): void {
   store.begin(true)
   work()
   const revision = store.revision() + 1
-  store.commit(revision, [told(revision)])
+  store.commit(revision, [change ?? told(revision)])
 }
 
 const everything = { prefix: undefined, after: undefined, limit: 100_000 }
@@ -243,7 +260,12 @@ describe.each([...stores])('tables in %s', (_, open) => {
   test('have nothing of a transaction that was rolled back, nor of its collections', async () => {
     await using opened = open()
     const { store } = opened
-    inTransaction(store, () => store.tables.put(at('s'), entryOf('kept', 1)))
+    const kept = entryOf('kept', 1)
+    inTransaction(
+      store,
+      () => store.tables.put(at('s'), kept),
+      changeOf(at('s'), kept, 'created', kept.value),
+    )
     store.begin(true)
     store.tables.put(at('s'), entryOf('kept', 1, { version: 2, value: asJsonText('2') }))
     store.tables.put(at('new', 'g'), entryOf('k', 3))
@@ -288,14 +310,15 @@ test('tables in memory and in SQLite answer alike, whatever is done', async () =
     for (const { store } of opened) {
       store.begin(false)
       const old = store.tables.get(collection, key)
-      if (action < 7) {
-        store.tables.put(
-          collection,
-          entryOf(key, old?.createdAt ?? revision, { version: revision, expiresAtMs }),
-        )
-      } else store.tables.remove(collection, key)
+      const entry = entryOf(key, old?.createdAt ?? revision, { version: revision, expiresAtMs })
+      if (action < 7) store.tables.put(collection, entry)
+      else store.tables.remove(collection, key)
+      const done =
+        action < 7
+          ? changeOf(collection, entry, old === undefined ? 'created' : 'updated', entry.value)
+          : changeOf(collection, entry, 'deleted')
       if (fate === 0) store.rollback()
-      else store.commit(revision, [told(revision)])
+      else store.commit(revision, [done])
     }
     const query = {
       prefix: random.between(0, 2) === 0 ? text().slice(0, 1) : undefined,

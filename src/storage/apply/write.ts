@@ -27,13 +27,14 @@ export function writeValue(
   requireSize(value)
   if (expired !== undefined) clearExpired(context, collection, expired)
   const revision = context.nextRevision()
+  const dueMs = expiresAtMs === undefined ? undefined : Math.ceil(expiresAtMs)
   context.tables.put(collection, {
     key,
     value,
     version: revision,
     createdAt: entry?.createdAt ?? revision,
     updatedAtMs: context.nowMs,
-    expiresAtMs: expiresAtMs === undefined ? undefined : Math.ceil(expiresAtMs),
+    expiresAtMs: dueMs,
   })
   context.emit({
     revision,
@@ -47,6 +48,7 @@ export function writeValue(
     oldValue: isQuiet ? undefined : entry?.value,
     newValue: value,
     type: undefined,
+    expiresAtMs: dueMs,
   })
   return { oldValue: entry?.value, newValue: value, version: revision, errors }
 }

@@ -10,8 +10,13 @@ import { type FolderPaths, OWN_FILE, readIfThere } from './files.ts'
 /** `boot`: `undefined` if what was written may be lost without a start of the machine. */
 export function nameHolder(paths: FolderPaths, boot: string | undefined): void {
   const draft = `${paths.holder}.new`
-  writeFileSync(draft, `${JSON.stringify({ pid: process.pid, boot })}\n`, { mode: OWN_FILE })
-  renameSync(draft, paths.holder)
+  try {
+    writeFileSync(draft, `${JSON.stringify({ pid: process.pid, boot })}\n`, { mode: OWN_FILE })
+    renameSync(draft, paths.holder)
+  } catch (error) {
+    rmSync(draft, { force: true })
+    throw error
+  }
 }
 
 /** Whether everything that the last holder has written is there: it has left properly, or was killed since this start of the machine. */

@@ -5,9 +5,9 @@
 import { existsSync, linkSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { limits } from '../../protocol/limits.ts'
 import { freshRevision } from '../freshRevision.ts'
+import type { KeptLimits } from '../log/log.ts'
 import { NewerDatabase } from '../sqlite/connection.ts'
 import { isBusy, isCorrupt } from '../sqlite/faults.ts'
-import type { HistoryLimits } from '../sqlite/history.ts'
 import { migrations } from '../sqlite/migrations/all.ts'
 import { openSqliteStore, type SqliteStore } from '../sqlite/store.ts'
 import { CorruptData, StorageError } from '../storageError.ts'
@@ -19,7 +19,7 @@ import { openWitness, type Reached, type Witness } from './witness.ts'
 
 export interface OpenFolderOptions {
   /** Which changes are kept for those who resume. */
-  readonly history?: HistoryLimits
+  readonly history?: KeptLimits
   /** Waits until a file is on disk; for tests of disks that fail. Default `fdatasync`. */
   readonly sync?: (file: number) => void | Promise<void>
   /** Called when everything up to a revision has reached the disk; for tests that take the power away. */
@@ -69,8 +69,7 @@ function openLocked(paths: FolderPaths, options: OpenFolderOptions): SqliteStore
     throw error
   }
   try {
-    nameHolder(paths, options.boot ?? bootId())
-    checkWitness(paths, store, witness)
+    nameIfThereIsRoom(paths, options.boot ?? bootId())
     if (!witness.isThere) beginWitness(paths, store, witness, options)
     const { entriesCheckedAtStart = limits.entriesCheckedAtStart } = options
     const { entries, messages } = store.session.totals
@@ -141,7 +140,7 @@ function keepLog(paths: FolderPaths): { release(): void; putBack(): void } {
 function openStore(
   paths: FolderPaths,
   witness: Witness,
-  { history, sync, onSynced, boot = bootId() }: OpenFolderOptions,
+  { history, sync, onSynced, wallClock, boot = bootId() }: OpenFolderOptions,
 ): SqliteStore {
   try {
     return openSqliteStore({
@@ -149,6 +148,7 @@ function openStore(
       folder: paths.folder,
       ...(history === undefined ? {} : { history }),
       ...(sync === undefined ? {} : { sync }),
+      ...(wallClock === undefined ? {} : { wallClock }),
       isWhole: hasLostNothing(paths, boot),
       onUnsynced() {
         try {
@@ -157,9 +157,10 @@ function openStore(
           // A disk that cannot be written has kept nothing that it was not asked to sync, either.
         }
       },
-      onSynced(revision, queueCommits) {
-        witness.reached({ revision, queueCommits })
-        onSynced?.(revision)
+      check: reached => checkWitness(paths, reached, witness),
+      onSynced(reached) {
+        witness.reached(reached)
+        onSynced?.(reached.revision)
       },
     })
   } catch (error) {
@@ -173,8 +174,8 @@ function openStore(
   }
 }
 
-function checkWitness(paths: FolderPaths, store: SqliteStore, witness: Witness): void {
-  const [has, had] = [reachedBy(store), witness.read()]
+function checkWitness(paths: FolderPaths, has: Reached, witness: Witness): void {
+  const had = witness.read()
   if (has.revision >= had.revision && has.queueCommits < had.queueCommits) {
     throw new CorruptData(
       `It was written up to transaction ${had.queueCommits} of queues, but holds only what was written up to ${has.queueCommits}: its end was cut off or is damaged. To go on with what is left, delete ${paths.witness}; receipts and messages that somebody was told of may be missing then`,
@@ -205,6 +206,15 @@ function beginWitness(
   // That it is there is not to be lost.
   syncFile(paths.witness)
   syncFolder(paths.folder)
+}
+
+/** What is in a folder whose disk is full can be read: what it says of the holder before is not wrong, or too careful. */
+function nameIfThereIsRoom(paths: FolderPaths, boot: string | undefined): void {
+  try {
+    nameHolder(paths, boot)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+  }
 }
 
 const reachedBy = (store: SqliteStore): Reached => ({

@@ -1,6 +1,7 @@
 /** Makes a data folder of a backup. */
 import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { segmentNumbers, segmentPath } from '../log/segment.ts'
 import { StorageError } from '../storageError.ts'
 import { type FolderPaths, OWN_FILE, OWN_FOLDER, pathsOf, syncFile, syncFolder } from './files.ts'
 import { checkMarker } from './marker.ts'
@@ -60,6 +61,7 @@ async function replace(paths: FolderPaths, backup: string): Promise<FolderReport
     const report = await verified(backup, draft, { replacesRevision: witnessed(paths) })
     for (const suffix of ['-wal', '-wal.kept', '-shm', '-journal'])
       rmSync(paths.database + suffix, { force: true })
+    for (const number of segmentNumbers(folder)) rmSync(segmentPath(folder, number))
     rmSync(paths.witness, { force: true })
     renameSync(pathsOf(draft).database, paths.database)
     renameSync(pathsOf(draft).witness, paths.witness)

@@ -6,7 +6,7 @@ import { CorruptData } from '../storageError.ts'
 import { storable, unstorable } from '../text.ts'
 import { textChecksum } from './checksums.ts'
 import type { CollectionRow } from './connection.ts'
-import { type Session, using } from './session.ts'
+import { type Session, using, writing } from './session.ts'
 
 export interface Collections {
   find(collection: Collection): number | undefined
@@ -52,7 +52,7 @@ export function createCollections(session: Session): Collections {
   }
 
   function add(collection: Collection): number {
-    return using(session, ({ ask }) => {
+    return writing(session, ({ ask }) => {
       const id = (ask.lastCollection.get()?.id ?? 0) + 1
       const { space } = collection
       const [name, group] = [storable(collection.name), storable(collection.group)]

@@ -1,6 +1,7 @@
 /** One open database: its settings, and the statements of everything that is ever asked of it. */
 import { Database, type Statement } from 'bun:sqlite'
 import { limits } from '../../protocol/limits.ts'
+import { CorruptData } from '../storageError.ts'
 import { migrations } from './migrations/all.ts'
 import { queueStatements } from './queue/statements.ts'
 
@@ -28,23 +29,13 @@ export interface CollectionRow {
   readonly checksum: number
 }
 
-export interface ChangesRow {
-  readonly last_revision: number
-  readonly first_revision: number
-  readonly at_ms: number
-  /** Characters of `changes`. */
-  readonly length: number
-  readonly changes: string
-  readonly checksum: number
-}
-
 export interface TotalsRow {
   readonly revision: number
   readonly entries: number
   readonly digest: number
   readonly oldest_change: number
-  readonly kept_changes: number
-  readonly kept_bytes: number
+  readonly turn: number
+  readonly lineage: number
   readonly relaxed: number
   readonly checksum: number
 }
@@ -114,16 +105,6 @@ function statements(db: Database) {
       'SELECT created_at FROM entries INDEXED BY entries_in_order WHERE collection = ?1 AND created_at = ?2',
     ),
 
-    addChanges: ask('INSERT INTO changes VALUES (?1, ?2, ?3, ?4, ?5, ?6)'),
-    changesAfter: ask<ChangesRow>(
-      'SELECT * FROM changes WHERE last_revision > ?1 ORDER BY last_revision LIMIT 1',
-    ),
-    // Without reading what is forgotten.
-    oldestChanges: ask<Omit<ChangesRow, 'changes' | 'checksum'>>(
-      'SELECT last_revision, first_revision, at_ms, length FROM changes WHERE last_revision > ?1 ORDER BY last_revision LIMIT 1',
-    ),
-    forgetChanges: ask('DELETE FROM changes WHERE last_revision <= ?1'),
-
     totals: ask<TotalsRow>('SELECT * FROM totals'),
     keepTotals: ask('REPLACE INTO totals VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)'),
     ...queueStatements(db),
@@ -141,7 +122,7 @@ export class NewerDatabase extends Error {}
 
 /**
  * Opens and locks it: until it is closed, no other process can use it (`SQLITE_BUSY`). Errors are those of SQLite, or
- * `NewerDatabase`.
+ * `NewerDatabase`, or a `CorruptData`.
  */
 export function openConnection(file: string): Connection {
   const db = new Database(file, { create: true, readwrite: true })
@@ -150,13 +131,15 @@ export function openConnection(file: string): Connection {
       `page_size = ${limits.pageBytes}`,
       'locking_mode = EXCLUSIVE',
       'journal_mode = WAL',
-      // Commits are synced by the store; SQLite syncs what it moves from the log to its place.
+      // The store syncs when it settles; SQLite syncs what it moves from its log to its place.
       'synchronous = NORMAL',
       // Damage is noticed where it is, not where it leads to.
       'cell_size_check = ON',
       'trusted_schema = OFF',
       'temp_store = MEMORY',
       `cache_size = -${limits.pageCacheBytes / 1024}`,
+      // What is not settled stays in memory: a full disk is met when it is settled, or in the log.
+      'cache_spill = OFF',
       `wal_autocheckpoint = ${limits.walBytes / limits.pageBytes}`,
       `journal_size_limit = ${limits.walBytes * 4}`,
     ]) {
@@ -166,6 +149,8 @@ export function openConnection(file: string): Connection {
     db.run('BEGIN IMMEDIATE')
     migrate(db)
     db.run('COMMIT')
+    if (schemaOf(db) !== rightSchema())
+      throw new CorruptData('The schema of the database is not what was written.')
     return { db, ask: statements(db) }
   } catch (error) {
     db.close()
@@ -173,10 +158,26 @@ export function openConnection(file: string): Connection {
   }
 }
 
+/** SQLite does not mind a letter that is another one there, but would read something else. */
+function schemaOf(db: Database): string {
+  const rows = db.query<{ sql: string | null }, []>('SELECT sql FROM sqlite_schema ORDER BY name, sql').all()
+  return rows.map(({ sql }) => sql ?? '').join(';')
+}
+
+let known: string | undefined
+
+function rightSchema(): string {
+  if (known !== undefined) return known
+  using db = new Database(':memory:')
+  migrate(db)
+  known = schemaOf(db)
+  return known
+}
+
 function migrate(db: Database): void {
   const { user_version: done } = db.query<{ user_version: number }, []>('PRAGMA user_version').get()!
   if (done > migrations.length)
     throw new NewerDatabase(`It has format ${done}, this version knows ${migrations.length}.`)
-  for (const sql of migrations.slice(done)) db.run(sql)
+  for (const step of migrations.slice(done)) step(db)
   if (done < migrations.length) db.run(`PRAGMA user_version = ${migrations.length}`)
 }

@@ -1,6 +1,6 @@
 /** What an error of SQLite means to the partition. */
 import { SQLiteError } from 'bun:sqlite'
-import { CorruptData } from '../storageError.ts'
+import { CorruptData, StorageError } from '../storageError.ts'
 import { StorageFault } from '../store.ts'
 
 /** Primary result codes of SQLite: the low byte of its extended ones. */
@@ -41,26 +41,42 @@ export function meaningOf(error: unknown, folder: string): unknown {
   }
   switch (primaryCode(error)) {
     case CODES.full:
-      return new StorageFault(
-        'full',
-        `The disk of the data folder ${folder} is full; nothing of this was written. Free some space: writing goes on by itself.`,
-        error,
-      )
+      return full(folder, error)
     case CODES.ioError:
     case CODES.readOnly:
     case CODES.cannotOpen:
     case CODES.busy:
-      return new StorageFault(
-        'broken',
-        `The disk of the data folder ${folder} reports an error (${messageOf(error)}); what was being written may be lost. Look after the disk: the engine tries again every second.`,
-        error,
-      )
+      return broken(folder, error)
     default:
       return error
   }
 }
 
+/** The same, of what was done with a file. Whatever it is: it is not known what has become of what was written. */
+export function diskFault(error: unknown, folder: string): StorageFault | StorageError {
+  const meaning = meaningOf(error, folder)
+  if (meaning instanceof StorageFault || meaning instanceof StorageError) return meaning
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOSPC' || code === 'EDQUOT' ? full(folder, error) : broken(folder, error)
+}
+
+const full = (folder: string, error: unknown): StorageFault =>
+  new StorageFault(
+    'full',
+    `The disk of the data folder ${folder} is full; nothing of this was written. Free some space: writing goes on by itself.`,
+    error,
+  )
+
+const broken = (folder: string, error: unknown): StorageFault =>
+  new StorageFault(
+    'broken',
+    `The disk of the data folder ${folder} reports an error (${messageOf(error)}); what was being written may be lost. Look after the disk: the engine tries again every second.`,
+    error,
+  )
+
 function messageOf(error: unknown): string {
   const { code, message } = error as SQLiteError
-  return `${code ?? 'SQLITE_ERROR'}: ${message}`
+  // Errors of files have their code in their message.
+  if (code !== undefined && message.includes(code)) return message
+  return error instanceof SQLiteError ? `${code ?? 'SQLITE_ERROR'}: ${message}` : message
 }

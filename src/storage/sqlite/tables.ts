@@ -8,7 +8,7 @@ import { entryChecksum } from './checksums.ts'
 import { collectionOf, createCollections } from './collections.ts'
 import type { CollectionRow, EntryRow } from './connection.ts'
 import { createEntryCache, type Row } from './entryCache.ts'
-import { type Session, using } from './session.ts'
+import { type Session, using, writing } from './session.ts'
 import { addToTotals } from './totals.ts'
 
 export interface SqliteTables extends Omit<Tables, 'queues'> {
@@ -82,7 +82,7 @@ export function createSqliteTables(session: Session): SqliteTables {
     const { createdAt, value, version, updatedAtMs, expiresAtMs = null } = entry
     const storedKey = storable(entry.key)
     const checksum = entryChecksum(collection, storedKey, entry)
-    using(session, ({ ask }) =>
+    writing(session, ({ ask }) =>
       ask.addEntry.run(createdAt, collection, storedKey, value, version, updatedAtMs, expiresAtMs, checksum),
     )
     addToTotals(session.totals, createdAt, checksum, 1)
@@ -93,7 +93,7 @@ export function createSqliteTables(session: Session): SqliteTables {
     const { storedKey } = row
     const { createdAt, value, version, updatedAtMs, expiresAtMs } = entry
     const checksum = entryChecksum(collection, storedKey, entry)
-    using(session, ({ ask }) => {
+    writing(session, ({ ask }) => {
       ask.changeEntry.run(createdAt, value, version, updatedAtMs, checksum)
       if (expiresAtMs !== row.entry.expiresAtMs) ask.changeExpiry.run(createdAt, expiresAtMs ?? null)
     })
@@ -103,7 +103,7 @@ export function createSqliteTables(session: Session): SqliteTables {
   }
 
   function take(collection: number, { entry, checksum }: Row): void {
-    using(session, ({ ask }) => ask.removeEntry.run(entry.createdAt))
+    writing(session, ({ ask }) => ask.removeEntry.run(entry.createdAt))
     addToTotals(session.totals, entry.createdAt, checksum, -1)
     cache.write(collection, entry.key, undefined)
   }

@@ -1,5 +1,5 @@
 /**
- * Sums over the whole database, committed with every transaction: so that it is noticed when a row is missing, not only
+ * Sums over the whole database, kept with it whenever it is settled: so that it is noticed when a row is missing, not only
  * when it is wrong. Also what a running scrub has added up so far: writes to rows it has passed are added to its sums.
  */
 import { CorruptData } from '../storageError.ts'
@@ -13,8 +13,10 @@ export interface Totals {
   digest: number
   /** Changes above this revision are all kept. */
   oldestChange: number
-  keptChanges: number
-  keptBytes: number
+  /** Transactions so far. */
+  turn: number
+  /** Of the revisions: another one when some were left out. 0: of a database that never had a log. */
+  lineage: number
   /** Since it was opened, something was committed without waiting for the disk. */
   isRelaxed: boolean
   /** How far the scrub has come (`created_at`), and what it has seen there. */
@@ -46,8 +48,8 @@ const emptyTotals: Readonly<Totals> = {
   entries: 0,
   digest: 0,
   oldestChange: 0,
-  keptChanges: 0,
-  keptBytes: 0,
+  turn: 0,
+  lineage: 0,
   isRelaxed: false,
   scrubbedTo: 0,
   scrubbedEntries: 0,
@@ -113,8 +115,8 @@ function readMessageTotals({ ask }: Connection): MessageTotals {
 }
 
 function valuesOf(totals: Totals): number[] {
-  const { revision, entries, digest, oldestChange, keptChanges, keptBytes, isRelaxed } = totals
-  return [revision, entries, digest, oldestChange, keptChanges, keptBytes, isRelaxed ? 1 : 0]
+  const { revision, entries, digest, oldestChange, turn, lineage, isRelaxed } = totals
+  return [revision, entries, digest, oldestChange, turn, lineage, isRelaxed ? 1 : 0]
 }
 
 export function readTotals(connection: Connection): Totals {
@@ -132,8 +134,8 @@ export function readTotals(connection: Connection): Totals {
     entries: row.entries,
     digest: row.digest,
     oldestChange: row.oldest_change,
-    keptChanges: row.kept_changes,
-    keptBytes: row.kept_bytes,
+    turn: row.turn,
+    lineage: row.lineage,
     isRelaxed: row.relaxed !== 0,
     messages: readMessageTotals(connection),
   }
@@ -143,13 +145,17 @@ export function readTotals(connection: Connection): Totals {
   return totals
 }
 
+/** A transaction was committed. */
+export function countTurn(totals: Totals): void {
+  totals.turn++
+  const { messages } = totals
+  if (messages.isTouched) messages.commits++
+  messages.isTouched = false
+}
+
 export function keepTotals({ ask }: Connection, totals: Totals): void {
   const values = valuesOf(totals)
   ask.keepTotals.run(...values, textChecksum(...values))
-  const { messages } = totals
-  if (!messages.isTouched) return
-  messages.commits++
-  messages.isTouched = false
-  const ofMessages = messageValuesOf(messages)
+  const ofMessages = messageValuesOf(totals.messages)
   ask.keepMessageTotals.run(...ofMessages, textChecksum(...ofMessages))
 }

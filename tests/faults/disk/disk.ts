@@ -84,7 +84,7 @@ export function createDisk(random: Random): Disk {
   const shim = compileShim(base)
 
   function filesOf(of: string): Map<string, Buffer> {
-    const names = readdirSync(of).filter(name => !name.startsWith('.new-') && name !== '.fails')
+    const names = readdirSync(of).filter(name => !/^\.(new-|lost-|fails$)/.test(name))
     return new Map(names.map(name => [name, readFileSync(join(of, name))]))
   }
 

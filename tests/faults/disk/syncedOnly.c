@@ -6,6 +6,9 @@
  *     III_DISK_FOLDER=/data III_DISK_SYNCED=/synced LD_PRELOAD=./syncedOnly.so program
  *
  * Files whose name is not synced yet have `.new-` before it. While there is a file `.fails` beside them, syncing fails.
+ *
+ * Segments of the log (`log-…`) are written by Bun, whose writes do not come by here: what of them is to be synced is what differs.
+ * What a failed sync should have written stands in a file with `.lost-` before the name.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -87,6 +90,36 @@ static void copyRange(int from, int to, struct range range) {
   }
 }
 
+static int isSegment(const char *name) { return strncmp(name, "log-", 4) == 0; }
+
+/* Sectors that differ, but for those that a sync that failed should have written. */
+static void copyDifferences(int from, int to, off_t size, const char *name) {
+  char path[PATH_BYTES], is[512], was[512], gone[512];
+  snprintf(path, sizeof path, "%s/.lost-%s", synced(), name);
+  int lost = open(path, O_RDONLY);
+  for (off_t at = 0; at < size; at += sizeof is) {
+    memset(was, 0, sizeof was);
+    ssize_t count = pread(from, is, sizeof is, at);
+    if (count <= 0) break;
+    if (pread(to, was, (size_t)count, at) == count && memcmp(is, was, (size_t)count) == 0) continue;
+    if (lost >= 0 && pread(lost, gone, (size_t)count, at) == count && memcmp(is, gone, (size_t)count) == 0) continue;
+    if (REAL(pwrite)(to, is, (size_t)count, at) != count) abort();
+  }
+  if (lost >= 0) close(lost);
+}
+
+static void keepAsLost(int fd, const char *name) {
+  char path[PATH_BYTES], proc[64];
+  struct stat is;
+  snprintf(path, sizeof path, "%s/.lost-%s", synced(), name);
+  snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
+  int from = open(proc, O_RDONLY), to = open(path, O_RDWR | O_CREAT | O_TRUNC, 0644);
+  if (from < 0 || to < 0 || fstat(fd, &is) != 0) abort();
+  copyRange(from, to, (struct range){0, is.st_size});
+  close(from);
+  close(to);
+}
+
 static void keepFile(int fd, const char *name) {
   char path[PATH_BYTES], proc[64];
   struct stat is;
@@ -100,7 +133,8 @@ static void keepFile(int fd, const char *name) {
   int from = open(proc, O_RDONLY);
   if (to < 0 || from < 0) abort();
   struct file *file = fileOf(name);
-  if (isNew) copyRange(from, to, (struct range){0, is.st_size});
+  if (isSegment(name)) copyDifferences(from, to, is.st_size, name);
+  else if (isNew) copyRange(from, to, (struct range){0, is.st_size});
   else for (size_t at = 0; at < file->count; at++) copyRange(from, to, file->ranges[at]);
   file->count = 0;
   if (ftruncate(to, is.st_size) != 0) abort();
@@ -114,7 +148,8 @@ static void keepNames(void) {
   char from[PATH_BYTES], to[PATH_BYTES], real[PATH_BYTES];
   for (struct dirent *entry; (entry = readdir(names)) != NULL;) {
     const char *name = entry->d_name;
-    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, ".fails") == 0) continue;
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, ".fails") == 0 || strncmp(name, ".lost-", 6) == 0)
+      continue;
     int isNew = strncmp(name, ".new-", 5) == 0;
     const char *own = isNew ? name + 5 : name;
     snprintf(from, sizeof from, "%s/%s", synced(), name);
@@ -144,7 +179,10 @@ static int fails(int fd) {
   snprintf(path, sizeof path, "%s/.fails", synced());
   if (access(path, F_OK) != 0) return 0;
   pthread_mutex_lock(&lock);
+  isInside = 1;
   if (name[0] != 0) fileOf(name)->count = 0;
+  if (name[0] != 0 && isSegment(name)) keepAsLost(fd, name);
+  isInside = 0;
   pthread_mutex_unlock(&lock);
   errno = EIO;
   return 1;

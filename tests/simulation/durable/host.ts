@@ -114,7 +114,8 @@ export function createHost(
       function sync(): void {
         if (disk.syncFails) throw new Error('EIO')
       }
-      opened = adapter === 'memory' ? createMemoryStore() : openFolder(folder(), { sync })
+      opened =
+        adapter === 'memory' ? createMemoryStore() : openFolder(folder(), { sync, wallClock: clock.now })
       store = createFaultyStore(opened, disk)
       const partition = createPartition({
         store: mistakes.inStore?.(store) ?? store,

@@ -1,7 +1,7 @@
 /** Messages are protected as values are: what is wrong, missing or cut off is noticed, and a backup has them. */
 import { Database } from 'bun:sqlite'
 import { afterAll, describe, expect, test } from 'bun:test'
-import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { limits } from '../../../src/protocol/limits.ts'
 import type { Command } from '../../../src/storage/command.ts'
@@ -16,7 +16,7 @@ import type { StorageError } from '../../../src/storage/storageError.ts'
 import { StorageFault, type Store } from '../../../src/storage/store.ts'
 import type { ReadTables } from '../../../src/storage/tables.ts'
 import { createRandom } from '../../support/random.ts'
-import { codeOf, createFolders, open } from '../folders.ts'
+import { codeOf, createFolders, lastSegment, open } from '../folders.ts'
 import { putOf, refusalCode, type Stage, setStage } from '../stage.ts'
 import { report } from './stage.ts'
 
@@ -165,8 +165,8 @@ describe('damage', () => {
     for (let round = 0; round < 12; round++) await turn(stage, messageOf(`${round}`))
     expect(stage.partition.status().revision).toBe(0)
     const killed = copyOf(folder)
-    const log = `${pathsOf(killed).database}-wal`
-    truncateSync(log, statSync(log).size - limits.pageBytes)
+    const { path, places } = lastSegment(killed)
+    truncateSync(path, places.at(-1)! - 1)
     expect(codeOf(() => openFolder(killed))).toBe('data_folder_corrupt')
     // What is left is taken when it is said that the end is given up, and no number comes twice.
     rmSync(pathsOf(killed).witness)

@@ -6,7 +6,7 @@ import { queueStatements } from '../../../src/storage/sqlite/queue/statements.ts
 
 test('every statement of queues finds what it needs by an index, in order', () => {
   using db = new Database(':memory:')
-  for (const sql of migrations) db.run(sql)
+  for (const step of migrations) step(db)
   const statements = queueStatements(db)
   const bad: string[] = []
   for (const [name, statement] of Object.entries(statements)) {
@@ -21,7 +21,7 @@ test('every statement of queues finds what it needs by an index, in order', () =
 
 test('whether a group is there is known without reading a message', () => {
   using db = new Database(':memory:')
-  for (const sql of migrations) db.run(sql)
+  for (const step of migrations) step(db)
   const { hasGroup, ...others } = queueStatements(db)
   const steps = db.query<{ opcode: string }, []>(`EXPLAIN ${hasGroup.toString()}`).all()
   expect(steps.map(({ opcode }) => opcode)).toContain('IdxRowid')

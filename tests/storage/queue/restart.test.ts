@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { limits } from '../../../src/protocol/limits.ts'
 import { type Connection, openConnection } from '../../../src/storage/sqlite/connection.ts'
 import { createSqliteQueueTables } from '../../../src/storage/sqlite/queue/tables.ts'
+import { sessionOf } from '../../../src/storage/sqlite/session.ts'
 import { openSqliteStore } from '../../../src/storage/sqlite/store.ts'
 import { keepTotals, readTotals } from '../../../src/storage/sqlite/totals.ts'
 import { CorruptData } from '../../../src/storage/storageError.ts'
@@ -14,11 +15,11 @@ function inTransaction(file: string, work: (stage: Stage, connection: Connection
   const connection = openConnection(file)
   const { db, ask } = connection
   try {
-    const session = { folder: '', connection, totals: readTotals(connection), isBroken: false }
+    const session = sessionOf('', connection, readTotals(connection))
     const tables = createSqliteQueueTables(session)
     ask.begin.run()
     work(setQueueStage(tables), connection)
-    tables.beforeCommit()
+    tables.beforeSettling()
     keepTotals(connection, session.totals)
     ask.commit.run()
     tables.committed()

@@ -3,6 +3,7 @@ import { createMemoryQueueTables } from '../../../src/storage/queue/memory.ts'
 import type { QueueTables } from '../../../src/storage/queue/tables.ts'
 import { openConnection } from '../../../src/storage/sqlite/connection.ts'
 import { createSqliteQueueTables } from '../../../src/storage/sqlite/queue/tables.ts'
+import { sessionOf } from '../../../src/storage/sqlite/session.ts'
 import { readTotals } from '../../../src/storage/sqlite/totals.ts'
 
 export interface OpenQueueTables extends Disposable {
@@ -28,12 +29,7 @@ function openMemory(): OpenQueueTables {
 function openSqlite(): OpenQueueTables {
   const connection = openConnection(':memory:')
   const { db, ask } = connection
-  const tables = createSqliteQueueTables({
-    folder: '',
-    connection,
-    totals: readTotals(connection),
-    isBroken: false,
-  })
+  const tables = createSqliteQueueTables(sessionOf('', connection, readTotals(connection)))
   ask.begin.run()
   return {
     tables,

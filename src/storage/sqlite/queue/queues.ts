@@ -1,6 +1,6 @@
 /**
  * Queues and their lanes have numbers, under which their messages stand, and counts. All that were used are in memory; counts are
- * written once for each transaction, not for each message.
+ * written when the tables are settled, not for each message.
  */
 import { asJsonText } from '../../../protocol/jsonText.ts'
 import type { KeptState, Lane } from '../../queue/message.ts'
@@ -46,7 +46,7 @@ export interface Queues {
   keep(queue: Omit<QueueRow, 'counts'>): void
   rename(queue: KnownQueue, lane: Lane): void
   drop(queue: KnownQueue): void
-  /** Before the commit. */
+  /** Before the tables are settled. */
   keepCounts(): void
   mark(): number
   undoTo(mark: number): void
@@ -286,6 +286,7 @@ export function createQueues(session: Session): Queues {
           ask.keepCounts.run(id, ready, timed, behind, dead, bytes, checksum)
         }
       })
+      forgetTouched()
     },
     mark() {
       stretch++
@@ -294,19 +295,22 @@ export function createQueues(session: Session): Queues {
     undoTo(mark) {
       while (undo.length > mark) undo.pop()!()
       stretch++
-      if (mark === 0) settle()
     },
-    committed: settle,
+    committed: forgetUndo,
     forgetAll() {
       byName.clear()
       byId.clear()
-      settle()
+      forgetTouched()
+      forgetUndo()
     },
   }
 
-  function settle(): void {
+  function forgetTouched(): void {
     for (const queue of touched) queue.isTouched = false
     touched = []
+  }
+
+  function forgetUndo(): void {
     undo = []
     stretch++
   }

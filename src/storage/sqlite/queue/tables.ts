@@ -15,12 +15,13 @@ import { addMessageToTotals } from '../totals.ts'
 import { createQueues, type KnownLane, type KnownQueue } from './queues.ts'
 import { messageChecksum, messageOfRow, reportsText, stored } from './rows.ts'
 import type { MessageRow } from './statements.ts'
+import type { QueueStep } from './steps.ts'
 
 export interface SqliteQueueTables extends QueueTables {
   /** Of a row of messages. Throws `CorruptData` if it is not what was written. */
   messageOf(row: MessageRow): Message
-  /** What the transaction writes beside the messages themselves. */
-  beforeCommit(): void
+  /** Writes what is written once for many transactions. */
+  beforeSettling(): void
   /** What was done stays. */
   committed(): void
   /** A place to which `undoTo` goes back, once the database and the totals have. 0: the beginning of the transaction. */
@@ -32,6 +33,12 @@ export interface SqliteQueueTables extends QueueTables {
 
 export function createSqliteQueueTables(session: Session): SqliteQueueTables {
   const queues = createQueues(session)
+
+  /** For the log. */
+  function note(step: QueueStep): void {
+    session.hasWritten = true
+    session.steps.push(step)
+  }
 
   const read = (row: MessageRow): Message => messageOfRow(row, queues.laneOfId)
   const readIfThere = (row: MessageRow | null): Message | undefined => (row === null ? undefined : read(row))
@@ -52,6 +59,7 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
     const checksum = checksumOf(lane, message)
     const { changes } = using(session, ({ ask }) => ask.removeMessage.run(message.number, checksum))
     if (changes === 0) return false
+    note(['remove', message.number])
     count(lane, message, checksum, -1)
     return true
   }
@@ -158,6 +166,7 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       using(session, ({ ask }) => earlier(ask.nextDedupe.get()?.at, ask.nextKept.get()?.at)),
     nextNumber: () => ++session.totals.messages.lastNumber,
     add(message) {
+      note(['add', message])
       const lane = queues.findOrAddLane(message)
       const reports = reportsText(message)
       const checksum = messageChecksum(lane, message, reports)
@@ -205,6 +214,7 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       )
     },
     change(before, message) {
+      note(['change', message])
       const lane = queues.findOrAddLane(message)
       const reports = reportsText(message)
       const checksum = messageChecksum(lane, message, reports)
@@ -238,18 +248,33 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       const { id } = queues.find(queue)!
       const [storedKey, storedReceipt] = [storable(key), storable(receipt)]
       const checksum = textChecksum(id, storedKey, storedReceipt, untilMs)
+      note(['keepDedupe', { queue, key, receipt, untilMs }])
       using(session, ({ ask }) => ask.keepDedupe.run(id, storedKey, storedReceipt, untilMs, checksum))
     },
-    forgetDedupes: (nowMs, limit) => using(session, ({ ask }) => ask.forgetDedupes.run(nowMs, limit).changes),
+    forgetDedupes(nowMs, limit) {
+      const { changes } = using(session, ({ ask }) => ask.forgetDedupes.run(nowMs, limit))
+      if (changes > 0) note(['forgetDedupes', nowMs, limit])
+      return changes
+    },
     forgetDead(nowMs, limit) {
       const over = using(session, ({ ask }) => ask.keptBefore.all(nowMs, limit)).map(read)
       for (const message of over) remove(message)
       return over.length
     },
-    keepQueue: queues.keep,
-    rename: (queue, lane) => queues.rename(queues.find(queue)!, lane),
-    dropQueue: queue => queues.drop(queues.find(queue)!),
-    beforeCommit: queues.keepCounts,
+    keepQueue(queue) {
+      const { name, isPaused, settings, bounds } = queue
+      note(['keepQueue', { name, isPaused, settings, bounds }])
+      queues.keep(queue)
+    },
+    rename(queue, lane) {
+      note(['rename', queue, lane])
+      queues.rename(queues.find(queue)!, lane)
+    },
+    dropQueue(queue) {
+      note(['dropQueue', queue])
+      queues.drop(queues.find(queue)!)
+    },
+    beforeSettling: queues.keepCounts,
     committed: queues.committed,
     mark: queues.mark,
     undoTo: queues.undoTo,

@@ -6,7 +6,10 @@ import { asJsonText, type JsonText } from '../../protocol/jsonText.ts'
 import type { EntryChange } from '../change.ts'
 import type { Space } from '../command.ts'
 
-/** Revision, time, collection, key, event, reason, type, length of the old value, and of the new one; -1: there is none. */
+/**
+ * Revision, time, collection, key, event, reason, type, length of the old value, and of the new one (-1: there is none), when
+ * it expires.
+ */
 type Line = [
   number,
   number,
@@ -19,6 +22,7 @@ type Line = [
   string | null,
   number,
   number,
+  number | null,
 ]
 
 export function writeChanges(changes: readonly EntryChange[]): string {
@@ -38,6 +42,7 @@ export function writeChanges(changes: readonly EntryChange[]): string {
       change.type ?? null,
       oldValue?.length ?? -1,
       newValue?.length ?? -1,
+      change.expiresAtMs ?? null,
     ]
   })
   return `${JSON.stringify(lines)}\n${values}`
@@ -53,7 +58,7 @@ export function readChanges(text: string): EntryChange[] {
     return asJsonText(text.slice(place - length, place))
   }
   return (JSON.parse(text.slice(0, end)) as Line[]).map(
-    ([revision, atMs, space, name, group, key, event, reason, type, oldLength, newLength]) => ({
+    ([revision, atMs, space, name, group, key, event, reason, type, oldLength, newLength, expiresAtMs]) => ({
       revision,
       atMs,
       space,
@@ -65,6 +70,7 @@ export function readChanges(text: string): EntryChange[] {
       type: type ?? undefined,
       oldValue: value(oldLength),
       newValue: value(newLength),
+      ...(expiresAtMs !== null && { expiresAtMs }),
     }),
   )
 }

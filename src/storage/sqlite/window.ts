@@ -1,0 +1,343 @@
+/**
+ * The turns that are in the log, and of which the database has nothing on disk yet: they are in one transaction of SQLite that stays
+ * open over all of them. To settle is to commit it.
+ *
+ *     settled ──a turn──▶ open ──a turn──▶ open ──▶ … ──the segment is full, a backup, the end──▶ settled
+ *                          │ something fails that SQLite or a turn cannot go on from
+ *                          └─▶ rolled back, all turns since it was settled done again from the log ──▶ open
+ *
+ * Once it is known to be on disk that it was settled, older segments of the log are there for feeds only.
+ */
+import { closeSync, fdatasyncSync, openSync } from 'node:fs'
+import { limits } from '../../protocol/limits.ts'
+import { requirePresent } from '../folder/presence.ts'
+import { type KeptLimits, type Log, openLog } from '../log/log.ts'
+import type { StorageFault } from '../store.ts'
+import { type Connection, openConnection } from './connection.ts'
+import { diskFault } from './faults.ts'
+import { createSqliteQueueTables } from './queue/tables.ts'
+import { replay } from './replay.ts'
+import { type Session, sessionOf, using } from './session.ts'
+import { createSqliteTables } from './tables.ts'
+import { copyOfTotals, keepTotals, readTotals, type Totals } from './totals.ts'
+
+export interface WindowOptions {
+  readonly file: string
+  readonly folder: string
+  readonly kept: KeptLimits
+  /** Between 0 and 1. */
+  readonly random: () => number
+  /** Wall clock, milliseconds. */
+  readonly wallClock: () => number
+  /** Everything that was written to a file is on disk when it returns, or when its promise resolves. */
+  readonly sync: (file: number, isHere: boolean) => void | Promise<void>
+  /** A sync has failed. */
+  readonly onUnsynced: () => void
+}
+
+export interface Window {
+  readonly session: Session
+  readonly tables: ReturnType<typeof createSqliteTables> & {
+    readonly queues: ReturnType<typeof createSqliteQueueTables>
+  }
+  log(): Log
+  /** As of the last turn. */
+  committed(): Totals
+  /** Of the last turn that the tables had on disk when it was opened, or have. */
+  settledTurn(): number
+  /** The turn that is under way stays. */
+  keep(): void
+  /** Makes sure that a turn can begin, and can be appended. Throws a `StorageFault`. */
+  prepare(): void
+  /** Of changes since the tables were settled, those of the turn that was just appended included. */
+  weigh(changes: number): number
+  /** Throws a `StorageFault`; then the turns are there all the same, or `session.isBehind`. */
+  settle(): void
+  /** The same, but nobody hears of it before the next turn. */
+  settleLater(): void
+  /** What the turn that is under way has done is undone. Throws a `StorageFault` if that cannot be; nothing is read until it can. */
+  undo(): void
+  /** After any other fault: the database is opened anew, and everything that may not be on disk is written again. */
+  reopen(syncedTurn: number): void
+  /** From now on revisions above this one are given out, and nobody resumes from before. */
+  startAnew(revision: number, areNumbersLeftOut: boolean): void
+  /** Throws a `StorageFault`. */
+  syncDatabase(): void
+  /** What is done beside ends. */
+  idle(): Promise<void>
+  close(isSettled: boolean): void
+}
+
+/** Throws what SQLite says, a `NewerDatabase` or a `CorruptData`. All turns of the log are done then, and nothing was changed on disk. */
+export function openWindow(options: WindowOptions): Window {
+  const { file, folder, kept, random, wallClock, sync, onUnsynced } = options
+  const opened = openDatabase(file)
+  const session = sessionOf(folder, opened.connection, opened.totals)
+  const requireFile = requirePresent(file, folder)
+  const queues = createSqliteQueueTables(session)
+  const tables = { ...createSqliteTables(session), queues }
+  const newSalt = (): number => Math.floor(random() * 2 ** 32)
+  const openLogOf = ({ lineage }: Totals): Log =>
+    openLog({ folder, lineage, newSalt, requireFolder: requireFile })
+
+  /** As of the last commit of SQLite. */
+  let settled = copyOfTotals(session.totals)
+  let committed = copyOfTotals(session.totals)
+  let log = openLogOf(session.totals)
+  /** Of changes since it was settled. */
+  let changes = 0
+  let isDue = false
+  /** What went wrong beside. */
+  let fault: StorageFault | undefined
+  let syncing: Promise<void> | undefined
+
+  try {
+    replayAll(Number.POSITIVE_INFINITY)
+    log.endAt(committed.turn)
+  } catch (error) {
+    closeConnection(session.connection)
+    throw error
+  }
+
+  function open(): void {
+    if (session.isOpen) return
+    using(session, ({ ask }) => ask.begin.run())
+    session.isOpen = true
+  }
+
+  /** Turns behind what is settled, up to one. */
+  function replayAll(lastTurn: number): void {
+    for (const record of log.recordsAfter(session.totals.turn)) {
+      if (record.turn > lastTurn) break
+      open()
+      replay(record, tables, session)
+      changes += record.revision - record.after
+    }
+    committed = copyOfTotals(session.totals)
+  }
+
+  function forgetAll(totals: Totals): void {
+    session.totals = copyOfTotals(totals)
+    session.steps = []
+    session.hasWritten = false
+    session.isOpen = false
+    changes = 0
+    tables.forgetAll()
+    queues.forgetAll()
+  }
+
+  function restore(): void {
+    const { turn } = committed
+    session.isBehind = false
+    try {
+      if (session.connection.db.inTransaction) using(session, ({ ask }) => ask.rollback.run())
+      forgetAll(settled)
+      replayAll(turn)
+      if (committed.turn < turn) throw new Error('a transaction is missing in the log')
+    } catch (error) {
+      session.isBehind = true
+      session.isBroken = true
+      throw diskFault(error, folder)
+    }
+  }
+
+  function settle(): void {
+    isDue = true
+    if (session.isBehind) restore()
+    requireFile()
+    try {
+      // The tables never have what the log may lose.
+      log.syncHere()
+    } catch (error) {
+      session.isBroken = true
+      onUnsynced()
+      throw diskFault(error, folder)
+    }
+    const { totals } = session
+    const keptFrom = log.oldestToKeep(kept, totals.revision, wallClock())
+    totals.oldestChange = Math.max(totals.oldestChange, keptFrom)
+    try {
+      open()
+      using(session, connection => {
+        queues.beforeSettling()
+        keepTotals(connection, totals)
+        connection.ask.commit.run()
+      })
+    } catch (error) {
+      restore()
+      throw diskFault(error, folder)
+    }
+    session.isOpen = false
+    session.hasWritten = false
+    isDue = false
+    changes = 0
+    committed = copyOfTotals(session.totals)
+    settled = committed
+  }
+
+  function syncedDatabase(totals: Totals): void {
+    log.forget(totals.turn, totals.oldestChange)
+  }
+
+  function syncDatabase(): void {
+    const wal = openSync(`${file}-wal`, 'r')
+    try {
+      fdatasyncSync(wal)
+    } finally {
+      closeSync(wal)
+    }
+    syncedDatabase(settled)
+  }
+
+  /** What is older than what was settled is removed when it is known that this is on disk. */
+  function syncBeside(): void {
+    const [totals, of] = [settled, log]
+    async function work(): Promise<void> {
+      const wal = openSync(`${file}-wal`, 'r')
+      try {
+        await sync(wal, false)
+        if (of === log) syncedDatabase(totals)
+      } finally {
+        closeSync(wal)
+      }
+    }
+    const before = syncing
+    syncing = (async () => {
+      await before
+      await work().catch(error => {
+        onUnsynced()
+        fault ??= diskFault(error, folder) as StorageFault
+      })
+    })()
+  }
+
+  return {
+    session,
+    tables,
+    log: () => log,
+    committed: () => committed,
+    settledTurn: () => settled.turn,
+    keep() {
+      committed = copyOfTotals(session.totals)
+      session.hasWritten = false
+      session.steps = []
+      tables.committed()
+      queues.committed()
+    },
+    prepare() {
+      if (fault !== undefined) {
+        session.isBroken = true
+        throw fault
+      }
+      if (session.isBehind || (session.isOpen && !session.connection.db.inTransaction)) restore()
+      if (isDue) settle()
+      try {
+        log.prepare(committed.turn, committed.revision, wallClock())
+      } catch (error) {
+        throw diskFault(error, folder)
+      }
+      // A scrub goes on between turns.
+      committed = copyOfTotals(session.totals)
+      open()
+    },
+    weigh(more) {
+      changes += more
+      return changes
+    },
+    settle,
+    settleLater() {
+      try {
+        settle()
+        syncBeside()
+      } catch (error) {
+        // The turn is in the log. The next one meets this again.
+        isDue = true
+        if (session.isBroken) fault ??= error as StorageFault
+      }
+    },
+    undo() {
+      if (session.hasWritten || session.isBehind || !session.connection.db.inTransaction) return restore()
+      session.totals = copyOfTotals(committed)
+      tables.forget()
+      queues.undoTo(0)
+    },
+    reopen(syncedTurn) {
+      // Else there would be a new one, without anything in it.
+      requireFile()
+      session.isBehind = true
+      log.close(false)
+      try {
+        closeConnection(session.connection)
+      } catch {
+        // It is not to be trusted anyway.
+      }
+      const { connection, totals } = openDatabase(file)
+      session.connection = connection
+      settled = totals
+      forgetAll(totals)
+      session.isBehind = false
+      log = openLogOf(totals)
+      try {
+        replayAll(Number.POSITIVE_INFINITY)
+        log.endAt(committed.turn)
+        const { turn, revision } = committed
+        // What may never have reached the disk, though the system has forgotten that, is written again.
+        log.restart(Math.min(syncedTurn, turn) + 1, revision, wallClock())
+        settle()
+        connection.db.run('PRAGMA wal_checkpoint(TRUNCATE)')
+      } catch (error) {
+        session.isBehind = true
+        throw error
+      }
+      fault = undefined
+      session.isBroken = false
+    },
+    startAnew(revision, areNumbersLeftOut) {
+      const { totals } = session
+      totals.revision = revision
+      totals.oldestChange = revision
+      totals.isRelaxed = false
+      totals.lineage = Math.floor(random() * Number.MAX_SAFE_INTEGER) + 1
+      if (areNumbersLeftOut) {
+        // Nor does a number of a message come twice.
+        const { messages } = totals
+        messages.lastNumber = Math.max(messages.lastNumber + limits.revisionGap, revision)
+      }
+      log.close(true)
+      log = openLogOf(totals)
+      settle()
+      syncDatabase()
+    },
+    syncDatabase() {
+      try {
+        syncDatabase()
+      } catch (error) {
+        throw diskFault(error, folder)
+      }
+    },
+    async idle() {
+      await syncing
+      await log.idle()
+    },
+    close(isSettled) {
+      log.close(isSettled)
+      closeConnection(session.connection)
+    },
+  }
+}
+
+function openDatabase(file: string): { connection: Connection; totals: Totals } {
+  const connection = openConnection(file)
+  try {
+    return { connection, totals: readTotals(connection) }
+  } catch (error) {
+    closeConnection(connection)
+    throw error
+  }
+}
+
+/** A statement that is left open would keep the file locked. */
+function closeConnection({ db, ask }: Connection): void {
+  for (const statement of Object.values(ask)) statement.finalize()
+  db.close(true)
+}
