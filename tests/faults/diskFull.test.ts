@@ -10,7 +10,8 @@ const PATIENT_MS = 120_000
 const VALUE_BYTES = 30_000
 
 const disk = mountSmallDisk()
-if (disk === undefined) console.log('tests of a full disk are skipped: only root can mount a small file system')
+if (disk === undefined)
+  console.log('tests of a full disk are skipped: only root can mount a small file system')
 afterAll(() => disk?.[Symbol.dispose]())
 
 const codeOf = ({ error }: Outcome): string | undefined => error?.code
