@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { asJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { pathsOf } from '../../src/storage/folder/files.ts'
 import { openFolder } from '../../src/storage/folder/open.ts'
@@ -29,11 +30,11 @@ const folders = createFolders()
 const { newFolder, copyOf } = folders
 afterAll(() => folders[Symbol.dispose]())
 
-const { logFirstSegmentBytes, logSegmentBytes, logWindowChanges } = limits
+const { logFirstSegmentBytes, logSegmentBytes, logWindowChanges, logPlaceBytes } = limits
 
 const set = (values: Partial<Record<keyof typeof limits, number>>): void => void Object.assign(limits, values)
 
-afterEach(() => set({ logFirstSegmentBytes, logSegmentBytes, logWindowChanges }))
+afterEach(() => set({ logFirstSegmentBytes, logSegmentBytes, logWindowChanges, logPlaceBytes }))
 
 const storeOf = (stage: Stage): SqliteStore => stage.store as SqliteStore
 
@@ -76,7 +77,7 @@ const openHere = (folder: string): Stage => open(folder, { sync: fdatasyncSync, 
 
 describe('what is done again', () => {
   test('after a kill is what was there, over many segments, and so is its feed', async () => {
-    set({ logFirstSegmentBytes: 2048, logSegmentBytes: 32_768 })
+    set({ logFirstSegmentBytes: 2048, logSegmentBytes: 32_768, logPlaceBytes: 512 })
     const { seed } = createRandom()
     for (let run = 0; run < 6; run++) {
       const folder = newFolder()
@@ -120,6 +121,20 @@ describe('what is done again', () => {
     expect(read(stage, 'good')).toBe('1')
     await stage.partition.close()
     expect((await verifyFolder(folder)).problems).toEqual([])
+  })
+
+  test('by a turn that has failed has all turns of queues, which have no revision', async () => {
+    set({ logPlaceBytes: 256 })
+    const stage = openHere(newFolder())
+    const data = asJsonText(JSON.stringify('x'.repeat(200)))
+    for (let number = 0; number < 20; number++) {
+      void stage.partition.submit([{ command: 'enqueue', queue: 'q', data }])
+      stage.endTurn()
+    }
+    storeOf(stage).session.connection.db.run('ROLLBACK')
+    write(stage, 'next', '1')
+    expect(stage.partition.read(({ queues }) => queues.counts('q').waiting)).toBe(20)
+    await stage.partition.close()
   })
 
   test('when SQLite has rolled back by itself is what was there', async () => {

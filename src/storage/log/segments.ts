@@ -60,8 +60,11 @@ export function notePlace({ places }: Segment, revision: number, at: number): vo
   if (at >= places.at(-1)!.at + limits.logPlaceBytes) places.push({ revision, at })
 }
 
-/** From the first record on, or from one that is not behind what comes after a revision. */
-export function recordsOf(segment: Segment, revision = segment.revision): Generator<FoundRecord, void> {
-  const place = segment.places.findLast(known => known.revision <= revision) ?? segment.places[0]!
-  return recordsFrom(segment.path, segment.salt, place.at)
+/** From one that is not behind what comes after a revision; without one from the first on: turns of queues have no revision. */
+export function recordsOf(
+  { path, salt, places }: Segment,
+  revision: number | undefined,
+): Generator<FoundRecord, void> {
+  const place = revision === undefined ? undefined : places.findLast(known => known.revision <= revision)
+  return recordsFrom(path, salt, (place ?? places[0]!).at)
 }
