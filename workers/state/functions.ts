@@ -7,6 +7,7 @@ import { tooLarge } from '../../src/storage/pages.ts'
 import type { Level } from '../../src/storage/partition.ts'
 import { StorageError } from '../../src/storage/storageError.ts'
 import { type Members, type Refuse, readMembers, refusing, shape } from '../fields.ts'
+import { createUnderWay } from '../underWay.ts'
 import {
   deletedAnswer,
   groupsAnswer,
@@ -69,15 +70,7 @@ export interface Functions {
 export function registerFunctions(client: BuiltInClient, parts: FunctionParts): Functions {
   const { store, watch, config, beyond, wallClock } = parts
   const scopeLevels = new Map(Object.entries(config.scope_durability))
-  let underWay = 0
-  let idleWaiters: (() => void)[] = []
-
-  function ended(): void {
-    if (--underWay > 0) return
-    const waiters = idleWaiters
-    idleWaiters = []
-    for (const waiter of waiters) waiter()
-  }
+  const { track, idle } = createUnderWay()
 
   function add(
     id: format.FunctionId,
@@ -97,18 +90,7 @@ export function registerFunctions(client: BuiltInClient, parts: FunctionParts): 
       ({ text }, context) => {
         try {
           const answer = handle(readMembers(text, refuse), refuse, context)
-          if (!(answer instanceof Promise)) return answer
-          underWay++
-          return answer.then(
-            answered => {
-              ended()
-              return answered
-            },
-            error => {
-              ended()
-              return failed(error)
-            },
-          )
+          return answer instanceof Promise ? track(answer, failed) : answer
         } catch (error) {
           return failed(error)
         }
@@ -233,6 +215,6 @@ export function registerFunctions(client: BuiltInClient, parts: FunctionParts): 
   })
 
   return {
-    idle: () => (underWay === 0 ? Promise.resolve() : new Promise(resolve => idleWaiters.push(resolve))),
+    idle,
   }
 }

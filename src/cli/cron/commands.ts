@@ -1,31 +1,13 @@
 /** The commands below `iii cron`. */
 import type { Command } from 'commander'
-import { ENGINE_PORT } from '../../protocol/address.ts'
 import { limits } from '../../protocol/limits.ts'
+import { addCommandGroup } from '../commandGroup.ts'
 import type { CommandParts } from '../commandParts.ts'
 import type * as run from './run.ts'
 
-const exitCodesHelp = '\nExit codes: 0 done, 1 failed, 2 wrong usage, 124 no answer in time, 130 interrupted.'
-
 export function addCronCommands(program: Command, parts: CommandParts): void {
-  const { terminal, end, createDialler, seeHelp, wholeNumber } = parts
-  const cron = program
-    .command('cron')
-    .description('show schedules, and run, pause or resume one')
-    .showHelpAfterError(seeHelp('cron --help'))
-
-  function add(words: string, description: string): Command {
-    const [name] = words.split(' ')
-    return cron
-      .command(words)
-      .allowExcessArguments(false)
-      .description(description)
-      .option('--json', 'print one JSON document')
-      .option('--address <host>', 'host of the engine, or a ws:// address (default: III_URL, else localhost)')
-      .option('--port <number>', `port of the engine (default: ${ENGINE_PORT})`, wholeNumber(1, 65_535))
-      .addHelpText('after', exitCodesHelp)
-      .showHelpAfterError(seeHelp(`cron ${name} --help`))
-  }
+  const { terminal, end, createDialler, wholeNumber } = parts
+  const add = addCommandGroup(program, parts, 'cron', 'show schedules, and run, pause or resume one')
 
   const act = async (
     start: (commands: typeof run, parts: run.CronParts) => Promise<number>,

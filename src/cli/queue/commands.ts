@@ -1,33 +1,15 @@
 /** The commands below `iii queue`. */
 import type { Command } from 'commander'
-import { ENGINE_PORT } from '../../protocol/address.ts'
 import { limits } from '../../protocol/limits.ts'
+import { addCommandGroup } from '../commandGroup.ts'
 import type { CommandParts } from '../commandParts.ts'
 import type * as run from './run.ts'
-
-const exitCodesHelp = '\nExit codes: 0 done, 1 failed, 2 wrong usage, 124 no answer in time, 130 interrupted.'
 
 const STATES = 'ready, delayed, leased, parked, behind, dead'
 
 export function addQueueCommands(program: Command, parts: CommandParts): void {
-  const { terminal, end, createDialler, seeHelp, wholeNumber } = parts
-  const queue = program
-    .command('queue')
-    .description('show queues and durable topics, and control them')
-    .showHelpAfterError(seeHelp('queue --help'))
-
-  function add(words: string, description: string): Command {
-    const [name] = words.split(' ')
-    return queue
-      .command(words)
-      .allowExcessArguments(false)
-      .description(description)
-      .option('--json', 'print one JSON document')
-      .option('--address <host>', 'host of the engine, or a ws:// address (default: III_URL, else localhost)')
-      .option('--port <number>', `port of the engine (default: ${ENGINE_PORT})`, wholeNumber(1, 65_535))
-      .addHelpText('after', exitCodesHelp)
-      .showHelpAfterError(seeHelp(`queue ${name} --help`))
-  }
+  const { terminal, end, createDialler, wholeNumber } = parts
+  const add = addCommandGroup(program, parts, 'queue', 'show queues and durable topics, and control them')
 
   const act = async (
     start: (commands: typeof run, parts: run.QueueParts) => Promise<number>,

@@ -4,6 +4,7 @@ import { type BuiltInClient, type CallContext, RawJson } from '../../../sdk/type
 import { toJsonText } from '../../../src/protocol/jsonText.ts'
 import { StorageError } from '../../../src/storage/storageError.ts'
 import { type Fields, type Read, type Refuse, readMembers, refusing, shape } from '../../fields.ts'
+import { createUnderWay } from '../../underWay.ts'
 
 export interface FunctionDefinition<Of extends Fields> {
   readonly id: string
@@ -27,40 +28,24 @@ function meant(thrown: unknown, code: string): HandlerError {
 
 /** Functions that are under way may end: `idle`. */
 export function createRegister(client: BuiltInClient): { register: Register; idle(): Promise<void> } {
-  let underWay = 0
-  let waiters: (() => void)[] = []
-
-  function ended(): void {
-    if (--underWay > 0) return
-    const told = waiters
-    waiters = []
-    for (const tell of told) tell()
-  }
+  const { track, idle } = createUnderWay()
 
   function register<Of extends Fields>(definition: FunctionDefinition<Of>): void {
     const { id, description, fields, failure, run, isInternal, needsCaller = false } = definition
     const { format, read } = shape(fields)
     const refuse = refusing(id)
+    const failed = (error: unknown): never => {
+      throw meant(error, failure)
+    }
     client.registerFunction(
       id,
       (input, context) => {
         try {
           const text = input instanceof RawJson ? input.text : toJsonText(input)
           const answer = run(read(readMembers(text, refuse), refuse), context, refuse)
-          if (!(answer instanceof Promise)) return answer
-          underWay++
-          return answer.then(
-            answered => {
-              ended()
-              return answered
-            },
-            error => {
-              ended()
-              throw meant(error, failure)
-            },
-          )
+          return answer instanceof Promise ? track(answer, failed) : answer
         } catch (error) {
-          throw meant(error, failure)
+          return failed(error)
         }
       },
       {
@@ -72,8 +57,5 @@ export function createRegister(client: BuiltInClient): { register: Register; idl
     )
   }
 
-  return {
-    register,
-    idle: () => (underWay === 0 ? Promise.resolve() : new Promise(resolve => waiters.push(resolve))),
-  }
+  return { register, idle }
 }
