@@ -13,6 +13,12 @@ const SEEDS = Number(process.env.III_SIMULATION_SEEDS ?? (shards === 0 ? 1000 : 
 /** What is shown of a run that failed. */
 const SHOWN = 40
 
+/**
+ * Seeds that once have found something: messages that had been read when they were due, and were not told of any more when the
+ * clock on the wall was set back.
+ */
+const KEPT: readonly number[] = [2238128478, 980876634]
+
 async function check(seed: number): Promise<void> {
   const failure = await run(seed)
   if (failure === undefined) return
@@ -28,6 +34,7 @@ test(
   async () => {
     if (SEED !== undefined) return await check(Number(SEED))
     const began = performance.now()
+    for (const seed of KEPT) await check(seed)
     const first = crypto.getRandomValues(new Uint32Array(1))[0]!
     for (let count = 0; count < SEEDS; count++) await check((first + count) >>> 0)
     const seconds = Math.round((performance.now() - began) / 1000)

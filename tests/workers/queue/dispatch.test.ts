@@ -286,6 +286,30 @@ describe('every message names its reason', () => {
   })
 })
 
+describe('when the clock on the wall is set back, what was read because it was due is known to be due again', () => {
+  const lane = { queue: 'q', functionId: undefined, namespace: undefined }
+
+  test('if that was all', () => {
+    using stage = setDispatchStage()
+    for (const dueAtMs of [1100, 1150, 1200]) stage.queue.publish(`${dueAtMs}`, { dueAtMs })
+    stage.queue.nowMs = 1300
+    expect(dataOf(stage.take(1))).toEqual(['1100'])
+    expect(stage.dispatch.nextDueMs(lane, 1000)).toBe(1150)
+    expect(stage.dispatch.nextDueMs(lane, 1150)).toBe(1200)
+    expect(stage.dispatch.nextMs(1000)).toBe(1150)
+  })
+
+  test('and if there is more to read', () => {
+    using stage = setDispatchStage({ windowSize: 2 })
+    for (const dueAtMs of [1100, 1150, 1200, 1250]) stage.queue.publish(`${dueAtMs}`, { dueAtMs })
+    stage.queue.nowMs = 1300
+    expect(dataOf(stage.take(1))).toEqual(['1100'])
+    // Nothing is read.
+    expect(stage.dispatch.isFilled(lane, 1120)).toBe(true)
+    expect(stage.dispatch.nextDueMs(lane, 1120, false)).toBe(1150)
+  })
+})
+
 test('what was set aside because of its key is forgotten with the windows: it may be gone', () => {
   using stage = setDispatchStage({ perKey: { field: 'k', most: 1 } })
   const [, second] = [1, 2].map(() => stage.queue.publish('a', { data: asJsonText('{"k":"a"}') }))

@@ -155,6 +155,10 @@ export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Win
     },
     hasDue: nowMs => nextDue <= nowMs || (due[0] !== undefined && due[0].dueAtMs! <= nowMs),
     nextDueMs(nowMs, mayRead = true) {
+      // They were due when they were read, and the clock was set back since. What is behind them is due later still.
+      const last = due.at(-1)
+      if (last !== undefined && last.dueAtMs! > nowMs)
+        return due.find(({ dueAtMs }) => dueAtMs! > nowMs)!.dueAtMs
       if (nextDue > nowMs) return nextDue === Number.POSITIVE_INFINITY ? undefined : nextDue
       return mayRead ? tables.nextDueMs(lane, nowMs) : undefined
     },

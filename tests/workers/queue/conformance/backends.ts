@@ -16,21 +16,19 @@ interface Kept {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-type Open = (clock: VirtualClock) => Kept
+type Open = (clock: VirtualClock, wallClock: () => number) => Kept
 
-const wallOf = (clock: VirtualClock) => () => Math.floor(clock.now())
-
-function openMemory(clock: VirtualClock): Kept {
-  const partition = createMemoryPartition({ clock, log: createRecordingLog(), wallClock: wallOf(clock) }, 0)
+function openMemory(clock: VirtualClock, wallClock: () => number): Kept {
+  const partition = createMemoryPartition({ clock, log: createRecordingLog(), wallClock }, 0)
   return { partition, [Symbol.asyncDispose]: () => partition.close() }
 }
 
-function openSqlite(clock: VirtualClock): Kept {
+function openSqlite(clock: VirtualClock, wallClock: () => number): Kept {
   const temporary = temporaryFolder()
   const partition = openPartition(temporary.folder, {
     clock,
     log: createRecordingLog(),
-    wallClock: wallOf(clock),
+    wallClock,
   })
   return {
     partition,
@@ -68,6 +66,8 @@ export interface Stage extends AsyncDisposable {
   fail(lease: Lease | undefined, delayMs?: number): Promise<string>
   finish(lease: Lease | undefined): Promise<string>
   pass(ms: number): Promise<void>
+  /** The clock on the wall is set, so much later or earlier. */
+  setWall(byMs: number): void
   settled(): Promise<void>
   reason(receipt: string): Promise<string | undefined>
   /** The engine is killed and starts anew. */
@@ -94,8 +94,9 @@ export interface StageOptions {
 
 export function setStage(open: Open, { concurrency = 10, random = () => 0 }: StageOptions = {}): Stage {
   const clock = createVirtualClock()
-  const kept = open(clock)
-  const nowMs = wallOf(clock)
+  let skewMs = 0
+  const nowMs = (): number => Math.floor(clock.now() + skewMs)
+  const kept = open(clock, nowMs)
   let starts = 0
   const told: string[] = []
   const expired: Lease[] = []
@@ -148,6 +149,9 @@ export function setStage(open: Open, { concurrency = 10, random = () => 0 }: Sta
       await settled()
     },
     reason: async receipt => (await stage.backend.find(receipt))?.reason,
+    setWall(byMs) {
+      skewMs += byMs
+    },
     async restart() {
       stage.backend.stop()
       await settled()

@@ -160,6 +160,23 @@ describe.each(backends)('leases of %s', (_, open) => {
     expect(await stage.data()).toEqual(['later'])
   })
 
+  test('also one that had come already, before the clock on the wall was set back', async () => {
+    await using stage = setStage(open)
+    for (const data of ['one', 'other']) await stage.publish(data, { dueAtMs: stage.nowMs() + 100 })
+    await stage.pass(101)
+    const [lease] = await stage.take(1)
+    stage.setWall(-5000)
+    await stage.finish(lease)
+    expect(await stage.data()).toEqual([])
+    stage.told.length = 0
+    await stage.pass(4998)
+    expect(await stage.data()).toEqual([])
+    expect(stage.told).toEqual([])
+    await stage.pass(2)
+    expect(stage.told).toEqual(['q'])
+    expect(await stage.data()).toEqual(['other'])
+  })
+
   test('messages wait for whoever takes them, however long nobody does', async () => {
     await using stage = setStage(open)
     for (let count = 0; count < 20; count++) await stage.publish(count)
