@@ -24,6 +24,8 @@ const everything = args.length === 0
 /** Enough of the end of the output to hold the closing lines. */
 const KEPT_CHARACTERS = 4000
 
+const PATIENCE_MS = 30_000
+
 /** What failing tests have printed, to be seen again at the end: the output of a run is long. */
 const failures: string[] = []
 
@@ -40,6 +42,8 @@ async function runTests(
       'test',
       // A child process that a failing test leaves behind ends with the run.
       '--no-orphans',
+      // A test that says nothing of its time has this much: on a busy machine seconds say nothing.
+      `--timeout=${PATIENCE_MS}`,
       '--reporter=junit',
       `--reporter-outfile=${join(root, '.cache', report)}`,
       ...paths,
