@@ -26,7 +26,7 @@ const connection = { host: '127.0.0.1', port: Number(port), maxRetriesPerRequest
 const order = JSON.parse(REQUEST)
 const name = `bench-${process.pid}`
 
-const result = await runQueueLoad({ pids, plan, groups: 0 }, async ({ begins, ended }) => {
+const result = await runQueueLoad({ pids, plan, groups: 0, small: 0 }, async ({ begins, ended }) => {
   const queue = new Queue(name, { connection })
   const worker = new Worker(name, async ({ data }) => begins(data.m), {
     connection,

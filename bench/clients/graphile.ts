@@ -21,7 +21,7 @@ const { url, pids, plan } = JSON.parse(process.argv[2]!) as QueueLoad
 const { run, Logger } = await peer<Graphile>('graphile-worker')
 const order = JSON.parse(REQUEST)
 
-const result = await runQueueLoad({ pids, plan, groups: 0 }, async ({ begins, ended }) => {
+const result = await runQueueLoad({ pids, plan, groups: 0, small: 0 }, async ({ begins, ended }) => {
   const task = `bench_${process.pid}`
   const runner = await run({
     connectionString: url,

@@ -17,10 +17,11 @@ import {
   suffixOf,
 } from './wire.ts'
 
-const { url, pids, plan, groups, waiting } = JSON.parse(process.argv[2]!) as QueueLoad
+const { url, pids, plan, groups, waiting, small } = JSON.parse(process.argv[2]!) as QueueLoad
 const run = process.pid
 const TOPIC = `bench-${run}`
 const FUNCTION = `bench::handle-${run}`
+const smallTopic = (number: number): string => `${TOPIC}-small-${number}`
 const MARK = '"m":'
 const FILL_IN_FLIGHT = 256
 
@@ -55,7 +56,7 @@ async function fill(publisher: WebSocket, count: number): Promise<void> {
   })
 }
 
-const result = await runQueueLoad({ pids, plan, groups }, async ({ begins, ended, answered }) => {
+const result = await runQueueLoad({ pids, plan, groups, small }, async ({ begins, ended, answered }) => {
   const consumer = await connectAnnounced(url, `bench-consumer-${run}`)
   const publisher = await connectAnnounced(url, `bench-publisher-${run}`)
   let whenBound = (): void => {}
@@ -74,6 +75,11 @@ const result = await runQueueLoad({ pids, plan, groups }, async ({ begins, ended
       `{"type":"invokefunction","invocation_id":"${idPrefix(1)}${idSuffix(number, 0)}",${inputOf(number)}`,
     )
 
+  const publishSmall = (number: number): void =>
+    void publisher.send(
+      `{"type":"invokefunction","function_id":"iii::durable::publish","data":{"topic":"${smallTopic(number % small)}","data":{${MARK}${number},${REQUEST.slice(1)}},"action":{"type":"void"}}`,
+    )
+
   await fill(publisher, waiting)
   publisher.onmessage = ({ data }) => {
     const frame = data as string
@@ -85,22 +91,23 @@ const result = await runQueueLoad({ pids, plan, groups }, async ({ begins, ended
     whenBound = resolve
   })
   consumer.send(JSON.stringify({ type: 'registerfunction', id: FUNCTION }))
-  if (groups === 0) {
+  const subscribe = (topic: string): void =>
     consumer.send(
       JSON.stringify({
         type: 'registertrigger',
-        id: `bench-${run}`,
+        id: topic,
         trigger_type: 'durable:subscriber',
         function_id: FUNCTION,
-        config: { topic: TOPIC, queue_config: { concurrency: 256 } },
+        config: { topic, queue_config: { concurrency: 256 } },
       }),
     )
-  }
+  if (groups === 0) subscribe(TOPIC)
+  for (let number = 0; number < small; number++) subscribe(smallTopic(number))
   consumer.send(
     `{"type":"invokefunction","invocation_id":"${idPrefix(2)}${idSuffix(0, 0)}","function_id":"engine::queue::topic_stats","data":{"topic":"${TOPIC}"}}`,
   )
   await bound
-  return { publish }
+  return { publish, publishSmall }
 })
 
 console.log(JSON.stringify(result))

@@ -16,6 +16,8 @@ export interface QueueLoad {
   groups: number
   /** Messages that wait in the same queue before the loop begins, and stay behind what it publishes. */
   waiting: number
+  /** Queues beside it, each of which gets a message now and then: `starts` is of those only. */
+  small: number
 }
 
 export interface QueueResult extends LoopResult {
@@ -37,16 +39,22 @@ export interface QueueResult extends LoopResult {
 export interface Contestant {
   /** Publishes; resolves when it is said to be kept. */
   publish(number: number): Promise<void> | void
+  /** Publishes to one of the small queues. */
+  publishSmall?(number: number): void
 }
 
 const LOOK_MS = 5
+/** Numbers of messages of small queues begin here. */
+export const FIRST_SMALL = 1_000_000_000
+/** Between two of them. */
+const SMALL_MS = 5
 
 /**
  * Runs the loop. `connect` gets what is called when a handler begins with a message, and when it has ended; `answered` is for
  * publishers without a promise.
  */
 export async function runQueueLoad(
-  { pids, plan, groups }: Pick<QueueLoad, 'pids' | 'plan' | 'groups'>,
+  { pids, plan, groups, small }: Pick<QueueLoad, 'pids' | 'plan' | 'groups' | 'small'>,
   connect: (calls: {
     begins(number: number): void
     ended(): void
@@ -57,6 +65,7 @@ export async function runQueueLoad(
   const placeOf: number[] = []
   const isHandled: boolean[] = []
   const last = new Map<number, number>()
+  const smallStartedAt = new Map<number, number>()
   const starts = createHistogram()
   let handled = 0
   let ended = 0
@@ -65,10 +74,16 @@ export async function runQueueLoad(
 
   const contestant = await connect({
     begins(number) {
+      const smallAt = smallStartedAt.get(number)
+      if (smallAt !== undefined) {
+        starts.record(performance.now() - smallAt)
+        smallStartedAt.delete(number)
+        return
+      }
       const at = startedAt[number]
       // One of those that waited before.
       if (at === undefined) return
-      starts.record(performance.now() - at)
+      if (small === 0) starts.record(performance.now() - at)
       if (isHandled[number] === true) again++
       else handled++
       isHandled[number] = true
@@ -107,11 +122,22 @@ export async function runQueueLoad(
     },
     threadSeconds: () => (pids.length === 1 ? threadSeconds(pids[0]!) : undefined),
   })
+  let smallCount = 0
+  const ticking = setInterval(
+    () => {
+      if (contestant.publishSmall === undefined) return
+      const number = FIRST_SMALL + smallCount++
+      smallStartedAt.set(number, performance.now())
+      contestant.publishSmall(number)
+    },
+    small === 0 ? 2 ** 30 : SMALL_MS,
+  )
   const result = await loop.run()
+  clearInterval(ticking)
   const from = performance.now()
   const before = ended
   const published = result.callsMade - result.wrong - result.lost
-  for (let quiet = performance.now(), seen = ended; handled < published; ) {
+  for (let quiet = performance.now(), seen = ended; handled < published || smallStartedAt.size > 0; ) {
     await Bun.sleep(LOOK_MS)
     if (ended !== seen) [quiet, seen] = [performance.now(), ended]
     else if (performance.now() - quiet > plan.patienceMs) break
@@ -122,7 +148,7 @@ export async function runQueueLoad(
     starts: starts.dump(),
     drained: ended - before,
     drainSeconds: (performance.now() - from) / 1000,
-    missing: Math.max(0, published - handled),
+    missing: Math.max(0, published - handled) + smallStartedAt.size,
     again,
     outOfOrder,
   }

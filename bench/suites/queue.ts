@@ -20,12 +20,15 @@ interface Shape {
   readonly via: 'engine' | 'redis' | 'postgres'
   readonly inFlight: number
   readonly groups?: number
+  /** Small queues beside it; what is timed is how long their messages wait. */
+  readonly small?: number
   /** Messages that wait before. */
   readonly waiting?: number
 }
 
 const GROUPS = 10_000
 const IN_FLIGHT = 64
+const SMALL = 100
 /** Until everything is compiled. */
 const WARM_SECONDS = 3
 
@@ -70,6 +73,23 @@ export const queueShapes: readonly Shape[] = [
     via: 'engine',
     inFlight: IN_FLIGHT,
     waiting: -1,
+  },
+  {
+    name: 'queue-fair',
+    what: `${SMALL} small durable topics beside a hot one`,
+    peer: 'queue-quiet',
+    client: 'queueJson.ts',
+    via: 'engine',
+    inFlight: IN_FLIGHT,
+    small: SMALL,
+  },
+  {
+    name: 'queue-quiet',
+    what: `${SMALL} small durable topics alone`,
+    client: 'queueJson.ts',
+    via: 'engine',
+    inFlight: 0,
+    small: SMALL,
   },
   {
     name: 'queue-bullmq',
@@ -149,7 +169,14 @@ export async function measureQueue(context: BenchContext): Promise<Values> {
   /** Each run has a queue of its own, with nothing in it. */
   function runShape(shape: Shape, server: Server, plan: LoopPlan): Promise<QueueResult> {
     const waiting = shape.waiting === undefined ? 0 : options.messages
-    const load: QueueLoad = { url: server.url, pids: server.pids, plan, groups: shape.groups ?? 0, waiting }
+    const load: QueueLoad = {
+      url: server.url,
+      pids: server.pids,
+      plan,
+      groups: shape.groups ?? 0,
+      waiting,
+      small: shape.small ?? 0,
+    }
     return runClient<QueueResult>(shape.client, load)
   }
 
