@@ -45,7 +45,7 @@ export interface Contestant {
 
 const LOOK_MS = 5
 /** Numbers of messages of small queues begin here. */
-export const FIRST_SMALL = 1_000_000_000
+const FIRST_SMALL = 1_000_000_000
 /** Between two of them. */
 const SMALL_MS = 5
 
