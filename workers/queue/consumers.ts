@@ -55,6 +55,10 @@ interface LaneState {
   /** Why it is left alone, until its function comes or the time is over. */
   rest: { readonly parking: Parking; readonly cancel: () => void } | undefined
   parking: Parking | undefined
+  /** Looks at the store that are under way, with the places they may need. */
+  takes: number
+  /** Something came meanwhile, which they may not have seen. */
+  isMissed: boolean
 }
 
 interface QueueState {
@@ -111,7 +115,15 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       }
       queues.set(lane.queue, queue)
     }
-    state = { lane, queue, consumers: [], rest: undefined, parking: undefined }
+    state = {
+      lane,
+      queue,
+      consumers: [],
+      rest: undefined,
+      parking: undefined,
+      takes: 0,
+      isMissed: false,
+    }
     lanes.set(id, state)
     queue.lanes.push(state)
     const usual = implicit(lane)
@@ -210,6 +222,13 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     }
     // Nobody else may have these places meanwhile.
     count(consumer, free)
+    state.takes++
+    const over = (): void => {
+      state.takes--
+      if (state.takes > 0 || !state.isMissed) return
+      state.isMissed = false
+      look(state.queue)
+    }
     taken.then(
       leases => {
         const isGone = isEnding || consumer.isOver
@@ -217,10 +236,12 @@ export function createConsumers(parts: ConsumersParts): Consumers {
         const had = isGone ? 0 : handOut(state, consumer, leases, free)
         count(consumer, -free)
         began(state, max, had)
+        over()
       },
       () => {
         count(consumer, -free)
         rest(state, 'no_capacity', limits.storageRetryMs)
+        over()
       },
     )
   }
@@ -267,7 +288,11 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     },
     remove,
     ready(given) {
-      for (const lane of given) look(laneOf(lane).queue)
+      for (const lane of given) {
+        const state = laneOf(lane)
+        if (state.takes > 0) state.isMissed = true
+        look(state.queue)
+      }
     },
     expired: lease => handling.expired(lease),
     consumersOf(name) {

@@ -29,10 +29,13 @@ export interface Pull {
 
 export function createPull(backend: QueueBackend, clock: Clock, waits: (more: number) => void): Pull {
   const waiters = createWaiters({ clock, most: limits.queueWaiters, of: 'queue::pop', waits })
+  /** How often something has come. */
+  let comings = 0
   return {
     async pop({ lane, tuning, holder, max, waitMs, signal }) {
       const untilMs = clock.now() + waitMs
       for (;;) {
+        const before = comings
         const leases = await backend.take({
           lane,
           holder,
@@ -54,10 +57,12 @@ export function createPull(backend: QueueBackend, clock: Clock, waits: (more: nu
           for (const { token } of others.flat()) void backend.giveBack(token)
           return portion
         }
-        await waiters.wait(laneId(lane), leftMs, signal)
+        // What came while it was looked for may not have been seen.
+        if (comings === before) await waiters.wait(laneId(lane), leftMs, signal)
       }
     },
     ready(lanes) {
+      comings++
       if (waiters.isEmpty()) return
       for (const lane of lanes) waiters.wake(laneId(lane))
     },

@@ -19,6 +19,8 @@ import { findSegments, notePlace, recordsOf, type Segment, segmentOf } from './s
 export interface LogOptions {
   readonly folder: string
   readonly lineage: number
+  /** Of a segment that may still be made beside for a log before this one: no number comes twice. */
+  readonly lastNumber?: number
   /** 32 bits by chance. */
   readonly newSalt: () => number
   /** Throws if the folder is not the one that it was. */
@@ -55,6 +57,8 @@ export interface Log {
   oldestToKeep(most: KeptLimits, revision: number, nowMs: number): number
   /** Removes segments that hold nothing behind `turn`, and no change above `revision`. */
   forget(turn: number, revision: number): void
+  /** Of all segments that were made, or are being made. */
+  lastNumber(): number
   /** Nothing is done beside any more. */
   idle(): Promise<void>
   /** `isSettled`: all of it is in the tables. */
@@ -74,9 +78,16 @@ interface EmptyFile {
   readonly bytes: number
 }
 
-export function openLog({ folder, lineage, newSalt, requireFolder }: LogOptions): Log {
+export function openLog({
+  folder,
+  lineage,
+  lastNumber: atLeast = 0,
+  newSalt,
+  requireFolder,
+}: LogOptions): Log {
   const { live, ...found } = findSegments(folder, lineage)
-  let { useless, lastNumber } = found
+  let { useless } = found
+  let lastNumber = Math.max(found.lastNumber, atLeast)
   let current: OpenSegment | undefined
   /** Those before it of which something may not be on disk. */
   let full: OpenSegment[] = []
@@ -158,7 +169,8 @@ export function openLog({ folder, lineage, newSalt, requireFolder }: LogOptions)
     const taken = spare
     spare = undefined
     if (taken !== undefined && taken.bytes >= SEGMENT_HEAD_BYTES + least) return taken
-    if (taken !== undefined) useless.push(segmentPath(folder, taken.number))
+    // It is empty, and the larger one needs the room.
+    if (taken !== undefined) rmSync(segmentPath(folder, taken.number), { force: true })
     return make(least)
   }
 
@@ -296,6 +308,7 @@ export function openLog({ folder, lineage, newSalt, requireFolder }: LogOptions)
       for (const path of useless) rmSync(path, { force: true })
       useless = []
     },
+    lastNumber: () => lastNumber,
     async idle() {
       await making
     },

@@ -107,6 +107,8 @@ export function openSqliteStore({
     const log = window.log()
     const files = log.unsynced()
     const done = (): void => {
+      // The system tells once that something may be lost, and that may not have been here.
+      if (session.isBroken) failed(new Error('a sync has failed meanwhile'))
       isSyncing = false
       syncs++
       syncedTurn = totals.turn
@@ -116,6 +118,7 @@ export function openSqliteStore({
     }
     isSyncing = true
     try {
+      if (session.isBroken) throw new Error('a sync has failed before')
       const later = syncEach(files, isHere)
       if (later === undefined) done()
       else return later.then(done, failed)

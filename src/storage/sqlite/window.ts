@@ -77,8 +77,8 @@ export function openWindow(options: WindowOptions): Window {
   const queues = createSqliteQueueTables(session)
   const tables = { ...createSqliteTables(session), queues }
   const newSalt = (): number => Math.floor(random() * 2 ** 32)
-  const openLogOf = ({ lineage }: Totals): Log =>
-    openLog({ folder, lineage, newSalt, requireFolder: requireFile })
+  const openLogOf = ({ lineage }: Totals, lastNumber = 0): Log =>
+    openLog({ folder, lineage, lastNumber, newSalt, requireFolder: requireFile })
 
   /** As of the last commit of SQLite. */
   let settled = copyOfTotals(session.totals)
@@ -225,16 +225,18 @@ export function openWindow(options: WindowOptions): Window {
       queues.committed()
     },
     prepare() {
-      if (fault !== undefined) {
+      if (fault !== undefined || session.isBroken) {
         session.isBroken = true
-        throw fault
+        throw fault ?? diskFault(new Error('it has failed before'), folder)
       }
       if (session.isBehind || (session.isOpen && !session.connection.db.inTransaction)) restore()
       if (isDue) settle()
       try {
         log.prepare(committed.turn, committed.revision, wallClock())
       } catch (error) {
-        throw diskFault(error, folder)
+        const meaning = diskFault(error, folder)
+        if ((meaning as Partial<StorageFault>).kind === 'broken') session.isBroken = true
+        throw meaning
       }
       // A scrub goes on between turns.
       committed = copyOfTotals(session.totals)
@@ -271,14 +273,19 @@ export function openWindow(options: WindowOptions): Window {
       } catch {
         // It is not to be trusted anyway.
       }
+      const before = committed
       const { connection, totals } = openDatabase(file)
       session.connection = connection
       settled = totals
       forgetAll(totals)
       session.isBehind = false
-      log = openLogOf(totals)
+      log = openLogOf(totals, log.lastNumber())
       try {
         replayAll(Number.POSITIVE_INFINITY)
+        if (committed.turn < Math.min(syncedTurn, before.turn)) {
+          committed = before
+          throw new Error('a transaction that was on disk is missing in the log')
+        }
         log.endAt(committed.turn)
         const { turn, revision } = committed
         // What may never have reached the disk, though the system has forgotten that, is written again.
@@ -304,7 +311,7 @@ export function openWindow(options: WindowOptions): Window {
         messages.lastNumber = Math.max(messages.lastNumber + limits.revisionGap, revision)
       }
       log.close(true)
-      log = openLogOf(totals)
+      log = openLogOf(totals, log.lastNumber())
       settle()
       syncDatabase()
     },

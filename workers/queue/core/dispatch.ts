@@ -7,12 +7,9 @@
  *          └───────────────────┴────────────────────────────────┘ revive: the end could not be written
  *
  * A lease that has ended frees its place at once, but its message is nobody's until its end is committed. `end` is for whoever
- * shows the token; `expired` and `leave` end leases of those who do not come back. For each of them the caller submits
- * what `verdict.ts` says.
+ * shows the token; `expired` and `leave` are for those who do not come back. The caller submits what `verdict.ts` says.
  *
- * A queue has lanes, one for each function that its messages name: whoever serves one function takes from its lane, and one that
- * is away stands in nobody's way.
- *
+ * A queue has lanes, one for each function that its messages name: one that is away stands in nobody's way.
  * Pure: times and tokens come from outside.
  */
 import { type Lane, laneId, type Message, type MessageChange } from '../../../src/storage/queue/message.ts'
@@ -20,6 +17,7 @@ import type { ReadQueueTables } from '../../../src/storage/queue/tables.ts'
 import {
   createKeysUnderWay,
   createSetAside,
+  isSameBound,
   type KeysUnderWay,
   keyOf,
   type PerKey,
@@ -281,7 +279,10 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     take({ lane, holder, max, leaseMs, retry, hasPlace, perKey }, nowMs, mayRead = true) {
       const state = laneOf(lane)
       const { queue } = state
-      state.perKey = perKey
+      if (!isSameBound(state.perKey, perKey)) {
+        for (const message of state.setAside.takeAll()) state.window.putBack(message)
+        state.perKey = perKey
+      }
       const leases: Lease[] = []
       if (queue.parkings.size > 0) return leases
       const places = hasPlace ? concurrencyOf(lane.queue) : Number.POSITIVE_INFINITY

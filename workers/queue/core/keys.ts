@@ -29,6 +29,10 @@ export function keyOf({ data }: Message, { field }: PerKey): string | undefined 
   return value === undefined || value === 'null' ? undefined : memberText(value)
 }
 
+/** Those who are passed over by one would be by the other. */
+export const isSameBound = (one: PerKey | undefined, other: PerKey | undefined): boolean =>
+  one?.field === other?.field && one?.most === other?.most
+
 /** How many messages of each key of a queue are under way. */
 export interface KeysUnderWay {
   of(key: string): number
@@ -58,6 +62,7 @@ export interface SetAside {
   drop(number: number): void
   /** Up to `count` of a key, those that were set aside first; they are not here any more. */
   takeOf(key: string, count: number): Message[]
+  takeAll(): Message[]
   clear(): void
 }
 
@@ -88,6 +93,12 @@ export function createSetAside(): SetAside {
       if (messages === undefined) return []
       const taken = [...messages.values().take(Math.max(0, count))]
       for (const { number } of taken) drop(number)
+      return taken
+    },
+    takeAll() {
+      const taken = [...byKey.values()].flatMap(messages => [...messages.values()])
+      byKey.clear()
+      keys.clear()
       return taken
     },
     clear() {

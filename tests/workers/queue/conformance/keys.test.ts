@@ -38,6 +38,14 @@ describe.each(backends)('keys in %s', (_, open) => {
     expect(shown(await take(stage))).toBe('a3')
   })
 
+  test('who was passed over because of a key comes for a taker to whom keys are nothing', async () => {
+    await using stage = setStage(open)
+    await publishAll(stage, 'aaab')
+    const leases = await take(stage)
+    expect(shown(leases)).toBe('a0 a1 b3')
+    expect(shown(await stage.take(100, { hasPlace: false }))).toBe('a2')
+  })
+
   test('its reason is its key', async () => {
     await using stage = setStage(open)
     const receipts = [
