@@ -9,8 +9,7 @@
  * A lease that has ended frees its place at once, but its message is nobody's until its end is committed. `end` is for whoever
  * shows the token; `expired` and `leave` are for those who do not come back. The caller submits what `verdict.ts` says.
  *
- * A queue has lanes, one for each function that its messages name: one that is away stands in nobody's way.
- * Pure: times and tokens come from outside.
+ * A queue has lanes, one for each function that its messages name. Pure: times and tokens come from outside.
  */
 import { type Lane, laneId, type Message, type MessageChange } from '../../../src/storage/queue/message.ts'
 import type { ReadQueueTables } from '../../../src/storage/queue/tables.ts'
