@@ -5,11 +5,11 @@
 import type { Clock } from '../../src/clock/clock.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { type Lane, laneId } from '../../src/storage/queue/message.ts'
+import { createWaiters } from '../waiters.ts'
 import type { QueueBackend } from './backend.ts'
 import type { Lease } from './core/lease.ts'
 import { portionsOf } from './portions.ts'
 import type { Tuning } from './tuning.ts'
-import { createWaiters } from './waiters.ts'
 
 export interface Pop {
   readonly lane: Lane

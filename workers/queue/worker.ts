@@ -6,6 +6,7 @@ import { createBoundedTally, shortened } from '../../src/log/notices.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { Lane } from '../../src/storage/queue/message.ts'
 import type { QueueAccess } from '../queueAccess.ts'
+import { createWaiters } from '../waiters.ts'
 import type { BuiltInWorker } from '../worker.ts'
 import type { BackendSettings, QueueBackend } from './backend.ts'
 import type { QueueConfig } from './config.ts'
@@ -33,7 +34,6 @@ import { settingsText, subscriptionSettings } from './subscriptionSettings.ts'
 import { createTopics, type Topics } from './topics.ts'
 import { parseQueueTrigger, queueType, subscriberType } from './trigger.ts'
 import { type NamedQueue, namedQueues, type Tuning } from './tuning.ts'
-import { createWaiters } from './waiters.ts'
 
 export interface QueueParts {
   readonly createBackend: (settings: BackendSettings) => QueueBackend

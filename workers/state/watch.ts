@@ -6,6 +6,7 @@ import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { RawJson } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import { limits } from '../../src/protocol/limits.ts'
+import { createWaiters } from '../waiters.ts'
 import { watchAnswer } from './answers.ts'
 import type { StateChange, StateStore } from './store.ts'
 
@@ -27,56 +28,21 @@ export interface Watch {
   end(): void
 }
 
-interface Waiting {
-  matches(change: StateChange): boolean
-  wake(): void
-}
+/** Those who wait for any scope. No scope is called so: their names are marked. */
+const ANY = 'any'
+const idOf = (scope: string | undefined): string => (scope === undefined ? ANY : `scope ${scope}`)
 
 /** `waits`: told of so many more that wait; negative: fewer. */
 export function createWatch(store: StateStore, clock: Clock, waits: (more: number) => void): Watch {
-  /** By the scope, `undefined`: any. A change is compared with those only that it may be for. */
-  const waiting = new Map<string | undefined, Set<Waiting>>()
-  let count = 0
-  let isOver = false
+  const waiters = createWaiters<StateChange>({ clock, most: limits.watchers, of: 'state::watch', waits })
 
   const unfollow = store.follow(changes => {
-    if (count === 0) return
+    if (waiters.isEmpty()) return
     for (const change of changes) {
-      for (const scope of [change.scope, undefined]) {
-        for (const each of [...(waiting.get(scope) ?? [])]) if (each.matches(change)) each.wake()
-      }
+      waiters.wake(idOf(change.scope), change)
+      waiters.wake(ANY, change)
     }
   })
-
-  function woken(
-    scope: string | undefined,
-    matches: Waiting['matches'],
-    ms: number,
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (isOver || signal.aborted) return Promise.resolve()
-    if (count >= limits.watchers) {
-      throw new HandlerError('limit_exceeded', `${limits.watchers} calls of state::watch wait already`)
-    }
-    return new Promise(resolve => {
-      const each: Waiting = { matches, wake }
-      const cancel = clock.after(ms, wake)
-      const others = waiting.get(scope) ?? new Set()
-      function wake(): void {
-        if (!others.delete(each)) return
-        count--
-        waits(-1)
-        if (others.size === 0) waiting.delete(scope)
-        cancel()
-        signal.removeEventListener('abort', wake)
-        resolve()
-      }
-      waiting.set(scope, others.add(each))
-      count++
-      waits(1)
-      signal.addEventListener('abort', wake)
-    })
-  }
 
   return {
     async ask({ scope, key, since, limit, waitMs, signal }) {
@@ -108,17 +74,16 @@ export function createWatch(store: StateStore, clock: Clock, waits: (more: numbe
       for (;;) {
         const { changes, revision } = await look(from)
         const leftMs = untilMs - clock.now()
-        if (changes.length > 0 || leftMs <= 0 || isOver || signal.aborted)
+        if (changes.length > 0 || leftMs <= 0 || waiters.isOver() || signal.aborted)
           return watchAnswer(changes, revision)
         from = revision
         // Something may have happened while it looked.
-        if (store.revision() === revision) await woken(scope, matches, leftMs, signal)
+        if (store.revision() === revision) await waiters.wait(idOf(scope), leftMs, signal, matches)
       }
     },
     end() {
-      isOver = true
       unfollow()
-      for (const { wake } of [...waiting.values()].flatMap(each => [...each])) wake()
+      waiters.end()
     },
   }
 }
