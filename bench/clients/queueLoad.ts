@@ -122,16 +122,12 @@ export async function runQueueLoad(
     },
     threadSeconds: () => (pids.length === 1 ? threadSeconds(pids[0]!) : undefined),
   })
-  let smallCount = 0
-  const ticking = setInterval(
-    () => {
-      if (contestant.publishSmall === undefined) return
-      const number = FIRST_SMALL + smallCount++
-      smallStartedAt.set(number, performance.now())
-      contestant.publishSmall(number)
-    },
-    small === 0 ? 2 ** 30 : SMALL_MS,
-  )
+  let nextSmall = FIRST_SMALL
+  function publishSmall(): void {
+    smallStartedAt.set(nextSmall, performance.now())
+    contestant.publishSmall?.(nextSmall++)
+  }
+  const ticking = small === 0 ? undefined : setInterval(publishSmall, SMALL_MS)
   const result = await loop.run()
   clearInterval(ticking)
   const from = performance.now()

@@ -15,10 +15,8 @@ import type { JsonText } from '../../src/protocol/jsonText.ts'
 import type { MessageState } from '../../src/storage/queue/list.ts'
 import type { FailureReport, Lane, Message } from '../../src/storage/queue/message.ts'
 import type { QueueBounds, QueueCounts, QueueRow } from '../../src/storage/queue/tables.ts'
-import type { PerKey } from './core/keys.ts'
-import type { Lease, Parking, Reason } from './core/lease.ts'
+import type { Lease, Parking, Reason, TakeRequest } from './core/lease.ts'
 import type { Rates } from './core/meter.ts'
-import type { RetryPolicy } from './core/verdict.ts'
 import type { KeptResult } from './keptResult.ts'
 
 export interface Publish extends Lane {
@@ -43,19 +41,6 @@ export interface Published {
   readonly receipt: string
   /** It is that of a message that was published before, with the same key or receipt. */
   readonly isDuplicate: boolean
-}
-
-export interface TakeRequest {
-  readonly lane: Lane
-  /** Who will have them: `leave` ends all leases of a holder. */
-  readonly holder: string
-  readonly max: number
-  readonly leaseMs: number
-  readonly retry: RetryPolicy
-  /** They need a place each, of those that the queue's concurrency gives. */
-  readonly hasPlace: boolean
-  /** So many of a key are leased at once, over all lanes of the queue. Absent: keys do not matter. */
-  readonly perKey?: PerKey | undefined
 }
 
 export interface Failure {

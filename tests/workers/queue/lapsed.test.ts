@@ -32,6 +32,6 @@ describe('a subscription whose time is over', () => {
     expect(dataOf(callsOf(worker))).toEqual([1])
     await world.pass(2 * DAY_MS)
     expect(await names(world)).toContain('orders::mail@default')
-    // Days of pings between the engine and the worker.
+    // Two days pass timer by timer.
   }, 60_000)
 })

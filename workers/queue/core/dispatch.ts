@@ -22,8 +22,7 @@ import {
   type PerKey,
   type SetAside,
 } from './keys.ts'
-import { type Lease, PARKINGS, type Parking, type Reason } from './lease.ts'
-import type { RetryPolicy } from './verdict.ts'
+import { type Lease, PARKINGS, type Parking, type Reason, type TakeRequest } from './lease.ts'
 import { createWindow, type Window } from './window.ts'
 
 export interface DispatchOptions {
@@ -37,21 +36,9 @@ export interface DispatchOptions {
   readonly mostSetAside: number
 }
 
-export interface Take {
-  readonly lane: Lane
-  readonly holder: string
-  readonly max: number
-  readonly leaseMs: number
-  readonly retry: RetryPolicy
-  /** They need a place each, of those that the queue's concurrency gives. */
-  readonly hasPlace: boolean
-  /** Absent: keys do not matter. */
-  readonly perKey?: PerKey | undefined
-}
-
 export interface Dispatch {
   /** Leases up to `max` messages, as many as there are places; without reading, of those that are known. */
-  take(request: Take, nowMs: number, mayRead?: boolean): Lease[]
+  take(request: TakeRequest, nowMs: number, mayRead?: boolean): Lease[]
   /** The next one can be taken without reading, or it is known that there is none. */
   isFilled(lane: Lane, nowMs: number): boolean
   /** `undefined`: the lease is over, or somebody else's. */

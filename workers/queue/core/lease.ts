@@ -1,4 +1,5 @@
-import type { Message } from '../../../src/storage/queue/message.ts'
+import type { Lane, Message } from '../../../src/storage/queue/message.ts'
+import type { PerKey } from './keys.ts'
 import type { RetryPolicy } from './verdict.ts'
 
 /** The right to handle a message, until a time. It is in memory only: whoever holds one when the engine ends has lost it. */
@@ -41,3 +42,16 @@ export type Reason =
 /** Why a whole queue, or a lane of it, hands out nothing, the first that applies. */
 export type Parking = 'paused' | 'no_worker' | 'rate' | 'no_capacity'
 export const PARKINGS: readonly Parking[] = ['paused', 'no_worker', 'rate', 'no_capacity']
+
+export interface TakeRequest {
+  readonly lane: Lane
+  /** Who will have them: `leave` ends all leases of a holder. */
+  readonly holder: string
+  readonly max: number
+  readonly leaseMs: number
+  readonly retry: RetryPolicy
+  /** They need a place each, of those that the queue's concurrency gives. */
+  readonly hasPlace: boolean
+  /** So many of a key are leased at once, over all lanes of the queue. Absent: keys do not matter. */
+  readonly perKey?: PerKey | undefined
+}
