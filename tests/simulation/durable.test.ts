@@ -8,44 +8,19 @@ import { describe, expect, test } from 'bun:test'
 import { shards } from '../support/shape.ts'
 import type { Mistakes } from './durable/host.ts'
 import { run } from './durable/run.ts'
+import { runSeeds } from './seeds.ts'
 
-const SEED = process.env.III_TEST_SEED
 /** Engines with shards differ in how calls come here, not in what becomes of them here. */
 const SEEDS = Number(process.env.III_SIMULATION_SEEDS ?? (shards === 0 ? 1000 : 100))
-/** What is shown of a run that failed. */
-const SHOWN = 40
 /**
  * Seeds that once have found something: a feed that left out what was committed, but not known to be on disk; an entry
  * that was read between a transaction that was refused and a commit that failed, and stayed in the cache.
  */
 const KEPT: readonly number[] = [668994032, 3672684730]
 
-async function check(seed: number): Promise<void> {
-  const failure = await run(seed)
-  if (failure === undefined) return
-  const { step, reason, happened } = failure
-  throw new Error(
-    `seed ${seed}, step ${step}: ${reason}\n` +
-      `${happened.slice(-SHOWN).join('\n')}\nRun it again with III_TEST_SEED=${seed}`,
-  )
-}
-
 test(
   'state, its events and its feed are as they have to be, whatever fails',
-  async () => {
-    if (SEED !== undefined) {
-      await check(Number(SEED))
-      return
-    }
-    const began = performance.now()
-    for (const seed of KEPT) await check(seed)
-    const first = crypto.getRandomValues(new Uint32Array(1))[0]!
-    for (let count = 0; count < SEEDS; count++) await check((first + count) >>> 0)
-    const seconds = Math.round((performance.now() - began) / 1000)
-    console.log(
-      `simulation of the durable partition: ${SEEDS} runs in ${seconds} s, seeds ${first} and following`,
-    )
-  },
+  () => runSeeds({ run: seed => run(seed), name: 'the durable partition', kept: KEPT, count: SEEDS }),
   { timeout: 60_000 + SEEDS * 500 },
 )
 

@@ -6,20 +6,16 @@
  */
 import { expect, test } from 'bun:test'
 import { run } from './run.ts'
+import { tellFailure } from './seeds.ts'
 
 const SEED = process.env.III_TEST_SEED
 const BUDGET_MS = Number(process.env.III_SIMULATION_MS ?? 5000)
-/** Commands shown of a run that failed. */
-const SHOWN = 40
 
 function check(seed: number): void {
   const failure = run(seed)
   if (failure === undefined) return
   const { step, reason, commands } = failure
-  throw new Error(
-    `seed ${seed}, step ${step}: ${reason}\n` +
-      `${commands.slice(-SHOWN).join('\n')}\nRun it again with III_TEST_SEED=${seed}`,
-  )
+  tellFailure(seed, { step, reason, happened: commands })
 }
 
 test(

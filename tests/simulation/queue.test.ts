@@ -7,11 +7,9 @@
 import { expect, test } from 'bun:test'
 import { shards } from '../support/shape.ts'
 import { run } from './queue/run.ts'
+import { runSeeds } from './seeds.ts'
 
-const SEED = process.env.III_TEST_SEED
 const SEEDS = Number(process.env.III_SIMULATION_SEEDS ?? (shards === 0 ? 1000 : 100))
-/** What is shown of a run that failed. */
-const SHOWN = 40
 
 /**
  * Seeds that once have found something: messages that had been read when they were due, and were not told of any more when the
@@ -19,27 +17,9 @@ const SHOWN = 40
  */
 const KEPT: readonly number[] = [2238128478, 980876634]
 
-async function check(seed: number): Promise<void> {
-  const failure = await run(seed)
-  if (failure === undefined) return
-  const { step, reason, happened } = failure
-  throw new Error(
-    `seed ${seed}, step ${step}: ${reason}\n` +
-      `${happened.slice(-SHOWN).join('\n')}\nRun it again with III_TEST_SEED=${seed}`,
-  )
-}
-
 test(
   'messages are handed out as they have to be, and all come to an end, whatever fails',
-  async () => {
-    if (SEED !== undefined) return await check(Number(SEED))
-    const began = performance.now()
-    for (const seed of KEPT) await check(seed)
-    const first = crypto.getRandomValues(new Uint32Array(1))[0]!
-    for (let count = 0; count < SEEDS; count++) await check((first + count) >>> 0)
-    const seconds = Math.round((performance.now() - began) / 1000)
-    console.log(`simulation of queues: ${SEEDS} runs in ${seconds} s, seeds ${first} and following`)
-  },
+  () => runSeeds({ run: seed => run(seed), name: 'queues', kept: KEPT, count: SEEDS }),
   { timeout: 60_000 + SEEDS * 500 },
 )
 

@@ -10,6 +10,7 @@ import { placeOf } from '../../faults/reference.ts'
 import { toldOf } from '../../faults/stateCalls.ts'
 import { createRandom } from '../../support/random.ts'
 import { createWorld, type Puppet } from '../../support/world.ts'
+import type { Failure } from '../seeds.ts'
 import type { Fault } from './faultyStore.ts'
 import { createHost, type Mistakes, settled } from './host.ts'
 import { answersIn, callOf, complaintAbout, createListener, type Heard, type Listener } from './parties.ts'
@@ -18,12 +19,6 @@ import { createTruth, type Verdict } from './truth.ts'
 const STEPS = 120
 const WATCHED = 7
 const scope = (name: string): Collection => ({ space: 'state', name, group: '' })
-
-export interface RunFailure {
-  readonly step: number
-  readonly reason: string
-  readonly happened: readonly string[]
-}
 
 interface Call {
   readonly caller: Puppet
@@ -36,7 +31,7 @@ interface Call {
 class Wrong extends Error {}
 
 /** `undefined`: everything was as it has to be. */
-export async function run(seed: number, mistakes: Mistakes = {}): Promise<RunFailure | undefined> {
+export async function run(seed: number, mistakes: Mistakes = {}): Promise<Failure | undefined> {
   const { between } = createRandom(seed)
   const pick = <Item>(items: readonly Item[]): Item => items[between(0, items.length)]!
   const chance = (percent: number): boolean => between(0, 100) < percent

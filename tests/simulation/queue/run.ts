@@ -16,6 +16,7 @@ import {
 } from '../../support/world.ts'
 import type { Fault } from '../durable/faultyStore.ts'
 import { createHost, type Mistakes, type StartWorker, settled } from '../durable/host.ts'
+import type { Failure } from '../seeds.ts'
 import { BACKOFF_MS, CONCURRENCY, createTruth, LEASE_MS, MAX_ATTEMPTS, type Message, Wrong } from './truth.ts'
 
 const STEPS = 100
@@ -23,12 +24,6 @@ const FUNCTIONS = ['f', 'g']
 const QUIET_STEPS = 300
 /** Memory has no disk that does not say what it has. */
 const FAULTS = ['broken after', 'crash after', 'broken before', 'full', 'crash before'] as const
-
-export interface RunFailure {
-  readonly step: number
-  readonly reason: string
-  readonly happened: readonly string[]
-}
 
 const queueOf = (more: object = {}) => ({
   ...{ max_retries: MAX_ATTEMPTS, backoff_ms: BACKOFF_MS, backoff_type: 'fixed', lease_ms: LEASE_MS },
@@ -39,7 +34,7 @@ const CONFIG = {
 }
 
 /** `undefined`: everything was as it has to be. */
-export async function run(seed: number, mistakes: Mistakes = {}): Promise<RunFailure | undefined> {
+export async function run(seed: number, mistakes: Mistakes = {}): Promise<Failure | undefined> {
   const { between } = createRandom(seed)
   const pick = <Item>(items: readonly Item[]): Item => items[between(0, items.length)]!
   const chance = (percent: number): boolean => between(0, 100) < percent

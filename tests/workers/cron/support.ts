@@ -1,13 +1,10 @@
 /** A world with the cron worker in it, on a wall that a test may set; who is called is a puppet. */
-import { createClient } from '../../../sdk/typescript/src/client.ts'
-import { createLocalLink } from '../../../src/engine/links/local.ts'
 import { createMemoryPartition } from '../../../src/storage/mod.ts'
-import { createLocalTransport } from '../../../src/threads/localTransport.ts'
 import { createPartitionStore } from '../../../workers/cron/adapters/partition.ts'
 import { cronConfigSchema } from '../../../workers/cron/config.ts'
 import type { CronStore, ScheduleRecord } from '../../../workers/cron/store.ts'
 import { createCronWorker } from '../../../workers/cron/worker.ts'
-import { createSeededIds } from '../../support/fakes.ts'
+import { connectBuiltIn, createAsker, type Outcome } from '../../support/builtIn.ts'
 import {
   answerTo,
   createWorld,
@@ -17,11 +14,6 @@ import {
   registerTrigger,
   unregisterTrigger,
 } from '../../support/world.ts'
-
-export interface Outcome {
-  readonly result?: unknown
-  readonly error?: { readonly code: string; readonly message: string }
-}
 
 /** Keeps what is saved as a disk would, for the engine after a crash. */
 export function keepingStore() {
@@ -45,17 +37,10 @@ async function settled(): Promise<void> {
 /** `store`: that of a world before, which has ended or was killed. */
 export async function createCron(given: { store?: CronStore; start?: string; config?: unknown } = {}) {
   const world = createWorld()
-  const { engine, clock, log } = world
+  const { clock, log } = world
   let wallAhead = (given.start === undefined ? Date.UTC(2026, 4, 1) : Date.parse(given.start)) - clock.now()
   const wallClock = () => Math.floor(clock.now() + wallAhead)
-  const [engineSide, workerSide] = createLocalLink()
-  engineSide.listen(engine.connect(engineSide, { builtIn: true, ipAddress: undefined }).receiver)
-  const client = createClient({
-    transport: createLocalTransport(workerSide),
-    clock,
-    newId: createSeededIds(81),
-    announcement: () => ({ name: 'iii-cron', version: '9.9.9', runtime: 'engine' }),
-  })
+  const client = connectBuiltIn(world, 'iii-cron', 81)
   const partition = createMemoryPartition({ clock, log, wallClock }, 0)
   const store = given.store ?? createPartitionStore(partition, wallClock)
   const cron = await createCronWorker(cronConfigSchema.parse(given.config ?? {}), {
@@ -75,13 +60,7 @@ export async function createCron(given: { store?: CronStore; start?: string; con
     calls.push(...worker.hears().filter(({ type }) => type === 'invokefunction'))
   }
 
-  async function ask(name: string, input: unknown): Promise<Outcome> {
-    const id = caller.calls(`cron::${name}`, input)
-    await settled()
-    const answer = caller.hears().find(({ invocation_id }) => invocation_id === id)
-    if (answer === undefined) throw new Error(`cron::${name} did not answer`)
-    return answer as Outcome
-  }
+  const asker = createAsker(caller, settled)
 
   return {
     ...world,
@@ -90,12 +69,8 @@ export async function createCron(given: { store?: CronStore; start?: string; con
     caller,
     worker,
     settled,
-    ask,
-    async done<Result>(name: string, input: unknown): Promise<Result> {
-      const { error, result } = await ask(name, input)
-      if (error !== undefined) throw new Error(`cron::${name}: ${error.code}: ${error.message}`)
-      return result as Result
-    },
+    ask: (name: string, input: unknown) => asker.ask(`cron::${name}`, input),
+    done: <Result>(name: string, input: unknown) => asker.done<Result>(`cron::${name}`, input),
     /** Resolves with why it was refused, if it was. */
     async bind(id: string, config: unknown, more: object = {}): Promise<Outcome['error']> {
       worker.says(registerTrigger(id, 'cron', 'target::run', { config, ...more }))

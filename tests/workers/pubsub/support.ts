@@ -1,11 +1,8 @@
 /** A world with the pubsub worker in it, on its local link; publishers and subscribers are puppets. */
-import { createClient } from '../../../sdk/typescript/src/client.ts'
-import { createLocalLink } from '../../../src/engine/links/local.ts'
-import { createLocalTransport } from '../../../src/threads/localTransport.ts'
 import { pubsubConfigSchema } from '../../../workers/pubsub/config.ts'
 import { createPubsubWorker } from '../../../workers/pubsub/worker.ts'
 import type { RunningWorker } from '../../../workers/worker.ts'
-import { createSeededIds } from '../../support/fakes.ts'
+import { connectBuiltIn, createAsker, type Outcome } from '../../support/builtIn.ts'
 import {
   answerTo,
   createWorld,
@@ -15,11 +12,6 @@ import {
   registerTrigger,
   type World,
 } from '../../support/world.ts'
-
-export interface Outcome {
-  readonly result?: unknown
-  readonly error?: { readonly code: string; readonly message: string }
-}
 
 export interface Row {
   readonly id: string
@@ -59,26 +51,13 @@ async function settled(): Promise<void> {
 
 export async function createPubsub(config: unknown = {}): Promise<PubsubWorld> {
   const world = createWorld()
-  const { engine, clock, log } = world
-  const [engineSide, workerSide] = createLocalLink()
-  engineSide.listen(engine.connect(engineSide, { builtIn: true, ipAddress: undefined }).receiver)
-  const client = createClient({
-    transport: createLocalTransport(workerSide),
-    clock,
-    newId: createSeededIds(78),
-    announcement: () => ({ name: 'iii-pubsub', version: '9.9.9', runtime: 'engine' }),
-  })
+  const { clock, log } = world
+  const client = connectBuiltIn(world, 'iii-pubsub', 78)
   const pubsub = await createPubsubWorker(pubsubConfigSchema.parse(config), { clock, log }).start(client)
   await settled()
   const publisher = world.join({ name: 'publisher' })
 
-  async function ask(functionId: string, input: unknown, more: object = {}): Promise<Outcome> {
-    const id = publisher.calls(functionId, input, more)
-    await settled()
-    const answer = publisher.hears().find(message => message.invocation_id === id)
-    if (answer === undefined) throw new Error(`${functionId} did not answer`)
-    return answer as Outcome
-  }
+  const { ask } = createAsker(publisher, settled)
 
   return {
     ...world,

@@ -1,12 +1,10 @@
 /** A world with the queue worker in it, and workers that are puppets; time passes when a test says so. */
-import { createClient } from '../../../sdk/typescript/src/client.ts'
-import { createLocalLink } from '../../../src/engine/links/local.ts'
 import { createMemoryPartition } from '../../../src/storage/mod.ts'
 import type { Partition } from '../../../src/storage/partition.ts'
-import { createLocalTransport } from '../../../src/threads/localTransport.ts'
 import { createPartitionBackend } from '../../../workers/queue/adapters/partition.ts'
 import { queueConfigSchema } from '../../../workers/queue/config.ts'
 import { createQueueWorker } from '../../../workers/queue/worker.ts'
+import { connectBuiltIn, createAsker } from '../../support/builtIn.ts'
 import { createSeededIds } from '../../support/fakes.ts'
 import {
   answerTo,
@@ -18,11 +16,6 @@ import {
   unregisterTrigger,
 } from '../../support/world.ts'
 
-export interface Outcome {
-  readonly result?: unknown
-  readonly error?: { readonly code: string; readonly message: string }
-}
-
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await new Promise(resolve => setImmediate(resolve))
 }
@@ -32,14 +25,7 @@ export async function createQueues(config: unknown = {}, before?: { readonly par
   const world = createWorld()
   const { engine, clock, log } = world
   const wallClock = () => Math.floor(clock.now())
-  const [engineSide, workerSide] = createLocalLink()
-  engineSide.listen(engine.connect(engineSide, { builtIn: true, ipAddress: undefined }).receiver)
-  const client = createClient({
-    transport: createLocalTransport(workerSide),
-    clock,
-    newId: createSeededIds(91),
-    announcement: () => ({ name: 'iii-queue', version: '9.9.9', runtime: 'engine' }),
-  })
+  const client = connectBuiltIn(world, 'iii-queue', 91)
   const partition = before?.partition ?? createMemoryPartition({ clock, log, wallClock }, 0)
   const queues = await createQueueWorker(queueConfigSchema.parse(config), {
     createBackend: settings =>
@@ -63,29 +49,7 @@ export async function createQueues(config: unknown = {}, before?: { readonly par
   }).start(client)
   await settled()
   const caller = world.join({ name: 'caller' })
-  let heard: Message[] = []
-
-  /** The answer to a call of the caller, if it has come. */
-  function answerOf(id: string): Outcome | undefined {
-    heard.push(...caller.hears())
-    const answer = heard.find(message => message.invocation_id === id)
-    heard = heard.filter(message => message !== answer)
-    return answer as Outcome | undefined
-  }
-
-  async function ask(functionId: string, input: unknown, more: object = {}): Promise<Outcome> {
-    const id = caller.calls(functionId, input, more)
-    await settled()
-    const answer = answerOf(id)
-    if (answer === undefined) throw new Error(`${functionId} did not answer`)
-    return answer
-  }
-
-  async function done<Result>(functionId: string, input: unknown, more: object = {}): Promise<Result> {
-    const { error, result } = await ask(functionId, input, more)
-    if (error !== undefined) throw new Error(`${functionId}: ${error.code}: ${error.message}`)
-    return result as Result
-  }
+  const { answerOf, ask, done } = createAsker(caller, settled)
 
   return {
     ...world,

@@ -1,15 +1,12 @@
 /** A world with the state worker in it, on its local link; who calls it is a puppet. */
-import { createClient } from '../../../sdk/typescript/src/client.ts'
-import { createLocalLink } from '../../../src/engine/links/local.ts'
 import { createMemoryPartition } from '../../../src/storage/mod.ts'
 import type { Partition } from '../../../src/storage/partition.ts'
-import { createLocalTransport } from '../../../src/threads/localTransport.ts'
 import { createPartitionStore } from '../../../workers/state/adapters/partition.ts'
 import { stateConfigSchema } from '../../../workers/state/config.ts'
 import type { StateStore } from '../../../workers/state/store.ts'
 import { createStateWorker, type StateParts } from '../../../workers/state/worker.ts'
 import type { RunningWorker } from '../../../workers/worker.ts'
-import { createSeededIds } from '../../support/fakes.ts'
+import { connectBuiltIn, createAsker, type Outcome } from '../../support/builtIn.ts'
 import {
   createWorld,
   type Message,
@@ -18,11 +15,6 @@ import {
   registerTrigger,
   type World,
 } from '../../support/world.ts'
-
-export interface Outcome {
-  readonly result?: unknown
-  readonly error?: { readonly code: string; readonly message: string; readonly [more: string]: unknown }
-}
 
 export interface StateWorld extends World {
   readonly state: RunningWorker
@@ -58,37 +50,15 @@ export async function createState(
   beyond: Pick<StateParts, 'streams' | 'hasFunction'> = { streams: true },
 ): Promise<StateWorld> {
   const world = createWorld()
-  const { engine, clock, log } = world
-  const [engineSide, workerSide] = createLocalLink()
-  engineSide.listen(engine.connect(engineSide, { builtIn: true, ipAddress: undefined }).receiver)
-  const client = createClient({
-    transport: createLocalTransport(workerSide),
-    clock,
-    newId: createSeededIds(79),
-    announcement: () => ({ name: 'iii-state', version: '9.9.9', runtime: 'engine' }),
-  })
+  const { clock, log } = world
+  const client = connectBuiltIn(world, 'iii-state', 79)
   const partition = createMemoryPartition({ clock, log, wallClock: clock.now }, 0)
   const store = createPartitionStore(partition)
   const parts = { store, clock, wallClock: clock.now, log, ...beyond }
   const state = await createStateWorker(stateConfigSchema.parse(config), parts).start(client)
   await settled()
   const caller = world.join({ name: 'caller' })
-  let heard: Message[] = []
-
-  function answerOf(id: string): Outcome | undefined {
-    heard.push(...caller.hears())
-    const answer = heard.find(message => message.invocation_id === id)
-    heard = heard.filter(message => message !== answer)
-    return answer as Outcome | undefined
-  }
-
-  async function ask(name: string, input: unknown, more: object = {}): Promise<Outcome> {
-    const id = caller.calls(`state::${name}`, input, more)
-    await settled()
-    const answer = answerOf(id)
-    if (answer === undefined) throw new Error(`state::${name} did not answer`)
-    return answer
-  }
+  const { answerOf, ask, done } = createAsker(caller, settled)
 
   return {
     ...world,
@@ -96,14 +66,10 @@ export async function createState(
     store,
     partition,
     settled,
-    ask,
     answerOf,
+    ask: (name, input, more) => ask(`state::${name}`, input, more),
     asks: (name, input) => caller.calls(`state::${name}`, input),
-    async done<Result>(name: string, input: unknown, more: object = {}) {
-      const { error, result } = await ask(name, input, more)
-      if (error !== undefined) throw new Error(`state::${name}: ${error.code}: ${error.message}`)
-      return result as Result
-    },
+    done: (name, input, more) => done(`state::${name}`, input, more),
     worker(...ids) {
       const worker = world.join()
       worker.says(...ids.map(id => registerFunction(id)))
