@@ -7,6 +7,8 @@
  *
  * Files whose name is not synced yet have `.new-` before it. While there is a file `.fails` beside them, syncing fails.
  *
+ * With `III_DISK_LIES` nothing is ever synced, whatever is said: a disk that must be found out.
+ *
  * Segments of the log (`log-…`) are written by Bun, whose writes do not come by here: what of them is to be synced is what differs.
  * What a failed sync should have written stands in a file with `.lost-` before the name.
  */
@@ -163,7 +165,7 @@ static void keepNames(void) {
 
 static void isSynced(int fd) {
   char name[256];
-  if (isInside || !nameOf(fd, name)) return;
+  if (isInside || getenv("III_DISK_LIES") != NULL || !nameOf(fd, name)) return;
   isInside = 1;
   pthread_mutex_lock(&lock);
   if (name[0] == 0) keepNames();
