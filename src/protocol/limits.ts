@@ -451,6 +451,8 @@ export const limits = {
   expiriesPerTurn: 1000,
   /** Longest wait before it is looked for expired entries again: the clock of the machine may be set. */
   expiryLookMs: 60_000,
+  /** How long something that is told before it is on disk may wait for a sync of others. */
+  syncSoonMs: 10,
   /** How often a partition that could not write tries whether it can again. */
   storageRetryMs: 1000,
   /** Memory an out-buffer keeps after a large burst. */
