@@ -88,7 +88,7 @@ export function createPowerAccount(): PowerAccount {
   const all = new Map<string, Entry>()
   /** Those that may be there. */
   const open = new Map<string, Entry>()
-  /** Of a lane and group: the last one that has begun, of those that do not fail for good. */
+  /** Of a lane and group: the last one that has begun since the power was lost, of those that do not fail for good. */
   const lastBegun = new Map<string, number>()
   /** In the order of publication. */
   const groups = new Map<string, Entry[]>()
@@ -118,7 +118,7 @@ export function createPowerAccount(): PowerAccount {
     must(entry, 'one behind it has begun before', (lastBegun.get(group) ?? -1) <= job.id)
     lastBegun.set(group, job.id)
     const list = groups.get(group)!
-    while (list[0]?.isEnded === true || list[0]?.isOver === true) list.shift()
+    while (list[0]?.isOver === true) list.shift()
     const before = list.find(each => each.job.id < job.id && each.isThere && !each.isEnded && !each.isOver)
     must(before ?? entry, `${job.id} has begun before it`, before === undefined)
   }
@@ -156,7 +156,6 @@ export function createPowerAccount(): PowerAccount {
     begin(lane, job, attempt) {
       const entry = entryOf(lane, job.id)
       tally.begun++
-      if (entry.isEnded) tally.again++
       must(entry, 'it was over, and has come again', !entry.isOver)
       must(entry, 'it was dead, and has come again', !entry.isDead)
       must(entry, 'it is not what was published', Bun.deepEquals(entry.job, job))
@@ -211,6 +210,8 @@ export function createPowerAccount(): PowerAccount {
         must(entry!, 'it was over, and is there', !entry!.isOver)
       }
       tally.dead = 0
+      // An end may have been lost, and then the group goes on from there.
+      lastBegun.clear()
       for (const [key, entry] of open) {
         const row = found.get(key)
         if (row === undefined) {
@@ -222,6 +223,8 @@ export function createPowerAccount(): PowerAccount {
         }
         checkRow(entry, row)
         entry.isThere = true
+        if (entry.isEnded) tally.again++
+        entry.isEnded = false
         entry.isDead = row.state === 'dead'
         entry.isRedriven = false
         entry.failures = row.attempt
