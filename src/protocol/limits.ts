@@ -123,8 +123,8 @@ export const limits = {
   queueMissingMs: 5000,
   /** Characters of an error, its stack included, that are kept with a message. */
   queueReportLength: 4096,
-  /** A message may be due in years, a timer may not: it is set again after this. */
-  queueAlarmMs: 3_600_000,
+  /** While a message is due later, or a lease is given, the clock on the wall is looked at this often: it may be set. */
+  queueLookMs: 1000,
   /** A subscription of a topic lasts so long after its last trigger has gone, and messages are kept for it. */
   queueSubscriptionMs: 24 * 3_600_000,
   /** How often queues of subscriptions that last no longer are looked for. */

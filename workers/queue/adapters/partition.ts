@@ -16,11 +16,13 @@ import type { ReadQueueTables } from '../../../src/storage/queue/tables.ts'
 import { hasExpired, type ReadTables } from '../../../src/storage/tables.ts'
 import type { BackendSettings, Found, Outcome, Published, QueueBackend, QueueFollower } from '../backend.ts'
 import { createDispatch } from '../core/dispatch.ts'
+import { createLaneTimes } from '../core/laneTimes.ts'
 import type { Lease } from '../core/lease.ts'
 import { createMeter } from '../core/meter.ts'
 import { type Ending, verdict } from '../core/verdict.ts'
 import { publishCommands } from '../enqueueCommand.ts'
 import { keepsResult, keptResultOf, resultText } from '../keptResult.ts'
+import { createAlarm } from './alarm.ts'
 import { stateOf } from './state.ts'
 
 /** By receipt. What is kept of messages that are done. */
@@ -99,9 +101,8 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
   let ends: Ends | undefined
   /** Messages that were removed while somebody has them. */
   const withoutResult = new Set<number>()
-  /** When the timer rings, by the clock on the wall. */
-  let alarm = Number.POSITIVE_INFINITY
-  let cancelAlarm: (() => void) | undefined
+  const times = createLaneTimes()
+  const alarm = createAlarm({ clock, wallClock, ring })
   let isStopped = false
 
   const unfollow = partition.follow(({ messages, queues }) => {
@@ -115,7 +116,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     if (messages === undefined) return
     const touched = dispatch.changed(messages)
     for (const { event, message } of messages) {
-      if (event === 'placed') lookAt(message.dueAtMs)
+      if (event === 'placed') lookAt(message, message.dueAtMs)
       else {
         // Whoever has it does not know: what it returns is nobody's.
         if (keepsResult(message.receipt) && dispatch.leaseOf(message.number) !== undefined)
@@ -133,18 +134,13 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     if (lanes.length > 0) follower?.ready(lanes)
   }
 
-  function lookAt(ms: number | undefined): void {
-    if (ms === undefined || ms >= alarm || isStopped) return
-    cancelAlarm?.()
-    alarm = ms
-    // A timer may be early by a fraction of a millisecond, and the clock on the wall may be set back.
-    const wait = Math.min(Math.max(0, ms - wallClock()), limits.queueAlarmMs)
-    cancelAlarm = clock.after(wait, ring)
+  function lookAt(lane: Lane, dueAtMs: number | undefined): void {
+    if (dueAtMs === undefined) return
+    times.add(lane, dueAtMs)
+    alarm.at(dueAtMs)
   }
 
   function ring(): void {
-    alarm = Number.POSITIVE_INFINITY
-    cancelAlarm = undefined
     const nowMs = wallClock()
     const expired = dispatch.expired(nowMs)
     tellFreed()
@@ -157,10 +153,11 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       void ended(lease, { kind: 'failed', report })
       follower?.expired(lease)
     }
-    follower?.ready(dispatch.dueLanes(nowMs))
-    const next = reading(() => dispatch.nextMs(nowMs))
-    if (next instanceof Promise) next.then(lookAt, () => lookAt(nowMs + limits.storageRetryMs))
-    else lookAt(next)
+    // Whoever takes from them says when the next message is due.
+    const due = times.take(nowMs)
+    if (due.length > 0) follower?.ready(due)
+    alarm.at(times.nextMs())
+    alarm.at(dispatch.nextExpiryMs())
   }
 
   /** There may be messages in lanes that nobody has heard of. */
@@ -300,9 +297,9 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       const { lane } = request
       const take = (nowMs: number, mayRead: boolean): readonly Lease[] => {
         const leases = dispatch.take(request, nowMs, mayRead)
-        lookAt(leases[0]?.untilMs)
+        alarm.at(leases[0]?.untilMs)
         // Filled: otherwise it takes more before long, and then it is looked at. So it is while messages are left that are due.
-        if (dispatch.isFilled(lane, nowMs)) lookAt(dispatch.nextDueMs(lane, nowMs, mayRead))
+        if (dispatch.isFilled(lane, nowMs)) lookAt(lane, dispatch.nextDueMs(lane, nowMs, mayRead))
         return leases
       }
       const nowMs = Math.floor(wallClock())
@@ -328,7 +325,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     extend(token, leaseMs) {
       const untilMs = Math.floor(wallClock()) + leaseMs
       if (!dispatch.extend(token, untilMs)) return undefined
-      lookAt(untilMs)
+      alarm.at(untilMs)
       return untilMs
     },
     lease: token => dispatch.get(token),
@@ -387,7 +384,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     stop() {
       isStopped = true
       unfollow()
-      cancelAlarm?.()
+      alarm.stop()
     },
   }
 }

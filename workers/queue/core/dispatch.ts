@@ -74,10 +74,8 @@ export interface Dispatch {
   /** When something happens in a lane without anybody doing anything: a message is due. Without reading, if that is known. */
   nextDueMs(lane: Lane, nowMs: number, mayRead?: boolean): number | undefined
   lanes(): Lane[]
-  /** Lanes in which a message is due. */
-  dueLanes(nowMs: number): Lane[]
-  /** When something happens anywhere: a lease ends, a message is due. */
-  nextMs(nowMs: number): number | undefined
+  /** When the time of a lease is over, of all of them the first. */
+  nextExpiryMs(): number | undefined
   reasonOf(message: Message, nowMs: number): Reason
 }
 
@@ -361,12 +359,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     leased: queue => queueOf(queue).leased,
     nextDueMs: (lane, nowMs, mayRead) => laneOf(lane).window.nextDueMs(nowMs, mayRead),
     lanes: () => [...lanes.values()].map(({ lane }) => lane),
-    dueLanes: nowMs =>
-      [...lanes.values()].filter(({ window }) => window.hasDue(nowMs)).map(({ lane }) => lane),
-    nextMs(nowMs) {
+    nextExpiryMs() {
       let next = Number.POSITIVE_INFINITY
       for (const { lease } of byToken.values()) next = Math.min(next, lease.untilMs)
-      for (const { window } of lanes.values()) next = Math.min(next, window.nextDueMs(nowMs) ?? next)
       return next === Number.POSITIVE_INFINITY ? undefined : next
     },
     reasonOf(message, nowMs) {

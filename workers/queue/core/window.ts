@@ -27,8 +27,6 @@ export interface Window {
   /** It was taken out and is not busy any more. */
   putBack(message: Message): void
   changed(change: MessageChange): void
-  /** A message with a time is due, as far as it is known; nothing is read. */
-  hasDue(nowMs: number): boolean
   /** When the next message is due that is not yet; without reading, if that is known. */
   nextDueMs(nowMs: number, mayRead?: boolean): number | undefined
 }
@@ -153,7 +151,6 @@ export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Win
       drop(message)
       if (event === 'placed' && !isBusy(message.number)) add(message)
     },
-    hasDue: nowMs => nextDue <= nowMs || (due[0] !== undefined && due[0].dueAtMs! <= nowMs),
     nextDueMs(nowMs, mayRead = true) {
       // They were due when they were read, and the clock was set back since. What is behind them is due later still.
       const last = due.at(-1)
