@@ -73,6 +73,8 @@ export function createConsumers(parts: ConsumersParts): Consumers {
   const lanes = new Map<string, LaneState>()
   const queues = new Map<string, QueueState>()
   const byId = new Map<string, { readonly lane: LaneState; readonly consumer: Consumer }>()
+  /** Lanes with consumers of a function. */
+  const byFunction = new Map<string, Set<LaneState>>()
   const dirty = new Set<QueueState>()
   let running = 0
   let isEnding = false
@@ -91,7 +93,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
   })
 
   const unfollow = functions.follow((namespace, functionId) => {
-    for (const state of lanes.values()) {
+    for (const state of byFunction.get(functionId) ?? []) {
       const isOf = state.consumers.some(
         consumer =>
           consumer.functionId === functionId &&
@@ -100,6 +102,24 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       if (isOf) wake(state)
     }
   })
+
+  function join(state: LaneState, options: ConsumerOptions): Consumer {
+    const consumer = consumerOf(options)
+    state.consumers.push(consumer)
+    const served = byFunction.get(consumer.functionId)
+    if (served === undefined) byFunction.set(consumer.functionId, new Set([state]))
+    else served.add(state)
+    return consumer
+  }
+
+  function leave({ lane, consumer }: { readonly lane: LaneState; readonly consumer: Consumer }): void {
+    const { functionId } = consumer
+    lane.consumers = lane.consumers.filter(one => one !== consumer)
+    if (lane.consumers.some(one => one.functionId === functionId)) return
+    const served = byFunction.get(functionId)
+    served?.delete(lane)
+    if (served?.size === 0) byFunction.delete(functionId)
+  }
 
   function laneOf(lane: Lane): LaneState {
     const id = laneId(lane)
@@ -127,7 +147,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     lanes.set(id, state)
     queue.lanes.push(state)
     const usual = implicit(lane)
-    if (usual !== undefined) state.consumers.push(consumerOf(usual))
+    if (usual !== undefined) join(state, usual)
     return state
   }
 
@@ -281,8 +301,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     add(options) {
       remove(options.id)
       const lane = laneOf(options.lane)
-      const consumer = consumerOf(options)
-      lane.consumers.push(consumer)
+      const consumer = join(lane, options)
       byId.set(options.id, { lane, consumer })
       wake(lane)
     },
@@ -315,7 +334,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     if (found === undefined) return
     byId.delete(id)
     found.consumer.isOver = true
-    found.lane.consumers = found.lane.consumers.filter(one => one !== found.consumer)
+    leave(found)
     look(found.lane.queue)
   }
 }
