@@ -152,7 +152,7 @@ export const limits = {
   queuePortionLength: 16 * MiB,
   /** Of the rate of a queue, calls in a second. */
   queueRate: 1_000_000,
-  /** Dead messages that a page of a list by offset may leave out: they are read all the same. */
+  /** Dead messages that a page of a list by offset may leave out: they are counted all the same, some 30 ms. */
   queueOffset: 100_000,
   /** Messages that are looked at for one page of a list, or one step of a purge: some 2 ms. */
   messagesLooked: 512,

@@ -227,6 +227,14 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
         list.from(message => after !== undefined && byDeath(deadPlace(message), after) <= 0),
       )
     },
+    deadPlaces(queue, limit) {
+      const list = queues.get(queue)?.latestDead
+      if (list === undefined) return []
+      return first(
+        limit,
+        list.from(() => false),
+      ).map(deadPlace)
+    },
     oldestDead(queue, limit) {
       const list = queues.get(queue)?.oldestDead
       return list === undefined

@@ -99,6 +99,8 @@ export interface ReadQueueTables {
   grouped(queue: string, after: GroupPlace | undefined, limit: number): Message[]
   /** Dead messages of a queue, latest first; after a place. */
   dead(queue: string, after: DeadPlace | undefined, limit: number): Message[]
+  /** Where they are in that list, without reading them; the first ones. */
+  deadPlaces(queue: string, limit: number): DeadPlace[]
   /** Those that died first. */
   oldestDead(queue: string, limit: number): Message[]
   /** Of a queue that nobody knows: nothing. */

@@ -10,6 +10,7 @@ import type { Collection, Command } from '../../../src/storage/command.ts'
 import type { Partition, SubmitLevel } from '../../../src/storage/partition.ts'
 import type { AdoptCommand, PurgeCommand, QueueCommand } from '../../../src/storage/queue/command.ts'
 import { messageOf } from '../../../src/storage/queue/deadLetter.ts'
+import { deadPage } from '../../../src/storage/queue/deadPage.ts'
 import { listMessages } from '../../../src/storage/queue/list.ts'
 import { type FailureReport, type Lane, laneId, type Message } from '../../../src/storage/queue/message.ts'
 import type { ReadQueueTables } from '../../../src/storage/queue/tables.ts'
@@ -336,12 +337,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     park: (of, parking) => dispatch.park(of, parking),
     unpark: (of, parking) => dispatch.unpark(of, parking),
     state: queue => reading(nowMs => stateOf(queue, { tables: open(), dispatch, meter, nowMs })),
-    dead: (queue, offset, limit) =>
-      reading(() =>
-        open()
-          .dead(queue, undefined, offset + limit)
-          .slice(offset),
-      ),
+    dead: (queues, offset, limit) => reading(() => deadPage(open(), queues, offset, limit)),
     find: receipt =>
       reading(nowMs => {
         const message = messageOf(open(), receipt)

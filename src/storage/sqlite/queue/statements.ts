@@ -170,6 +170,10 @@ export function queueStatements(db: Database) {
          AND dead_at_ms <= +?2
        ORDER BY dead_at_ms DESC, number DESC LIMIT ?4`,
     ),
+    deadPlaces: ask<{ deadAtMs: number; number: number }>(
+      `SELECT dead_at_ms AS deadAtMs, number FROM messages INDEXED BY messages_dead
+       WHERE queue = +?1 AND dead_at_ms IS NOT NULL ORDER BY dead_at_ms DESC, number DESC LIMIT ?2`,
+    ),
     oldestDead: ask<MessageRow>(
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_dead
        WHERE queue = +?1 AND dead_at_ms IS NOT NULL ORDER BY dead_at_ms, number LIMIT ?2`,

@@ -138,6 +138,10 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       const { deadAtMs, number } = after ?? { deadAtMs: Number.MAX_SAFE_INTEGER, number: 0 }
       return using(session, ({ ask }) => ask.deadMessages.all(id, deadAtMs, number, limit)).map(read)
     },
+    deadPlaces(queue, limit) {
+      const id = queues.find(queue)?.id
+      return id === undefined ? [] : using(session, ({ ask }) => ask.deadPlaces.all(id, limit))
+    },
     oldestDead(queue, limit) {
       const id = queues.find(queue)?.id
       return id === undefined ? [] : using(session, ({ ask }) => ask.oldestDead.all(id, limit)).map(read)
