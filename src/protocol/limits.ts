@@ -444,6 +444,9 @@ export const limits = {
   revisionsPerMs: 1000,
   /** Entries and messages that are all looked at when a data folder is opened: some 0.5 s. With more it is done in the background. */
   entriesCheckedAtStart: 40_000,
+  /** Messages that have no row in the database yet, which only the log has; and characters of their data. */
+  freshMessages: 2048,
+  freshCharacters: 4 * MiB,
   /** Entries or messages looked at in one step of that, and the pause between steps. */
   scrubPortion: 200,
   scrubPauseMs: 20,
