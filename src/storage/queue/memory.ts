@@ -8,6 +8,7 @@ import {
   keptStateOf,
   type Lane,
   laneId,
+  lengthOf,
   type Message,
   type Place,
 } from './message.ts'
@@ -168,20 +169,18 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
   return {
     get: number => messages.get(number),
     byReceipt: receipt => receipts.get(receipt),
-    ready(lane, after, limit) {
+    ready(lane, after, limit, most) {
       const list = laneOf(lane)?.ready
       if (list === undefined) return []
-      return first(
-        limit,
-        list.from(message => after !== undefined && comparePlaces(message, after) <= 0),
-      )
+      const found = list.from(message => after !== undefined && comparePlaces(message, after) <= 0)
+      return first(limit, upTo(most, found))
     },
-    due(lane, nowMs, after, limit) {
+    due(lane, nowMs, after, limit, most) {
       const list = laneOf(lane)?.timed
       if (list === undefined) return []
       const isBefore = (message: Message): boolean =>
         after !== undefined && byDue(duePlace(message), after) <= 0
-      return first(limit, list.from(isBefore), ({ dueAtMs }) => dueAtMs! <= nowMs)
+      return first(limit, upTo(most, list.from(isBefore)), ({ dueAtMs }) => dueAtMs! <= nowMs)
     },
     nextDueMs(lane, afterMs) {
       const list = laneOf(lane)?.timed
@@ -204,7 +203,10 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
         found.push(...first(limit, behind({ priority, number: after }), isSame))
         next = first(1, behind({ priority, number: Number.MAX_SAFE_INTEGER }))[0]
       }
-      return found.sort(byNumber).slice(0, limit)
+      return found
+        .sort(byNumber)
+        .slice(0, limit)
+        .map(({ number }) => number)
     },
     hasGroup: (queue, group) => queues.get(queue)?.groups.has(group) === true,
     oldestOfGroup: (queue, group) => queues.get(queue)?.groups.get(group)?.first(),
@@ -351,6 +353,16 @@ const rowOf = (kept: Kept | undefined): QueueRow | undefined =>
   kept === undefined ? undefined : { ...kept.row, counts: countsOf(kept) }
 
 const dedupeId = (queue: string, key: string): string => `${queue.length}:${queue}${key}`
+
+/** Up to the one with which they have more than `most` characters together. */
+function* upTo(most = Number.POSITIVE_INFINITY, found: Iterable<Message>): Iterable<Message> {
+  let characters = 0
+  for (const message of found) {
+    yield message
+    characters += lengthOf(message)
+    if (characters > most) return
+  }
+}
 
 /** At most `limit` of them, until there is one that does not fit. */
 function first(limit: number, found: Iterable<Message>, fits = (_: Message): boolean => true): Message[] {

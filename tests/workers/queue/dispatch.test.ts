@@ -238,25 +238,32 @@ describe('a queue', () => {
     expect(stage.take().map(({ attempt }) => attempt)).toEqual([1])
   })
 
-  test('longer than its window comes in order, whatever is published, ended and given back meanwhile', () => {
-    using stage = setDispatchStage({ concurrency: 3, windowSize: 4 })
-    for (let count = 0; count < 30; count++) stage.queue.publish(`${count}`, { priority: count % 3 })
-    const seen: string[] = []
-    for (let turn = 0; ; turn++) {
-      const leases = stage.take()
-      if (leases.length === 0) break
-      for (const lease of leases) {
-        if (turn % 4 === 1 && lease === leases[0]) stage.dispatch.giveBack(lease.token)
-        else {
-          seen.push(...dataOf([lease]))
-          stage.end(lease, { kind: 'done' })
+  test.each([
+    ['of messages', { windowSize: 4 }],
+    ['of characters', { windowSize: 100, mostCharacters: 12 }],
+    ['of one message', { windowSize: 100, mostCharacters: 1 }],
+  ] as const)(
+    'longer than its window %s comes in order, whatever is published, ended and given back meanwhile',
+    (_, sizes) => {
+      using stage = setDispatchStage({ concurrency: 3, ...sizes })
+      for (let count = 0; count < 30; count++) stage.queue.publish(`${count}`, { priority: count % 3 })
+      const seen: string[] = []
+      for (let turn = 0; ; turn++) {
+        const leases = stage.take()
+        if (leases.length === 0) break
+        for (const lease of leases) {
+          if (turn % 4 === 1 && lease === leases[0]) stage.dispatch.giveBack(lease.token)
+          else {
+            seen.push(...dataOf([lease]))
+            stage.end(lease, { kind: 'done' })
+          }
         }
       }
-    }
-    expect(seen).toHaveLength(30)
-    expect(new Set(seen).size).toBe(30)
-    expect(seen.map(data => Number(data) % 3).lastIndexOf(2)).toBeLessThan(13)
-  })
+      expect(seen).toHaveLength(30)
+      expect(new Set(seen).size).toBe(30)
+      expect(seen.map(data => Number(data) % 3).lastIndexOf(2)).toBeLessThan(13)
+    },
+  )
 })
 
 describe('every message names its reason', () => {

@@ -29,9 +29,21 @@ export const dataOf = (leases: readonly { readonly message: Message }[]): string
   leases.map(({ message }) => JSON.parse(message.data))
 
 export function setDispatchStage(
-  options: { concurrency?: number; leaseMs?: number; windowSize?: number; perKey?: PerKey } = {},
+  options: {
+    concurrency?: number
+    leaseMs?: number
+    windowSize?: number
+    mostCharacters?: number
+    perKey?: PerKey
+  } = {},
 ): DispatchStage {
-  const { concurrency = 10, leaseMs = 1000, windowSize = 4, perKey } = options
+  const {
+    concurrency = 10,
+    leaseMs = 1000,
+    windowSize = 4,
+    mostCharacters = Number.POSITIVE_INFINITY,
+    perKey,
+  } = options
   const opened = queueTables.find(([name]) => name === 'sqlite')![1]()
   const queue = setQueueStage(opened.tables)
   let epoch = 0
@@ -43,6 +55,7 @@ export function setDispatchStage(
       epoch: `e${++epoch}`,
       windowSize,
       mostSetAside: 4 * windowSize,
+      mostCharacters,
     })
   const stage: DispatchStage = {
     queue,

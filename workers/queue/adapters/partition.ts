@@ -91,11 +91,13 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       due: (...query) => open().due(...query),
       nextDueMs: (...query) => open().nextDueMs(...query),
       oldest: (...query) => open().oldest(...query),
+      get: number => open().get(number),
     },
     concurrencyOf,
     epoch,
     windowSize: limits.queueWindow,
     mostSetAside: limits.queueSetAside,
+    mostCharacters: limits.queueWindowLength,
   })
   const meter = createMeter(clock.now)
   let follower: QueueFollower | undefined

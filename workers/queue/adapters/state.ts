@@ -43,6 +43,7 @@ export function stateOf(queue: string, { tables, dispatch, meter, nowMs }: State
 
 /** When it was published: the oldest of a lane that waits for no time. */
 function oldestOf(tables: ReadQueueTables, lane: Lane, nowMs: number): number | undefined {
-  const found = [...tables.oldest(lane, 0, 1), ...tables.due(lane, nowMs, undefined, 1)]
+  const ready = tables.oldest(lane, 0, 1).map(number => tables.get(number)!)
+  const found = [...ready, ...tables.due(lane, nowMs, undefined, 1)]
   return found.length === 0 ? undefined : Math.min(...found.map(({ publishedAtMs }) => publishedAtMs))
 }

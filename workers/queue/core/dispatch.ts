@@ -26,7 +26,7 @@ import { type Lease, PARKINGS, type Parking, type Reason, type TakeRequest } fro
 import { createWindow, type Window } from './window.ts'
 
 export interface DispatchOptions {
-  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs' | 'oldest'>
+  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs' | 'oldest' | 'get'>
   /** Messages of a queue that are leased at once with a place, at most. */
   readonly concurrencyOf: (queue: string) => number
   /** Of this start of the engine: tokens begin with it. */
@@ -34,6 +34,8 @@ export interface DispatchOptions {
   readonly windowSize: number
   /** Messages of a lane that may be set aside because of their keys. */
   readonly mostSetAside: number
+  /** Characters of a window, and of what is set aside. */
+  readonly mostCharacters: number
 }
 
 export interface Dispatch {
@@ -123,7 +125,7 @@ interface Held {
 }
 
 export function createDispatch(options: DispatchOptions): Dispatch {
-  const { tables, concurrencyOf, epoch, windowSize, mostSetAside } = options
+  const { tables, concurrencyOf, epoch, windowSize, mostSetAside, mostCharacters: most } = options
   const queues = new Map<string, QueueState>()
   const lanes = new Map<string, LaneState>()
   const byToken = new Map<string, Held>()
@@ -144,7 +146,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   }
 
   const newWindow = (lane: Lane, setAside: SetAside): Window =>
-    createWindow({ lane, tables, isBusy: one => busy.has(one) || setAside.has(one), size: windowSize })
+    createWindow({ lane, tables, isBusy: one => busy.has(one) || setAside.has(one), size: windowSize, most })
 
   function laneOf({ queue, functionId, namespace }: Lane): LaneState {
     // Messages of one lane come one after the other.
@@ -158,7 +160,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     const id = laneId(lane)
     let state = lanes.get(id)
     if (state === undefined) {
-      const setAside = createSetAside()
+      const setAside = createSetAside({ messages: mostSetAside, characters: most })
       state = {
         lane,
         id,
@@ -205,7 +207,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   /** The next message whose key is not full; the others are set aside, up to a bound. */
   function next(state: LaneState, nowMs: number, mayRead: boolean): Candidate | undefined {
     const { window, perKey, queue, setAside } = state
-    while (setAside.size() < mostSetAside) {
+    while (!setAside.isFull()) {
       const isForOldest = isOldestNext(state)
       if (isForOldest && !mayRead) return undefined
       const message = (isForOldest ? window.takeOldest() : undefined) ?? window.take(nowMs, mayRead)
@@ -291,7 +293,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     },
     isFilled(lane, nowMs) {
       const state = laneOf(lane)
-      if (state.setAside.size() >= mostSetAside) return true
+      if (state.setAside.isFull()) return true
       return !isOldestNext(state) && state.window.isFilled(nowMs)
     },
     end(token) {

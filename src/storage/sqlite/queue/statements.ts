@@ -130,6 +130,11 @@ export function queueStatements(db: Database) {
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_ready
        WHERE lane = +?1 AND is_head = 1 AND due_at_ms IS NULL AND rank > +?2 ORDER BY rank, number LIMIT ?3`,
     ),
+    numbersOfRank: ask<{ number: number }>(
+      `SELECT number FROM messages INDEXED BY messages_ready
+       WHERE lane = +?1 AND is_head = 1 AND due_at_ms IS NULL AND rank = +?2 AND number > +?3
+       ORDER BY number LIMIT ?4`,
+    ),
     nextRank: ask<{ rank: number | null }>(
       `SELECT min(rank) AS rank FROM messages INDEXED BY messages_ready
        WHERE lane = +?1 AND is_head = 1 AND due_at_ms IS NULL AND rank > +?2`,
