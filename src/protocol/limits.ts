@@ -145,6 +145,8 @@ export const limits = {
   queueProgressKept: 10_000,
   /** Messages in one call of a batch form, of a redrive, of a page of a list. */
   queueBatch: 1000,
+  /** Messages that one call publishes, a copy for each subscription counted: about a second in which nobody else is served. */
+  queueCopies: 100_000,
   queuePage: 1000,
   /** Dead messages that one redrive with a filter tries again. */
   queueRedriven: 100_000,
