@@ -4,12 +4,13 @@ import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import type { Cause } from '../../src/delivery/depth.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { readInput, requestFormat } from '../zodInput.ts'
-import { notFound } from './decide.ts'
+import { notFound, schemaInvalid } from './decide.ts'
 import type { Asker, Entry } from './entry.ts'
 import type { Json } from './json.ts'
 import type { Reading } from './reading.ts'
 import type { Registry } from './registry.ts'
 import { maskSecretsOf } from './secrets.ts'
+import type { Seeds } from './seed.ts'
 
 export interface Caller {
   /** As it announces itself; in another namespace than `default` with that before it: `shop/orders`. */
@@ -32,6 +33,7 @@ interface Call {
 export interface FunctionParts {
   readonly registry: Registry
   readonly reading: Reading
+  readonly seeds: Seeds
   readonly findCaller: FindCaller
   readonly revealTo: ReadonlySet<string>
   /** Somebody has used an entry. */
@@ -88,7 +90,7 @@ function summaryOf({ id, name, description, schema, metadata }: Entry) {
 }
 
 export function registerFunctions(client: WorkerClient, parts: FunctionParts): void {
-  const { registry, reading, findCaller, revealTo, used } = parts
+  const { registry, reading, seeds, findCaller, revealTo, used } = parts
 
   function askerOf({ caller, cause }: Call): Asker {
     return { author: caller?.name ?? 'unknown', cause }
@@ -115,6 +117,7 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
     description: string,
     input: z.ZodObject<Shape>,
     handle: (input: z.infer<z.ZodObject<Shape>>, call: Call) => unknown,
+    metadata?: { readonly internal: true },
   ): void {
     const functionId = `configuration::${name}`
     async function run(given: unknown, cause: Cause): Promise<unknown> {
@@ -124,7 +127,7 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
       if (id !== undefined && registry.find(id) !== undefined) used(id)
       return handle(known, { caller: workerId ? await findCaller(workerId) : undefined, cause })
     }
-    client.registerFunction(functionId, run, { description, request_format: requestFormat(input) })
+    client.registerFunction(functionId, run, { description, request_format: requestFormat(input), metadata })
   }
 
   add(
@@ -196,6 +199,21 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
     const shown = mayReveal(entry, call) ? value : reading.masked(entry, entry.value)
     return { id, value: shown, revision }
   })
+
+  add(
+    'settings',
+    'Tells a built-in worker its settings, with every default',
+    getInput,
+    async ({ id }, { caller }) => {
+      const seed = seeds.get(id)
+      const entry = registry.find(id)
+      if (seed === undefined || entry === undefined || caller?.builtIn !== true) throw notFound(id)
+      const completed = seed.complete(await reading.read(entry))
+      if ('problems' in completed) throw schemaInvalid(completed.problems)
+      return { config: completed.config, revision: entry.revision }
+    },
+    { internal: true },
+  )
 
   add('list', 'Lists configurations, without their values', listInput, () => ({
     configurations: registry

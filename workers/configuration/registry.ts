@@ -31,10 +31,11 @@ import {
 import type { Documents } from './document.ts'
 import { type Asker, type ConfigurationEvent, type Deed, type Entry, isEntry, type Kept } from './entry.ts'
 import type { ReadFile } from './files.ts'
-import type { Json } from './json.ts'
+import { isSame, type Json } from './json.ts'
 import { createJudge } from './judge.ts'
 import type { Reading } from './reading.ts'
 import { type Fingerprint, fingerprint } from './record.ts'
+import { registeringOf, type Seed, type Seeds } from './seed.ts'
 import { type Bounds, createSlots } from './slots.ts'
 import { adapterError, type Store } from './store.ts'
 
@@ -46,6 +47,8 @@ export interface RegistryParts {
   readonly history: HistoryBounds
   /** Of all entries; changes beyond them are refused. */
   readonly bounds: Bounds
+  /** Entries of built-in workers. */
+  readonly seeds?: Seeds
   readonly clock: Clock
   readonly log: Log
   readonly tell: (event: ConfigurationEvent, cause: Cause | undefined) => void
@@ -59,10 +62,12 @@ export interface ValueChange {
 }
 
 export interface Registry {
-  /** Reads what is on the disk. Never rejects: what cannot be read is logged. */
+  /** Reads what is on the disk, and sows what is not. Never rejects: what cannot be read is logged. */
   load(): Promise<void>
   find(id: string): Entry | undefined
   entries(): readonly Entry[]
+  /** It has a file: settings of a built-in worker may have none. */
+  isStored(id: string): boolean
   register(wanted: Registering, ifRevision: number | undefined, by: Asker): Promise<Decision>
   set(change: ValueChange, by: Asker): Promise<Decision>
   patch(change: ValueChange, by: Asker): Promise<Decision>
@@ -79,7 +84,7 @@ export interface Registry {
 const MOST_TRIES = 5
 
 export function createRegistry(parts: RegistryParts): Registry {
-  const { store, documents, reading, history, bounds, clock, log, tell } = parts
+  const { store, documents, reading, history, bounds, clock, log, tell, seeds = new Map() } = parts
   const slots = createSlots(bounds)
   const queues = new Map<string, Promise<unknown>>()
   const judge = createJudge({ documents, reading, pathOf: store.pathOf, log })
@@ -199,7 +204,7 @@ export function createRegistry(parts: RegistryParts): Registry {
           const before = requireRegistered(id, kept)
           const value = valueFrom(before)
           requireFit('value', value, limits.configurationValueBytes)
-          await reading.requireValid(requireSchema(before), value)
+          await reading.requireValid({ id, schema: requireSchema(before) }, value)
           return decideValue(before, value, how, deed(by), history)
         },
       }),
@@ -233,6 +238,31 @@ export function createRegistry(parts: RegistryParts): Registry {
   function gone(entry: Entry, kept: Kept, cause?: Cause): void {
     put(kept, null)
     tell({ type: 'configuration:deleted', entry, oldValue: entry.value, newValue: null }, cause)
+    const seed = seeds.get(entry.id)
+    if (seed !== undefined) sow(seed)
+  }
+
+  /** In memory only: the file of an entry is written when somebody changes it. */
+  function sow(seed: Seed): void {
+    const by = deed({ author: seed.id })
+    put(decideRegister(slots.get(seed.id)?.kept, registeringOf(seed), by, history).entry, null)
+  }
+
+  /** What somebody has stored goes before the configuration file. */
+  async function sowOrKeep(seed: Seed): Promise<void> {
+    const stored = slots.find(seed.id)
+    if (stored === undefined) {
+      sow(seed)
+      return
+    }
+    if (!isSame(stored.value, seed.value)) {
+      log.info('settings that were stored are in force, and not those of the configuration file', {
+        worker: seed.id,
+        file: store.pathOf(seed.id),
+        fix: `iii trigger configuration::delete id=${seed.id} brings those of the configuration file back`,
+      })
+    }
+    await registry.register(registeringOf(seed), undefined, { author: seed.id })
   }
 
   /** Takes over what somebody has written into a file, if it is right. */
@@ -301,15 +331,21 @@ export function createRegistry(parts: RegistryParts): Registry {
     return [...files.slice(0, bounds.entries), ...records]
   }
 
-  return {
+  const registry: Registry = {
     find: slots.find,
     entries: slots.entries,
+    isStored: id => (slots.get(id)?.file ?? null) !== null,
 
     async load() {
       try {
         for (const id of await idsOnDisk()) await inOrder(id, () => loadOne(id))
       } catch (error) {
         log.error('the folder of configurations cannot be read', { error })
+      }
+      for (const seed of seeds.values()) {
+        await sowOrKeep(seed).catch(error => {
+          log.warn('the stored settings of a worker cannot be used', { worker: seed.id, error })
+        })
       }
     },
 
@@ -330,7 +366,7 @@ export function createRegistry(parts: RegistryParts): Registry {
           by,
           check,
           async decide(before) {
-            if (wanted.value !== undefined) await reading.requireValid(wanted.schema, wanted.value)
+            if (wanted.value !== undefined) await reading.requireValid(wanted, wanted.value)
             return decideRegister(before, wanted, deed(by), history)
           },
         }),
@@ -359,6 +395,7 @@ export function createRegistry(parts: RegistryParts): Registry {
       while (queues.size > 0) await Promise.all(queues.values())
     },
   }
+  return registry
 }
 
 function unconfirmed(id: string): HandlerError {
