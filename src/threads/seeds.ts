@@ -25,13 +25,22 @@ function memberAt(value: unknown, path: Path): Json | undefined {
 function putAt(value: JsonObject, path: Path, member: Json | undefined): void {
   let at = value
   for (const key of path.slice(0, -1)) {
-    const next = (at[key] ??= {})
+    if (at[key] === undefined) at[key] = {}
+    const next = at[key]
     if (!isObject(next)) return
     at = next
   }
   const last = path.at(-1)!
   if (member === undefined) delete at[last]
   else at[last] = member
+}
+
+/** And what is empty without it. */
+function removeAt(value: JsonObject, path: Path): void {
+  putAt(value, path, undefined)
+  const holder = path.slice(0, -1)
+  const left = memberAt(value, holder)
+  if (holder.length > 0 && isObject(left) && Object.keys(left).length === 0) removeAt(value, holder)
 }
 
 /** A text of the file that looks like a placeholder is none any more. */
@@ -41,7 +50,7 @@ const withoutPlaceholders = (_: string, value: unknown): unknown =>
 /** Without what the engine reads at the start only: it is that of the file, and may be nobody's business. */
 function seedValue(config: unknown, { fixed }: ChangeableSettings): Json {
   const value = JSON.parse(JSON.stringify(config, withoutPlaceholders)) as JsonObject
-  for (const path of fixed) putAt(value, path, undefined)
+  for (const path of fixed) removeAt(value, path)
   return value
 }
 

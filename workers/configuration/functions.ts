@@ -27,6 +27,8 @@ export type FindCaller = (workerId: string) => Caller | undefined | Promise<Call
 /** Who calls, and by which call. */
 interface Call {
   readonly caller: Caller | undefined
+  /** The engine names every caller but its own workers. */
+  readonly isBuiltIn: boolean
   readonly cause: Cause
 }
 
@@ -125,7 +127,11 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
       const { id, _caller_worker_id: workerId } = known as { id?: string; _caller_worker_id?: string | null }
       // Before it waits for anything: what is asked for now does not expire meanwhile.
       if (id !== undefined && registry.find(id) !== undefined) used(id)
-      return handle(known, { caller: workerId ? await findCaller(workerId) : undefined, cause })
+      return handle(known, {
+        caller: workerId ? await findCaller(workerId) : undefined,
+        isBuiltIn: !workerId,
+        cause,
+      })
     }
     client.registerFunction(functionId, run, { description, request_format: requestFormat(input), metadata })
   }
@@ -204,10 +210,10 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
     'settings',
     'Tells a built-in worker its settings, with every default',
     getInput,
-    async ({ id }, { caller }) => {
+    async ({ id }, { isBuiltIn }) => {
       const seed = seeds.get(id)
       const entry = registry.find(id)
-      if (seed === undefined || entry === undefined || caller?.builtIn !== true) throw notFound(id)
+      if (seed === undefined || entry === undefined || !isBuiltIn) throw notFound(id)
       const completed = seed.complete(await reading.read(entry))
       if ('problems' in completed) throw schemaInvalid(completed.problems)
       return { config: completed.config, revision: entry.revision }

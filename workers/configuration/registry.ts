@@ -31,12 +31,13 @@ import {
 import type { Documents } from './document.ts'
 import { type Asker, type ConfigurationEvent, type Deed, type Entry, isEntry, type Kept } from './entry.ts'
 import type { ReadFile } from './files.ts'
-import { isSame, type Json } from './json.ts'
+import type { Json } from './json.ts'
 import { createJudge } from './judge.ts'
 import type { Reading } from './reading.ts'
 import { type Fingerprint, fingerprint } from './record.ts'
-import { registeringOf, type Seed, type Seeds } from './seed.ts'
+import type { Seeds } from './seed.ts'
 import { type Bounds, createSlots } from './slots.ts'
+import { createSowing } from './sowing.ts'
 import { adapterError, type Store } from './store.ts'
 
 export interface RegistryParts {
@@ -238,31 +239,7 @@ export function createRegistry(parts: RegistryParts): Registry {
   function gone(entry: Entry, kept: Kept, cause?: Cause): void {
     put(kept, null)
     tell({ type: 'configuration:deleted', entry, oldValue: entry.value, newValue: null }, cause)
-    const seed = seeds.get(entry.id)
-    if (seed !== undefined) sow(seed)
-  }
-
-  /** In memory only: the file of an entry is written when somebody changes it. */
-  function sow(seed: Seed): void {
-    const by = deed({ author: seed.id })
-    put(decideRegister(slots.get(seed.id)?.kept, registeringOf(seed), by, history).entry, null)
-  }
-
-  /** What somebody has stored goes before the configuration file. */
-  async function sowOrKeep(seed: Seed): Promise<void> {
-    const stored = slots.find(seed.id)
-    if (stored === undefined) {
-      sow(seed)
-      return
-    }
-    if (!isSame(stored.value, seed.value)) {
-      log.info('settings that were stored are in force, and not those of the configuration file', {
-        worker: seed.id,
-        file: store.pathOf(seed.id),
-        fix: `iii trigger configuration::delete id=${seed.id} brings those of the configuration file back`,
-      })
-    }
-    await registry.register(registeringOf(seed), undefined, { author: seed.id })
+    sowing.again(entry.id)
   }
 
   /** Takes over what somebody has written into a file, if it is right. */
@@ -342,11 +319,7 @@ export function createRegistry(parts: RegistryParts): Registry {
       } catch (error) {
         log.error('the folder of configurations cannot be read', { error })
       }
-      for (const seed of seeds.values()) {
-        await sowOrKeep(seed).catch(error => {
-          log.warn('the stored settings of a worker cannot be used', { worker: seed.id, error })
-        })
-      }
+      await sowing.begin()
     },
 
     async register(wanted, ifRevision, by) {
@@ -395,6 +368,17 @@ export function createRegistry(parts: RegistryParts): Registry {
       while (queues.size > 0) await Promise.all(queues.values())
     },
   }
+  const sowing = createSowing({
+    seeds,
+    find: id => slots.get(id)?.kept,
+    stored: slots.find,
+    put: entry => put(entry, null),
+    register: (wanted, by) => registry.register(wanted, undefined, by),
+    deed,
+    history,
+    pathOf: store.pathOf,
+    log,
+  })
   return registry
 }
 
