@@ -21,7 +21,7 @@ export interface SettingsParts {
 
 export interface Settings<Config> {
   /** Those in force; `undefined`: there are none but those of the start. */
-  fetch(): Promise<Config | undefined>
+  begin(): Promise<Config | undefined>
   /** Applies what is other than that from now on, one after the other. What `apply` rejects is tried again. */
   follow(apply: (config: Config) => void | Promise<void>): void
   stop(): void
@@ -63,7 +63,7 @@ export function createSettings<Config>({ client, id, isAlone, clock, log }: Sett
   }
 
   return {
-    async fetch() {
+    async begin() {
       if (isAlone) return undefined
       try {
         const fetched = await ask()

@@ -202,7 +202,7 @@ describe.skipIf(reason !== undefined)('settings that change at run time', () => 
     await untilBound(raw, 'cron', 'jobs::hangs')
     await worker.call('configuration::set', { id: 'iii-cron', value: { timeout_ms: 20 } })
     const failed = await until('the time-out is in force', async () => {
-      const { error } = await raw.call('cron::run', { id: 'hangs' }, { withinMs: 5000 })
+      const { error } = await raw.call('cron::run', { id: 'hangs' }, { withinMs: 200 })
       return error
     })
     expect(failed.message).toMatch(/No answer within \d\d ms/)

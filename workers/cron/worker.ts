@@ -32,7 +32,7 @@ export function createCronWorker(
     async start(client) {
       const isAlone = process !== undefined
       const settings = createSettings<CronConfig>({ client, id: 'iii-cron', isAlone, clock, log })
-      let current = (await settings.fetch()) ?? config
+      let current = (await settings.begin()) ?? config
       const deliveries = createDeliveries(client, { clock, log })
       const schedules = createSchedules({ deliveries, store, clock, wallClock, log })
       await schedules.load()

@@ -104,8 +104,7 @@ export function createProvider(parts: ProviderParts): QueueProvider {
     const { condition, conditionFunctionId } = delivery
     const consumer = { id, functionId, namespace, tuning, metadata, condition, conditionFunctionId }
     const queue = queueOf(binding, source, current())
-    const kept = subscriptionOf(trigger)
-    const text = settingsText(kept)
+    const text = settingsText(subscriptionOf(trigger))
     const isSameSource = attached.get(id)?.trigger.source === source
     attached.set(id, { binding, trigger, isNamed: queue !== undefined, text })
     if (queue !== undefined) {
@@ -120,14 +119,23 @@ export function createProvider(parts: ProviderParts): QueueProvider {
       })
       return
     }
+    consumers.add({ ...consumer, lane: subscribe(binding, trigger), hasPlace: false })
+  }
+
+  function subscribe({ id, function_id: functionId, namespace }: Binding, trigger: QueueTrigger): Lane {
+    const { source } = trigger
+    const kept = subscriptionOf(trigger)
     const lane = { queue: subscriberQueue(source, functionId, namespace), functionId, namespace }
     topics.subscribe(id, { topic: source, lane, ...kept })
     // It lasts, and begins with the messages that came before anybody had subscribed: also those that were left when the engine
     // ended while they were moved.
     keep(id, () =>
-      Promise.all([backend.configure(lane.queue, text, {}), backend.adopt(topicQueue(source), lane)]),
+      Promise.all([
+        backend.configure(lane.queue, settingsText(kept), {}),
+        backend.adopt(topicQueue(source), lane),
+      ]),
     )
-    consumers.add({ ...consumer, lane, hasPlace: false })
+    return lane
   }
 
   /** The topic is a named queue now: what its function has not handled yet waits there, for that function. */
@@ -149,8 +157,15 @@ export function createProvider(parts: ProviderParts): QueueProvider {
     settle() {
       for (const { binding, trigger, isNamed, text } of [...attached.values()]) {
         const isNamedNow = queueOf(binding, trigger.source, current()) !== undefined
-        const isSame = isNamedNow || text === settingsText(subscriptionOf(trigger))
-        if (isNamedNow !== isNamed || !isSame) attach(binding, trigger)
+        if (isNamedNow !== isNamed) {
+          attach(binding, trigger)
+          continue
+        }
+        const textNow = settingsText(subscriptionOf(trigger))
+        if (isNamed || textNow === text) continue
+        // Its calls that run still count.
+        attached.set(binding.id, { binding, trigger, isNamed, text: textNow })
+        subscribe(binding, trigger)
       }
     },
     stop: () => unwritten.clear(),

@@ -61,7 +61,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
     async start(client) {
       const isAlone = functions === undefined
       const settings = createSettings<QueueConfig>({ client, id: 'iii-queue', isAlone, clock, log })
-      let inForce = queueSettings((await settings.fetch()) ?? config)
+      let inForce = queueSettings((await settings.begin()) ?? config)
       const current = (): QueueSettings => inForce
       const topics = createTopics(clock.now)
       const unconfigured = new Set<string>()
