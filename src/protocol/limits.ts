@@ -447,6 +447,9 @@ export const limits = {
   revisionsPerMs: 1000,
   /** Entries and messages that are all looked at when a data folder is opened: some 0.5 s. With more it is done in the background. */
   entriesCheckedAtStart: 40_000,
+  /** Messages that have no row in the database yet, which only the log has; and characters of their data. */
+  freshMessages: 2048,
+  freshCharacters: 4 * MiB,
   /** Entries or messages looked at in one step of that, and the pause between steps. */
   scrubPortion: 200,
   scrubPauseMs: 20,
@@ -454,6 +457,8 @@ export const limits = {
   expiriesPerTurn: 1000,
   /** Longest wait before it is looked for expired entries again: the clock of the machine may be set. */
   expiryLookMs: 60_000,
+  /** How long something that is told before it is on disk may wait for a sync of others. */
+  syncSoonMs: 10,
   /** How often a partition that could not write tries whether it can again. */
   storageRetryMs: 1000,
   /** Memory an out-buffer keeps after a large burst. */
