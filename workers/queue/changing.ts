@@ -4,14 +4,14 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { QueueBackend } from './backend.ts'
-import type { Consumers } from './consumers.ts'
 import { namedQueue, topicQueue } from './names.ts'
 import type { QueueSettings } from './settings.ts'
 import type { NamedQueue } from './tuning.ts'
 
 export interface ChangingParts {
   readonly backend: Pick<QueueBackend, 'configure' | 'adopt' | 'park' | 'unpark'>
-  readonly consumers: Pick<Consumers, 'changed'>
+  /** Whoever serves a queue looks at its settings, and at what it has to hand out. */
+  readonly changed: (queue: string) => void
   /** Queues that are kept and not configured, by the names they had. */
   readonly unconfigured: Set<string>
 }
@@ -37,13 +37,13 @@ export async function configureQueue(
 }
 
 /** Nothing of it is handed out, and nobody forgets it. */
-export function leaveAlone({ backend, unconfigured }: Omit<ChangingParts, 'consumers'>, name: string): void {
+export function leaveAlone({ backend, unconfigured }: Omit<ChangingParts, 'changed'>, name: string): void {
   unconfigured.add(name)
   backend.park(namedQueue(name), 'not_configured')
 }
 
 export function createChangingQueues(parts: ChangingParts): ChangingQueues {
-  const { backend, consumers, unconfigured } = parts
+  const { backend, changed: tellChanged, unconfigured } = parts
   /** New ones for which that is not done yet: it is tried again with the settings. */
   const taking = new Set<string>()
 
@@ -62,7 +62,7 @@ export function createChangingQueues(parts: ChangingParts): ChangingQueues {
       const changed = changedIn(after, before)
       for (const { name } of changed) {
         if (unconfigured.delete(name)) backend.unpark(namedQueue(name), 'not_configured')
-        consumers.changed(namedQueue(name))
+        tellChanged(namedQueue(name))
       }
       for (const { name } of changed) if (!before.named.has(name)) taking.add(name)
       for (const name of taking) {

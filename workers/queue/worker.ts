@@ -115,7 +115,14 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
         log.warn(
           'queues are kept in memory: messages are gone when the engine ends (store_method: in_memory)',
         )
-      const changing = createChangingQueues({ backend, consumers, unconfigured })
+      const changing = createChangingQueues({
+        backend,
+        unconfigured,
+        changed(queue) {
+          consumers.changed(queue)
+          pull.ready([{ queue, functionId: undefined, namespace: undefined }])
+        },
+      })
       settings.follow(async config => {
         const before = inForce
         const after = queueSettings(config)

@@ -122,4 +122,62 @@ describe('settings that change', () => {
     await world.configure(queues({ q: {} }))
     expect(dataOf(callsOf(worker))).toEqual([1])
   })
+
+  test('who waits for messages of a queue that goes has them when it is back', async () => {
+    const world = await createQueues(queues({ q: { rate_per_second: 1 } }))
+    const id = world.caller.calls('queue::pop', { queue: 'q', wait_ms: 60_000 })
+    await world.settled()
+    await world.configure(queues({}))
+    await world.configure(queues({ q: {} }))
+    await world.done('queue::push', { queue: 'q', data: 1 })
+    expect(world.answerOf(id)).toMatchObject({ result: { messages: [{ data: 1 }] } })
+  })
+
+  test('what waits in a queue that is back is there for who waits', async () => {
+    const world = await createQueues(queues({ q: {} }))
+    await world.done('queue::push', { queue: 'q', data: 1 })
+    const popped = await world.done<{ messages: { id: string; lease_id: string }[] }>('queue::pop', {
+      queue: 'q',
+    })
+    const id = world.caller.calls('queue::pop', { queue: 'q', wait_ms: 60_000 })
+    await world.configure(queues({}))
+    await world.done('queue::release', popped.messages[0])
+    expect(world.answerOf(id)).toBeUndefined()
+    await world.configure(queues({ q: {} }))
+    expect(world.answerOf(id)).toMatchObject({ result: { messages: [{ data: 1 }] } })
+  })
+
+  test('a message that its function has when its topic becomes a queue is not handed out again', async () => {
+    const world = await createQueues()
+    const worker = await world.worker('f')
+    await world.bind(worker, 't1', 'queue', 'f', { queue: 't', queue_config: { concurrency: 1 } })
+    for (const n of [1, 2]) await world.publish('t', n)
+    const [first] = callsOf(worker)
+    await world.configure(queues({ t: {} }))
+    await world.answer(worker, first)
+    const more = callsOf(worker)
+    expect(dataOf(more)).toEqual([2])
+    for (const call of more) await world.answer(worker, call)
+    await world.pass(1_000_000)
+    expect(callsOf(worker)).toEqual([])
+    expect(await world.done('queue::stats', { queue: 't' })).toMatchObject({ depth: 0, dlq_depth: 0 })
+  })
+
+  test('what a function has not handled of a topic that is a queue at the next start goes along', async () => {
+    const first = await createQueues()
+    const worker = await first.worker('f')
+    await first.bind(worker, 't1', 'queue', 'f', { queue: 't' })
+    await first.unbind(worker, 't1')
+    await first.publish('t', 'for f')
+    await first.publish('nobody', 'for whoever comes')
+    const second = await createQueues(queues({ t: {}, nobody: {} }), await first.kill())
+    const again = await second.worker('f', 'g')
+    await second.bind(again, 't1', 'queue', 'f', { queue: 't' })
+    await second.bind(again, 't2', 'queue', 'g', { queue: 'nobody' })
+    const calls = callsOf(again).map(({ function_id, data }) => [function_id, data])
+    expect(calls.toSorted()).toEqual([
+      ['f', 'for f'],
+      ['g', 'for whoever comes'],
+    ])
+  })
 })
