@@ -262,6 +262,9 @@ export const limits = {
   configurationRecordBytes: 16 * MiB,
   /** An edited file is read when its folder has been quiet for this long: editors write in steps. */
   configurationSettleMs: 500,
+  /** Longest wait of a built-in worker for its settings, and how long it waits before it asks again. */
+  settingsTimeoutMs: 10_000,
+  settingsRetryMs: 5000,
   /** All entries in memory together, as JSON with their history; further changes are refused. */
   configurationCharacters: 256 * MiB,
   /** Names that the command line looks through for the one that was meant. */

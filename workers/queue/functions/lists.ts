@@ -5,14 +5,14 @@ import type { QueueRow } from '../../../src/storage/queue/tables.ts'
 import { text, whole } from '../../fields.ts'
 import type { QueueBackend } from '../backend.ts'
 import { namedQueue, parseQueue } from '../names.ts'
+import type { CurrentSettings } from '../settings.ts'
 import type { Topics } from '../topics.ts'
-import type { NamedQueue } from '../tuning.ts'
 import type { Register } from './register.ts'
 import type { StatsOf } from './stats.ts'
 
 export interface ListParts {
   readonly backend: Pick<QueueBackend, 'queues'>
-  readonly named: ReadonlyMap<string, NamedQueue>
+  readonly current: CurrentSettings
   readonly topics: Topics
   readonly clock: Clock
   readonly statsOf: StatsOf
@@ -28,8 +28,13 @@ interface Place {
   readonly after: string | undefined
 }
 
+interface Name {
+  readonly name: string
+  readonly kind: 'queue' | 'topic'
+}
+
 interface Names {
-  readonly names: readonly { readonly name: string; readonly kind: 'queue' | 'topic' }[]
+  readonly names: readonly Name[]
   /** Absent: there are no more. */
   readonly next: Place | undefined
 }
@@ -47,7 +52,7 @@ function placeOf(cursor: string, refuse: (why: string) => never): Place {
 const hasMessages = ({ counts: { waiting, dead } }: QueueRow): boolean => waiting + dead > 0
 
 export function registerLists(register: Register, parts: ListParts): void {
-  const { backend, named, topics, clock, statsOf } = parts
+  const { backend, current, topics, clock, statsOf } = parts
 
   /** Portion by portion: others have their turn between, however many there are. Ends early if `told` returns false. */
   async function eachQueue(from: string | undefined, told: (row: QueueRow) => boolean): Promise<void> {
@@ -60,13 +65,15 @@ export function registerLists(register: Register, parts: ListParts): void {
     }
   }
 
-  /** Topics that have subscriptions, and those whose messages wait for one; no more than `most`. */
+  /** Topics that have subscriptions, and those whose messages wait for one; named queues that are not configured and have messages. No more than `most`. */
   async function topicNames(most: number): Promise<string[]> {
     const names = new Set(topics.all().keys())
     if (names.size < most) {
       await eachQueue(undefined, row => {
         const parsed = parseQueue(row.name)
-        if (parsed.kind !== 'named' && hasMessages(row)) names.add(parsed.topic)
+        if (!hasMessages(row)) return true
+        if (parsed.kind !== 'named') names.add(parsed.topic)
+        else if (!current().named.has(parsed.name)) names.add(parsed.name)
         return names.size < most
       })
     }
@@ -79,7 +86,7 @@ export function registerLists(register: Register, parts: ListParts): void {
     fields: paging,
     failure: 'list_topics_failed',
     async run({ limit = Number.POSITIVE_INFINITY }) {
-      const rows = [...named.values()].map(({ name, tuning }) => ({
+      const rows = [...current().named.values()].map(({ name, tuning }) => ({
         name,
         broker_type: BROKER,
         subscriber_count: tuning.concurrency,
@@ -99,12 +106,11 @@ export function registerLists(register: Register, parts: ListParts): void {
     fields: paging,
     failure: 'dlq_topics_failed',
     async run({ limit }) {
-      const dead = new Map([...named.keys()].map(name => [namedQueue(name), 0]))
+      const dead = new Map([...current().named.keys()].map(name => [namedQueue(name), 0]))
       await eachQueue(undefined, ({ name, counts }) => {
         const parsed = parseQueue(name)
-        const of = parsed.kind === 'named' ? name : parsed.topic
-        const isRow = parsed.kind === 'named' ? dead.has(of) : counts.dead > 0
-        if (isRow) dead.set(of, (dead.get(of) ?? 0) + counts.dead)
+        const of = dead.has(name) ? name : parsed.kind === 'named' ? parsed.name : parsed.topic
+        if (counts.dead > 0) dead.set(of, (dead.get(of) ?? 0) + counts.dead)
         return true
       })
       const rows = [...dead].map(([topic, message_count]) => ({ topic, broker_type: BROKER, message_count }))
@@ -130,18 +136,18 @@ export function registerLists(register: Register, parts: ListParts): void {
 
   /** Named queues, then topics in the order in which their queues are kept. */
   async function pageOf(limit: number, { passed, after }: Place): Promise<Names> {
-    const configured = [...named.keys()]
-    const names: Names['names'][number][] = []
+    const configured = [...current().named.keys()]
+    const names: Name[] = []
     for (const name of configured.slice(passed, passed + limit)) names.push({ name, kind: 'queue' })
     const rest = passed + names.length
     if (rest < configured.length) return { names, next: { passed: rest, after } }
-    const topicAt = createTopicAt(topics)
+    const nameAt = createNameAt(topics, current)
     let last = after
     let next: Place | undefined
     await eachQueue(after, row => {
-      const topic = topicAt(row)
-      if (topic !== undefined && names.length === limit) next = { passed: rest, after: last }
-      else if (topic !== undefined) names.push({ name: topic, kind: 'topic' })
+      const name = nameAt(row)
+      if (name !== undefined && names.length === limit) next = { passed: rest, after: last }
+      else if (name !== undefined) names.push(name)
       last = row.name
       return next === undefined
     })
@@ -149,8 +155,11 @@ export function registerLists(register: Register, parts: ListParts): void {
   }
 }
 
-/** The topic that is listed in the place of a queue: each once, in that of its first subscription, or of what waits for one. */
-function createTopicAt(topics: Topics): (row: QueueRow) => string | undefined {
+/**
+ * What is listed in the place of a queue: a topic in that of its first subscription, or of what waits for one, so that it is there
+ * once; a named queue that is not configured, if it has messages.
+ */
+function createNameAt(topics: Topics, current: CurrentSettings): (row: QueueRow) => Name | undefined {
   const firsts = new Map<string, string | undefined>()
 
   function firstOf(topic: string): string | undefined {
@@ -163,9 +172,12 @@ function createTopicAt(topics: Topics): (row: QueueRow) => string | undefined {
 
   return row => {
     const parsed = parseQueue(row.name)
-    if (parsed.kind === 'named') return undefined
+    if (parsed.kind === 'named') {
+      const isHere = hasMessages(row) && !current().named.has(parsed.name)
+      return isHere ? { name: parsed.name, kind: 'queue' } : undefined
+    }
     const first = firstOf(parsed.topic)
     const isHere = first === undefined ? hasMessages(row) : first === row.name
-    return isHere ? parsed.topic : undefined
+    return isHere ? { name: parsed.topic, kind: 'topic' } : undefined
   }
 }
