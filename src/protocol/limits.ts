@@ -139,6 +139,9 @@ export const limits = {
   /** The result of a message, if it was asked for: its bytes, for how long it is kept where nobody says another, and at the longest. */
   queueResultBytes: MiB,
   queueResultMs: 3_600_000,
+  /** All results together, each with what it takes beside its value: the oldest go, before their time. */
+  queueResultsBytes: 256 * MiB,
+  queueResultExtraBytes: 256,
   queueResultMostMs: 30 * 24 * 3_600_000,
   /** How far a handler is, as it says itself: its bytes, and of how many messages that is kept in memory. */
   queueProgressBytes: 4096,

@@ -6,7 +6,7 @@ import type { Clock } from '../../../src/clock/clock.ts'
 import type { Log } from '../../../src/log/log.ts'
 import { JSON_NULL, type JsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
-import type { Collection, Command } from '../../../src/storage/command.ts'
+import type { Command } from '../../../src/storage/command.ts'
 import type { Partition, SubmitLevel } from '../../../src/storage/partition.ts'
 import type { AdoptCommand, PurgeCommand, QueueCommand } from '../../../src/storage/queue/command.ts'
 import { messageOf } from '../../../src/storage/queue/deadLetter.ts'
@@ -14,7 +14,7 @@ import { deadPage } from '../../../src/storage/queue/deadPage.ts'
 import { listMessages } from '../../../src/storage/queue/list.ts'
 import { type FailureReport, type Lane, laneId, type Message } from '../../../src/storage/queue/message.ts'
 import type { ReadQueueTables } from '../../../src/storage/queue/tables.ts'
-import { hasExpired, type ReadTables } from '../../../src/storage/tables.ts'
+import type { ReadTables } from '../../../src/storage/tables.ts'
 import type { BackendSettings, Found, Outcome, Published, QueueBackend, QueueFollower } from '../backend.ts'
 import { createDispatch } from '../core/dispatch.ts'
 import { createLaneTimes } from '../core/laneTimes.ts'
@@ -22,12 +22,10 @@ import type { Lease } from '../core/lease.ts'
 import { createMeter } from '../core/meter.ts'
 import { type Ending, verdict } from '../core/verdict.ts'
 import { publishCommands } from '../enqueueCommand.ts'
-import { keepsResult, keptResultOf, resultText } from '../keptResult.ts'
+import { keepsResult } from '../keptResult.ts'
 import { createAlarm } from './alarm.ts'
+import { createResults } from './results.ts'
 import { stateOf } from './state.ts'
-
-/** By receipt. What is kept of messages that are done. */
-const RESULTS: Collection = { space: 'queue', name: 'results', group: '' }
 
 export interface PartitionBackendParts extends BackendSettings {
   readonly partition: Partition
@@ -37,6 +35,8 @@ export interface PartitionBackendParts extends BackendSettings {
   readonly wallClock: () => number
   /** From 0 to, and without, 1: of the jitter. */
   readonly random: () => number
+  /** Of all results together; for tests. Default `queueResultsBytes`. */
+  readonly resultsBytes?: number
   /** Never the same twice, over all starts of the engine. */
   readonly epoch: string
 }
@@ -68,6 +68,7 @@ function allLanes(tables: Pick<ReadQueueTables, 'queues' | 'lanes'>): Lane[] {
 
 export function createPartitionBackend(parts: PartitionBackendParts): QueueBackend {
   const { partition, clock, wallClock, random, epoch, concurrencyOf, resultMsOf } = parts
+  const { resultsBytes = limits.queueResultsBytes } = parts
   let tables: ReadQueueTables | undefined
   /** The tables are looked at only where the partition lets them be read. What goes wrong is a promise that is rejected. */
   function reading<Result>(ask: (nowMs: number, all: ReadTables) => Result): Result | Promise<Result> {
@@ -104,6 +105,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
   let ends: Ends | undefined
   /** Messages that were removed while somebody has them. */
   const withoutResult = new Set<number>()
+  const results = createResults({ partition, clock, mostBytes: resultsBytes })
   const times = createLaneTimes()
   const alarm = createAlarm({ clock, wallClock, ring })
   let isStopped = false
@@ -239,17 +241,9 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
   /** In the transaction in which its message ends. */
   function keep({ message: { queue, receipt } }: Lease, result: JsonText, into: Ends): void {
     const nowMs = Math.floor(wallClock())
-    const value = resultText(result, nowMs)
-    into.commands.push({
-      command: 'put',
-      collection: RESULTS,
-      key: receipt!,
-      value,
-      ifVersion: undefined,
-      expiresAtMs: nowMs + resultMsOf(queue),
-      isQuiet: true,
-    })
-    into.characters += value.length
+    const command = results.keep(receipt!, result, nowMs, resultMsOf(queue))
+    into.commands.push(command)
+    into.characters += command.value.length
     // A transaction has an end.
     if (into.characters >= limits.turnCharacters) ends = undefined
   }
@@ -345,12 +339,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
         const message = messageOf(open(), receipt)
         return message && foundOf(message, nowMs)
       }),
-    result: receipt =>
-      reading((nowMs, all) => {
-        const entry = all.get(RESULTS, receipt)
-        if (entry === undefined || hasExpired(entry, nowMs)) return undefined
-        return keptResultOf(entry.value, entry.expiresAtMs)
-      }),
+    result: receipt => reading((nowMs, all) => results.get(all, receipt, nowMs)),
     redrive: (queue, which) => count({ command: 'redrive', queue, limit: 1, ...which }),
     discard: (queue, receipt) => count({ command: 'discard', queue, receipt }),
     queues: (after, limit) => reading(() => open().queues(after, limit)),
@@ -383,6 +372,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       isStopped = true
       unfollow()
       alarm.stop()
+      results.stop()
     },
   }
 }
