@@ -153,6 +153,8 @@ export const limits = {
   queuePage: 1000,
   /** Dead messages that one redrive with a filter tries again. */
   queueRedriven: 100_000,
+  /** Lanes of a queue that are looked at for its statistics: some 20 ms. */
+  queueLanesLooked: 256,
   /** Lanes that hand out nothing, as the statistics of a queue name them. */
   queueParkedLanes: 100,
   /** Characters of the data of several messages that go together, in a batch or an answer: as many as one may have. */

@@ -64,6 +64,7 @@ export interface FoundPage {
   readonly cursor: string | undefined
 }
 
+/** What is said of lanes is of the first of them, so many (`queueLanesLooked`). */
 export interface QueueState extends QueueCounts {
   readonly leased: number
   readonly isPaused: boolean

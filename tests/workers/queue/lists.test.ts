@@ -1,5 +1,6 @@
 /** Lists of queues and topics. */
 import { expect, test } from 'bun:test'
+import { limits } from '../../../src/protocol/limits.ts'
 import { createQueues } from './world.ts'
 
 test('queues are listed page by page, each topic once: named ones, then those with messages or subscriptions', async () => {
@@ -27,5 +28,25 @@ test('queues are listed page by page, each topic once: named ones, then those wi
   }
   expect(await world.ask('queue::list', { cursor: 'x' })).toMatchObject({
     error: { code: 'deserialization_error' },
+  })
+})
+
+test('statistics of a queue with messages for very many functions are those of the first of them', async () => {
+  const world = await createQueues()
+  const messages = (from: number, count: number) =>
+    Array.from({ length: count }, (_, at) => ({
+      queue: 'default',
+      function_id: `away::${from + at}`,
+      data: 1,
+    }))
+  await world.done('queue::push', { messages: messages(0, limits.queueLanesLooked) })
+  const { queueLanesLooked: most } = limits
+  expect(await world.done('queue::stats', { queue: 'default' })).toMatchObject({ depth: most, parked: most })
+  await world.pass(1000)
+  await world.done('queue::push', { messages: messages(most, 100) })
+  expect(await world.done('queue::stats', { queue: 'default' })).toMatchObject({
+    depth: most + 100,
+    parked: null,
+    oldest_ms: 1000,
   })
 })

@@ -17,7 +17,8 @@ export interface StateParts {
 export function stateOf(queue: string, { tables, dispatch, meter, nowMs }: StateParts): QueueState {
   const counts = tables.counts(queue)
   const leased = dispatch.leased(queue)
-  const lanes = tables.lanes(queue)
+  const all = tables.lanes(queue)
+  const lanes = all.slice(0, limits.queueLanesLooked)
   let oldestAtMs: number | undefined
   let handsOut = false
   const parkedLanes: ParkedLane[] = []
@@ -29,14 +30,19 @@ export function stateOf(queue: string, { tables, dispatch, meter, nowMs }: State
     if (reason === undefined) handsOut = true
     else if (parkedLanes.length < limits.queueParkedLanes) parkedLanes.push({ lane, reason })
   }
-  const isParked = parkedLanes.length > 0 && !handsOut
+  const isKnown = lanes.length === all.length
+  const isParked = parkedLanes.length > 0 && !handsOut && isKnown
   return {
     ...counts,
     leased,
     isPaused: dispatch.parkings(queue).has('paused'),
     oldestAtMs,
     rates: meter.rates(queue),
-    parked: isParked ? Math.max(0, counts.ready - leased) : parkedLanes.length > 0 ? undefined : 0,
+    parked: isParked
+      ? Math.max(0, counts.ready - leased)
+      : parkedLanes.length > 0 || !isKnown
+        ? undefined
+        : 0,
     parkedLanes,
   }
 }
