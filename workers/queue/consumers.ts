@@ -329,7 +329,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       }
       for (const state of queue.lanes) {
         const usual = state.consumers.length === 0 ? implicit(state.lane) : undefined
-        if (usual !== undefined) state.consumers.push(consumerOf(usual))
+        if (usual !== undefined) join(state, usual)
         wake(state)
       }
     },
