@@ -1,6 +1,8 @@
 /** Queues in memory: what they hold ends with the process. */
+
 import { createSortedList, type SortedList } from '../memory/sortedList.ts'
 import { compareText } from '../text.ts'
+import { first, upTo } from './beginning.ts'
 import {
   canBeLeased,
   comparePlaces,
@@ -8,7 +10,6 @@ import {
   keptStateOf,
   type Lane,
   laneId,
-  lengthOf,
   type Message,
   type Place,
 } from './message.ts'
@@ -353,25 +354,3 @@ const rowOf = (kept: Kept | undefined): QueueRow | undefined =>
   kept === undefined ? undefined : { ...kept.row, counts: countsOf(kept) }
 
 const dedupeId = (queue: string, key: string): string => `${queue.length}:${queue}${key}`
-
-/** Up to the one with which they have more than `most` characters together. */
-function* upTo(most = Number.POSITIVE_INFINITY, found: Iterable<Message>): Iterable<Message> {
-  let characters = 0
-  for (const message of found) {
-    yield message
-    characters += lengthOf(message)
-    if (characters > most) return
-  }
-}
-
-/** At most `limit` of them, until there is one that does not fit. */
-function first(limit: number, found: Iterable<Message>, fits = (_: Message): boolean => true): Message[] {
-  const taken: Message[] = []
-  if (limit <= 0) return taken
-  for (const message of found) {
-    if (!fits(message)) break
-    taken.push(message)
-    if (taken.length >= limit) break
-  }
-  return taken
-}
