@@ -240,6 +240,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       },
       () => {
         count(consumer, -free)
+        rate?.giveBack(max)
         rest(state, 'no_capacity', limits.storageRetryMs)
         over()
       },
