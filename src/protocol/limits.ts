@@ -113,6 +113,9 @@ export const limits = {
   queueWindow: 256,
   /** Messages of a lane that are passed over, and kept in memory, because as many of their keys are under way as may be. */
   queueSetAside: 1024,
+  /** Lanes that are remembered when they have no messages, and queues of which it is remembered what has happened in the last minute. */
+  queueLanesRemembered: 1000,
+  queueRatesKept: 1000,
   /** Time of a lease where nobody says another: long for a handler, and a hung one does not keep its place for ever. */
   queueLeaseMs: 300_000,
   /** Longest time between two attempts, where nobody says another. */

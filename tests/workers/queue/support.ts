@@ -29,9 +29,15 @@ export const dataOf = (leases: readonly { readonly message: Message }[]): string
   leases.map(({ message }) => JSON.parse(message.data))
 
 export function setDispatchStage(
-  options: { concurrency?: number; leaseMs?: number; windowSize?: number; perKey?: PerKey } = {},
+  options: {
+    concurrency?: number
+    leaseMs?: number
+    windowSize?: number
+    perKey?: PerKey
+    lanesRemembered?: number
+  } = {},
 ): DispatchStage {
-  const { concurrency = 10, leaseMs = 1000, windowSize = 4, perKey } = options
+  const { concurrency = 10, leaseMs = 1000, windowSize = 4, perKey, lanesRemembered = 100 } = options
   const opened = queueTables.find(([name]) => name === 'sqlite')![1]()
   const queue = setQueueStage(opened.tables)
   let epoch = 0
@@ -43,6 +49,7 @@ export function setDispatchStage(
       epoch: `e${++epoch}`,
       windowSize,
       mostSetAside: 4 * windowSize,
+      lanesRemembered,
     })
   const stage: DispatchStage = {
     queue,
