@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test'
 import type { Lane } from '../../../src/storage/queue/message.ts'
 import type { QueueBackend } from '../../../workers/queue/backend.ts'
 import { createConsumers } from '../../../workers/queue/consumers.ts'
-import type { Lease, TakeRequest } from '../../../workers/queue/core/lease.ts'
+import type { Lease, Parking, TakeRequest } from '../../../workers/queue/core/lease.ts'
 import { createVirtualClock } from '../../support/fakes.ts'
 import { retries } from './support.ts'
 
@@ -12,14 +12,15 @@ const laneOf = (functionId: string): Lane => ({ queue: 'q', functionId, namespac
 /** Looks at the store stay open until the test ends them. */
 function stage(ratePerSecond?: number) {
   const looks: (PromiseWithResolvers<readonly Lease[]> & { readonly request: TakeRequest })[] = []
+  const parked = new Map<string | Lane, Parking>()
   const backend: Pick<QueueBackend, 'take' | 'park' | 'unpark'> = {
     take(request) {
       const look = { ...Promise.withResolvers<readonly Lease[]>(), request }
       looks.push(look)
       return look.promise
     },
-    park() {},
-    unpark() {},
+    park: (of, parking) => void parked.set(of, parking),
+    unpark: of => void parked.delete(of),
   }
   const consumers = createConsumers({
     client: { call: () => () => false },
@@ -34,6 +35,7 @@ function stage(ratePerSecond?: number) {
   return {
     consumers,
     looks,
+    parked,
     settled,
     async add(functionId: string): Promise<void> {
       consumers.add({
@@ -72,4 +74,35 @@ test('a look that fails has begun no message: others of the rate have its turn',
   await settled()
   await add('g')
   expect(looks.map(({ request }) => request.lane.functionId)).toEqual(['f', 'g'])
+})
+
+test('lanes without messages are forgotten if nobody has said that messages of them are for him', async () => {
+  const { consumers, looks, parked, settled, add } = stage()
+  await add('f')
+  looks[0]!.resolve([])
+  const own = { queue: 'reply', functionId: undefined, namespace: undefined }
+  consumers.ready([own])
+  await settled()
+  expect(parked.get(own)).toBe('no_worker')
+  consumers.idle([own, laneOf('f')])
+  expect(parked.size).toBe(0)
+  expect(consumers.consumersOf('q')).toEqual({ consumers: 1, running: 0 })
+  // Told of messages, both go on as before.
+  consumers.ready([own, laneOf('f')])
+  await settled()
+  expect([...parked.values()]).toEqual(['no_worker'])
+  expect(looks.map(({ request }) => request.lane.functionId)).toEqual(['f', 'f'])
+})
+
+test('a lane is not forgotten while it is looked for messages', async () => {
+  const { consumers, looks, settled, add } = stage()
+  await add('f')
+  consumers.remove('f')
+  await settled()
+  consumers.idle([laneOf('f')])
+  consumers.ready([laneOf('f')])
+  await settled()
+  looks[0]!.resolve([])
+  await settled()
+  expect(consumers.consumersOf('q')).toEqual({ consumers: 0, running: 0 })
 })

@@ -138,10 +138,9 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
         break
       }
       case 'unheard':
-        // What was written is not known.
+        // What was written is not known. Before anything else is handed out, but when this was told: then the tables can be read.
         dispatch.forget()
-        follower?.ready(dispatch.lanes())
-        readAnew()
+        queueMicrotask(readAnew)
     }
   }
 
