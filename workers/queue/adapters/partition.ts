@@ -86,7 +86,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     epoch,
     windowSize: limits.queueWindow,
     mostSetAside: limits.queueSetAside,
-    lanesRemembered: limits.queueLanesRemembered,
+    lanesRemembered: limits.queueNamesKept,
   })
   const meter = createMeter(clock.now, limits.queueRatesKept)
   const ends = createEnds({ partition, clock, wallClock, random, dispatch, meter, available, resultMsOf })

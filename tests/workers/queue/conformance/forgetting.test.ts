@@ -4,11 +4,11 @@ import { limits } from '../../../../src/protocol/limits.ts'
 import { createMeter } from '../../../../workers/queue/core/meter.ts'
 import { backends, lane, setStage } from './backends.ts'
 
-const { queueLanesRemembered } = limits
-const set = (remembered: number): void => void Object.assign(limits, { queueLanesRemembered: remembered })
+const { queueNamesKept } = limits
+const set = (remembered: number): void => void Object.assign(limits, { queueNamesKept: remembered })
 
 beforeEach(() => set(10))
-afterEach(() => set(queueLanesRemembered))
+afterEach(() => set(queueNamesKept))
 
 describe.each(backends)('lanes that have no messages any more in %s', (_, open) => {
   test('may be forgotten when there are many, those with messages may not', async () => {
