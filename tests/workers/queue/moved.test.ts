@@ -5,6 +5,7 @@ import type { Lane } from '../../../src/storage/queue/message.ts'
 import type { Lease } from '../../../workers/queue/core/lease.ts'
 import { verdict } from '../../../workers/queue/core/verdict.ts'
 import { report } from '../../storage/queue/stage.ts'
+import { createRandom } from '../../support/random.ts'
 import { type DispatchStage, dataOf, retries, setDispatchStage } from './support.ts'
 
 const TO: Lane = { queue: 'to', functionId: 'mail', namespace: undefined }
@@ -223,3 +224,96 @@ test('a member that is a key counts where its message is', () => {
   expect(stage.dispatch.freed()).toContainEqual(TO)
   expect(take()).toHaveLength(1)
 })
+
+/** One run of publishers, holders and moves by chance. Every message is with one holder at a time, and all are done in the end. */
+function play(seed: number): void {
+  const { between } = createRandom(seed)
+  using stage = setDispatchStage({ concurrency: 1000, windowSize: 3 })
+  const { queue, dispatch } = stage
+  const held = new Map<number, Lease>()
+  let published = 0
+  let done = 0
+  let seen = 0
+
+  function commit(): void {
+    stage.commit()
+    for (const change of queue.toldQueues.slice(seen))
+      if (change.event === 'adopted') dispatch.adopted(change.queue, change.to)
+    seen = queue.toldQueues.length
+  }
+
+  function have(leases: readonly Lease[]): void {
+    for (const lease of leases) {
+      expect(held.has(lease.message.number)).toBe(false)
+      held.set(lease.message.number, lease)
+    }
+  }
+
+  function release(lease: Lease, how: number): void {
+    held.delete(lease.message.number)
+    if (how === 0) {
+      expect(dispatch.giveBack(lease.token)).toBe(true)
+      return
+    }
+    const ended = dispatch.end(lease.token)!
+    if (how === 1) dispatch.revive(ended)
+    else {
+      const ending = how === 2 ? ({ kind: 'lost', report: report(1) } as const) : ({ kind: 'done' } as const)
+      // What is moved meanwhile is told of first.
+      if (between(0, 3) === 0) adopt()
+      const policy = { ...retries, maxAttempts: 1e6 }
+      queue.run(verdict(ended, ending, policy, { nowMs: queue.nowMs, chance: 0 }))
+      commit()
+      dispatch.settle(ended)
+      if (how > 2) done++
+    }
+  }
+
+  function adopt(): void {
+    queue.run({ command: 'adopt', from: 'q', to: 'to', functionId: 'mail', limit: between(1, 4) })
+    commit()
+  }
+
+  const one = (): Lease | undefined => [...held.values()][between(0, held.size)]
+  for (let step = 0; step < 150; step++) {
+    const what = between(0, 100)
+    if (what < 35) {
+      const group = between(0, 2) === 0 ? `g${between(0, 2)}` : undefined
+      queue.publish('x', { group, ...(between(0, 4) === 0 && TO), ...(what < 5 && { priority: 1 }) })
+      published++
+      commit()
+    } else if (what < 60) have(between(0, 2) === 0 ? stage.take(between(1, 4)) : takeOf(stage))
+    else if (what < 85) {
+      const lease = one()
+      if (lease !== undefined) release(lease, between(0, 6))
+    } else if (what < 97) adopt()
+    else {
+      // A commit that nobody was told of.
+      queue.run({ command: 'adopt', from: 'q', to: 'to', functionId: 'mail', limit: 2 })
+      stage.skip()
+      seen = queue.toldQueues.length
+      dispatch.forget()
+    }
+    expect(dispatch.leased('q') + dispatch.leased('to')).toBe(held.size)
+  }
+  for (
+    let rounds = 0;
+    rounds < 1000 && queue.tables.counts('q').waiting + queue.tables.counts('to').waiting > 0;
+    rounds++
+  ) {
+    have([...stage.take(), ...takeOf(stage)])
+    for (const lease of [...held.values()]) release(lease, 9)
+  }
+  expect(done).toBe(published)
+}
+
+test('whatever is moved while somebody has it: all messages come to an end, each with one at a time', () => {
+  const { seed } = createRandom()
+  for (let run = 0; run < 30; run++) {
+    try {
+      play(seed + run)
+    } catch (error) {
+      throw new Error(`III_TEST_SEED=${seed + run} repeats it: ${(error as Error).message}`, { cause: error })
+    }
+  }
+}, 60_000)

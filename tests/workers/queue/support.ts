@@ -17,6 +17,8 @@ export interface DispatchStage extends Disposable {
   dispatch: Dispatch
   /** Tells of everything that was committed. */
   commit(): void
+  /** Nobody is told of what was committed. */
+  skip(): void
   /** Data of what is leased now. */
   take(max?: number, holder?: string, queue?: string): Lease[]
   end(lease: Lease, ending: Ending, policy?: RetryPolicy): boolean
@@ -56,6 +58,9 @@ export function setDispatchStage(
     dispatch: start(),
     commit() {
       stage.dispatch.changed(queue.told.slice(told))
+      told = queue.told.length
+    },
+    skip() {
       told = queue.told.length
     },
     take(max = 100, holder = 'w', name = 'q') {

@@ -22,6 +22,7 @@ describe.each(backends)('lanes that have no messages any more in %s', (_, open) 
     }
     expect(stage.idle.length).toBeGreaterThan(60)
     expect(stage.idle).not.toContain('kept')
+    expect((await stage.backend.queues(undefined, 1000)).length).toBeLessThan(20)
     expect(await stage.data(9, { lane: { ...lane, queue: 'kept' } })).toEqual(['left'])
   })
 
