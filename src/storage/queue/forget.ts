@@ -6,7 +6,6 @@ const LOOKS = 2
 
 /** A lane of this queue was made, and maybe the queue. */
 export function forgetIdle({ tables, tell }: QueueContext, made: string): void {
-  if (!tables.isCrowded(made)) return
   for (const lane of tables.idleLanes(made, LOOKS)) tables.dropLane(lane)
   for (const queue of tables.idleQueues(LOOKS)) {
     tables.dropQueue(queue)

@@ -336,14 +336,15 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
       for (const { key } of dedupesOf(name)) setDedupe(dedupeId(name, key), undefined)
       undoBy(() => queues.set(name, kept))
     },
-    isCrowded: name => Math.max(queues.size, queues.get(name)?.lanes.size ?? 0) > limits.queueNamesKept,
     idleQueues(count) {
+      if (queues.size <= limits.queueNamesKept) return []
       const names = [...queueWalk.take(count)]
       if (names.length < count) queueWalk = queues.keys()
       return names.filter(name => saysNothing(rowOf(queues.get(name))!) && dedupesOf(name).length === 0)
     },
     idleLanes(name, count) {
       const kept = queues.get(name)!
+      if (kept.lanes.size <= limits.queueNamesKept) return []
       const walk = laneWalks.get(kept) ?? kept.lanes.values()
       const looked = [...walk.take(count)]
       if (looked.length === count) laneWalks.set(kept, walk)

@@ -137,11 +137,12 @@ export interface QueueTables extends ReadQueueTables {
   rename(queue: string, lane: Lane): void
   /** It has no messages. */
   dropQueue(queue: string): void
-  /** There are more queues, or lanes of this one, than are kept without messages. */
-  isCrowded(queue: string): boolean
-  /** Of the next `count` queues, those that hold nothing and say nothing; each call goes on where the one before ended. */
+  /**
+   * If there are more than are kept without messages: of the next `count` queues, those that hold nothing and say nothing. Each call goes on where the one
+   * before has ended.
+   */
   idleQueues(count: number): string[]
-  /** Of the next `count` lanes of a queue, those that hold nothing, as far as that can be seen soon. */
+  /** The same of the lanes of a queue: those that hold nothing, as far as that can be seen soon. */
   idleLanes(queue: string, count: number): Lane[]
   /** It has no messages. */
   dropLane(lane: Lane): void

@@ -9,7 +9,7 @@ import type { Clock } from '../../../src/clock/clock.ts'
 import { JSON_NULL, type JsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
 import type { Collection, Command } from '../../../src/storage/command.ts'
-import type { Partition } from '../../../src/storage/partition.ts'
+import type { Partition, SubmitLevel } from '../../../src/storage/partition.ts'
 import type { Lane } from '../../../src/storage/queue/message.ts'
 import { CorruptData } from '../../../src/storage/storageError.ts'
 import type { BackendSettings, Outcome } from '../backend.ts'
@@ -36,8 +36,8 @@ export interface EndsParts extends Pick<BackendSettings, 'resultMsOf'> {
 }
 
 export interface Ends {
-  /** Of a lease that is over in `dispatch`. Rejects if it could not be written: the message comes again. */
-  end(lease: Lease, ending: Ending): Promise<Outcome>
+  /** Of a lease that is over in `dispatch`. Rejects if it could not be written: the message comes again. `level`: default `disk`. */
+  end(lease: Lease, ending: Ending, level?: SubmitLevel): Promise<Outcome>
   /** Its message was removed while it goes on: what it ends with is nobody's. */
   removed(lease: Lease): void
   /** The message is not with its holder any more, and is as it was. */
@@ -53,6 +53,8 @@ interface Batch {
   readonly ends: End[]
   /** Of results. */
   characters: number
+  /** The highest that one of them needs. */
+  level: SubmitLevel
   /** Resolves with those that could not be written, while the others could. */
   readonly written: Promise<ReadonlyMap<Lease, unknown>>
 }
@@ -69,23 +71,26 @@ export function createEnds(parts: EndsParts): Ends {
     const ends: End[] = []
     const { promise: written, resolve, reject } = Promise.withResolvers<ReadonlyMap<Lease, unknown>>()
     written.catch(() => {})
-    const begun: Batch = { ends, characters: 0, written }
+    const begun: Batch = { ends, characters: 0, level: 'soon', written }
     queueMicrotask(() => {
       if (current === begun) current = undefined
-      write(ends).then(resolve, reject)
+      write(ends, begun.level).then(resolve, reject)
     })
     return begun
   }
 
-  async function write(ends: readonly End[]): Promise<ReadonlyMap<Lease, unknown>> {
+  async function write(ends: readonly End[], level: SubmitLevel): Promise<ReadonlyMap<Lease, unknown>> {
     try {
-      await partition.submit(ends.flatMap(({ commands }) => commands))
+      await partition.submit(
+        ends.flatMap(({ commands }) => commands),
+        { level },
+      )
     } catch (error) {
       if (!(error instanceof CorruptData)) {
         refused(ends)
         throw error
       }
-      if (ends.length > 1) return await writeEach(ends)
+      if (ends.length > 1) return await writeEach(ends, level)
       damaged(ends[0]!)
       throw error
     }
@@ -94,11 +99,11 @@ export function createEnds(parts: EndsParts): Ends {
   }
 
   /** A row is damaged, and nobody knows which. */
-  async function writeEach(ends: readonly End[]): Promise<ReadonlyMap<Lease, unknown>> {
+  async function writeEach(ends: readonly End[], level: SubmitLevel): Promise<ReadonlyMap<Lease, unknown>> {
     const lost = new Map<Lease, unknown>()
     const writes = ends.map(async end => {
       try {
-        await write([end])
+        await write([end], level)
       } catch (error) {
         lost.set(end.lease, error)
       }
@@ -141,7 +146,7 @@ export function createEnds(parts: EndsParts): Ends {
   }
 
   return {
-    end(lease, ending) {
+    end(lease, ending, level = 'disk') {
       // Nothing of it is left to time or chance.
       const isDone = ending.kind === 'done'
       const nowMs = isDone ? 0 : Math.floor(wallClock())
@@ -149,6 +154,7 @@ export function createEnds(parts: EndsParts): Ends {
       const isKept = keepsResult(lease.message.receipt) && !withoutResult.delete(lease.message.number)
       current ??= begin()
       const { ends, written } = current
+      if (level === 'disk' || isKept) current.level = 'disk'
       if (isDone && isKept) {
         const result = keep(lease, ending.result ?? JSON_NULL)
         ends.push({ lease, commands: [command, result] })

@@ -5,7 +5,7 @@
 import type { Clock } from '../../../src/clock/clock.ts'
 import type { Log } from '../../../src/log/log.ts'
 import { limits } from '../../../src/protocol/limits.ts'
-import type { Partition } from '../../../src/storage/partition.ts'
+import type { Partition, SubmitLevel } from '../../../src/storage/partition.ts'
 import type { AdoptCommand, PurgeCommand, QueueCommand } from '../../../src/storage/queue/command.ts'
 import { messageOf } from '../../../src/storage/queue/deadLetter.ts'
 import { listMessages } from '../../../src/storage/queue/list.ts'
@@ -216,10 +216,10 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     tellFreed()
   }
 
-  function end(token: string, ending: Ending): Promise<Outcome> {
+  function end(token: string, ending: Ending, level: SubmitLevel = 'disk'): Promise<Outcome> {
     const lease = dispatch.end(token)
     tellFreed()
-    return lease === undefined ? OVER : ends.end(lease, ending)
+    return lease === undefined ? OVER : ends.end(lease, ending, level)
   }
 
   const foundOf = (message: Message, nowMs: number): Found => ({
@@ -276,7 +276,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
         queueMicrotask(() => follower?.ready([lane]))
       return leases
     },
-    finish: (token, result) => end(token, { kind: 'done', result }),
+    finish: (token, result, level) => end(token, { kind: 'done', result }, level),
     fail: (token, failure) => end(token, { kind: 'failed', ...failure }),
     lose: (token, report) => end(token, { kind: 'lost', report }),
     giveBack(token) {
