@@ -313,6 +313,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
   function forget(state: LaneState): void {
     const { lane, queue } = state
     setParking(state, undefined)
+    for (const consumer of state.consumers) leave({ lane: state, consumer })
     lanes.delete(laneId(lane))
     queue.lanes.splice(queue.lanes.indexOf(state), 1)
     // A rate goes on counting.
