@@ -6,7 +6,7 @@ import { createRandom } from '../../support/random.ts'
 test('rates are those of the last minute, whatever happens between', () => {
   const { between, seed } = createRandom()
   let ms = 5_000_000
-  const meter = createMeter(() => ms)
+  const meter = createMeter(() => ms, 100)
   const events: { second: number; queue: string; what: keyof Rates; by: number }[] = []
   const sumOf = (queue: string, what: keyof Rates): number =>
     events

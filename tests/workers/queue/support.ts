@@ -17,6 +17,8 @@ export interface DispatchStage extends Disposable {
   dispatch: Dispatch
   /** Tells of everything that was committed. */
   commit(): void
+  /** Nobody is told of what was committed. */
+  skip(): void
   /** Data of what is leased now. */
   take(max?: number, holder?: string, queue?: string): Lease[]
   end(lease: Lease, ending: Ending, policy?: RetryPolicy): boolean
@@ -35,6 +37,7 @@ export function setDispatchStage(
     windowSize?: number
     mostCharacters?: number
     perKey?: PerKey
+    lanesRemembered?: number
   } = {},
 ): DispatchStage {
   const {
@@ -43,6 +46,7 @@ export function setDispatchStage(
     windowSize = 4,
     mostCharacters = Number.POSITIVE_INFINITY,
     perKey,
+    lanesRemembered = 100,
   } = options
   const opened = queueTables.find(([name]) => name === 'sqlite')![1]()
   const queue = setQueueStage(opened.tables)
@@ -56,12 +60,16 @@ export function setDispatchStage(
       windowSize,
       mostSetAside: 4 * windowSize,
       mostCharacters,
+      lanesRemembered,
     })
   const stage: DispatchStage = {
     queue,
     dispatch: start(),
     commit() {
       stage.dispatch.changed(queue.told.slice(told))
+      told = queue.told.length
+    },
+    skip() {
       told = queue.told.length
     },
     take(max = 100, holder = 'w', name = 'q') {

@@ -32,6 +32,7 @@ describe('what is kept in memory of a lane', () => {
       windowSize: 100,
       mostSetAside: 100,
       mostCharacters: MOST,
+      lanesRemembered: 100,
     })
     const take = (max: number) =>
       dispatch.take(

@@ -24,8 +24,8 @@ interface Minute {
   readonly counts: Uint32Array
 }
 
-/** `now`: milliseconds, steady. */
-export function createMeter(now: () => number): Meter {
+/** `now`: milliseconds, steady. `most`: queues; beyond it the one is forgotten of which nothing was counted for the longest time. */
+export function createMeter(now: () => number, most: number): Meter {
   /** Those in which something has happened within the last minute, the latest of them last. */
   const queues = new Map<string, Minute>()
 
@@ -47,6 +47,7 @@ export function createMeter(now: () => number): Meter {
     const minute = queues.get(queue)
     if (minute?.at === at) return minute
     forgetIdle(at)
+    if (minute === undefined && queues.size >= most) queues.delete(queues.keys().next().value!)
     const next = minute ?? { at, counts: new Uint32Array(SECONDS * KINDS.length) }
     clear(next, next.at + 1, at)
     next.at = at

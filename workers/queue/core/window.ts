@@ -13,10 +13,9 @@ import {
   type Lane,
   lengthOf,
   type Message,
-  type MessageChange,
   type Place,
 } from '../../../src/storage/queue/message.ts'
-import type { DuePlace, ReadQueueTables } from '../../../src/storage/queue/tables.ts'
+import { type DuePlace, MAX_DUE, type ReadQueueTables } from '../../../src/storage/queue/tables.ts'
 
 export interface Window {
   /** Nothing has to be read to know what comes next. */
@@ -27,7 +26,12 @@ export interface Window {
   takeOldest(): Message | undefined
   /** It was taken out and is not busy any more. */
   putBack(message: Message): void
-  changed(change: MessageChange): void
+  /** It may be leased, from its time on if it has one. */
+  placed(message: Message): void
+  /** It may not be any more. */
+  gone(message: Message): void
+  /** The lane has no messages that may be leased, now or later. May read. */
+  isEmpty(): boolean
   /** When the next message is due that is not yet; without reading, if that is known. */
   nextDueMs(nowMs: number, mayRead?: boolean): number | undefined
 }
@@ -175,9 +179,17 @@ export function createWindow({ lane, tables, isBusy, size, most }: WindowOptions
       }
     },
     putBack: add,
-    changed({ event, message }) {
+    placed(message) {
       drop(message)
-      if (event === 'placed' && !isBusy(message.number)) add(message)
+      if (!isBusy(message.number)) add(message)
+    },
+    gone: drop,
+    isEmpty() {
+      if (inside.size > 0) return false
+      if (isWhole && nextDue === Number.POSITIVE_INFINITY) return true
+      return (
+        tables.ready(lane, undefined, 1).length === 0 && tables.due(lane, MAX_DUE, undefined, 1).length === 0
+      )
     },
     nextDueMs(nowMs, mayRead = true) {
       // They were due when they were read, and the clock was set back since. What is behind them is due later still.

@@ -57,6 +57,8 @@ export interface Stage extends AsyncDisposable {
   readonly expired: Lease[]
   /** Data of messages that are dead or gone. */
   readonly gone: string[]
+  /** Queues of lanes that may be forgotten. */
+  readonly idle: string[]
   nowMs(): number
   /** Publishes to the queue `q`; resolves with the receipt. */
   publish(data: unknown, more?: Partial<Publish>): Promise<string>
@@ -106,6 +108,7 @@ export function setStage(
   const told: string[] = []
   const expired: Lease[] = []
   const gone: string[] = []
+  const idle: string[] = []
 
   function start(): QueueBackend {
     const backend = createPartitionBackend({
@@ -123,6 +126,7 @@ export function setStage(
       ready: lanes => void told.push(...[...lanes].map(({ queue }) => queue)),
       expired: lease => void expired.push(lease),
       gone: ({ data }) => void gone.push(data),
+      idle: lanes => void idle.push(...lanes.map(({ queue }) => queue)),
     })
     return backend
   }
@@ -137,6 +141,7 @@ export function setStage(
     told,
     expired,
     gone,
+    idle,
     nowMs,
     settled,
     async publish(data, more = {}) {

@@ -59,7 +59,8 @@ describe.each(backends)('results of %s', (_, open) => {
     expect(ended).toEqual(leases.map(() => 'done'))
     for (const receipt of receipts)
       expect(await stage.backend.result(receipt)).toMatchObject({ bytes: limits.queueResultBytes })
-  })
+    // 70 MiB are written.
+  }, 60_000)
 
   test('all of them together have a bound: the oldest go before their time, and those that are over make room', async () => {
     const each = 1000 + 2 * limits.queueResultExtraBytes
