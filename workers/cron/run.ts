@@ -61,25 +61,44 @@ export interface Runner {
 
 export function createRunner({ deliveries, store, clock, wallClock, log }: RunnerParts): Runner {
   const tally = createBoundedTally(limits.deliveryNotices)
-  const saving = new Set<Promise<void>>()
+  const saving = new Set<Promise<unknown>>()
+  let gathered: ReturnType<typeof gather> | undefined
   const pauses = new Set<() => void>()
   /** Schedules whose runs have ended since the last time that was written. */
   const ended = new Set<Running>()
   let cancelEnds: (() => void) | undefined
 
-  async function save(schedule: Running): Promise<string | undefined> {
+  /** Resolves when it is on disk, with what went wrong. What is asked for in one task is written together. */
+  function save(schedule: Running): Promise<string | undefined> {
     ended.delete(schedule)
-    const saved = store.save(schedule.record())
-    const done = saved.catch(() => {}).finally(() => saving.delete(done))
-    saving.add(done)
+    gathered ??= gather()
+    gathered.schedules.add(schedule)
+    return gathered.written
+  }
+
+  function gather(): { schedules: Set<Running>; written: Promise<string | undefined> } {
+    const schedules = new Set<Running>()
+    const written = Promise.resolve().then(() => {
+      gathered = undefined
+      return write([...schedules])
+    })
+    saving.add(written)
+    void written.finally(() => saving.delete(written))
+    return { schedules, written }
+  }
+
+  /** Never rejects. */
+  async function write(schedules: readonly Running[]): Promise<string | undefined> {
     try {
-      await saved
+      await store.save(schedules.map(schedule => schedule.record()))
       return undefined
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown.message : String(thrown)
-      const count = tally(schedule.name)
-      const about = { schedule: shortened(schedule.name), error }
-      if (count !== undefined) log.error('what a schedule does could not be stored', { ...about, count })
+      for (const { name } of schedules) {
+        const count = tally(name)
+        const about = { schedule: shortened(name), error }
+        if (count !== undefined) log.error('what a schedule does could not be stored', { ...about, count })
+      }
       return error
     }
   }

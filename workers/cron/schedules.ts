@@ -120,8 +120,12 @@ export function createSchedules(parts: RunnerParts): Schedules {
       for (const schedule of byName.values()) if (schedule.members.size > 0) look(schedule, now)
     }
     wallBefore = now
-    for (let first = heap.first(); first !== undefined && first.dueMs <= now; first = heap.first())
+    // The first ones are called before the last ones are looked at.
+    for (let looked = 0; looked < limits.cronPortion; looked++) {
+      const first = heap.first()
+      if (first === undefined || first.dueMs > now) break
       look(first, now)
+    }
     arm()
   }
 
@@ -257,7 +261,7 @@ export function createSchedules(parts: RunnerParts): Schedules {
       // Ticks that came before are left out, or not, as they would have been without this.
       look(schedule, wallClock())
       schedule.isPaused = isPaused
-      await store.save(schedule.record())
+      await store.save([schedule.record()])
       proceed(schedule)
     },
 

@@ -21,10 +21,10 @@ export function keepingStore() {
   const told = { failing: false, saves: 0 }
   const store: CronStore = {
     load: async () => [...records.values()].map(record => structuredClone(record)),
-    async save(record) {
+    async save(given) {
       if (told.failing) throw new Error('the disk is full')
       told.saves++
-      records.set(record.name, structuredClone(record))
+      for (const record of given) records.set(record.name, structuredClone(record))
     },
   }
   return { store, told, records }
