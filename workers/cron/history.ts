@@ -55,7 +55,10 @@ export function historyTextFrom(runs: Runs, from: number): string {
 export const latestOf = ({ recent }: Runs): Run | undefined => recent.at(-1)
 
 /** Those at the front that are over become text, but for the latest; and there are not too many. */
-function folded({ past, pastCount, recent, total }: Runs): Runs {
+function folded(runs: Runs): Runs {
+  const { recent, total } = runs
+  if (recent.length < 2 && runs.pastCount < limits.cronHistory) return runs
+  let { past, pastCount } = runs
   let over = 0
   while (over < recent.length - 1 && recent[over]!.outcome !== 'running') {
     past += past === '' ? textOf(recent[over]!) : SEPARATOR + textOf(recent[over]!)

@@ -67,6 +67,8 @@ export function createRunner({ deliveries, store, clock, wallClock, log }: Runne
   /** Schedules whose runs have ended since the last time that was written. */
   const ended = new Set<Running>()
   let cancelEnds: (() => void) | undefined
+  const scheduledText = latestOf(rfc3339)
+  const actualText = latestOf(rfc3339)
 
   /** Resolves when it is on disk, with what went wrong. What is asked for in one task is written together. */
   function save(schedule: Running): Promise<string | undefined> {
@@ -118,8 +120,8 @@ export function createRunner({ deliveries, store, clock, wallClock, log }: Runne
     return toJsonText({
       trigger: 'cron',
       job_id: subscription.id,
-      scheduled_time: rfc3339(tick.scheduledMs),
-      actual_time: rfc3339(wallClock()),
+      scheduled_time: scheduledText(tick.scheduledMs),
+      actual_time: actualText(wallClock()),
       name: schedule.name,
       timezone: job.plan.timezone,
       attempt: run.attempt,
@@ -216,6 +218,19 @@ export function createRunner({ deliveries, store, clock, wallClock, log }: Runne
       pauses.add(cancel)
       signal?.addEventListener('abort', over)
     })
+  }
+}
+
+/** Of one instant many are called. */
+function latestOf(textOf: (ms: number) => string): (ms: number) => string {
+  let latest: number | undefined
+  let text = ''
+  return ms => {
+    if (ms !== latest) {
+      text = textOf(ms)
+      latest = ms
+    }
+    return text
   }
 }
 

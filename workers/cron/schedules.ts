@@ -142,6 +142,7 @@ export function createSchedules(parts: RunnerParts): Schedules {
       now,
       misfire,
       bounds,
+      schedule.nextMs,
     )
     const hasMoved = last !== schedule.lastMs
     schedule.lastMs = last
@@ -154,7 +155,7 @@ export function createSchedules(parts: RunnerParts): Schedules {
     if (schedule.isPaused) {
       for (const { scheduledMs } of [...madeUp, ...due]) leaveOut(schedule, scheduledMs, 'paused')
     } else {
-      schedule.waiting = [...schedule.waiting, ...madeUp]
+      if (madeUp.length > 0) schedule.waiting = [...schedule.waiting, ...madeUp]
       proceed(schedule)
       for (const tick of due) {
         if (overlap === 'cancel_previous') for (const run of schedule.giveUps) run.abort()
@@ -198,10 +199,11 @@ export function createSchedules(parts: RunnerParts): Schedules {
     byTrigger.delete(id)
     schedule.members.delete(id)
     schedule.latest = [...schedule.members.values()].at(-1)
+    // It may go by another expression now.
+    schedule.nextMs = undefined
     if (schedule.members.size > 0) look(schedule, wallClock())
     else {
       heap.remove(schedule)
-      schedule.nextMs = undefined
       schedule.wasAway = true
     }
     arm()
@@ -231,6 +233,7 @@ export function createSchedules(parts: RunnerParts): Schedules {
         schedule.expression = plan.expression
         schedule.timezone = plan.timezone
         schedule.lastMs = now
+        schedule.nextMs = undefined
       }
       schedule.latest = { subscription: deliveries.add(binding, job.delivery), job }
       schedule.members.set(binding.id, schedule.latest)
@@ -291,5 +294,6 @@ function newRecord({ name, plan }: Job, lastMs: number): ScheduleRecord {
 
 function recordOf(schedule: Schedule): ScheduleRecord {
   const { name, expression, timezone, lastMs, isPaused, waiting, retrying, runs } = schedule
-  return { name, expression, timezone, lastMs, isPaused, waiting: [...retrying, ...waiting], runs }
+  const ticks = retrying.length === 0 ? waiting : [...retrying, ...waiting]
+  return { name, expression, timezone, lastMs, isPaused, waiting: ticks, runs }
 }
