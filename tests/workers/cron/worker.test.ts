@@ -1,7 +1,9 @@
 /** The worker `iii-cron`: triggers that fire, and what becomes of ticks that do not (`docs/cron.md`). */
 import { describe, expect, test } from 'bun:test'
+import { limits } from '../../../src/protocol/limits.ts'
+import type { CronStore } from '../../../workers/cron/store.ts'
 import { registerFunction, registerTrigger } from '../../support/world.ts'
-import { createCron, historyOf, instantsOf, keepingStore } from './support.ts'
+import { type CronWorld, createCron, historyOf, instantsOf, keepingStore } from './support.ts'
 
 const minutely = { expression: '* * * * *' }
 
@@ -79,6 +81,15 @@ describe('a trigger', () => {
     await world.unbind('other')
     await world.pass(60)
     expect(world.take()).toMatchObject([{ data: { job_id: 'one' } }])
+  })
+
+  test('goes by its own expression again when the one that had its name since is gone', async () => {
+    const world = await createCron()
+    await world.bind('first', { expression: '*/7 * * * *', name: 'shared' })
+    await world.bind('second', { expression: '*/5 * * * *', name: 'shared' })
+    await world.unbind('second')
+    await world.pass(13 * 60)
+    expect(instantsOf(world.take())).toEqual(['00:07:00'])
   })
 
   test('of an id that somebody has already is refused, and the first stays', async () => {
@@ -379,4 +390,28 @@ test('ten thousand schedules wait on one timer', async () => {
   await world.settled()
   expect(await world.done<unknown>('list', { limit: 1 })).toMatchObject({ total: 10_000 })
   expect(world.clock.pending() - before).toBeLessThanOrEqual(5)
+})
+
+test('the first of many at one instant are called before the last are looked at', async () => {
+  const { store, records } = keepingStore()
+  const counting: CronStore = {
+    ...store,
+    async save(given) {
+      portions.push(given.length)
+      calledBefore.push(world.take().length)
+      await store.save(given)
+    },
+  }
+  const portions: number[] = []
+  const calledBefore: number[] = []
+  // What is to be done at once comes in a turn of its own, as with a clock that is real.
+  const world: CronWorld = await createCron({ store: counting, isPatient: true })
+  const many = 2 * limits.cronPortion + 5
+  for (let index = 0; index < many; index++) await world.bind(`t${index}`, { ...minutely, name: `n${index}` })
+  await world.pass(60)
+  while (records.size < many) await world.settled()
+  expect(portions).toEqual([limits.cronPortion, limits.cronPortion, 5])
+  expect(calledBefore).toEqual([0, limits.cronPortion, limits.cronPortion])
+  await world.settled()
+  expect(world.take().length).toBe(5)
 })
