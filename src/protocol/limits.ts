@@ -188,7 +188,7 @@ export const limits = {
   cronPortion: 128,
   /** Of so many that are written at once, rows are written in place of all that is known of each. */
   cronFewestRows: 8,
-  /** Characters of all rows: what a start has to read, a tenth of a second, and several ticks of each of 10,000 schedules. */
+  /** Characters of all rows: several ticks of each of 10,000 schedules, which a start reads in some tenths of a second. */
   cronRowCharacters: 8 * MiB,
   /** Characters of an expression, its parts, and how deep they may lie in each other. */
   conditionLength: 4096,

@@ -1,9 +1,7 @@
 /** The worker `iii-cron`: triggers that fire, and what becomes of ticks that do not (`docs/cron.md`). */
 import { describe, expect, test } from 'bun:test'
-import { limits } from '../../../src/protocol/limits.ts'
-import type { CronStore } from '../../../workers/cron/store.ts'
 import { registerFunction, registerTrigger } from '../../support/world.ts'
-import { type CronWorld, createCron, historyOf, instantsOf, keepingStore } from './support.ts'
+import { createCron, historyOf, instantsOf, keepingStore } from './support.ts'
 
 const minutely = { expression: '* * * * *' }
 
@@ -371,47 +369,4 @@ describe('functions', () => {
     expect(instantsOf(world.take())).toEqual(['00:03:00'])
     expect(await historyOf(world)).toEqual(['00:02:00 paused 2', '00:03:00 running'])
   })
-})
-
-test('ten thousand schedules wait on one timer', async () => {
-  const world = await createCron()
-  const before = world.clock.pending()
-  for (let index = 0; index < 10_000; index++) {
-    world.worker.says({
-      type: 'registertrigger',
-      trigger_type: 'cron',
-      function_id: 'target::run',
-      id: `t${index}`,
-      config: { expression: `${index % 60} * * * *`, name: `n${index}` },
-    })
-    if (index % 500 === 499) await world.settled()
-  }
-  world.clock.advance(1000)
-  await world.settled()
-  expect(await world.done<unknown>('list', { limit: 1 })).toMatchObject({ total: 10_000 })
-  expect(world.clock.pending() - before).toBeLessThanOrEqual(5)
-})
-
-test('the first of many at one instant are called before the last are looked at', async () => {
-  const { store, records } = keepingStore()
-  const counting: CronStore = {
-    ...store,
-    async save(given) {
-      portions.push(given.length)
-      calledBefore.push(world.take().length)
-      await store.save(given)
-    },
-  }
-  const portions: number[] = []
-  const calledBefore: number[] = []
-  // What is to be done at once comes in a turn of its own, as with a clock that is real.
-  const world: CronWorld = await createCron({ store: counting, isPatient: true })
-  const many = 2 * limits.cronPortion + 5
-  for (let index = 0; index < many; index++) await world.bind(`t${index}`, { ...minutely, name: `n${index}` })
-  await world.pass(60)
-  while (records.size < many) await world.settled()
-  expect(portions).toEqual([limits.cronPortion, limits.cronPortion, 5])
-  expect(calledBefore).toEqual([0, limits.cronPortion, limits.cronPortion])
-  await world.settled()
-  expect(world.take().length).toBe(5)
 })
