@@ -51,6 +51,15 @@ export interface KnownWorker {
   readonly schema: z.ZodType
   /** It may be listed more than once. */
   readonly multiple: boolean
+  /** Its settings may change while it runs, by the configuration worker. */
+  readonly changeable?: ChangeableSettings
+}
+
+export interface ChangeableSettings {
+  /** Of the entry of the configuration worker. */
+  readonly description: string
+  /** Paths of what is read at the start only. */
+  readonly fixed: readonly (readonly string[])[]
 }
 
 export type KnownWorkers = ReadonlyMap<string, KnownWorker>

@@ -149,9 +149,10 @@ export function createDeliveries(
   function queueFor(
     binding: Binding,
     counters: DeliveryCounters,
-    { conditionFunctionId, concurrency, timeoutMs, waits }: DeliveryOptions,
+    options: DeliveryOptions,
   ): DeliveryQueue | undefined {
-    const needed = [conditionFunctionId, concurrency, timeoutMs].some(given => given !== undefined)
+    const { conditionFunctionId, concurrency, waits } = options
+    const needed = [conditionFunctionId, concurrency, options.timeoutMs].some(given => given !== undefined)
     if (!needed && waits !== true) return undefined
     const said = {
       condition: 'the condition of a trigger failed',
@@ -163,7 +164,9 @@ export function createDeliveries(
       namespace: binding.namespace,
       conditionFunctionId,
       concurrency: Math.min(concurrency ?? limits.deliveriesInFlight, limits.deliveriesInFlight),
-      timeoutMs: timeoutMs ?? limits.callTimeoutMs,
+      get timeoutMs() {
+        return options.timeoutMs ?? limits.callTimeoutMs
+      },
       maxMessages: limits.deliveryQueueMessages,
       maxBytes: limits.deliveryQueueBytes,
       outcome: {

@@ -18,7 +18,7 @@ export interface QueueParts {
   readonly conditionFunctionId: string | undefined
   /** Events that are in work at once. */
   readonly concurrency: number
-  /** Milliseconds, for the condition and for the handler. */
+  /** Milliseconds, for the condition and for the handler; looked at when each of them is called. */
   readonly timeoutMs: number
   readonly maxMessages: number
   readonly maxBytes: number
@@ -75,7 +75,7 @@ interface Entry {
 const LET_GO = 256
 
 export function createDeliveryQueue(parts: QueueParts): DeliveryQueue {
-  const { client, functionId, namespace, conditionFunctionId, concurrency, timeoutMs, outcome } = parts
+  const { client, functionId, namespace, conditionFunctionId, concurrency, outcome } = parts
   /** In the order of the events; those before `turn` have been decided and called. */
   let entries: Entry[] = []
   let turn = 0
@@ -93,7 +93,14 @@ export function createDeliveryQueue(parts: QueueParts): DeliveryQueue {
     }
     const { data, cause } = entry
     entry.cancelCall = client.call(
-      { functionId: conditionFunctionId, data, namespace, metadata: undefined, timeoutMs, ...cause },
+      {
+        functionId: conditionFunctionId,
+        data,
+        namespace,
+        metadata: undefined,
+        timeoutMs: parts.timeoutMs,
+        ...cause,
+      },
       (error, result) => {
         if (entry.isOver) return
         entry.cancelCall = undefined
@@ -113,7 +120,7 @@ export function createDeliveryQueue(parts: QueueParts): DeliveryQueue {
   function run(entry: Entry): void {
     const { data, metadata, cause } = entry
     entry.cancelCall = client.call(
-      { functionId, data, namespace, metadata, timeoutMs, ...cause },
+      { functionId, data, namespace, metadata, timeoutMs: parts.timeoutMs, ...cause },
       (error, result) => {
         if (error === undefined) outcome.delivered()
         else outcome.failed(error, 'handler')

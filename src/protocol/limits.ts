@@ -264,6 +264,9 @@ export const limits = {
   configurationRecordBytes: 16 * MiB,
   /** An edited file is read when its folder has been quiet for this long: editors write in steps. */
   configurationSettleMs: 500,
+  /** Longest wait of a built-in worker for its settings, and how long it waits before it asks again. */
+  settingsTimeoutMs: 10_000,
+  settingsRetryMs: 5000,
   /** All entries in memory together, as JSON with their history; further changes are refused. */
   configurationCharacters: 256 * MiB,
   /** Names that the command line looks through for the one that was meant. */
@@ -450,6 +453,9 @@ export const limits = {
   revisionsPerMs: 1000,
   /** Entries and messages that are all looked at when a data folder is opened: some 0.5 s. With more it is done in the background. */
   entriesCheckedAtStart: 40_000,
+  /** Messages that have no row in the database yet, which only the log has; and characters of their data. */
+  freshMessages: 2048,
+  freshCharacters: 4 * MiB,
   /** Entries or messages looked at in one step of that, and the pause between steps. */
   scrubPortion: 200,
   scrubPauseMs: 20,
@@ -457,6 +463,8 @@ export const limits = {
   expiriesPerTurn: 1000,
   /** Longest wait before it is looked for expired entries again: the clock of the machine may be set. */
   expiryLookMs: 60_000,
+  /** How long something that is told before it is on disk may wait for a sync of others. */
+  syncSoonMs: 10,
   /** How often a partition that could not write tries whether it can again. */
   storageRetryMs: 1000,
   /** Memory an out-buffer keeps after a large burst. */

@@ -20,11 +20,12 @@ import type { EntryChange } from './change.ts'
 import { tablesInDoubt } from './doubt.ts'
 import { createExpiry } from './expiry.ts'
 import { createFeed } from './feed.ts'
-import type { Committal, Committed, Level, Partition, PartitionStatus } from './partition.ts'
+import { createNotices } from './notices.ts'
+import type { Committal, Committed, Level, Partition, PartitionStatus, SubmitLevel } from './partition.ts'
 import { createRecentChanges, type RecentLimits, recentLimits } from './recent.ts'
 import { closed, refusal } from './refusals.ts'
-import { CorruptData } from './storageError.ts'
 import { StorageFault, type Store } from './store.ts'
+import { createSyncSoon } from './syncSoon.ts'
 import type { ReadTables } from './tables.ts'
 import { type Outcome, runTurn, type Work } from './turn.ts'
 import { createUntoldQueue } from './untold.ts'
@@ -42,7 +43,7 @@ export interface PartitionOptions {
 }
 
 interface Waiting extends Work {
-  readonly level: Level
+  readonly level: SubmitLevel
   readonly since: number
   readonly resolve: (committed: Committed) => void
   readonly reject: (error: unknown) => void
@@ -66,6 +67,8 @@ export function createPartition(options: PartitionOptions): Partition {
       failBy(error)
     },
   })
+  const syncSoon = createSyncSoon(clock, () => untold.add({ sync: 'beside', tell() {}, refuse() {} }))
+  const { damage, noticeDamage, noticeUnforeseen } = createNotices(log)
   const followers = new Set<(committal: Committal) => void>()
   const expiry = createExpiry(clock, wallClock, () => {
     gather({
@@ -87,12 +90,9 @@ export function createPartition(options: PartitionOptions): Partition {
   let isClosed = false
   let trouble: Trouble | undefined
   let cancelRetry: (() => void) | undefined
-  /** What was found damaged, and is told until the engine is started anew. */
-  let damage: string | undefined
   /** Nobody knows whether the disk has them. */
   let inDoubt: readonly EntryChange[] = []
   let areQueuesInDoubt = false
-  let unforeseen: string | undefined
   let cancelScrub: (() => void) | undefined
   /** Followers have heard of everything up to this revision. */
   let told = store.revision()
@@ -145,7 +145,10 @@ export function createPartition(options: PartitionOptions): Partition {
 
   /** Returns how many of them are over. */
   function commit(turn: readonly Waiting[]): number {
-    const isSynced = turn.some(({ level }) => level === 'disk')
+    const awaited = turn.filter(({ level }) => level === 'disk').length
+    const soon = turn.filter(({ level }) => level === 'soon').length
+    const isSynced = awaited > 0
+    const isSoon = soon === turn.length
     let attempted: readonly EntryChange[] | undefined
     try {
       // Not before the disk has recovered: `retry` sees to that.
@@ -153,7 +156,7 @@ export function createPartition(options: PartitionOptions): Partition {
       const result = runTurn(turn, {
         store,
         nowMs: wallNow(),
-        isSynced,
+        isSynced: isSynced || isSoon,
         noticeDamage,
         beforeCommit: changes => {
           attempted = changes
@@ -169,7 +172,8 @@ export function createPartition(options: PartitionOptions): Partition {
       expiry.after(done, nextExpiryMs, result.hasExpired)
       expiry.look(result.expiresAtMs)
       untold.add({
-        sync: result.needsSync ? (turn.length === 1 ? 'here' : 'beside') : undefined,
+        sync:
+          result.needsSync && !isSoon ? (awaited === 1 || turn.length === 1 ? 'here' : 'beside') : undefined,
         changes: result.changes,
         tell() {
           toldOfQueues = queueCommits
@@ -180,6 +184,8 @@ export function createPartition(options: PartitionOptions): Partition {
           for (const { reject } of done) reject(refusal(error))
         },
       })
+      if (isSynced) syncSoon.rest()
+      else if (result.isCommitted && soon > 0) syncSoon.await()
       return done.length
     } catch (error) {
       for (const { reject } of turn) reject(refusal(error))
@@ -311,22 +317,6 @@ export function createPartition(options: PartitionOptions): Partition {
     })
   }
 
-  /** Loud the first time; afterwards whoever asks for what is damaged hears of it. False: it is no damage. */
-  function noticeDamage(error: unknown): boolean {
-    if (!(error instanceof CorruptData)) return false
-    if (damage === undefined) log.error(error.message)
-    damage ??= error.message
-    return true
-  }
-
-  /** Once, until something else fails: every turn may end so. */
-  function noticeUnforeseen(error: unknown): void {
-    const what = String(error)
-    if (what === unforeseen) return
-    unforeseen = what
-    log.error('A transaction failed for a reason that nobody has thought of.', { error: what })
-  }
-
   function nextExpiryMs(): number | undefined {
     try {
       const { tables } = store
@@ -340,8 +330,8 @@ export function createPartition(options: PartitionOptions): Partition {
 
   const status = (): PartitionStatus => ({
     adapter,
-    health: (trouble ?? damage) === undefined ? 'ok' : 'degraded',
-    reason: trouble?.reason ?? damage,
+    health: (trouble ?? damage()) === undefined ? 'ok' : 'degraded',
+    reason: trouble?.reason ?? damage(),
     revision: told,
     commits,
     commands: commandCount,
@@ -391,6 +381,7 @@ export function createPartition(options: PartitionOptions): Partition {
       expiry.stop()
       cancelScrub?.()
       cancelRetry?.()
+      syncSoon.rest()
       await store.close()
     },
   }

@@ -32,9 +32,15 @@ export interface Committed {
   readonly ms: number
 }
 
+/**
+ * `soon`: told when it is written, and on disk with the next sync, or `syncSoonMs` later. For what may be undone by a loss of
+ * power, because it is done again then: nothing of it may be a change that has a revision.
+ */
+export type SubmitLevel = Level | 'soon'
+
 export interface SubmitOptions {
   /** Default `disk`. */
-  readonly level?: Level
+  readonly level?: SubmitLevel
   /** Stands in the changes that followers are told of. */
   readonly cause?: Cause | undefined
 }

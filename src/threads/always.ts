@@ -12,6 +12,7 @@ import type { Log } from '../log/log.ts'
 import type { Peers } from './account.ts'
 import { createFindCaller } from './callers.ts'
 import { createCatalogue } from './catalogue.ts'
+import { createSeeds } from './seeds.ts'
 
 /** What workers of the main thread can be made from. */
 export interface MainParts {
@@ -37,6 +38,7 @@ export function alwaysPlaced({ engine, clock, log, peers, status, settings }: Ma
         folder: settings.data.base,
         env: process.env,
         findCaller: createFindCaller(engine, clock),
+        seeds: createSeeds(settings.workers),
         loadReader: async () => (await import('../config/document.ts')).readDocument,
         clock,
         log,

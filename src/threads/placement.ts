@@ -15,6 +15,13 @@ import type { KnownWorker } from '../config/settings.ts'
 // Parsers that are compiled pay for themselves after thousands of inputs: settings are parsed once.
 z.config({ jitless: true })
 
+/** Where a worker keeps its things: another partition is another start. */
+const KEPT = [
+  ['adapter', 'name'],
+  ['adapter', 'config', 'store_method'],
+  ['adapter', 'config', 'file_path'],
+] as const
+
 /**
  * Configurable workers by their name in a configuration file; other spellings stand in `config/names.ts`. The worker
  * listener is no worker to place: `config/place.ts` makes its settings by the schema of `server/config.ts`. None may be
@@ -23,10 +30,27 @@ z.config({ jitless: true })
 export const knownWorkers: ReadonlyMap<string, KnownWorker> = new Map<string, KnownWorker>([
   ['iii-engine-functions', { schema: z.strictObject({}), multiple: false }],
   ['configuration', { schema: configurationConfigSchema, multiple: false }],
-  ['iii-cron', { schema: cronConfigSchema, multiple: false }],
+  [
+    'iii-cron',
+    {
+      schema: cronConfigSchema,
+      multiple: false,
+      changeable: {
+        description: 'Schedules: what holds for triggers that do not say their own',
+        fixed: KEPT,
+      },
+    },
+  ],
   ['iii-http', { schema: httpConfigSchema, multiple: false }],
   ['iii-pubsub', { schema: pubsubConfigSchema, multiple: false }],
-  ['iii-queue', { schema: queueConfigSchema, multiple: false }],
+  [
+    'iii-queue',
+    {
+      schema: queueConfigSchema,
+      multiple: false,
+      changeable: { description: 'Named queues, and what holds for topics', fixed: KEPT },
+    },
+  ],
   ['iii-state', { schema: stateConfigSchema, multiple: false }],
   ['iii-stream', { schema: streamConfigSchema, multiple: false }],
 ])

@@ -14,6 +14,7 @@ import type { Caller } from '../../workers/configuration/functions.ts'
 import type { Json } from '../../workers/configuration/json.ts'
 import { createReading } from '../../workers/configuration/reading.ts'
 import { createRegistry, type Registry } from '../../workers/configuration/registry.ts'
+import type { Seed } from '../../workers/configuration/seed.ts'
 import { createStore } from '../../workers/configuration/store.ts'
 import { createCheck } from '../../workers/configuration/validate.ts'
 import { createConfigurationWorker } from '../../workers/configuration/worker.ts'
@@ -117,8 +118,8 @@ export interface TestWorker {
   readonly clock: VirtualClock
   /** What functions of triggers were called with; taken out. */
   told(): Told[]
-  /** Calls `configuration::<name>` as somebody. */
-  call<Result = Record<string, unknown>>(name: string, input: object, caller?: string): Promise<Result>
+  /** Calls `configuration::<name>` as somebody; `null`: as a worker of the engine. */
+  call<Result = Record<string, unknown>>(name: string, input: object, caller?: string | null): Promise<Result>
   /** Binds a trigger and returns what the provider remarks; throws what it throws. */
   bind(
     config: unknown,
@@ -139,6 +140,7 @@ export interface WorkerOptions {
   readonly env?: Environment
   readonly files?: MemoryFiles
   readonly callers?: Readonly<Record<string, Caller>>
+  readonly seeds?: readonly Seed[]
 }
 
 const CALLERS: Readonly<Record<string, Caller>> = {
@@ -203,6 +205,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<TestWork
     folder: '/project',
     env: options.env ?? {},
     findCaller: id => callers[id],
+    seeds: options.seeds ?? [],
     loadReader: async () => readDocument,
     clock,
     log,
@@ -221,7 +224,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<TestWork
       told = []
       return all
     },
-    async call<Result>(name: string, input: object, caller = 'owner') {
+    async call<Result>(name: string, input: object, caller: string | null = 'owner') {
       // As over the wire: nothing but JSON comes through.
       const given = JSON.parse(JSON.stringify({ ...input, _caller_worker_id: caller })) as unknown
       const result = await handlers.get(`configuration::${name}`)!(given, worker.cause)

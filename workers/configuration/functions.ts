@@ -4,12 +4,13 @@ import type { WorkerClient } from '../../sdk/typescript/src/worker.ts'
 import type { Cause } from '../../src/delivery/depth.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { readInput, requestFormat } from '../zodInput.ts'
-import { notFound } from './decide.ts'
+import { notFound, schemaInvalid } from './decide.ts'
 import type { Asker, Entry } from './entry.ts'
 import type { Json } from './json.ts'
 import type { Reading } from './reading.ts'
 import type { Registry } from './registry.ts'
 import { maskSecretsOf } from './secrets.ts'
+import type { Seeds } from './seed.ts'
 
 export interface Caller {
   /** As it announces itself; in another namespace than `default` with that before it: `shop/orders`. */
@@ -26,12 +27,15 @@ export type FindCaller = (workerId: string) => Caller | undefined | Promise<Call
 /** Who calls, and by which call. */
 interface Call {
   readonly caller: Caller | undefined
+  /** The engine names every caller but its own workers. */
+  readonly isBuiltIn: boolean
   readonly cause: Cause
 }
 
 export interface FunctionParts {
   readonly registry: Registry
   readonly reading: Reading
+  readonly seeds: Seeds
   readonly findCaller: FindCaller
   readonly revealTo: ReadonlySet<string>
   /** Somebody has used an entry. */
@@ -88,7 +92,7 @@ function summaryOf({ id, name, description, schema, metadata }: Entry) {
 }
 
 export function registerFunctions(client: WorkerClient, parts: FunctionParts): void {
-  const { registry, reading, findCaller, revealTo, used } = parts
+  const { registry, reading, seeds, findCaller, revealTo, used } = parts
 
   function askerOf({ caller, cause }: Call): Asker {
     return { author: caller?.name ?? 'unknown', cause }
@@ -115,6 +119,7 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
     description: string,
     input: z.ZodObject<Shape>,
     handle: (input: z.infer<z.ZodObject<Shape>>, call: Call) => unknown,
+    metadata?: { readonly internal: true },
   ): void {
     const functionId = `configuration::${name}`
     async function run(given: unknown, cause: Cause): Promise<unknown> {
@@ -122,9 +127,13 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
       const { id, _caller_worker_id: workerId } = known as { id?: string; _caller_worker_id?: string | null }
       // Before it waits for anything: what is asked for now does not expire meanwhile.
       if (id !== undefined && registry.find(id) !== undefined) used(id)
-      return handle(known, { caller: workerId ? await findCaller(workerId) : undefined, cause })
+      return handle(known, {
+        caller: workerId ? await findCaller(workerId) : undefined,
+        isBuiltIn: !workerId,
+        cause,
+      })
     }
-    client.registerFunction(functionId, run, { description, request_format: requestFormat(input) })
+    client.registerFunction(functionId, run, { description, request_format: requestFormat(input), metadata })
   }
 
   add(
@@ -196,6 +205,21 @@ export function registerFunctions(client: WorkerClient, parts: FunctionParts): v
     const shown = mayReveal(entry, call) ? value : reading.masked(entry, entry.value)
     return { id, value: shown, revision }
   })
+
+  add(
+    'settings',
+    'Tells a built-in worker its settings, with every default',
+    getInput,
+    async ({ id }, { isBuiltIn }) => {
+      const seed = seeds.get(id)
+      const entry = registry.find(id)
+      if (seed === undefined || entry === undefined || !isBuiltIn) throw notFound(id)
+      const completed = seed.complete(await reading.read(entry))
+      if ('problems' in completed) throw schemaInvalid(completed.problems)
+      return { config: completed.config, revision: entry.revision }
+    },
+    { internal: true },
+  )
 
   add('list', 'Lists configurations, without their values', listInput, () => ({
     configurations: registry

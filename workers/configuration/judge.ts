@@ -28,13 +28,17 @@ export function createJudge({ documents, reading, pathOf, log }: JudgeParts): Ju
   /** Files that were complained about, so that it is done once. */
   const told = new Map<string, Fingerprint>()
 
-  async function complaintAbout(kept: Kept | undefined, result: EditResult): Promise<Complaint | undefined> {
+  async function complaintAbout(
+    id: string,
+    kept: Kept | undefined,
+    result: EditResult,
+  ): Promise<Complaint | undefined> {
     if (!result.ok) return result
     const { value, metadata } = result.edit
     try {
       requireFit('value', value, limits.configurationValueBytes)
       requireFit('metadata', metadata, limits.configurationTextBytes)
-      if (isEntry(kept)) await reading.requireValid(kept.schema, value)
+      await reading.requireValid({ id, schema: isEntry(kept) ? kept.schema : undefined }, value)
       return undefined
     } catch (error) {
       if (!(error instanceof HandlerError)) throw error
@@ -45,7 +49,7 @@ export function createJudge({ documents, reading, pathOf, log }: JudgeParts): Ju
 
   return async (id, kept, file) => {
     const result = (await documents()).read(id, file.text)
-    const complaint = await complaintAbout(kept, result)
+    const complaint = await complaintAbout(id, kept, result)
     if (complaint === undefined && result.ok) {
       told.delete(id)
       return result.edit

@@ -35,7 +35,9 @@ import type { Json } from './json.ts'
 import { createJudge } from './judge.ts'
 import type { Reading } from './reading.ts'
 import { type Fingerprint, fingerprint } from './record.ts'
+import type { Seeds } from './seed.ts'
 import { type Bounds, createSlots } from './slots.ts'
+import { createSowing } from './sowing.ts'
 import { adapterError, type Store } from './store.ts'
 
 export interface RegistryParts {
@@ -46,6 +48,8 @@ export interface RegistryParts {
   readonly history: HistoryBounds
   /** Of all entries; changes beyond them are refused. */
   readonly bounds: Bounds
+  /** Entries of built-in workers. */
+  readonly seeds?: Seeds
   readonly clock: Clock
   readonly log: Log
   readonly tell: (event: ConfigurationEvent, cause: Cause | undefined) => void
@@ -59,10 +63,12 @@ export interface ValueChange {
 }
 
 export interface Registry {
-  /** Reads what is on the disk. Never rejects: what cannot be read is logged. */
+  /** Reads what is on the disk, and sows what is not. Never rejects: what cannot be read is logged. */
   load(): Promise<void>
   find(id: string): Entry | undefined
   entries(): readonly Entry[]
+  /** It has a file: settings of a built-in worker may have none. */
+  isStored(id: string): boolean
   register(wanted: Registering, ifRevision: number | undefined, by: Asker): Promise<Decision>
   set(change: ValueChange, by: Asker): Promise<Decision>
   patch(change: ValueChange, by: Asker): Promise<Decision>
@@ -79,7 +85,7 @@ export interface Registry {
 const MOST_TRIES = 5
 
 export function createRegistry(parts: RegistryParts): Registry {
-  const { store, documents, reading, history, bounds, clock, log, tell } = parts
+  const { store, documents, reading, history, bounds, clock, log, tell, seeds = new Map() } = parts
   const slots = createSlots(bounds)
   const queues = new Map<string, Promise<unknown>>()
   const judge = createJudge({ documents, reading, pathOf: store.pathOf, log })
@@ -199,7 +205,7 @@ export function createRegistry(parts: RegistryParts): Registry {
           const before = requireRegistered(id, kept)
           const value = valueFrom(before)
           requireFit('value', value, limits.configurationValueBytes)
-          await reading.requireValid(requireSchema(before), value)
+          await reading.requireValid({ id, schema: requireSchema(before) }, value)
           return decideValue(before, value, how, deed(by), history)
         },
       }),
@@ -233,6 +239,7 @@ export function createRegistry(parts: RegistryParts): Registry {
   function gone(entry: Entry, kept: Kept, cause?: Cause): void {
     put(kept, null)
     tell({ type: 'configuration:deleted', entry, oldValue: entry.value, newValue: null }, cause)
+    sowing.again(entry.id)
   }
 
   /** Takes over what somebody has written into a file, if it is right. */
@@ -301,9 +308,10 @@ export function createRegistry(parts: RegistryParts): Registry {
     return [...files.slice(0, bounds.entries), ...records]
   }
 
-  return {
+  const registry: Registry = {
     find: slots.find,
     entries: slots.entries,
+    isStored: id => (slots.get(id)?.file ?? null) !== null,
 
     async load() {
       try {
@@ -311,6 +319,7 @@ export function createRegistry(parts: RegistryParts): Registry {
       } catch (error) {
         log.error('the folder of configurations cannot be read', { error })
       }
+      await sowing.begin()
     },
 
     async register(wanted, ifRevision, by) {
@@ -330,7 +339,7 @@ export function createRegistry(parts: RegistryParts): Registry {
           by,
           check,
           async decide(before) {
-            if (wanted.value !== undefined) await reading.requireValid(wanted.schema, wanted.value)
+            if (wanted.value !== undefined) await reading.requireValid(wanted, wanted.value)
             return decideRegister(before, wanted, deed(by), history)
           },
         }),
@@ -359,6 +368,18 @@ export function createRegistry(parts: RegistryParts): Registry {
       while (queues.size > 0) await Promise.all(queues.values())
     },
   }
+  const sowing = createSowing({
+    seeds,
+    find: id => slots.get(id)?.kept,
+    stored: slots.find,
+    put: entry => put(entry, null),
+    register: (wanted, by) => registry.register(wanted, undefined, by),
+    deed,
+    history,
+    pathOf: store.pathOf,
+    log,
+  })
+  return registry
 }
 
 function unconfirmed(id: string): HandlerError {

@@ -20,6 +20,7 @@ import type { Files } from './files.ts'
 import { type FindCaller, registerFunctions } from './functions.ts'
 import { createReading } from './reading.ts'
 import { createRegistry } from './registry.ts'
+import type { Seed } from './seed.ts'
 import { createStore } from './store.ts'
 import { configurationTriggerType, payloadOf } from './trigger.ts'
 import { createCheck } from './validate.ts'
@@ -32,6 +33,8 @@ export interface ConfigurationParts {
   readonly folder: string
   readonly env: Environment
   readonly findCaller: FindCaller
+  /** Settings of built-in workers that may change while they run. */
+  readonly seeds?: readonly Seed[]
   /** Loaded with the first entry: the YAML library takes its time. */
   readonly loadReader: () => Promise<ReadDocument>
   readonly clock: Clock
@@ -40,7 +43,7 @@ export interface ConfigurationParts {
 
 export function createConfigurationWorker(
   { adapter, ttl_seconds, history, reveal_to }: ConfigurationConfig,
-  { files, folder, env, findCaller, loadReader, clock, log }: ConfigurationParts,
+  { files, folder, env, findCaller, seeds: given = [], loadReader, clock, log }: ConfigurationParts,
 ): BuiltInWorker {
   return {
     name: 'configuration',
@@ -48,7 +51,8 @@ export function createConfigurationWorker(
     async start(client) {
       const directory = resolve(folder, adapter.config.directory)
       const store = createStore({ files, directory, log })
-      const reading = createReading({ env, check: createCheck(() => performance.now()) })
+      const seeds = new Map(given.map(seed => [seed.id, seed]))
+      const reading = createReading({ env, seeds, check: createCheck(() => performance.now()) })
       const deliveries = createDeliveries(client, { clock, log })
       const watches = createWatches(deliveries)
       let documents: Promise<Documents> | undefined
@@ -61,6 +65,7 @@ export function createConfigurationWorker(
           return documents
         },
         reading,
+        seeds,
         history: { values: history, bytes: limits.configurationHistoryBytes },
         bounds: {
           entries: limits.configurationEntries,
@@ -79,7 +84,7 @@ export function createConfigurationWorker(
       const expiry = createExpiry({
         ttlMs: ttl_seconds * 1000,
         clock,
-        ids: () => registry.entries().map(({ id }) => id),
+        ids: () => registry.entries().flatMap(({ id }) => (seeds.has(id) ? [] : [id])),
         isWatched: watches.isWatched,
         expired(id) {
           // What is being written meanwhile is used.
@@ -90,9 +95,9 @@ export function createConfigurationWorker(
         },
       })
       await registry.load()
-      if (registry.entries().length > 0) watching.begin()
+      if (registry.entries().some(({ id }) => registry.isStored(id))) watching.begin()
       const revealTo = new Set(reveal_to)
-      registerFunctions(client, { registry, reading, findCaller, revealTo, used: expiry.used })
+      registerFunctions(client, { registry, reading, seeds, findCaller, revealTo, used: expiry.used })
       registerTriggerList(client, 'configuration::triggers', deliveries)
       const registration = client.registerTriggerType(configurationTriggerType, watches.provider)
       await client.ready()

@@ -74,8 +74,8 @@ function refuse(why: string): never {
   throw new HandlerError('trigger_registration_failed', why)
 }
 
-/** Throws a `HandlerError` with the reason when the trigger cannot be bound. `timeoutMs`: if it does not say its own. */
-export function parseCronTrigger(binding: Binding, timeoutMs: number, nowMs: number): Job {
+/** Throws a `HandlerError` with the reason when the trigger cannot be bound. `timeoutMs`: that of now, if it does not say its own. */
+export function parseCronTrigger(binding: Binding, timeoutMs: () => number, nowMs: number): Job {
   const value = fromJsonText(binding.config)
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
   const config = (isObject ? value : {}) as Config
@@ -99,7 +99,13 @@ export function parseCronTrigger(binding: Binding, timeoutMs: number, nowMs: num
       max: wholeIn(retry, 'max', 0, limits.cronRetries, 0),
       backoffMs: wholeIn(retry, 'backoff_ms', 1, limits.cronRetryMs, 1000),
     },
-    delivery: { ...delivery, timeoutMs: delivery.timeoutMs ?? timeoutMs, waits: true },
+    delivery: {
+      ...delivery,
+      get timeoutMs() {
+        return delivery.timeoutMs ?? timeoutMs()
+      },
+      waits: true,
+    },
     warnings,
   }
 }

@@ -4,6 +4,7 @@ import type { Binding, TriggerProvider } from '../../sdk/typescript/src/worker.t
 import type { Clock } from '../../src/clock/clock.ts'
 import { createDeliveries } from '../../src/delivery/deliveries.ts'
 import type { Log } from '../../src/log/log.ts'
+import { createSettings } from '../settings.ts'
 import type { BuiltInWorker } from '../worker.ts'
 import type { CronConfig } from './config.ts'
 import { registerFunctions } from './functions.ts'
@@ -17,16 +18,21 @@ export interface CronParts {
   /** The clock on the wall, milliseconds: schedules go by it. */
   readonly wallClock: () => number
   readonly log: Log
+  /** Of a process beside the engine. */
+  readonly process?: string
 }
 
 export function createCronWorker(
   config: CronConfig,
-  { store, clock, wallClock, log }: CronParts,
+  { store, clock, wallClock, log, process }: CronParts,
 ): BuiltInWorker {
   return {
     name: 'iii-cron',
     description: 'Calls functions at the times of cron expressions',
     async start(client) {
+      const isAlone = process !== undefined
+      const settings = createSettings<CronConfig>({ client, id: 'iii-cron', isAlone, clock, log })
+      let current = (await settings.begin()) ?? config
       const deliveries = createDeliveries(client, { clock, log })
       const schedules = createSchedules({ deliveries, store, clock, wallClock, log })
       await schedules.load()
@@ -35,17 +41,17 @@ export function createCronWorker(
           'what schedules have done is kept in memory: a restart knows of nothing (store_method: in_memory)',
         )
       registerFunctions(client, { schedules, wallClock })
-      // A name of the file format; settings are read at start in this version.
-      client.registerFunction('iii-cron::on-config-change', () => undefined, {
-        description: 'Told when the configuration of the worker changes',
-        metadata: { internal: true },
+      const provider = createProvider(schedules, () => current.timeout_ms, wallClock)
+      client.registerTriggerType(cronTriggerType, provider)
+      settings.follow(config => {
+        current = config
       })
-      client.registerTriggerType(cronTriggerType, createProvider(schedules, config.timeout_ms, wallClock))
       await client.ready()
       return {
         addresses: {},
         drain: () => schedules.drain(),
         async stop() {
+          settings.stop()
           schedules.stop()
         },
       }
@@ -53,7 +59,11 @@ export function createCronWorker(
   }
 }
 
-function createProvider(schedules: Schedules, timeoutMs: number, wallClock: () => number): TriggerProvider {
+function createProvider(
+  schedules: Schedules,
+  timeoutMs: () => number,
+  wallClock: () => number,
+): TriggerProvider {
   return {
     bind(binding) {
       const { id } = binding

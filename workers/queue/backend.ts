@@ -106,9 +106,10 @@ export interface QueueBackend {
   take(request: TakeRequest): readonly Lease[] | Promise<readonly Lease[]>
   /**
    * Resolves when it is written; `over`: the token is not that of a lease, or not any more. Of a message whose result is kept
-   * (`keptResult.ts`), `result` is written with it; nothing is `null`.
+   * (`keptResult.ts`), `result` is written with it; nothing is `null`. `soon`: nobody is told that it is done. If the power is
+   * lost within `syncSoonMs`, and only then, the message may come again, as if its handler had not returned.
    */
-  finish(token: string, result?: JsonText): Promise<Outcome>
+  finish(token: string, result?: JsonText, level?: 'disk' | 'soon'): Promise<Outcome>
   fail(token: string, failure: Failure): Promise<Outcome>
   /** The holder is gone in the middle of it. */
   lose(token: string, report: FailureReport): Promise<Outcome>

@@ -42,6 +42,8 @@ export interface Consumers {
   ready(lanes: Iterable<Lane>): void
   /** The lease of a call is over: it is given up. */
   expired(lease: Lease): void
+  /** The settings of a queue are others: what they say holds from now on. */
+  changed(queue: string): void
   consumersOf(queue: string): { readonly consumers: number; readonly running: number }
   /** Takes nothing more; resolves when all that runs has ended. */
   drain(): Promise<void>
@@ -62,7 +64,8 @@ interface LaneState {
 }
 
 interface QueueState {
-  readonly rate: Rate | undefined
+  perSecond: number | undefined
+  rate: Rate | undefined
   readonly lanes: LaneState[]
   /** Which lane has its turn first. */
   turn: number
@@ -109,6 +112,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     if (queue === undefined) {
       const perSecond = ratePerSecond(lane.queue)
       queue = {
+        perSecond,
         rate: perSecond === undefined ? undefined : createRate(perSecond, clock.now),
         lanes: [],
         turn: 0,
@@ -295,6 +299,21 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       }
     },
     expired: lease => handling.expired(lease),
+    changed(name) {
+      const queue = queues.get(name)
+      if (queue === undefined) return
+      const perSecond = ratePerSecond(name)
+      if (perSecond !== queue.perSecond) {
+        queue.perSecond = perSecond
+        // What has begun within the last tenth of a second counts for the rate that holds now.
+        queue.rate = perSecond === undefined ? undefined : createRate(perSecond, clock.now, true)
+      }
+      for (const state of queue.lanes) {
+        const usual = state.consumers.length === 0 ? implicit(state.lane) : undefined
+        if (usual !== undefined) state.consumers.push(consumerOf(usual))
+        wake(state)
+      }
+    },
     consumersOf(name) {
       const all = queues.get(name)?.lanes.flatMap(({ consumers }) => consumers) ?? []
       return { consumers: all.length, running: all.reduce((sum, each) => sum + each.running, 0) }

@@ -108,7 +108,7 @@ export function createHandling<State>(parts: HandlingParts<State>): Handling<Sta
     const leases = work.leases.filter(lease => {
       const verdict = condition.holds(parseEvent(lease.message.data))
       if (verdict === 'run') return true
-      if (verdict === 'skip') written(work, backend.finish(lease.token))
+      if (verdict === 'skip') written(work, backend.finish(lease.token, undefined, 'soon'))
       else end(work, lease, { code: 'CONDITION_FAILED', message: verdict.error }, functionId)
       return false
     })
@@ -116,7 +116,7 @@ export function createHandling<State>(parts: HandlingParts<State>): Handling<Sta
   }
 
   function done(work: Work<State>, result: JsonText | undefined): void {
-    for (const { token } of work.leases) written(work, backend.finish(token, result))
+    for (const { token } of work.leases) written(work, backend.finish(token, result, 'soon'))
     over(work)
   }
 

@@ -1,6 +1,7 @@
 /** What a name means to those who ask: a named queue, or a topic with all its queues. */
 import type { Lane } from '../../src/storage/queue/message.ts'
 import { namedQueue, topicQueue } from './names.ts'
+import type { CurrentSettings } from './settings.ts'
 import type { Topics } from './topics.ts'
 import type { NamedQueue, Tuning } from './tuning.ts'
 
@@ -16,27 +17,35 @@ export interface Sources {
 const PREFIX = namedQueue('')
 
 export function createSources(
-  queues: ReadonlyMap<string, NamedQueue>,
+  current: CurrentSettings,
   topics: Topics,
-  usual: Tuning,
+  unconfigured: ReadonlySet<string>,
 ): Sources {
   /** As it is called by who configures it, or in lists of dead letters. */
-  const named = (name: string): NamedQueue | undefined =>
-    queues.get(name) ?? (name.startsWith(PREFIX) ? queues.get(name.slice(PREFIX.length)) : undefined)
+  function named(name: string): NamedQueue | undefined {
+    const { named: queues, byQueue } = current()
+    return queues.get(name) ?? byQueue.get(name)
+  }
+
+  /** Of the name of a named queue that was configured. */
+  function left(name: string): string[] {
+    const plain = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name
+    return unconfigured.has(plain) ? [namedQueue(plain)] : []
+  }
 
   return {
     named,
     queuesOf(name) {
       const queue = named(name)
       if (queue !== undefined) return [namedQueue(queue.name)]
-      return [topicQueue(name), ...topics.queuesOf(name)]
+      return [topicQueue(name), ...topics.queuesOf(name), ...left(name)]
     },
     open(name) {
       const queue = named(name)
       const kept = queue === undefined ? topicQueue(name) : namedQueue(queue.name)
       return {
         lane: { queue: kept, functionId: undefined, namespace: undefined },
-        tuning: queue?.tuning ?? usual,
+        tuning: queue?.tuning ?? current().usual.tuning,
       }
     },
   }

@@ -19,7 +19,10 @@ export interface Topics {
   subscribe(triggerId: string, subscription: Subscription): void
   /** Of a time before: it lasts as if its last trigger had gone just now. */
   restore(subscription: Subscription): void
-  unsubscribe(triggerId: string): void
+  /** `forGood`: it does not last, if that was its last trigger. */
+  unsubscribe(triggerId: string, forGood?: boolean): void
+  /** How many triggers have a queue of a topic; `undefined`: there is none. */
+  triggersOf(topic: string, queue: string): number | undefined
   /** Those that last. */
   of(topic: string): readonly Subscription[]
   /** Names of the queues of all there have been: messages may be left in them. */
@@ -46,12 +49,12 @@ export function createTopics(now: () => number): Topics {
 
   const isLasting = ({ endsAtMs }: Entry): boolean => endsAtMs === undefined || endsAtMs > now()
 
-  function leave(triggerId: string): void {
+  function leave(triggerId: string, forGood = false): void {
     const entry = byTrigger.get(triggerId)
     if (entry === undefined) return
     byTrigger.delete(triggerId)
     entry.triggers.delete(triggerId)
-    if (entry.triggers.size === 0) entry.endsAtMs = now() + limits.queueSubscriptionMs
+    if (entry.triggers.size === 0) entry.endsAtMs = now() + (forGood ? 0 : limits.queueSubscriptionMs)
   }
 
   function entryOf(subscription: Subscription): Entry {
@@ -80,6 +83,7 @@ export function createTopics(now: () => number): Topics {
     },
     restore: subscription => void entryOf(subscription),
     unsubscribe: leave,
+    triggersOf: (topic, queue) => topics.get(topic)?.get(queue)?.triggers.size,
     of(topic) {
       const lasting: Subscription[] = []
       for (const entry of topics.get(topic)?.values() ?? [])

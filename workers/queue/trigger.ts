@@ -12,8 +12,9 @@ export interface QueueTrigger {
   /** `''`: nothing was named. */
   readonly source: string
   readonly delivery: DeliveryOptions
-  readonly ordering: Ordering
-  readonly tuning: Tuning
+  /** What it does not say itself is as usual; that may change. */
+  readonly orderingOver: (usual: Pick<Usual, 'isFifo'>) => Ordering
+  readonly tuningOver: (usual: Tuning) => Tuning
   readonly delayMs: number
   readonly warnings: readonly string[]
 }
@@ -115,7 +116,7 @@ function camelCased(config: Config): Config {
 }
 
 /** Throws a `HandlerError` with the reason when the trigger cannot be bound. `usualOf`: of what the trigger names. */
-export function parseQueueTrigger(binding: Binding, usualOf: (source: string) => Usual): QueueTrigger {
+export function parseQueueTrigger(binding: Binding, usualOf: (source: string) => Tuning): QueueTrigger {
   const value = fromJsonText(binding.config)
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
   const config = (isObject ? value : {}) as Config
@@ -132,48 +133,56 @@ export function parseQueueTrigger(binding: Binding, usualOf: (source: string) =>
   if (source.length > limits.topicLength)
     refuse(`the topic has ${source.length} characters, the most are ${limits.topicLength}`)
   const delivery = readDeliveryOptions(config)
-  const { tuning: usual, isFifo } = usualOf(source)
-  const { retry } = usual
   if (own.batchSize !== undefined && delivery.conditionFunctionId !== undefined)
     refuse(
       'a function is asked about one message, so that batchSize and condition_function_id exclude each other',
     )
   const keyField = text(own, 'concurrencyKeyField')
   const keyMost = number(own, 'concurrencyPerKey', 1, limits.deliveriesInFlight)
-  if (keyField === undefined && keyMost !== undefined && usual.perKey === undefined)
+  if (keyField === undefined && keyMost !== undefined && usualOf(source).perKey === undefined)
     refuse('queue_config.concurrencyPerKey needs concurrencyKeyField: the member of the data that is the key')
   const maxRetries = number(own, 'maxRetries', 0, Number.MAX_SAFE_INTEGER)
+  const type = choice(own, 'type', ['standard', 'concurrent', 'fifo'])
+  const ordering = {
+    groupField: text(own, 'messageGroupField'),
+    priorityField: text(own, 'priorityField'),
+    maxPriority: number(own, 'maxPriority', 1, 255),
+  }
+  const concurrency = delivery.concurrency ?? number(own, 'concurrency', 1, limits.deliveriesInFlight)
+  const leaseMs =
+    number(own, 'leaseMs', 1, limits.callAgeMs) ??
+    number(own, 'visibilityTimeout', 1, limits.callAgeMs) ??
+    delivery.timeoutMs
+  const batch = number(own, 'batchSize', 1, limits.queueBatch)
+  const missing = choice(own, 'missingFunction', ['park', 'fail'])
+  const maxAttempts = maxRetries === undefined ? undefined : maxRetries + 1
+  const backoff = {
+    type: choice(own, 'backoffType', BACKOFFS),
+    baseMs: number(own, 'backoffDelayMs', 0, Number.MAX_SAFE_INTEGER),
+    maxMs: number(own, 'maxBackoffMs', 0, Number.MAX_SAFE_INTEGER),
+    jitter: number(own, 'jitter', 0, 1, false),
+  }
   return {
     source,
     delivery,
     delayMs: 1000 * (number(own, 'delaySeconds', 0, Number.MAX_SAFE_INTEGER / 1000, false) ?? 0),
-    ordering: {
-      isFifo: (choice(own, 'type', ['standard', 'concurrent', 'fifo']) ?? (isFifo ? 'fifo' : '')) === 'fifo',
-      groupField: text(own, 'messageGroupField'),
-      priorityField: text(own, 'priorityField'),
-      maxPriority: number(own, 'maxPriority', 1, 255),
-    },
-    tuning: {
-      concurrency:
-        delivery.concurrency ?? number(own, 'concurrency', 1, limits.deliveriesInFlight) ?? usual.concurrency,
-      leaseMs:
-        number(own, 'leaseMs', 1, limits.callAgeMs) ??
-        number(own, 'visibilityTimeout', 1, limits.callAgeMs) ??
-        delivery.timeoutMs ??
-        usual.leaseMs,
-      batch: number(own, 'batchSize', 1, limits.queueBatch),
+    orderingOver: ({ isFifo }) => ({ ...ordering, isFifo: type === undefined ? isFifo : type === 'fifo' }),
+    tuningOver: ({ retry, ...usual }) => ({
+      concurrency: concurrency ?? usual.concurrency,
+      leaseMs: leaseMs ?? usual.leaseMs,
+      batch,
       perKey: perKeyOf(keyField ?? usual.perKey?.field, keyMost ?? usual.perKey?.most),
-      missing: choice(own, 'missingFunction', ['park', 'fail']) ?? usual.missing,
+      missing: missing ?? usual.missing,
       retry: {
-        maxAttempts: maxRetries === undefined ? retry.maxAttempts : maxRetries + 1,
+        maxAttempts: maxAttempts ?? retry.maxAttempts,
         backoff: {
-          type: choice(own, 'backoffType', BACKOFFS) ?? retry.backoff.type,
-          baseMs: number(own, 'backoffDelayMs', 0, Number.MAX_SAFE_INTEGER) ?? retry.backoff.baseMs,
-          maxMs: number(own, 'maxBackoffMs', 0, Number.MAX_SAFE_INTEGER) ?? retry.backoff.maxMs,
-          jitter: number(own, 'jitter', 0, 1, false) ?? retry.backoff.jitter,
+          type: backoff.type ?? retry.backoff.type,
+          baseMs: backoff.baseMs ?? retry.backoff.baseMs,
+          maxMs: backoff.maxMs ?? retry.backoff.maxMs,
+          jitter: backoff.jitter ?? retry.backoff.jitter,
         },
       },
-    },
+    }),
     warnings,
   }
 }

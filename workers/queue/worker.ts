@@ -1,14 +1,15 @@
 /** The built-in worker `iii-queue`: messages that are kept until a function has succeeded with them. */
-import type { Binding, BuiltInClient, TriggerProvider } from '../../sdk/typescript/src/worker.ts'
+import type { BuiltInClient } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
 import type { Log } from '../../src/log/log.ts'
-import { createBoundedTally, shortened } from '../../src/log/notices.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { Lane } from '../../src/storage/queue/message.ts'
 import type { QueueAccess } from '../queueAccess.ts'
+import { createSettings } from '../settings.ts'
 import { createWaiters } from '../waiters.ts'
 import type { BuiltInWorker } from '../worker.ts'
 import type { BackendSettings, QueueBackend } from './backend.ts'
+import { configureQueue, createChangingQueues, leaveAlone, takeOver } from './changing.ts'
 import type { QueueConfig } from './config.ts'
 import { type Consumers, createConsumers } from './consumers.ts'
 import { publishCommands } from './enqueueCommand.ts'
@@ -25,15 +26,16 @@ import type { ConsumerOptions } from './handling.ts'
 import { isVolatile } from './keeping.ts'
 import { dropLapsed } from './lapsed.ts'
 import { receiptOf } from './messageRow.ts'
-import { namedQueue, parseQueue, subscriberQueue, topicQueue } from './names.ts'
+import { parseQueue } from './names.ts'
 import { createProgress } from './progress.ts'
+import { createProvider } from './provider.ts'
 import { createPublishing } from './publishing.ts'
 import { createPull } from './pull.ts'
+import { type CurrentSettings, currentTuning, type QueueSettings, queueSettings } from './settings.ts'
 import { createSources } from './sources.ts'
-import { settingsText, subscriptionSettings } from './subscriptionSettings.ts'
+import { subscriptionSettings } from './subscriptionSettings.ts'
 import { createTopics, type Topics } from './topics.ts'
-import { parseQueueTrigger, queueType, subscriberType } from './trigger.ts'
-import { type NamedQueue, namedQueues, type Tuning } from './tuning.ts'
+import { queueType, subscriberType } from './trigger.ts'
 
 export interface QueueParts {
   readonly createBackend: (settings: BackendSettings) => QueueBackend
@@ -51,33 +53,22 @@ export interface QueueParts {
 
 const NO_CAUSE = { traceparent: undefined, baggage: undefined }
 
-/** Of topics, where a trigger does not say its own. */
-function topicTuning({ adapter: { config } }: QueueConfig): Tuning {
-  return {
-    concurrency: config.concurrency,
-    leaseMs: limits.queueLeaseMs,
-    missing: 'park',
-    retry: {
-      maxAttempts: config.max_attempts,
-      backoff: { type: 'exponential', baseMs: config.backoff_ms, maxMs: limits.queueBackoffMs, jitter: 0 },
-    },
-  }
-}
-
 export function createQueueWorker(config: QueueConfig, parts: QueueParts): BuiltInWorker {
   const { createBackend, functions, access = {}, clock, wallClock, log, newId } = parts
   return {
     name: 'iii-queue',
     description: 'Queues and durable topics: messages are kept until a function has succeeded with them',
     async start(client) {
-      const named = namedQueues(config)
-      const usual = { tuning: topicTuning(config), isFifo: config.adapter.config.mode === 'fifo' }
+      const isAlone = functions === undefined
+      const settings = createSettings<QueueConfig>({ client, id: 'iii-queue', isAlone, clock, log })
+      let inForce = queueSettings((await settings.begin()) ?? config)
+      const current = (): QueueSettings => inForce
       const topics = createTopics(clock.now)
-      const sources = createSources(named, topics, usual.tuning)
-      const byQueue = new Map([...named.values()].map(queue => [namedQueue(queue.name), queue]))
+      const unconfigured = new Set<string>()
+      const sources = createSources(current, topics, unconfigured)
       const backend = createBackend({
-        concurrencyOf: queue => byQueue.get(queue)?.tuning.concurrency ?? Number.POSITIVE_INFINITY,
-        resultMsOf: queue => byQueue.get(queue)?.config.result_ms ?? limits.queueResultMs,
+        concurrencyOf: queue => current().byQueue.get(queue)?.tuning.concurrency ?? Number.POSITIVE_INFINITY,
+        resultMsOf: queue => current().byQueue.get(queue)?.config.result_ms ?? limits.queueResultMs,
       })
       const consumers = createConsumers({
         client,
@@ -85,8 +76,8 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
         functions: functions ?? functionsFromOutside(client),
         clock,
         wallClock,
-        implicit: lane => ofFunction(lane, byQueue),
-        ratePerSecond: queue => byQueue.get(queue)?.config.rate_per_second,
+        implicit: lane => ofFunction(lane, current),
+        ratePerSecond: queue => current().byQueue.get(queue)?.config.rate_per_second,
       })
       const waits = (more: number): void => client.wait(more)
       const pull = createPull(backend, clock, waits)
@@ -104,8 +95,8 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
           if (!waiters.isEmpty()) waiters.wake(receiptOf(message))
         },
       })
-      await Promise.all([...named.values()].map(queue => configure(backend, queue)))
-      await restore(backend, topics, consumers)
+      await Promise.all([...current().named.values()].map(queue => configureQueue(backend, queue)))
+      await restore({ backend, topics, consumers, unconfigured, current })
       const stopDropping = dropLapsed({ topics, backend, clock })
       const { register, idle } = createRegister(client)
       const publishing = createPublishing({ backend, named: sources.named, topics, wallClock, newId })
@@ -115,20 +106,31 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
       registerRedrive(register, { backend, sources, clock, waiters })
       registerControl(register, { backend, sources, progress })
       registerResults(register, { backend, clock, wallClock, progress, waiters })
-      registerTopics(register, { backend, consumers, named, topics, sources, wallClock })
+      registerTopics(register, { backend, consumers, current, topics, sources, wallClock })
       followWorkers(client, backend, wallClock)
-      // A name of the file format; settings are read at start in this version.
-      client.registerFunction('iii-queue::on-config-change', () => ({ ok: true }), {
-        description: 'Told when the configuration of the worker changes',
-        metadata: { internal: true },
-      })
-      const provider = createProvider({ named: sources.named, topics, consumers, backend, usual, clock, log })
+      const provider = createProvider({ current, topics, consumers, backend, clock, log })
       client.registerTriggerType(subscriberType, provider)
       client.registerTriggerType(queueType, provider)
       if (isVolatile(config))
         log.warn(
           'queues are kept in memory: messages are gone when the engine ends (store_method: in_memory)',
         )
+      const changing = createChangingQueues({
+        backend,
+        unconfigured,
+        changed(queue) {
+          consumers.changed(queue)
+          pull.ready([{ queue, functionId: undefined, namespace: undefined }])
+        },
+      })
+      settings.follow(async config => {
+        const before = inForce
+        const after = queueSettings(config)
+        await changing.prepare(before, after)
+        inForce = after
+        provider.settle()
+        await changing.follow(before, after)
+      })
       await client.ready()
       access.messagesOf = (members, refuse, cause = NO_CAUSE) =>
         publishCommands(readPush(members, refuse, cause))
@@ -140,6 +142,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
           await Promise.all([consumers.drain(), idle()])
         },
         async stop() {
+          settings.stop()
           stopDropping()
           access.messagesOf = undefined
           pull.end()
@@ -154,8 +157,8 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
 }
 
 /** Messages of a named queue that say which function they are for. */
-function ofFunction(lane: Lane, byQueue: ReadonlyMap<string, NamedQueue>): ConsumerOptions | undefined {
-  const queue = byQueue.get(lane.queue)
+function ofFunction(lane: Lane, current: CurrentSettings): ConsumerOptions | undefined {
+  const queue = current().byQueue.get(lane.queue)
   const { functionId, namespace } = lane
   if (queue === undefined || functionId === undefined) return undefined
   return {
@@ -163,23 +166,22 @@ function ofFunction(lane: Lane, byQueue: ReadonlyMap<string, NamedQueue>): Consu
     lane,
     functionId,
     namespace,
-    tuning: queue.tuning,
+    tuning: currentTuning(current, ({ byQueue }) => byQueue.get(lane.queue)?.tuning),
     hasPlace: true,
   }
 }
 
-async function configure(backend: QueueBackend, { name, config }: NamedQueue): Promise<void> {
-  await backend.configure(namedQueue(name), undefined, {
-    messages: config.max_messages,
-    bytes: config.max_bytes,
-    isLossy: config.lossy,
-    dead: config.max_dead,
-    deadMs: config.dead_ms,
-  })
+interface RestoreParts {
+  readonly backend: QueueBackend
+  readonly topics: Topics
+  readonly consumers: Consumers
+  readonly unconfigured: Set<string>
+  readonly current: CurrentSettings
 }
 
 /** What is there from before: subscriptions last, lanes have messages. */
-async function restore(backend: QueueBackend, topics: Topics, consumers: Consumers): Promise<void> {
+async function restore({ backend, topics, consumers, unconfigured, current }: RestoreParts): Promise<void> {
+  const { named } = current()
   for (let after: string | undefined; ; ) {
     const page = await backend.queues(after, limits.queuePage)
     for (const { name, settings, isPaused } of page) {
@@ -190,6 +192,9 @@ async function restore(backend: QueueBackend, topics: Topics, consumers: Consume
         const lane = { queue: name, functionId, namespace }
         topics.restore({ topic, lane, ...subscriptionSettings(settings) })
       }
+      if (parsed.kind === 'named' && !named.has(parsed.name))
+        leaveAlone({ backend, unconfigured }, parsed.name)
+      if (parsed.kind === 'topic' && named.has(parsed.topic)) await takeOver(backend, parsed.topic)
       consumers.ready(await backend.lanes(name))
     }
     if (page.length < limits.queuePage) return
@@ -214,104 +219,4 @@ function followWorkers(client: BuiltInClient, backend: QueueBackend, wallClock: 
     { description: 'Told when a worker comes or goes', metadata: { internal: true } },
   )
   client.registerTrigger({ type: 'engine::workers-available', function_id: id })
-}
-
-interface ProviderParts {
-  readonly named: (name: string) => NamedQueue | undefined
-  readonly topics: Topics
-  readonly consumers: Consumers
-  readonly backend: QueueBackend
-  readonly usual: { readonly tuning: Tuning; readonly isFifo: boolean }
-  readonly clock: Clock
-  readonly log: Log
-}
-
-function createProvider(parts: ProviderParts): TriggerProvider & { stop(): void } {
-  const { named, topics, consumers, backend, usual, clock, log } = parts
-  /** What is to be written of a subscription, and is not yet, by the id of its trigger. */
-  const unwritten = new Map<string, () => Promise<unknown>>()
-  const tally = createBoundedTally(limits.deliveryNotices)
-
-  function remark({ id, trigger_type, function_id }: Binding, warnings: readonly string[]): void {
-    for (const warning of warnings) {
-      const message = `${trigger_type} trigger: ${warning}`
-      const about = { trigger_id: shortened(id), function_id: shortened(function_id) }
-      const count = tally(`${about.function_id} ${message}`)
-      if (count !== undefined) log.warn(message, { ...about, count })
-    }
-  }
-
-  function remove(id: string): void {
-    consumers.remove(id)
-    topics.unsubscribe(id)
-    unwritten.delete(id)
-  }
-
-  /** Until it is written it lasts as long as the engine; while it cannot be, that is tried again. */
-  function keep(id: string, write: () => Promise<unknown>): void {
-    unwritten.set(id, write)
-    const isWanted = (): boolean => unwritten.get(id) === write
-    write().then(
-      () => isWanted() && unwritten.delete(id),
-      error => {
-        if (!isWanted()) return
-        log.warn('a subscription could not be kept yet', {
-          trigger_id: shortened(id),
-          error: String(error),
-        })
-        clock.after(limits.storageRetryMs, () => isWanted() && keep(id, write))
-      },
-    )
-  }
-
-  return {
-    bind(binding) {
-      const trigger = readOrRemove(binding)
-      const { id, function_id: functionId, namespace, metadata, trigger_type } = binding
-      const { source, delivery, ordering, tuning, delayMs, warnings } = trigger
-      remark(binding, warnings)
-      if (source === '') {
-        remove(id)
-        return warnings
-      }
-      const { condition, conditionFunctionId } = delivery
-      const consumer = { id, functionId, namespace, tuning, metadata, condition, conditionFunctionId }
-      const queue = trigger_type === 'queue' ? named(source) : undefined
-      if (queue !== undefined) {
-        topics.unsubscribe(id)
-        unwritten.delete(id)
-        const lane = { queue: namedQueue(queue.name), functionId: undefined, namespace: undefined }
-        consumers.add({ ...consumer, lane, hasPlace: true })
-        return warnings
-      }
-      const lane = { queue: subscriberQueue(source, functionId, namespace), functionId, namespace }
-      topics.subscribe(id, { topic: source, lane, ordering, delayMs })
-      // It lasts, and begins with the messages that came before anybody had subscribed: also those that were left when the engine
-      // ended while they were moved.
-      keep(id, () =>
-        Promise.all([
-          backend.configure(lane.queue, settingsText({ ordering, delayMs }), {}),
-          backend.adopt(topicQueue(source), lane),
-        ]),
-      )
-      consumers.add({ ...consumer, lane, hasPlace: false })
-      return warnings
-    },
-    unbind: ({ id }) => remove(id),
-    stop: () => unwritten.clear(),
-  }
-
-  /** A trigger that comes again replaces itself, also when its new form is refused. */
-  function readOrRemove(binding: Binding) {
-    const isOfQueue = binding.trigger_type === 'queue'
-    try {
-      return parseQueueTrigger(binding, source => {
-        const queue = isOfQueue ? named(source) : undefined
-        return queue === undefined ? usual : { tuning: queue.tuning, isFifo: queue.ordering.isFifo }
-      })
-    } catch (error) {
-      remove(binding.id)
-      throw error
-    }
-  }
 }

@@ -261,7 +261,8 @@ export function openWindow(options: WindowOptions): Window {
       if (session.hasWritten || session.isBehind || !session.connection.db.inTransaction) return restore()
       session.totals = copyOfTotals(committed)
       tables.forget()
-      queues.undoTo(0)
+      // Rows that were only looked for are written all the same.
+      queues.committed()
     },
     reopen(syncedTurn) {
       // Else there would be a new one, without anything in it.

@@ -13,6 +13,8 @@ export interface Attempt {
 export interface FaultyStore extends Store {
   /** What becomes of the next commit. */
   fault: Fault | undefined
+  /** A sync has failed since the last look; what need not be on disk at once is synced later than it is committed. */
+  hasSyncFailed(): boolean
   /** Attempts to recover that fail. */
   failingRecoveries: number
   /** Takes out the commits since the last look. */
@@ -28,6 +30,7 @@ class Crash extends Error {}
 export function createFaultyStore(inner: Store, disk: { syncFails: boolean }): FaultyStore {
   let attempts: Attempt[] = []
   let recovery: 'failed' | 'done' | undefined
+  let hasSyncFailed = false
 
   return {
     ...inner,
@@ -46,11 +49,17 @@ export function createFaultyStore(inner: Store, disk: { syncFails: boolean }): F
       return needsSync
     },
     sync(isHere) {
+      hasSyncFailed ||= disk.syncFails
       try {
         return inner.sync(isHere)
       } finally {
         disk.syncFails = false
       }
+    },
+    hasSyncFailed() {
+      const taken = hasSyncFailed
+      hasSyncFailed = false
+      return taken
     },
     recover() {
       if (this.failingRecoveries > 0) {

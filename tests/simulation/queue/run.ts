@@ -158,12 +158,17 @@ export async function run(seed: number, mistakes: Mistakes = {}): Promise<Failur
     store.fault = undefined
     const attempt = store.attempts().at(-1)
     note(`the turn ends: ${attempt === undefined ? 'nothing to commit' : (attempt.fault ?? 'committed')}`)
-    if (attempt?.fault?.startsWith('broken') === true) isBroken = true
+    const isSyncBroken = store.hasSyncFailed()
+    if (attempt?.fault === 'broken before' || isSyncBroken) isBroken = true
     if (attempt?.fault?.startsWith('crash') === true) {
       truth.commit(attempt.fault === 'crash after' ? 'doubt' : 'refused', wallClock())
       crash()
-    } else if (attempt?.fault === 'broken after') truth.commit('doubt', wallClock())
-    else truth.commit(wasBroken || attempt?.fault !== undefined ? 'refused' : 'committed', wallClock())
+    } else if (isSyncBroken) truth.commit('doubt', wallClock())
+    else {
+      // Ends that nobody waits for are synced later.
+      const isRefused = wasBroken || (attempt?.fault !== undefined && attempt.fault !== 'broken after')
+      truth.commit(isRefused ? 'refused' : 'committed', wallClock())
+    }
     await hear()
   }
 
@@ -189,6 +194,7 @@ export async function run(seed: number, mistakes: Mistakes = {}): Promise<Failur
   async function wait(ms: number): Promise<void> {
     note(`${ms} ms pass`)
     clock.advance(ms)
+    if (host.isUp() && host.store().hasSyncFailed()) isBroken = true
     const recovery = host.isUp() ? host.store().recovery() : undefined
     if (recovery !== undefined) isBroken = recovery === 'failed'
     truth.expire(wallClock())

@@ -12,7 +12,7 @@ import { report, type Stage, setQueueStage } from './stage.ts'
 import { queueTables } from './tables.ts'
 
 const RUNS = Number(process.env.III_TEST_QUEUE_RUNS ?? 8)
-const STEPS = 250
+const STEPS = 400
 const QUEUES = ['a', 'b', 'topic']
 const ALL = [...QUEUES, 'c']
 
@@ -145,7 +145,8 @@ function play(seed: number, open: (typeof queueTables)[number][1]): void {
     const answer = isRefused ? refused(stage, command) : stage.run(command)
     if (answer === undefined) continue
     expect(answer.count).toBe(model.run(command, stage.nowMs, given(stage, answer)))
-    compare(stage, model, step % 8 === 0)
+    // Whoever looks at everything sees to it that everything has its row.
+    if (random.between(0, 3) === 0) compare(stage, model, step % 8 === 0)
   }
 }
 

@@ -1,4 +1,5 @@
 /** A world with the queue worker in it, and workers that are puppets; time passes when a test says so. */
+import { expect } from 'bun:test'
 import { createMemoryPartition } from '../../../src/storage/mod.ts'
 import type { Partition } from '../../../src/storage/partition.ts'
 import { createPartitionBackend } from '../../../workers/queue/adapters/partition.ts'
@@ -25,6 +26,9 @@ export async function createQueues(config: unknown = {}, before?: { readonly par
   const world = createWorld()
   const { engine, clock, log } = world
   const wallClock = () => Math.floor(clock.now())
+  // What the configuration worker says to it, as far as a test does.
+  const kept = { config: queueConfigSchema.parse(config), revision: 1 }
+  connectBuiltIn(world, 'configuration', 92).registerFunction('configuration::settings', () => kept)
   const client = connectBuiltIn(world, 'iii-queue', 91)
   const partition = before?.partition ?? createMemoryPartition({ clock, log, wallClock }, 0)
   const queues = await createQueueWorker(queueConfigSchema.parse(config), {
@@ -63,6 +67,12 @@ export async function createQueues(config: unknown = {}, before?: { readonly par
     /** Calls a function through a queue, as the action of the SDKs does. */
     enqueue: (queue: string, functionId: string, data: unknown, more: object = {}) =>
       ask(functionId, data, { action: { type: 'enqueue', queue }, ...more }),
+    /** Resolves when other settings are in force. */
+    async configure(config: unknown) {
+      kept.config = queueConfigSchema.parse(config)
+      kept.revision++
+      expect(await ask('iii-queue::on-config-change', {})).toMatchObject({ result: { ok: true } })
+    },
     publish: (topic: string, data: unknown) => done('iii::durable::publish', { topic, data }),
     /** A worker with these functions. */
     async worker(...ids: string[]): Promise<Puppet> {

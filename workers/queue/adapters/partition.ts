@@ -7,7 +7,7 @@ import type { Log } from '../../../src/log/log.ts'
 import { JSON_NULL, type JsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
 import type { Collection, Command } from '../../../src/storage/command.ts'
-import type { Partition } from '../../../src/storage/partition.ts'
+import type { Partition, SubmitLevel } from '../../../src/storage/partition.ts'
 import type { AdoptCommand, PurgeCommand, QueueCommand } from '../../../src/storage/queue/command.ts'
 import { messageOf } from '../../../src/storage/queue/deadLetter.ts'
 import { listMessages } from '../../../src/storage/queue/list.ts'
@@ -44,6 +44,8 @@ interface Ends {
   readonly leases: Lease[]
   /** Of results. */
   characters: number
+  /** The highest that one of them needs. */
+  level: SubmitLevel
   /** Of those that are done: all have the same outcome. */
   readonly written: Promise<void>
   readonly done: Promise<Outcome>
@@ -184,7 +186,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     const { promise: written, resolve, reject } = Promise.withResolvers<void>()
     queueMicrotask(() => {
       if (ends === begun) ends = undefined
-      partition.submit(commands).then(
+      partition.submit(commands, { level: begun.level }).then(
         () => {
           for (const lease of leases) dispatch.settle(lease)
           countEnds(commands, leases)
@@ -201,7 +203,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     const done = written.then((): Outcome => 'done')
     done.catch(() => {})
     written.catch(() => {})
-    const begun: Ends = { commands, leases, characters: 0, written, done }
+    const begun: Ends = { commands, leases, characters: 0, level: 'soon', written, done }
     return begun
   }
 
@@ -213,7 +215,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     }
   }
 
-  function ended(lease: Lease, ending: Ending): Promise<Outcome> {
+  function ended(lease: Lease, ending: Ending, level: SubmitLevel = 'disk'): Promise<Outcome> {
     // Nothing of it is left to time or chance.
     const isDone = ending.kind === 'done'
     const nowMs = isDone ? 0 : Math.floor(wallClock())
@@ -223,6 +225,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     current.commands.push(command)
     current.leases.push(lease)
     const isKept = keepsResult(lease.message.receipt) && !withoutResult.delete(lease.message.number)
+    if (level === 'disk' || isKept) current.level = 'disk'
     if (command.command === 'finish') {
       if (ending.kind === 'done' && isKept) keep(lease, ending.result ?? JSON_NULL, current)
       return current.done
@@ -251,10 +254,10 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     if (into.characters >= limits.turnCharacters) ends = undefined
   }
 
-  function end(token: string, ending: Ending): Promise<Outcome> {
+  function end(token: string, ending: Ending, level: SubmitLevel = 'disk'): Promise<Outcome> {
     const lease = dispatch.end(token)
     tellFreed()
-    return lease === undefined ? OVER : ended(lease, ending)
+    return lease === undefined ? OVER : ended(lease, ending, level)
   }
 
   const foundOf = (message: Message, nowMs: number): Found => ({
@@ -310,7 +313,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
         queueMicrotask(() => follower?.ready([lane]))
       return leases
     },
-    finish: (token, result) => end(token, { kind: 'done', result }),
+    finish: (token, result, level) => end(token, { kind: 'done', result }, level),
     fail: (token, failure) => end(token, { kind: 'failed', ...failure }),
     lose: (token, report) => end(token, { kind: 'lost', report }),
     giveBack(token) {

@@ -30,6 +30,8 @@ export type Reason =
   | 'backing_off'
   | 'scheduled'
   | 'paused'
+  /** Its queue is not in the settings any more. */
+  | 'not_configured'
   | 'no_worker'
   | 'rate'
   | 'no_capacity'
@@ -40,8 +42,8 @@ export type Reason =
   | 'ready'
 
 /** Why a whole queue, or a lane of it, hands out nothing, the first that applies. */
-export type Parking = 'paused' | 'no_worker' | 'rate' | 'no_capacity'
-export const PARKINGS: readonly Parking[] = ['paused', 'no_worker', 'rate', 'no_capacity']
+export type Parking = 'paused' | 'not_configured' | 'no_worker' | 'rate' | 'no_capacity'
+export const PARKINGS: readonly Parking[] = ['paused', 'not_configured', 'no_worker', 'rate', 'no_capacity']
 
 export interface TakeRequest {
   readonly lane: Lane

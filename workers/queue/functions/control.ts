@@ -35,7 +35,7 @@ const ALL: readonly MessageState[] = ['ready', 'behind', 'scheduled', 'backing_o
 const IS_MEANT: Readonly<Record<string, (reason: Found['reason']) => boolean>> = {
   ready: reason => reason === 'ready' || reason === 'no_capacity' || reason === 'key',
   leased: reason => reason === 'leased' || reason === 'ending',
-  parked: reason => ['paused', 'no_worker', 'rate', 'predecessor'].includes(reason),
+  parked: reason => ['paused', 'not_configured', 'no_worker', 'rate', 'predecessor'].includes(reason),
 }
 
 const which = {

@@ -4,16 +4,16 @@ import { text, whole } from '../../fields.ts'
 import type { ParkedLane, QueueBackend, QueueState } from '../backend.ts'
 import type { Consumers } from '../consumers.ts'
 import { namedQueue, parseQueue } from '../names.ts'
+import type { CurrentSettings } from '../settings.ts'
 import type { Sources } from '../sources.ts'
 import type { Topics } from '../topics.ts'
-import type { NamedQueue } from '../tuning.ts'
 import { nameOf } from './letters.ts'
 import type { Register } from './register.ts'
 
 export interface TopicParts {
   readonly backend: QueueBackend
   readonly consumers: Consumers
-  readonly named: ReadonlyMap<string, NamedQueue>
+  readonly current: CurrentSettings
   readonly topics: Topics
   readonly sources: Sources
   readonly wallClock: () => number
@@ -24,16 +24,18 @@ const BROKER = 'builtin'
 const paging = { limit: whole('rows; all without it', 1, limits.queuePage) } as const
 
 export function registerTopics(register: Register, parts: TopicParts): void {
-  const { backend, consumers, named, topics, sources, wallClock } = parts
+  const { backend, consumers, current, topics, sources, wallClock } = parts
 
-  /** Topics that have subscriptions, and those whose messages wait for one. */
+  /** Topics that have subscriptions, and those whose messages wait for one; named queues that are not configured and have messages. */
   async function topicNames(): Promise<Set<string>> {
     const names = new Set(topics.all().keys())
     for (let after: string | undefined; ; ) {
       const page = await backend.queues(after, limits.queuePage)
       for (const { name, counts } of page) {
+        if (counts.waiting + counts.dead === 0) continue
         const parsed = parseQueue(name)
-        if (parsed.kind !== 'named' && counts.waiting + counts.dead > 0) names.add(parsed.topic)
+        if (parsed.kind !== 'named') names.add(parsed.topic)
+        else if (sources.named(parsed.name) === undefined) names.add(parsed.name)
       }
       if (page.length < limits.queuePage) return names
       after = page.at(-1)!.name
@@ -46,7 +48,7 @@ export function registerTopics(register: Register, parts: TopicParts): void {
     fields: paging,
     failure: 'list_topics_failed',
     async run({ limit }) {
-      const rows = [...named.values()].map(({ name, tuning }) => ({
+      const rows = [...current().named.values()].map(({ name, tuning }) => ({
         name,
         broker_type: BROKER,
         subscriber_count: tuning.concurrency,
@@ -67,7 +69,7 @@ export function registerTopics(register: Register, parts: TopicParts): void {
     failure: 'dlq_topics_failed',
     async run({ limit }) {
       const rows: { topic: string; broker_type: string; message_count: number }[] = []
-      for (const name of named.keys()) {
+      for (const name of current().named.keys()) {
         const queue = namedQueue(name)
         rows.push({ topic: queue, broker_type: BROKER, message_count: (await backend.state(queue)).dead })
       }
@@ -128,6 +130,7 @@ export function registerTopics(register: Register, parts: TopicParts): void {
     fields: { limit: whole('queues; 1000 without it', 1, limits.queuePage) },
     failure: 'list_failed',
     async run({ limit = limits.queuePage }) {
+      const { named } = current()
       const names = [...named.keys(), ...(await topicNames())]
       const queues: object[] = []
       for (const name of names.slice(0, limit)) {

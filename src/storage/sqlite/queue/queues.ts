@@ -10,6 +10,7 @@ import { storable, unstorable } from '../../text.ts'
 import { textChecksum } from '../checksums.ts'
 import { type Session, using } from '../session.ts'
 import type { LaneRow, StoredQueueRow } from './statements.ts'
+import type { Undo } from './undo.ts'
 
 type Counts = Record<KeptState | 'bytes', number>
 
@@ -22,7 +23,7 @@ export interface KnownQueue {
   readonly lanes: KnownLane[]
   /** In the transaction that is open. */
   readonly counts: Counts
-  /** Until which undo step its counts are kept for undoing; and whether they are to be written. */
+  /** The stretch in which its counts were kept for undoing; and whether they are to be written. */
   countedIn: number
   isTouched: boolean
 }
@@ -48,10 +49,6 @@ export interface Queues {
   drop(queue: KnownQueue): void
   /** Before the tables are settled. */
   keepCounts(): void
-  mark(): number
-  undoTo(mark: number): void
-  /** After the commit. */
-  committed(): void
   /** The database is another one. */
   forgetAll(): void
 }
@@ -64,15 +61,11 @@ const checksumOf = (row: Omit<StoredQueueRow, 'checksum'>): number => {
 const laneChecksumOf = ({ id, queue, function_id, namespace }: Omit<LaneRow, 'checksum'>): number =>
   textChecksum(id, queue, function_id ?? '\0', namespace ?? '\0')
 
-export function createQueues(session: Session): Queues {
+export function createQueues(session: Session, undo: Undo): Queues {
   const byName = new Map<string, KnownQueue>()
   const byId = new Map<number, KnownLane>()
   /** Those whose counts are not written yet. */
   let touched: KnownQueue[] = []
-  /** What takes back the steps of this transaction. */
-  let undo: (() => void)[] = []
-  /** Counts are kept for undoing once between two marks. */
-  let stretch = 1
 
   const newId = (): number => {
     session.totals.messages.isTouched = true
@@ -222,7 +215,7 @@ export function createQueues(session: Session): Queues {
   function keepForUndoing(queue: KnownQueue): void {
     const { countedIn } = queue
     const counts = { ...queue.counts }
-    queue.countedIn = stretch
+    queue.countedIn = undo.stretch()
     undo.push(() => {
       Object.assign(queue.counts, counts)
       queue.countedIn = countedIn
@@ -250,7 +243,7 @@ export function createQueues(session: Session): Queues {
       return lane
     },
     count(queue, state, bytes, by) {
-      if (queue.countedIn !== stretch) keepForUndoing(queue)
+      if (queue.countedIn !== undo.stretch()) keepForUndoing(queue)
       queue.counts[state] += by
       if (state !== 'dead') queue.counts.bytes += by * bytes
       touch(queue)
@@ -288,31 +281,16 @@ export function createQueues(session: Session): Queues {
       })
       forgetTouched()
     },
-    mark() {
-      stretch++
-      return undo.length
-    },
-    undoTo(mark) {
-      while (undo.length > mark) undo.pop()!()
-      stretch++
-    },
-    committed: forgetUndo,
     forgetAll() {
       byName.clear()
       byId.clear()
       forgetTouched()
-      forgetUndo()
     },
   }
 
   function forgetTouched(): void {
     for (const queue of touched) queue.isTouched = false
     touched = []
-  }
-
-  function forgetUndo(): void {
-    undo = []
-    stretch++
   }
 }
 

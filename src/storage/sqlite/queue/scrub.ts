@@ -8,6 +8,7 @@ import type { SqliteQueueTables } from './tables.ts'
 
 /** Looks at the next portion. True when it was the last one; the next call begins anew. Throws `CorruptData`. */
 export function scrubMessages(session: Session, queues: SqliteQueueTables, portion: number): boolean {
+  queues.writeRows()
   return using(session, ({ ask }) => {
     const totals = session.totals.messages
     const rows = ask.messagesAfter.all(totals.scrubbedTo, portion)

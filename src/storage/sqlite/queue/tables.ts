@@ -10,16 +10,22 @@ import {
 import { CorruptData } from '../../storageError.ts'
 import { storable, unstorable } from '../../text.ts'
 import { textChecksum } from '../checksums.ts'
+import type { Connection } from '../connection.ts'
 import { type Session, using } from '../session.ts'
 import { addMessageToTotals } from '../totals.ts'
+import { createFreshMessages } from './fresh.ts'
 import { createQueues, type KnownLane, type KnownQueue } from './queues.ts'
-import { messageChecksum, messageOfRow, reportsText, stored } from './rows.ts'
+import { messageChecksum, messageOfRow, reportsText } from './rows.ts'
 import type { MessageRow } from './statements.ts'
 import type { QueueStep } from './steps.ts'
+import { createUndo } from './undo.ts'
+import { writeRow } from './writeRow.ts'
 
 export interface SqliteQueueTables extends QueueTables {
   /** Of a row of messages. Throws `CorruptData` if it is not what was written. */
   messageOf(row: MessageRow): Message
+  /** Each message has its row. */
+  writeRows(): void
   /** Writes what is written once for many transactions. */
   beforeSettling(): void
   /** What was done stays. */
@@ -32,7 +38,9 @@ export interface SqliteQueueTables extends QueueTables {
 }
 
 export function createSqliteQueueTables(session: Session): SqliteQueueTables {
-  const queues = createQueues(session)
+  const undo = createUndo()
+  const queues = createQueues(session, undo)
+  const fresh = createFreshMessages(undo)
 
   /** For the log. */
   function note(step: QueueStep): void {
@@ -52,10 +60,41 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
   const checksumOf = (lane: KnownLane, message: Message): number =>
     messageChecksum(lane, message, reportsText(message))
 
+  /** Nothing is fresh any more, so that it can be looked for among the rows. */
+  function writeRows(): void {
+    if (fresh.isEmpty()) return
+    // Half of them is as bad as anything else that was half done.
+    const { hasWritten } = session
+    session.hasWritten = true
+    try {
+      using(session, connection => {
+        for (const { message, checksum } of fresh.takeAll())
+          writeRow(connection, queues.findLane(message)!, message, checksum)
+      })
+    } catch (error) {
+      session.isBehind = true
+      throw error
+    }
+    session.hasWritten = hasWritten
+  }
+
+  function among<Result>(work: (connection: Connection) => Result): Result {
+    writeRows()
+    return using(session, work)
+  }
+
   /** It is as `message` says; else nothing is done, and false returned. */
   function removeKnown(message: Message): boolean {
     const lane = queues.findLane(message)
     if (lane === undefined) return false
+    const one = fresh.get(message.number)
+    if (one !== undefined) {
+      if (one.message !== message && one.checksum !== checksumOf(lane, message)) return false
+      note(['remove', message.number])
+      fresh.remove(one)
+      count(lane, message, one.checksum, -1)
+      return true
+    }
     const checksum = checksumOf(lane, message)
     const { changes } = using(session, ({ ask }) => ask.removeMessage.run(message.number, checksum))
     if (changes === 0) return false
@@ -70,13 +109,15 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
 
   return {
     messageOf: read,
-    get: number => readIfThere(using(session, ({ ask }) => ask.message.get(number))),
+    get: number =>
+      fresh.get(number)?.message ?? readIfThere(using(session, ({ ask }) => ask.message.get(number))),
     byReceipt: receipt =>
+      fresh.byReceipt(receipt) ??
       readIfThere(using(session, ({ ask }) => ask.messageByReceipt.get(storable(receipt)))),
     ready(lane, after, limit) {
       const id = queues.findLane(lane)?.id
       if (id === undefined || limit <= 0) return []
-      const rows = using(session, ({ ask }) => {
+      const rows = among(({ ask }) => {
         if (after === undefined) return ask.readyMessages.all(id, limit)
         const same = ask.readyOfRank.all(id, -after.priority, after.number, limit)
         if (same.length >= limit) return same
@@ -88,18 +129,16 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       const id = queues.findLane(lane)?.id
       if (id === undefined) return []
       const { dueAtMs, number } = after ?? { dueAtMs: 0, number: 0 }
-      return using(session, ({ ask }) => ask.dueMessages.all(id, nowMs, dueAtMs, number, limit)).map(read)
+      return among(({ ask }) => ask.dueMessages.all(id, nowMs, dueAtMs, number, limit)).map(read)
     },
     nextDueMs(lane, afterMs) {
       const id = queues.findLane(lane)?.id
-      return id === undefined
-        ? undefined
-        : using(session, ({ ask }) => ask.nextDue.get(id, afterMs)?.at ?? undefined)
+      return id === undefined ? undefined : among(({ ask }) => ask.nextDue.get(id, afterMs)?.at ?? undefined)
     },
     oldest(lane, after, limit) {
       const id = queues.findLane(lane)?.id
       if (id === undefined) return []
-      return using(session, ({ ask }) => {
+      return among(({ ask }) => {
         const found: MessageRow[] = []
         let rank = ask.nextRank.get(id, Number.MIN_SAFE_INTEGER)?.rank ?? null
         for (; rank !== null; rank = ask.nextRank.get(id, rank)?.rank ?? null) {
@@ -112,18 +151,22 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       })
     },
     hasGroup(queue, group) {
+      if (fresh.oldestOfGroup(queue, group) !== undefined) return true
       const id = queues.find(queue)?.id
       return id !== undefined && using(session, ({ ask }) => ask.hasGroup.get(id, storable(group))) !== null
     },
     oldestOfGroup(queue, group) {
       const id = queues.find(queue)?.id
       if (id === undefined) return undefined
-      return readIfThere(using(session, ({ ask }) => ask.oldestOfGroup.get(id, storable(group))))
+      const one = fresh.oldestOfGroup(queue, group)
+      const other = readIfThere(using(session, ({ ask }) => ask.oldestOfGroup.get(id, storable(group))))
+      if (one === undefined || other === undefined) return one ?? other
+      return one.number < other.number ? one : other
     },
     grouped(queue, after, limit) {
       const id = queues.find(queue)?.id
       if (id === undefined) return []
-      const rows = using(session, ({ ask }) => {
+      const rows = among(({ ask }) => {
         if (after === undefined) return ask.groupedFirst.all(id, limit)
         const group = storable(after.group)
         const same = ask.groupAfter.all(id, group, after.number, limit)
@@ -168,50 +211,14 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
     add(message) {
       note(['add', message])
       const lane = queues.findOrAddLane(message)
-      const reports = reportsText(message)
-      const checksum = messageChecksum(lane, message, reports)
+      const checksum = checksumOf(lane, message)
       count(lane, message, checksum, 1)
-      const { ask } = session.connection
-      if (isPlain(message)) {
-        const rank = 0 - message.priority
-        using(session, () =>
-          ask.addPlainMessage.run(
-            message.number,
-            lane.queue.id,
-            lane.id,
-            rank,
-            message.publishedAtMs,
-            checksum,
-            stored(message.receipt),
-            stored(message.traceparent),
-            stored(message.baggage),
-            message.data,
-          ),
-        )
+      if (message.deadAtMs !== undefined) {
+        using(session, connection => writeRow(connection, lane, message, checksum))
         return
       }
-      using(session, () =>
-        ask.addMessage.run(
-          message.number,
-          lane.queue.id,
-          lane.id,
-          0 - message.priority,
-          message.isHead ? 1 : 0,
-          message.failures,
-          message.publishedAtMs,
-          checksum,
-          message.dueAtMs ?? null,
-          message.deadAtMs ?? null,
-          message.keptUntilMs ?? null,
-          stored(message.receipt),
-          stored(message.group),
-          stored(message.traceparent),
-          stored(message.baggage),
-          message.metadata ?? null,
-          reports,
-          message.data,
-        ),
-      )
+      fresh.put({ message, checksum })
+      if (fresh.areMany()) writeRows()
     },
     change(before, message) {
       note(['change', message])
@@ -220,6 +227,16 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       const checksum = messageChecksum(lane, message, reports)
       count(lane, before, checksumOf(lane, before), -1)
       count(lane, message, checksum, 1)
+      const one = fresh.get(before.number)
+      if (one !== undefined && message.deadAtMs === undefined) {
+        fresh.put({ message, checksum })
+        return
+      }
+      if (one !== undefined) {
+        fresh.remove(one)
+        using(session, connection => writeRow(connection, lane, message, checksum))
+        return
+      }
       const { number, failures, isHead, dueAtMs = null, deadAtMs = null, keptUntilMs = null } = message
       // SQLite writes every index anew that has to do with a column that is named, whether it changes or not.
       const isSameLife = deadAtMs === (before.deadAtMs ?? null)
@@ -267,6 +284,7 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       queues.keep(queue)
     },
     rename(queue, lane) {
+      writeRows()
       note(['rename', queue, lane])
       queues.rename(queues.find(queue)!, lane)
     },
@@ -274,19 +292,20 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       note(['dropQueue', queue])
       queues.drop(queues.find(queue)!)
     },
-    beforeSettling: queues.keepCounts,
-    committed: queues.committed,
-    mark: queues.mark,
-    undoTo: queues.undoTo,
-    forgetAll: queues.forgetAll,
+    writeRows,
+    beforeSettling() {
+      writeRows()
+      queues.keepCounts()
+    },
+    committed: undo.forget,
+    mark: undo.mark,
+    undoTo: undo.to,
+    forgetAll() {
+      queues.forgetAll()
+      fresh.forgetAll()
+      undo.forget()
+    },
   }
-}
-
-/** Nothing has happened to it, and nothing was said with it but what is said with every call. */
-function isPlain(message: Message): boolean {
-  if (message.group !== undefined || message.metadata !== undefined) return false
-  if (message.dueAtMs !== undefined || message.deadAtMs !== undefined) return false
-  return message.failures === 0 && message.reports.length === 0
 }
 
 function earlier(one: number | null | undefined, other: number | null | undefined): number | undefined {
