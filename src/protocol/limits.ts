@@ -113,6 +113,10 @@ export const limits = {
   queueWindow: 256,
   /** Messages of a lane that are passed over, and kept in memory, because as many of their keys are under way as may be. */
   queueSetAside: 1024,
+  /** Queues, and lanes of one, whose names are kept though they have no messages; the same of lanes in memory. Some kilobytes each. */
+  queueNamesKept: 1000,
+  /** Queues of which it is remembered what has happened in the last minute. */
+  queueRatesKept: 1000,
   /** Time of a lease where nobody says another: long for a handler, and a hung one does not keep its place for ever. */
   queueLeaseMs: 300_000,
   /** Longest time between two attempts, where nobody says another. */

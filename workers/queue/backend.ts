@@ -96,6 +96,8 @@ export interface QueueFollower {
   expired(lease: Lease): void
   /** A message is dead, or gone: done, cancelled, purged. Of one that waited behind another of its group nothing is told. */
   gone?(message: Message): void
+  /** These lanes have no messages. What is remembered of them may be forgotten: who is told of it unparks them. */
+  idle?(lanes: readonly Lane[]): void
 }
 
 export interface QueueBackend {

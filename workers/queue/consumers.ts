@@ -40,6 +40,8 @@ export interface Consumers {
   remove(id: string): void
   /** These lanes may have something to hand out. */
   ready(lanes: Iterable<Lane>): void
+  /** These lanes have no messages: those that have no consumers of their own are forgotten, and not parked any more. */
+  idle(lanes: readonly Lane[]): void
   /** The lease of a call is over: it is given up. */
   expired(lease: Lease): void
   /** The settings of a queue are others: what they say holds from now on. */
@@ -244,6 +246,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       },
       () => {
         count(consumer, -free)
+        rate?.giveBack(max)
         rest(state, 'no_capacity', limits.storageRetryMs)
         over()
       },
@@ -281,6 +284,21 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     if (running === 0) idle?.()
   }
 
+  /** Nothing is under way that knows of it, and it can be made anew. */
+  const canBeForgotten = ({ consumers, takes, rest }: LaneState): boolean =>
+    takes === 0 &&
+    rest === undefined &&
+    consumers.every(consumer => consumer.running === 0 && byId.get(consumer.id)?.consumer !== consumer)
+
+  function forget(state: LaneState): void {
+    const { lane, queue } = state
+    setParking(state, undefined)
+    lanes.delete(laneId(lane))
+    queue.lanes.splice(queue.lanes.indexOf(state), 1)
+    // A rate goes on counting.
+    if (queue.lanes.length === 0 && queue.rate === undefined) queues.delete(lane.queue)
+  }
+
   return {
     add(options) {
       remove(options.id)
@@ -296,6 +314,12 @@ export function createConsumers(parts: ConsumersParts): Consumers {
         const state = laneOf(lane)
         if (state.takes > 0) state.isMissed = true
         look(state.queue)
+      }
+    },
+    idle(given) {
+      for (const lane of given) {
+        const state = lanes.get(laneId(lane))
+        if (state !== undefined && canBeForgotten(state)) forget(state)
       }
     },
     expired: lease => handling.expired(lease),

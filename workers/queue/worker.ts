@@ -90,6 +90,7 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
           pull.ready(all)
         },
         expired: lease => consumers.expired(lease),
+        idle: lanes => consumers.idle(lanes),
         gone(message) {
           if (message.deadAtMs === undefined) progress.forget(message.number)
           if (!waiters.isEmpty()) waiters.wake(receiptOf(message))

@@ -1,4 +1,5 @@
 /** Queues in memory: what they hold ends with the process. */
+import { limits } from '../../protocol/limits.ts'
 import { createSortedList, type SortedList } from '../memory/sortedList.ts'
 import { compareText } from '../text.ts'
 import {
@@ -20,6 +21,7 @@ import {
   type QueueCounts,
   type QueueRow,
   type QueueTables,
+  saysNothing,
 } from './tables.ts'
 
 type Messages = SortedList<Message>
@@ -60,6 +62,8 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
   const dedupesByTime = createSortedList<Dedupe>(byUntil)
   const keptDead = createSortedList<Message>(byKept)
   let lastNumber = 0
+  let queueWalk = queues.keys()
+  const laneWalks = new WeakMap<Kept, MapIterator<KeptLane>>()
 
   function known(queue: string): Kept {
     const found = queues.get(queue)
@@ -254,8 +258,10 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
     },
     nextNumber: () => ++lastNumber,
     add(message) {
+      const isMade = laneOf(message) === undefined
       insert(message)
       undoBy(() => take(message))
+      return isMade
     },
     change({ number }, message) {
       const before = messages.get(number)!
@@ -330,8 +336,39 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
       for (const { key } of dedupesOf(name)) setDedupe(dedupeId(name, key), undefined)
       undoBy(() => queues.set(name, kept))
     },
+    idleQueues(count) {
+      if (queues.size <= limits.queueNamesKept) return []
+      const names = [...queueWalk.take(count)]
+      if (names.length < count) queueWalk = queues.keys()
+      return names.filter(name => saysNothing(rowOf(queues.get(name))!) && dedupesOf(name).length === 0)
+    },
+    idleLanes(name, count) {
+      const kept = queues.get(name)!
+      if (kept.lanes.size <= limits.queueNamesKept) return []
+      const walk = laneWalks.get(kept) ?? kept.lanes.values()
+      const looked = [...walk.take(count)]
+      if (looked.length === count) laneWalks.set(kept, walk)
+      else laneWalks.delete(kept)
+      if (kept.counts.behind + kept.counts.dead > limits.messagesLooked) return []
+      const hidden = [...all(kept.latestDead), ...[...kept.groups.values()].flatMap(all)].map(laneId)
+      return looked
+        .filter(({ ready, timed }) => ready.first() === undefined && timed.first() === undefined)
+        .filter(({ lane }) => !hidden.includes(laneId(lane)))
+        .map(({ lane }) => lane)
+    },
+    dropLane(lane) {
+      const { lanes } = queues.get(lane.queue)!
+      const before = [...lanes]
+      lanes.delete(laneId(lane))
+      undoBy(() => {
+        lanes.clear()
+        for (const [id, one] of before) lanes.set(id, one)
+      })
+    },
   }
 }
+
+const all = (list: Messages): Message[] => [...list.from(() => false)]
 
 function countsOf(kept: Kept | undefined): QueueCounts {
   if (kept === undefined) return NO_COUNTS

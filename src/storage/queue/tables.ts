@@ -118,8 +118,8 @@ export interface ReadQueueTables {
 export interface QueueTables extends ReadQueueTables {
   /** Of the next message: higher than all before, and it never comes twice; some may be left out. */
   nextNumber(): number
-  /** Its number is from `nextNumber`. */
-  add(message: Message): void
+  /** Its number is from `nextNumber`. True: the lane of it was not there before. */
+  add(message: Message): boolean
   /** Its time, failures, place in its group, whether it is dead. The rest of it never changes. */
   change(before: Message, message: Message): void
   remove(message: Message): void
@@ -137,4 +137,20 @@ export interface QueueTables extends ReadQueueTables {
   rename(queue: string, lane: Lane): void
   /** It has no messages. */
   dropQueue(queue: string): void
+  /**
+   * If there are more than are kept without messages: of the next `count` queues, those that hold nothing and say nothing. Each call goes on where the one
+   * before has ended.
+   */
+  idleQueues(count: number): string[]
+  /** The same of the lanes of a queue: those that hold nothing, as far as that can be seen soon. */
+  idleLanes(queue: string, count: number): Lane[]
+  /** It has no messages. */
+  dropLane(lane: Lane): void
 }
+
+/** There is nothing in it, and nothing is to be known of it when a message comes. Keys of publishers are not looked at. */
+export const saysNothing = ({ isPaused, settings, bounds, counts }: QueueRow): boolean =>
+  !isPaused &&
+  settings === undefined &&
+  counts.waiting + counts.dead === 0 &&
+  Object.values(bounds).every(bound => bound === undefined)

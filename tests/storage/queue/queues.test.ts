@@ -117,7 +117,9 @@ describe.each(queueTables)('queues in %s', (_, open) => {
       expect(dataOf(ready)).toEqual(['ready', 'head'])
       expect(ready[0]).toMatchObject({ queue: 'to', functionId: 'f', namespace: 'eu' })
       expect(opened.tables.counts('to')).toMatchObject({ waiting: 6, dead: 1 })
-      expect(stage.toldQueues).toEqual([{ event: 'adopted', queue: 'q', to: 'to' }])
+      expect(stage.toldQueues).toEqual([
+        { event: 'adopted', queue: 'q', to: laneOf('to', 'f', 'eu'), isPaused: false },
+      ])
       expect(adopt()).toEqual({ count: 0 })
       stage.finish(ready[1]!.number)
       expect(stage.told.at(-1)).toMatchObject({ event: 'placed', message: { queue: 'to', data: '"behind"' } })

@@ -8,7 +8,7 @@ import type { Meter } from '../core/meter.ts'
 
 export interface StateParts {
   readonly tables: ReadQueueTables
-  readonly dispatch: Pick<Dispatch, 'leased' | 'parkings' | 'parkingOf'>
+  readonly dispatch: Pick<Dispatch, 'leased' | 'parkingOf'>
   readonly meter: Meter
   /** Wall clock, milliseconds. */
   readonly nowMs: number
@@ -33,7 +33,7 @@ export function stateOf(queue: string, { tables, dispatch, meter, nowMs }: State
   return {
     ...counts,
     leased,
-    isPaused: dispatch.parkings(queue).has('paused'),
+    isPaused: tables.queue(queue)?.isPaused === true,
     oldestAtMs,
     rates: meter.rates(queue),
     parked: isParked ? Math.max(0, counts.ready - leased) : parkedLanes.length > 0 ? undefined : 0,

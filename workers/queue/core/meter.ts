@@ -20,9 +20,9 @@ type Second = Record<keyof Rates, number> & { at: number }
 
 const emptySecond = (): Second => ({ at: -1, published: 0, done: 0, failed: 0 })
 
-/** `now`: milliseconds, steady. */
-export function createMeter(now: () => number): Meter {
-  /** Of a queue: a ring of the last seconds. */
+/** `now`: milliseconds, steady. `most`: queues; beyond it the one is forgotten of which nothing was counted for the longest time. */
+export function createMeter(now: () => number, most: number): Meter {
+  /** Of a queue: a ring of the last seconds. The one that was counted last is the last. */
   const queues = new Map<string, Second[]>()
 
   return {
@@ -30,11 +30,16 @@ export function createMeter(now: () => number): Meter {
       let seconds = queues.get(queue)
       if (seconds === undefined) {
         seconds = Array.from({ length: SECONDS }, emptySecond)
+        if (queues.size >= most) queues.delete(queues.keys().next().value!)
         queues.set(queue, seconds)
       }
       const at = Math.floor(now() / 1000)
       const second = seconds[at % SECONDS]!
-      if (second.at !== at) Object.assign(second, emptySecond(), { at })
+      if (second.at !== at) {
+        Object.assign(second, emptySecond(), { at })
+        queues.delete(queue)
+        queues.set(queue, seconds)
+      }
       second[what] += by
     },
     rates(queue) {

@@ -8,14 +8,8 @@
  * Up to its end everything is in the window or with somebody (`isBusy`); behind it, only in the tables. So a queue costs
  * the memory of a window, however long it is. Messages with a time have a window of their own, in the order of their times.
  */
-import {
-  comparePlaces,
-  type Lane,
-  type Message,
-  type MessageChange,
-  type Place,
-} from '../../../src/storage/queue/message.ts'
-import type { DuePlace, ReadQueueTables } from '../../../src/storage/queue/tables.ts'
+import { comparePlaces, type Lane, type Message, type Place } from '../../../src/storage/queue/message.ts'
+import { type DuePlace, MAX_DUE, type ReadQueueTables } from '../../../src/storage/queue/tables.ts'
 
 export interface Window {
   /** Nothing has to be read to know what comes next. */
@@ -26,7 +20,12 @@ export interface Window {
   takeOldest(): Message | undefined
   /** It was taken out and is not busy any more. */
   putBack(message: Message): void
-  changed(change: MessageChange): void
+  /** It may be leased, from its time on if it has one. */
+  placed(message: Message): void
+  /** It may not be any more. */
+  gone(message: Message): void
+  /** The lane has no messages that may be leased, now or later. May read. */
+  isEmpty(): boolean
   /** A message with a time is due, as far as it is known; nothing is read. */
   hasDue(nowMs: number): boolean
   /** When the next message is due that is not yet; without reading, if that is known. */
@@ -149,9 +148,17 @@ export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Win
       }
     },
     putBack: add,
-    changed({ event, message }) {
+    placed(message) {
       drop(message)
-      if (event === 'placed' && !isBusy(message.number)) add(message)
+      if (!isBusy(message.number)) add(message)
+    },
+    gone: drop,
+    isEmpty() {
+      if (inside.size > 0) return false
+      if (isWhole && nextDue === Number.POSITIVE_INFINITY) return true
+      return (
+        tables.ready(lane, undefined, 1).length === 0 && tables.due(lane, MAX_DUE, undefined, 1).length === 0
+      )
     },
     hasDue: nowMs => nextDue <= nowMs || (due[0] !== undefined && due[0].dueAtMs! <= nowMs),
     nextDueMs(nowMs, mayRead = true) {

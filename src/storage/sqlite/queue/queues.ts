@@ -40,13 +40,20 @@ export interface Queues {
   /** Those whose names come after one, in order. */
   list(after: string | undefined, limit: number): KnownQueue[]
   findLane(lane: Lane): KnownLane | undefined
-  findOrAddLane(lane: Lane): KnownLane
+  /** It is not there. */
+  addLane(lane: Lane): KnownLane
   laneOfId(id: number): KnownLane
   count(queue: KnownQueue, state: KeptState, bytes: number, by: 1 | -1): void
   /** Makes the queue, or changes what it has beside its counts. */
   keep(queue: Omit<QueueRow, 'counts'>): void
   rename(queue: KnownQueue, lane: Lane): void
   drop(queue: KnownQueue): void
+  dropLane(lane: KnownLane): void
+  /** How many there are. */
+  size(): number
+  /** The next ones, and those of the lanes of a queue; after the last comes the first. */
+  next(count: number): KnownQueue[]
+  nextLanes(queue: KnownQueue, count: number): KnownLane[]
   /** Before the tables are settled. */
   keepCounts(): void
   /** The database is another one. */
@@ -66,6 +73,11 @@ export function createQueues(session: Session, undo: Undo): Queues {
   const byId = new Map<number, KnownLane>()
   /** Those whose counts are not written yet. */
   let touched: KnownQueue[] = []
+  /** Absent: not counted yet. */
+  let size: number | undefined
+  let walkedTo: string | undefined
+  /** By the ids of queues. */
+  const walkedLanes = new Map<number, number>()
 
   const newId = (): number => {
     session.totals.messages.isTouched = true
@@ -181,8 +193,24 @@ export function createQueues(session: Session, undo: Undo): Queues {
   function add(queue: Pick<KnownQueue, 'name' | 'isPaused' | 'settings' | 'bounds'>): KnownQueue {
     const counts = { ready: 0, timed: 0, behind: 0, dead: 0, bytes: 0 }
     const added: KnownQueue = { ...queue, id: newId(), lanes: [], counts, countedIn: 0, isTouched: false }
+    grow(1)
     write(added, undefined)
     return added
+  }
+
+  function grow(by: 1 | -1): void {
+    if (size === undefined) return
+    size += by
+    undo.push(() => {
+      if (size !== undefined) size -= by
+    })
+  }
+
+  function list(after: string | undefined, limit: number): KnownQueue[] {
+    const rows = using(session, ({ ask }) =>
+      after === undefined ? ask.queuesFrom.all('', limit) : ask.queuesAfter.all(storable(after), limit),
+    )
+    return rows.map(row => byName.get(unstorable(row.name)) ?? knownOf(row))
   }
 
   function findLane({ queue: name, functionId, namespace }: Lane): KnownLane | undefined {
@@ -224,14 +252,9 @@ export function createQueues(session: Session, undo: Undo): Queues {
 
   return {
     find,
-    list(after, limit) {
-      const rows = using(session, ({ ask }) =>
-        after === undefined ? ask.queuesFrom.all('', limit) : ask.queuesAfter.all(storable(after), limit),
-      )
-      return rows.map(row => byName.get(unstorable(row.name)) ?? knownOf(row))
-    },
+    list,
     findLane,
-    findOrAddLane: lane => findLane(lane) ?? addLane(lane),
+    addLane,
     laneOfId(id) {
       const known = byId.get(id)
       if (known !== undefined) return known
@@ -270,7 +293,35 @@ export function createQueues(session: Session, undo: Undo): Queues {
       })
       session.totals.messages.isTouched = true
       forget(queue)
+      walkedLanes.delete(queue.id)
       undo.push(() => restore(queue))
+      grow(-1)
+    },
+    dropLane(lane) {
+      using(session, ({ ask }) => ask.dropLane.run(lane.id))
+      session.totals.messages.isTouched = true
+      const { lanes } = lane.queue
+      const place = lanes.indexOf(lane)
+      lanes.splice(place, 1)
+      byId.delete(lane.id)
+      undo.push(() => {
+        lanes.splice(place, 0, lane)
+        byId.set(lane.id, lane)
+      })
+    },
+    size() {
+      size ??= using(session, ({ ask }) => ask.countQueues.get('')!.count)
+      return size
+    },
+    next(count) {
+      const found = list(walkedTo, count)
+      walkedTo = found.length < count ? undefined : found.at(-1)!.name
+      return found
+    },
+    nextLanes({ id, lanes }, count) {
+      const from = walkedLanes.get(id) ?? 0
+      walkedLanes.set(id, from + count < lanes.length ? from + count : 0)
+      return lanes.slice(from, from + count)
     },
     keepCounts() {
       using(session, ({ ask }) => {
@@ -284,6 +335,8 @@ export function createQueues(session: Session, undo: Undo): Queues {
     forgetAll() {
       byName.clear()
       byId.clear()
+      size = undefined
+      walkedLanes.clear()
       forgetTouched()
     },
   }

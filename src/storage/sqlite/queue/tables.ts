@@ -1,4 +1,5 @@
 /** Queues in SQLite. What is read is compared with its checksum; what is written changes the totals. */
+import { limits } from '../../../protocol/limits.ts'
 import { keptStateOf, type Message } from '../../queue/message.ts'
 import {
   NO_BOUNDS,
@@ -6,6 +7,7 @@ import {
   type QueueCounts,
   type QueueRow,
   type QueueTables,
+  saysNothing,
 } from '../../queue/tables.ts'
 import { CorruptData } from '../../storageError.ts'
 import { storable, unstorable } from '../../text.ts'
@@ -102,6 +104,9 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
     count(lane, message, checksum, -1)
     return true
   }
+
+  const hasDedupe = ({ id }: KnownQueue): boolean =>
+    using(session, ({ ask }) => ask.hasDedupe.get(id)) !== null
 
   function remove(message: Message): void {
     if (!removeKnown(message)) throw new Error('a message that is not there was to be removed')
@@ -210,19 +215,21 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
     nextNumber: () => ++session.totals.messages.lastNumber,
     add(message) {
       note(['add', message])
-      const lane = queues.findOrAddLane(message)
+      const known = queues.findLane(message)
+      const lane = known ?? queues.addLane(message)
       const checksum = checksumOf(lane, message)
       count(lane, message, checksum, 1)
-      if (message.deadAtMs !== undefined) {
+      if (message.deadAtMs !== undefined)
         using(session, connection => writeRow(connection, lane, message, checksum))
-        return
+      else {
+        fresh.put({ message, checksum })
+        if (fresh.areMany()) writeRows()
       }
-      fresh.put({ message, checksum })
-      if (fresh.areMany()) writeRows()
+      return known === undefined
     },
     change(before, message) {
       note(['change', message])
-      const lane = queues.findOrAddLane(message)
+      const lane = queues.findLane(message) ?? queues.addLane(message)
       const reports = reportsText(message)
       const checksum = messageChecksum(lane, message, reports)
       count(lane, before, checksumOf(lane, before), -1)
@@ -291,6 +298,27 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
     dropQueue(queue) {
       note(['dropQueue', queue])
       queues.drop(queues.find(queue)!)
+    },
+    idleQueues(count) {
+      if (queues.size() <= limits.queueNamesKept) return []
+      return queues
+        .next(count)
+        .filter(queue => saysNothing(queueRowOf(queue)!) && !hasDedupe(queue))
+        .map(({ name }) => name)
+    },
+    idleLanes(name, count) {
+      const queue = queues.find(name)!
+      if (queue.lanes.length <= limits.queueNamesKept) return []
+      // What is dead, or behind others, has to be looked through.
+      if (queue.counts.behind + queue.counts.dead > limits.messagesLooked) return []
+      return queues
+        .nextLanes(queue, count)
+        .filter(({ id }) => among(({ ask }) => ask.messageOfLane.get(id, queue.id)) === null)
+        .map(({ functionId, namespace }) => ({ queue: name, functionId, namespace }))
+    },
+    dropLane(lane) {
+      note(['dropLane', lane])
+      queues.dropLane(queues.findLane(lane)!)
     },
     writeRows,
     beforeSettling() {

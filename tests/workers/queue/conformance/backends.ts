@@ -57,6 +57,8 @@ export interface Stage extends AsyncDisposable {
   readonly expired: Lease[]
   /** Data of messages that are dead or gone. */
   readonly gone: string[]
+  /** Queues of lanes that may be forgotten. */
+  readonly idle: string[]
   nowMs(): number
   /** Publishes to the queue `q`; resolves with the receipt. */
   publish(data: unknown, more?: Partial<Publish>): Promise<string>
@@ -101,6 +103,7 @@ export function setStage(open: Open, { concurrency = 10, random = () => 0 }: Sta
   const told: string[] = []
   const expired: Lease[] = []
   const gone: string[] = []
+  const idle: string[] = []
 
   function start(): QueueBackend {
     const backend = createPartitionBackend({
@@ -117,6 +120,7 @@ export function setStage(open: Open, { concurrency = 10, random = () => 0 }: Sta
       ready: lanes => void told.push(...[...lanes].map(({ queue }) => queue)),
       expired: lease => void expired.push(lease),
       gone: ({ data }) => void gone.push(data),
+      idle: lanes => void idle.push(...lanes.map(({ queue }) => queue)),
     })
     return backend
   }
@@ -131,6 +135,7 @@ export function setStage(open: Open, { concurrency = 10, random = () => 0 }: Sta
     told,
     expired,
     gone,
+    idle,
     nowMs,
     settled,
     async publish(data, more = {}) {

@@ -59,7 +59,8 @@ describe.each(backends)('results of %s', (_, open) => {
     expect(ended).toEqual(leases.map(() => 'done'))
     for (const receipt of receipts)
       expect(await stage.backend.result(receipt)).toMatchObject({ bytes: limits.queueResultBytes })
-  })
+    // 70 MiB are written.
+  }, 60_000)
 
   test('a message that was cancelled has none, whatever its holder returns', async () => {
     await using stage = setStage(open)
