@@ -197,6 +197,12 @@ export const limits = {
   cronRetries: 100,
   cronRetryMs: 300_000,
   cronEndsMs: 20,
+  /** Schedules that are begun before anything else has a turn, and that are written together: some milliseconds. */
+  cronPortion: 128,
+  /** Of so many that are written at once, rows are written in place of all that is known of each. */
+  cronFewestRows: 8,
+  /** Characters of all rows: several ticks of each of 10,000 schedules, which a start reads in some tenths of a second. */
+  cronRowCharacters: 8 * MiB,
   /** Characters of an expression, its parts, and how deep they may lie in each other. */
   conditionLength: 4096,
   conditionParts: 500,
