@@ -23,6 +23,7 @@ import { publishCommands } from '../enqueueCommand.ts'
 import { createAlarm } from './alarm.ts'
 import { createEnds } from './ends.ts'
 import { createResults } from './results.ts'
+import { createSkew } from './skew.ts'
 import { stateOf } from './state.ts'
 
 export interface PartitionBackendParts extends BackendSettings {
@@ -111,9 +112,20 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     resultMsOf,
   })
   const times = createLaneTimes()
-  const alarm = createAlarm({ clock, wallClock, ring })
+  const wasSet = createSkew(clock, wallClock)
+  const alarm = createAlarm({ clock, wallClock: onWall, ring })
   let isTidying = false
   let isStopped = false
+
+  /** The clock on the wall. If it was set, leases go on for as long as they were to. */
+  function onWall(): number {
+    const setMs = wasSet()
+    if (setMs !== 0) {
+      dispatch.moveLeases(setMs)
+      alarm.at(dispatch.nextExpiryMs())
+    }
+    return wallClock()
+  }
 
   const unfollow = partition.follow(({ messages = [], queues = [] }) => {
     if (isStopped) return
@@ -192,7 +204,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
   }
 
   function ring(): void {
-    const nowMs = wallClock()
+    const nowMs = onWall()
     const expired = dispatch.expired(nowMs)
     tellFreed()
     for (const lease of expired) {
@@ -282,7 +294,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
         if (dispatch.isFilled(lane, nowMs)) lookAt(lane, dispatch.nextDueMs(lane, nowMs, mayRead))
         return leases
       }
-      const nowMs = Math.floor(wallClock())
+      const nowMs = Math.floor(onWall())
       if (!dispatch.isFilled(lane, nowMs)) return reading(nowMs => take(nowMs, true))
       const leases = take(nowMs, false)
       // There may be more than is known.
@@ -303,7 +315,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       return true
     },
     extend(token, leaseMs) {
-      const untilMs = Math.floor(wallClock()) + leaseMs
+      const untilMs = Math.floor(onWall()) + leaseMs
       if (!dispatch.extend(token, untilMs)) return undefined
       alarm.at(untilMs)
       return untilMs

@@ -53,6 +53,8 @@ export interface Dispatch extends Pick<Lanes, 'isCrowded' | 'idle'> {
   giveBack(token: string): boolean
   /** Ends all leases of a holder who is gone. */
   leave(holder: string): Lease[]
+  /** The clock was set forward, or back: the times of all leases with it. */
+  moveLeases(ms: number): void
   /** Ends leases whose time has passed. */
   expired(nowMs: number): Lease[]
   /** Lanes in which messages may be leased now that could not be before; asked for after leases have ended. */
@@ -308,6 +310,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       return true
     },
     leave: holder => endAll(lease => lease.holder === holder),
+    moveLeases(ms) {
+      for (const held of byToken.values()) held.lease = { ...held.lease, untilMs: held.lease.untilMs + ms }
+    },
     expired: nowMs => endAll(({ untilMs }) => untilMs <= nowMs),
     freed() {
       if (freed.size === 0 && !areAllFreed) return NO_LANES

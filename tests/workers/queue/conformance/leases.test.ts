@@ -187,6 +187,25 @@ describe.each(backends)('leases of %s', (_, open) => {
     expect(await stage.data()).toEqual(['tomorrow'])
   })
 
+  test.each([86_400_000, -86_400_000])(
+    'a lease lasts as long as it was to, also when the clock is set by %p ms',
+    async setMs => {
+      await using stage = setStage(open)
+      for (const data of ['one', 'other']) await stage.publish(data)
+      const [lease, other] = await stage.take(2, { leaseMs: 20_000 })
+      await stage.pass(5000)
+      stage.setWall(setMs)
+      await stage.pass(3000)
+      expect(stage.backend.extend(other!.token, 60_000)).toBe(stage.nowMs() + 60_000)
+      await stage.pass(11_999)
+      expect(stage.expired).toEqual([])
+      await stage.pass(1 + limits.queueLookMs)
+      expect(stage.expired.map(({ token }) => token)).toEqual([lease!.token])
+      await stage.pass(60_000)
+      expect(stage.expired).toHaveLength(2)
+    },
+  )
+
   test('also one that had come already, before the clock on the wall was set back', async () => {
     await using stage = setStage(open)
     for (const data of ['one', 'other']) await stage.publish(data, { dueAtMs: stage.nowMs() + 100 })
