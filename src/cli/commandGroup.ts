@@ -2,6 +2,8 @@
 import type { Command } from 'commander'
 import { ENGINE_PORT } from '../protocol/address.ts'
 import type { CommandParts } from './commandParts.ts'
+import type { Terminal } from './terminal.ts'
+import type { Dialler } from './trigger/connection.ts'
 
 const exitCodesHelp = '\nExit codes: 0 done, 1 failed, 2 wrong usage, 124 no answer in time, 130 interrupted.'
 
@@ -27,5 +29,24 @@ export function addCommandGroup(
       .option('--port <number>', `port of the engine (default: ${ENGINE_PORT})`, wholeNumber(1, 65_535))
       .addHelpText('after', exitCodesHelp)
       .showHelpAfterError(seeHelp(`${group} ${name} --help`))
+  }
+}
+
+/** What such a command works with. */
+export interface ActionParts {
+  readonly terminal: Terminal
+  readonly dialler: Dialler
+  /** The clock on the wall, milliseconds. */
+  readonly wallClock: () => number
+}
+
+/** Returns what runs a command of a group: what it needs is loaded when it is run. `start` returns the exit code. */
+export function actionOf<Commands>(
+  { terminal, end, createDialler }: CommandParts,
+  load: () => Promise<Commands>,
+): (start: (commands: Commands, parts: ActionParts) => Promise<number>) => Promise<void> {
+  return async start => {
+    const [commands, dialler] = await Promise.all([load(), createDialler()])
+    end(await start(commands, { terminal, dialler, wallClock: Date.now }))
   }
 }

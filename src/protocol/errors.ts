@@ -152,6 +152,12 @@ export const errorCatalogue = {
       'The value has more bytes than its worker allows, or than a message can carry twice (31 MiB); the message says how many that are.',
     fix: 'Store less under one key, or raise `max_value_bytes` where the worker has that setting.',
   },
+  PUBLISH_TOO_LARGE: {
+    where: ['call'],
+    cause:
+      'What one call publishes, with a copy for each subscription of its topics, is more than one transaction takes: 100,000 messages, or 60 Mi characters. Nothing was written.',
+    fix: 'Push fewer messages in one call. Keep large data elsewhere, and send its name.',
+  },
   TRANSACTION_TOO_LARGE: {
     where: ['call'],
     cause:

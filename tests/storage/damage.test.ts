@@ -5,8 +5,9 @@ import { limits } from '../../src/protocol/limits.ts'
 import { pathsOf } from '../../src/storage/folder/files.ts'
 import { openFolder } from '../../src/storage/folder/open.ts'
 import { verifyFolder } from '../../src/storage/folder/verify.ts'
-import { CorruptData, type StorageError } from '../../src/storage/storageError.ts'
+import { CorruptData } from '../../src/storage/storageError.ts'
 import { createRandom } from '../support/random.ts'
+import { flipEachPage, isNoticedOrHarmless } from './damaged.ts'
 import { codeOf, createFolders, lastSegment, open, write } from './folders.ts'
 import { putOf, refusalCode, removalOf, type Stage, scope, setStage } from './stage.ts'
 
@@ -115,44 +116,8 @@ describe('damage', () => {
         ]),
     )
 
-  /** What a user would get: everything as it was, or an error. */
-  async function isNoticedOrHarmless(folder: string, expected: unknown): Promise<boolean> {
-    let stage: Stage
-    try {
-      stage = open(folder)
-    } catch (error) {
-      return (error as StorageError).code === 'data_folder_corrupt'
-    }
-    try {
-      return Bun.deepEquals(all(stage), expected)
-    } catch (error) {
-      return (error as StorageError).code === 'CORRUPT_DATA'
-    } finally {
-      await stage.partition.close().catch(() => {})
-    }
-  }
-
   test('of one bit is noticed on every page of the database', async () => {
-    const folder = await written()
-    const before = open(folder)
-    const expected = all(before)
-    await before.partition.close()
-    const { database } = pathsOf(folder)
-    const bytes = readFileSync(database)
-    const random = createRandom()
-    for (let page = 0; page < bytes.length / PAGE; page++) {
-      const at = page * PAGE + random.between(0, PAGE)
-      const bit = 1 << random.between(0, 8)
-      const copy = newFolder()
-      Bun.spawnSync(['cp', '-r', folder, copy])
-      const flipped = Buffer.from(bytes)
-      flipped[at]! ^= bit
-      writeFileSync(pathsOf(copy).database, flipped)
-      if (!(await isNoticedOrHarmless(copy, expected))) {
-        throw new Error(`III_TEST_SEED=${random.seed}: bit ${bit} of byte ${at} was not noticed`)
-      }
-      rmSync(copy, { recursive: true })
-    }
+    await flipEachPage(folders, await written(), all)
   }, 60_000)
 
   test('of one bit in the log is noticed, wherever it is', async () => {
@@ -169,7 +134,7 @@ describe('damage', () => {
       const flipped = Buffer.from(bytes)
       flipped[at]! ^= 1 << random.between(0, 8)
       writeFileSync(lastSegment(copy).path, flipped)
-      if (!(await isNoticedOrHarmless(copy, expected))) {
+      if (!(await isNoticedOrHarmless(copy, all, expected))) {
         throw new Error(`III_TEST_SEED=${random.seed}: byte ${at} of the log was not noticed`)
       }
       if (at < places.at(-1)!) expect(codeOf(() => openFolder(copy))).toBe('data_folder_corrupt')
@@ -198,7 +163,7 @@ describe('damage', () => {
         const at = start + random.between(0, frame)
         flipped[at]! ^= 1 << random.between(0, 8)
         writeFileSync(`${pathsOf(copy).database}-wal`, flipped)
-        if (!(await isNoticedOrHarmless(copy, expected))) {
+        if (!(await isNoticedOrHarmless(copy, all, expected))) {
           throw new Error(`III_TEST_SEED=${random.seed}: byte ${at} of the log was not noticed`)
         }
         rmSync(copy, { recursive: true })

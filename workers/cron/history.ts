@@ -14,14 +14,18 @@ export interface Runs {
   readonly pastCount: number
   /** Those that came after them; the latest last. */
   readonly recent: readonly Run[]
+  /** Runs that there ever were: each has a number by that, the first one 0. */
+  readonly total: number
 }
 
 /** A line break stands nowhere in a text of JSON that was not laid out. */
 const SEPARATOR = ',\n'
 
-export const NO_RUNS: Runs = { past: '', pastCount: 0, recent: [] }
+export const NO_RUNS: Runs = { past: '', pastCount: 0, recent: [], total: 0 }
 
-export const historyOf = (runs: readonly Run[]): Runs => folded({ ...NO_RUNS, recent: runs })
+/** `total`: there were more before these. */
+export const historyOf = (runs: readonly Run[], total = runs.length): Runs =>
+  folded({ ...NO_RUNS, recent: runs, total })
 
 /** All of them, the latest last. */
 export function runsOf({ past, recent }: Runs): Run[] {
@@ -35,10 +39,26 @@ export function historyText({ past, recent }: Runs): string {
   return text
 }
 
+/** Number of the first run that may still become another: what is before it stays as it is. */
+export const openFrom = ({ total, recent }: Runs): number => total - recent.length
+
+/** JSON texts of those from a number on, which is at most `openFrom`, with commas in between; of those that are still known. */
+export function historyTextFrom(runs: Runs, from: number): string {
+  const { past, pastCount } = runs
+  const wanted = openFrom(runs) - from
+  if (wanted >= pastCount) return historyText(runs)
+  let end = past.length
+  for (let found = 0; found < wanted; found++) end = past.lastIndexOf(SEPARATOR, end - 1)
+  return historyText({ ...runs, past: past.slice(end + SEPARATOR.length) })
+}
+
 export const latestOf = ({ recent }: Runs): Run | undefined => recent.at(-1)
 
 /** Those at the front that are over become text, but for the latest; and there are not too many. */
-function folded({ past, pastCount, recent }: Runs): Runs {
+function folded(runs: Runs): Runs {
+  const { recent, total } = runs
+  if (recent.length < 2 && runs.pastCount < limits.cronHistory) return runs
+  let { past, pastCount } = runs
   let over = 0
   while (over < recent.length - 1 && recent[over]!.outcome !== 'running') {
     past += past === '' ? textOf(recent[over]!) : SEPARATOR + textOf(recent[over]!)
@@ -51,11 +71,11 @@ function folded({ past, pastCount, recent }: Runs): Runs {
     past = end < 0 ? '' : past.slice(end + SEPARATOR.length)
     pastCount--
   }
-  return { past, pastCount, recent: kept.slice(-limits.cronHistory) }
+  return { past, pastCount, recent: kept.slice(-limits.cronHistory), total }
 }
 
 export function begun(runs: Runs, run: Run): Runs {
-  return folded({ ...runs, recent: [...runs.recent, run] })
+  return folded({ ...runs, recent: [...runs.recent, run], total: runs.total + 1 })
 }
 
 /** Puts a run in the place of what it was before, also when that has left the list meanwhile. */
@@ -74,7 +94,7 @@ export function leftOut(runs: Runs, scheduledMs: number, reason: LeftOutReason, 
     reason,
     count: count + (goesOn ? (last.count ?? 1) : 0),
   }
-  return begun(goesOn ? { ...runs, recent: runs.recent.slice(0, -1) } : runs, row)
+  return begun(goesOn ? { ...runs, recent: runs.recent.slice(0, -1), total: runs.total - 1 } : runs, row)
 }
 
 /** After the end of an engine nobody runs any more. */

@@ -61,25 +61,46 @@ export interface Runner {
 
 export function createRunner({ deliveries, store, clock, wallClock, log }: RunnerParts): Runner {
   const tally = createBoundedTally(limits.deliveryNotices)
-  const saving = new Set<Promise<void>>()
+  const saving = new Set<Promise<unknown>>()
+  let gathered: ReturnType<typeof gather> | undefined
   const pauses = new Set<() => void>()
   /** Schedules whose runs have ended since the last time that was written. */
   const ended = new Set<Running>()
   let cancelEnds: (() => void) | undefined
+  const scheduledText = latestOf(rfc3339)
+  const actualText = latestOf(rfc3339)
 
-  async function save(schedule: Running): Promise<string | undefined> {
+  /** Resolves when it is on disk, with what went wrong. What is asked for in one task is written together. */
+  function save(schedule: Running): Promise<string | undefined> {
     ended.delete(schedule)
-    const saved = store.save(schedule.record())
-    const done = saved.catch(() => {}).finally(() => saving.delete(done))
-    saving.add(done)
+    gathered ??= gather()
+    gathered.schedules.add(schedule)
+    return gathered.written
+  }
+
+  function gather(): { schedules: Set<Running>; written: Promise<string | undefined> } {
+    const schedules = new Set<Running>()
+    const written = Promise.resolve().then(() => {
+      gathered = undefined
+      return write([...schedules])
+    })
+    saving.add(written)
+    void written.finally(() => saving.delete(written))
+    return { schedules, written }
+  }
+
+  /** Never rejects. */
+  async function write(schedules: readonly Running[]): Promise<string | undefined> {
     try {
-      await saved
+      await store.save(schedules.map(schedule => schedule.record()))
       return undefined
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown.message : String(thrown)
-      const count = tally(schedule.name)
-      const about = { schedule: shortened(schedule.name), error }
-      if (count !== undefined) log.error('what a schedule does could not be stored', { ...about, count })
+      for (const { name } of schedules) {
+        const count = tally(name)
+        const about = { schedule: shortened(name), error }
+        if (count !== undefined) log.error('what a schedule does could not be stored', { ...about, count })
+      }
       return error
     }
   }
@@ -99,8 +120,8 @@ export function createRunner({ deliveries, store, clock, wallClock, log }: Runne
     return toJsonText({
       trigger: 'cron',
       job_id: subscription.id,
-      scheduled_time: rfc3339(tick.scheduledMs),
-      actual_time: rfc3339(wallClock()),
+      scheduled_time: scheduledText(tick.scheduledMs),
+      actual_time: actualText(wallClock()),
       name: schedule.name,
       timezone: job.plan.timezone,
       attempt: run.attempt,
@@ -197,6 +218,19 @@ export function createRunner({ deliveries, store, clock, wallClock, log }: Runne
       pauses.add(cancel)
       signal?.addEventListener('abort', over)
     })
+  }
+}
+
+/** Of one instant many are called. */
+function latestOf(textOf: (ms: number) => string): (ms: number) => string {
+  let latest: number | undefined
+  let text = ''
+  return ms => {
+    if (ms !== latest) {
+      text = textOf(ms)
+      latest = ms
+    }
+    return text
   }
 }
 

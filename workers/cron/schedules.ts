@@ -11,7 +11,7 @@ import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { Binding } from '../../sdk/typescript/src/worker.ts'
 import type { Ending } from '../../src/delivery/queue.ts'
 import { limits } from '../../src/protocol/limits.ts'
-import { createHeap, type HeapNode } from './heap.ts'
+import { createHeap, type HeapNode } from '../heap.ts'
 import { interrupted, leftOut, NO_RUNS } from './history.ts'
 import { createRunner, type Member, type RunnerParts, type Running } from './run.ts'
 import type { LeftOutReason, Run, ScheduleRecord } from './store.ts'
@@ -120,8 +120,12 @@ export function createSchedules(parts: RunnerParts): Schedules {
       for (const schedule of byName.values()) if (schedule.members.size > 0) look(schedule, now)
     }
     wallBefore = now
-    for (let first = heap.first(); first !== undefined && first.dueMs <= now; first = heap.first())
+    // The first ones are called before the last ones are looked at.
+    for (let looked = 0; looked < limits.cronPortion; looked++) {
+      const first = heap.first()
+      if (first === undefined || first.dueMs > now) break
       look(first, now)
+    }
     arm()
   }
 
@@ -138,6 +142,7 @@ export function createSchedules(parts: RunnerParts): Schedules {
       now,
       misfire,
       bounds,
+      schedule.nextMs,
     )
     const hasMoved = last !== schedule.lastMs
     schedule.lastMs = last
@@ -150,7 +155,7 @@ export function createSchedules(parts: RunnerParts): Schedules {
     if (schedule.isPaused) {
       for (const { scheduledMs } of [...madeUp, ...due]) leaveOut(schedule, scheduledMs, 'paused')
     } else {
-      schedule.waiting = [...schedule.waiting, ...madeUp]
+      if (madeUp.length > 0) schedule.waiting = [...schedule.waiting, ...madeUp]
       proceed(schedule)
       for (const tick of due) {
         if (overlap === 'cancel_previous') for (const run of schedule.giveUps) run.abort()
@@ -194,10 +199,11 @@ export function createSchedules(parts: RunnerParts): Schedules {
     byTrigger.delete(id)
     schedule.members.delete(id)
     schedule.latest = [...schedule.members.values()].at(-1)
+    // It may go by another expression now.
+    schedule.nextMs = undefined
     if (schedule.members.size > 0) look(schedule, wallClock())
     else {
       heap.remove(schedule)
-      schedule.nextMs = undefined
       schedule.wasAway = true
     }
     arm()
@@ -227,6 +233,7 @@ export function createSchedules(parts: RunnerParts): Schedules {
         schedule.expression = plan.expression
         schedule.timezone = plan.timezone
         schedule.lastMs = now
+        schedule.nextMs = undefined
       }
       schedule.latest = { subscription: deliveries.add(binding, job.delivery), job }
       schedule.members.set(binding.id, schedule.latest)
@@ -257,7 +264,7 @@ export function createSchedules(parts: RunnerParts): Schedules {
       // Ticks that came before are left out, or not, as they would have been without this.
       look(schedule, wallClock())
       schedule.isPaused = isPaused
-      await store.save(schedule.record())
+      await store.save([schedule.record()])
       proceed(schedule)
     },
 
@@ -287,5 +294,6 @@ function newRecord({ name, plan }: Job, lastMs: number): ScheduleRecord {
 
 function recordOf(schedule: Schedule): ScheduleRecord {
   const { name, expression, timezone, lastMs, isPaused, waiting, retrying, runs } = schedule
-  return { name, expression, timezone, lastMs, isPaused, waiting: [...retrying, ...waiting], runs }
+  const ticks = retrying.length === 0 ? waiting : [...retrying, ...waiting]
+  return { name, expression, timezone, lastMs, isPaused, waiting: ticks, runs }
 }

@@ -50,6 +50,6 @@ export interface ScheduleRecord {
 export interface CronStore {
   /** Those that are not forgotten. */
   load(): Promise<ScheduleRecord[]>
-  /** Resolves when it is on disk. Of one schedule, the one that is given last stays. */
-  save(record: ScheduleRecord): Promise<void>
+  /** Resolves when they are on disk, rejects when it is not known that all of them are. Of one schedule, the one that is given last stays. */
+  save(records: readonly ScheduleRecord[]): Promise<void>
 }

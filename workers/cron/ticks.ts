@@ -47,18 +47,23 @@ export interface TickBounds {
 
 const MINUTE_MS = 60_000
 
-/** `last`: the latest instant that was dealt with; none at or before it ever comes again, whatever the clock does. */
+/**
+ * `last`: the latest instant that was dealt with; none at or before it ever comes again, whatever the clock does. `first`: the
+ * instant after it, if that is known; looking for instants is most of what a look costs.
+ */
 export function ticksAt(
   plan: Plan,
   last: number,
   nowMs: number,
   misfire: Misfire,
   bounds: TickBounds,
+  first?: number,
 ): Ticks {
   const from = last - nowMs > bounds.aheadMs ? nowMs : last
   const lateFrom = Math.max(from, nowMs - bounds.lateMs - 1)
-  const { found: due, next } = instantsIn(plan, lateFrom, nowMs)
-  const missed = missedIn(plan, from, lateFrom, bounds.lookedAt)
+  const isNoneMissed = from === last && first !== undefined && first > lateFrom
+  const { found: due, next } = instantsIn(plan, lateFrom, nowMs, isNoneMissed ? first : undefined)
+  const missed = isNoneMissed ? [] : missedIn(plan, from, lateFrom, bounds.lookedAt)
   const madeUp = madeUpFor(
     missed.filter(instant => nowMs - instant <= misfire.maxAgeMs),
     misfire,
@@ -76,9 +81,9 @@ export function ticksAt(
 }
 
 /** Those after `from`, up to and with `to`, and the one that comes then. */
-function instantsIn(plan: Plan, from: number, to: number) {
+function instantsIn(plan: Plan, from: number, to: number, first = plan.next(from)) {
   const found: number[] = []
-  let next = plan.next(from)
+  let next = first
   for (; next !== undefined && next <= to; next = plan.next(next)) found.push(next)
   return { found, next }
 }

@@ -40,6 +40,8 @@ export interface Consumers {
   remove(id: string): void
   /** These lanes may have something to hand out. */
   ready(lanes: Iterable<Lane>): void
+  /** These lanes have no messages: those that have no consumers of their own are forgotten, and not parked any more. */
+  idle(lanes: readonly Lane[]): void
   /** The lease of a call is over: it is given up. */
   expired(lease: Lease): void
   /** The settings of a queue are others: what they say holds from now on. */
@@ -76,6 +78,8 @@ export function createConsumers(parts: ConsumersParts): Consumers {
   const lanes = new Map<string, LaneState>()
   const queues = new Map<string, QueueState>()
   const byId = new Map<string, { readonly lane: LaneState; readonly consumer: Consumer }>()
+  /** Lanes with consumers of a function. */
+  const byFunction = new Map<string, Set<LaneState>>()
   const dirty = new Set<QueueState>()
   let running = 0
   let isEnding = false
@@ -94,7 +98,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
   })
 
   const unfollow = functions.follow((namespace, functionId) => {
-    for (const state of lanes.values()) {
+    for (const state of byFunction.get(functionId) ?? []) {
       const isOf = state.consumers.some(
         consumer =>
           consumer.functionId === functionId &&
@@ -103,6 +107,24 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       if (isOf) wake(state)
     }
   })
+
+  function join(state: LaneState, options: ConsumerOptions): Consumer {
+    const consumer = consumerOf(options)
+    state.consumers.push(consumer)
+    const served = byFunction.get(consumer.functionId)
+    if (served === undefined) byFunction.set(consumer.functionId, new Set([state]))
+    else served.add(state)
+    return consumer
+  }
+
+  function leave({ lane, consumer }: { readonly lane: LaneState; readonly consumer: Consumer }): void {
+    const { functionId } = consumer
+    lane.consumers = lane.consumers.filter(one => one !== consumer)
+    if (lane.consumers.some(one => one.functionId === functionId)) return
+    const served = byFunction.get(functionId)
+    served?.delete(lane)
+    if (served?.size === 0) byFunction.delete(functionId)
+  }
 
   function laneOf(lane: Lane): LaneState {
     const id = laneId(lane)
@@ -131,7 +153,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     lanes.set(id, state)
     queue.lanes.push(state)
     const usual = implicit(lane)
-    if (usual !== undefined) state.consumers.push(consumerOf(usual))
+    if (usual !== undefined) join(state, usual)
     return state
   }
 
@@ -244,6 +266,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       },
       () => {
         count(consumer, -free)
+        rate?.giveBack(max)
         rest(state, 'no_capacity', limits.storageRetryMs)
         over()
       },
@@ -281,12 +304,27 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     if (running === 0) idle?.()
   }
 
+  /** Nothing is under way that knows of it, and it can be made anew. */
+  const canBeForgotten = ({ consumers, takes, rest }: LaneState): boolean =>
+    takes === 0 &&
+    rest === undefined &&
+    consumers.every(consumer => consumer.running === 0 && byId.get(consumer.id)?.consumer !== consumer)
+
+  function forget(state: LaneState): void {
+    const { lane, queue } = state
+    setParking(state, undefined)
+    for (const consumer of state.consumers) leave({ lane: state, consumer })
+    lanes.delete(laneId(lane))
+    queue.lanes.splice(queue.lanes.indexOf(state), 1)
+    // A rate goes on counting.
+    if (queue.lanes.length === 0 && queue.rate === undefined) queues.delete(lane.queue)
+  }
+
   return {
     add(options) {
       remove(options.id)
       const lane = laneOf(options.lane)
-      const consumer = consumerOf(options)
-      lane.consumers.push(consumer)
+      const consumer = join(lane, options)
       byId.set(options.id, { lane, consumer })
       wake(lane)
     },
@@ -296,6 +334,12 @@ export function createConsumers(parts: ConsumersParts): Consumers {
         const state = laneOf(lane)
         if (state.takes > 0) state.isMissed = true
         look(state.queue)
+      }
+    },
+    idle(given) {
+      for (const lane of given) {
+        const state = lanes.get(laneId(lane))
+        if (state !== undefined && canBeForgotten(state)) forget(state)
       }
     },
     expired: lease => handling.expired(lease),
@@ -310,7 +354,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       }
       for (const state of queue.lanes) {
         const usual = state.consumers.length === 0 ? implicit(state.lane) : undefined
-        if (usual !== undefined) state.consumers.push(consumerOf(usual))
+        if (usual !== undefined) join(state, usual)
         wake(state)
       }
     },
@@ -334,7 +378,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     if (found === undefined) return
     byId.delete(id)
     found.consumer.isOver = true
-    found.lane.consumers = found.lane.consumers.filter(one => one !== found.consumer)
+    leave(found)
     look(found.lane.queue)
   }
 }

@@ -14,6 +14,15 @@ export type Meaning =
   /** The engine ends. */
   | 'stopping'
 
+const STOPPING =
+  'The engine is stopping: only work under way may still make calls; call again when it is back'
+
+/** What our client says of calls that it has made itself. */
+const LOST = [
+  'the connection to the engine was lost before the answer came',
+  'the connection to the engine is closed; the call was not sent',
+]
+
 /**
  * The engine's own refusals say which function they are about: a handler may pass on an error of the same code from a call of
  * its own, and that is its failure.
@@ -27,8 +36,9 @@ export function meaningOf({ code, message }: ErrorBody, functionId: string): Mea
     case 'invocation_stopped':
       return message === 'Invocation stopped' ? 'lost' : 'failed'
     case 'engine_stopping':
+      return message === STOPPING ? 'stopping' : 'failed'
     case 'CONNECTION_LOST':
-      return 'stopping'
+      return LOST.includes(message) ? 'stopping' : 'failed'
     default:
       return 'failed'
   }

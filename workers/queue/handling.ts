@@ -8,6 +8,7 @@ import type { ErrorBody } from '../../src/protocol/frames.ts'
 import { asJsonText, type JsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { Lane } from '../../src/storage/queue/message.ts'
+import { CorruptData } from '../../src/storage/storageError.ts'
 import type { Outcome, QueueBackend } from './backend.ts'
 import type { Lease, Parking } from './core/lease.ts'
 import { meaningOf, reportOf } from './ending.ts'
@@ -75,19 +76,18 @@ export function createHandling<State>(parts: HandlingParts<State>): Handling<Sta
   /** By the token of the lease. */
   const calls = new Map<string, Call<State>>()
 
-  let last: { readonly outcome?: Promise<Outcome>; readonly state?: State } = {}
-
   function over(work: Work<State>): void {
     for (const { token } of work.leases) calls.delete(token)
     parts.over(work)
   }
 
   function written(work: Work<State>, outcome: Promise<Outcome>): void {
-    // What ends in one turn has one outcome.
-    if (outcome === last.outcome && work.state === last.state) return
-    last = { outcome, state: work.state }
-    // It will be handed out again: not before there is hope that its end can be written.
-    outcome.catch(() => parts.rest(work, 'no_capacity', limits.storageRetryMs))
+    outcome.catch(error => {
+      // One message is damaged. It comes again after a time, and the others need not wait for it.
+      if (error instanceof CorruptData) return
+      // It will be handed out again: not before there is hope that its end can be written.
+      parts.rest(work, 'no_capacity', limits.storageRetryMs)
+    })
   }
 
   function deliver(given: Work<State>): void {

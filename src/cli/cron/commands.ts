@@ -1,20 +1,15 @@
 /** The commands below `iii cron`. */
 import type { Command } from 'commander'
 import { limits } from '../../protocol/limits.ts'
-import { addCommandGroup } from '../commandGroup.ts'
+import { actionOf, addCommandGroup } from '../commandGroup.ts'
 import type { CommandParts } from '../commandParts.ts'
 import type * as run from './run.ts'
 
 export function addCronCommands(program: Command, parts: CommandParts): void {
-  const { terminal, end, createDialler, wholeNumber } = parts
+  const { wholeNumber } = parts
   const add = addCommandGroup(program, parts, 'cron', 'show schedules, and run, pause or resume one')
 
-  const act = async (
-    start: (commands: typeof run, parts: run.CronParts) => Promise<number>,
-  ): Promise<void> => {
-    const [commands, dialler] = await Promise.all([import('./run.ts'), createDialler()])
-    end(await start(commands, { terminal, dialler, wallClock: Date.now }))
-  }
+  const act = actionOf(parts, () => import('./run.ts'))
 
   add('ls', 'show all schedules')
     .alias('list')

@@ -5,13 +5,13 @@
  */
 import { limits } from '../../protocol/limits.ts'
 import { usageError } from '../commandError.ts'
+import type { ActionParts } from '../commandGroup.ts'
 import { parseExact } from '../exactJson.ts'
 import { exitCodes } from '../exitCodes.ts'
 import { askBuiltIn, type Fixes, jsonDocument, shownJson } from '../question.ts'
 import { textIn } from '../reading.ts'
 import type { Terminal } from '../terminal.ts'
 import type { AddressFlags } from '../trigger/address.ts'
-import type { Dialler } from '../trigger/connection.ts'
 import { describeHistory, describeNext, describeSchedules, whatIsMissing } from './describe.ts'
 
 export interface CronFlags extends AddressFlags {
@@ -22,13 +22,6 @@ export interface CronNextFlags extends CronFlags {
   readonly expression?: string
   readonly timezone?: string
   readonly count?: number
-}
-
-export interface CronParts {
-  readonly terminal: Terminal
-  readonly dialler: Dialler
-  /** The clock on the wall, milliseconds. */
-  readonly wallClock: () => number
 }
 
 interface Asked {
@@ -43,7 +36,7 @@ interface Asked {
 async function ask(
   { name, input, timeoutMs = limits.commandInfoMs, describe }: Asked,
   flags: CronFlags,
-  { terminal, dialler }: CronParts,
+  { terminal, dialler }: ActionParts,
 ): Promise<number> {
   const question = { command: 'cron', builtIn: 'iii-cron', functionId: `cron::${name}`, input, timeoutMs }
   const reply = await askBuiltIn(question, fixes(terminal), flags, terminal, dialler)
@@ -62,7 +55,7 @@ const fixes = ({ command: { iii } }: Terminal): Fixes => ({
 
 export function listSchedules(
   flags: CronFlags & { readonly limit?: number },
-  parts: CronParts,
+  parts: ActionParts,
 ): Promise<number> {
   const { terminal, wallClock } = parts
   const describe = (answer: unknown): string => {
@@ -77,7 +70,7 @@ export function listSchedules(
 export async function showNext(
   id: string | undefined,
   flags: CronNextFlags,
-  parts: CronParts,
+  parts: ActionParts,
 ): Promise<number> {
   const { expression, timezone, count } = flags
   const { iii } = parts.terminal.command
@@ -95,7 +88,7 @@ export async function showNext(
   return ask({ name: 'next', input: { id, expression, timezone, count }, describe }, flags, parts)
 }
 
-export function showHistory(id: string, flags: CronFlags, parts: CronParts): Promise<number> {
+export function showHistory(id: string, flags: CronFlags, parts: ActionParts): Promise<number> {
   const describe = (answer: unknown): string => describeHistory(answer, parts.terminal.outColours)
   return ask({ name: 'history', input: { id }, describe }, flags, parts)
 }
@@ -104,21 +97,21 @@ export function showHistory(id: string, flags: CronFlags, parts: CronParts): Pro
 export function runNow(
   id: string,
   flags: CronFlags & { readonly timeoutMs?: number },
-  parts: CronParts,
+  parts: ActionParts,
 ): Promise<number> {
   const { timeoutMs = limits.cronTimeoutMs } = flags
   const describe = (answer: unknown): string => (answer === null ? '' : shownJson(answer))
   return ask({ name: 'run', input: { id }, timeoutMs, describe }, flags, parts)
 }
 
-export function pause(id: string, flags: CronFlags, parts: CronParts): Promise<number> {
+export function pause(id: string, flags: CronFlags, parts: ActionParts): Promise<number> {
   const { iii } = parts.terminal.command
   const describe = (answer: unknown): string =>
     `${textIn(answer, 'name')} is paused; it goes on with: ${iii(`cron resume ${shellWord(id)}`)}\n`
   return ask({ name: 'pause', input: { id }, describe }, flags, parts)
 }
 
-export function resume(id: string, flags: CronFlags, parts: CronParts): Promise<number> {
+export function resume(id: string, flags: CronFlags, parts: ActionParts): Promise<number> {
   const describe = (answer: unknown): string => `${textIn(answer, 'name')} goes on\n`
   return ask({ name: 'resume', input: { id }, describe }, flags, parts)
 }

@@ -1,26 +1,27 @@
 /** The commands below `iii queue`. */
 import type { Command } from 'commander'
 import { limits } from '../../protocol/limits.ts'
-import { addCommandGroup } from '../commandGroup.ts'
+import { actionOf, addCommandGroup } from '../commandGroup.ts'
 import type { CommandParts } from '../commandParts.ts'
 import type * as run from './run.ts'
 
 const STATES = 'ready, delayed, leased, parked, behind, dead'
 
 export function addQueueCommands(program: Command, parts: CommandParts): void {
-  const { terminal, end, createDialler, wholeNumber } = parts
+  const { wholeNumber } = parts
   const add = addCommandGroup(program, parts, 'queue', 'show queues and durable topics, and control them')
 
-  const act = async (
-    start: (commands: typeof run, parts: run.QueueParts) => Promise<number>,
-  ): Promise<void> => {
-    const [commands, dialler] = await Promise.all([import('./run.ts'), createDialler()])
-    end(await start(commands, { terminal, dialler, wallClock: Date.now }))
-  }
+  const act = actionOf(parts, () => import('./run.ts'))
 
-  add('ls', 'show all queues and durable topics: how full they are, who consumes them')
+  add('ls', 'show queues and durable topics: how full they are, who consumes them')
     .alias('list')
-    .action((flags: run.QueueFlags) => act((commands, more) => commands.listQueues(flags, more)))
+    .option(
+      '--limit <number>',
+      `rows to show (default: ${limits.queuePage})`,
+      wholeNumber(1, limits.queuePage),
+    )
+    .option('--cursor <cursor>', 'where the page before has ended')
+    .action((flags: run.ListFlags) => act((commands, more) => commands.listQueues(flags, more)))
   add('peek <queue>', 'show messages, each with the reason why it is not handled now')
     .option('--state <state>', `only those that are ${STATES} (default: all that are not dead)`)
     .option('--limit <number>', 'messages to look at (default: 20)', wholeNumber(1, limits.queuePage))

@@ -5,13 +5,13 @@
  */
 import { limits } from '../../protocol/limits.ts'
 import { usageError } from '../commandError.ts'
+import type { ActionParts } from '../commandGroup.ts'
 import { parseExact } from '../exactJson.ts'
 import { exitCodes } from '../exitCodes.ts'
 import { askBuiltIn, type Fixes, jsonDocument, type Reply, shownJson } from '../question.ts'
 import { memberOf, numberIn, textIn } from '../reading.ts'
 import type { Terminal } from '../terminal.ts'
 import type { AddressFlags } from '../trigger/address.ts'
-import type { Dialler } from '../trigger/connection.ts'
 import { describeDead, describeMessages, describeQueues } from './describe.ts'
 import { describeProgress } from './progress.ts'
 
@@ -19,10 +19,13 @@ export interface QueueFlags extends AddressFlags {
   readonly json?: boolean
 }
 
-export interface PeekFlags extends QueueFlags {
-  readonly state?: string
+export interface ListFlags extends QueueFlags {
   readonly limit?: number
   readonly cursor?: string
+}
+
+export interface PeekFlags extends ListFlags {
+  readonly state?: string
 }
 
 export interface DeadFlags extends QueueFlags {
@@ -42,13 +45,6 @@ export interface PurgeFlags extends QueueFlags {
   readonly yes?: boolean
 }
 
-export interface QueueParts {
-  readonly terminal: Terminal
-  readonly dialler: Dialler
-  /** The clock on the wall, milliseconds. */
-  readonly wallClock: () => number
-}
-
 /** Of a redrive with a rate. */
 const SECONDS_OF_PORTION = 2
 
@@ -59,7 +55,7 @@ function call(
   functionId: string,
   input: object,
   flags: QueueFlags,
-  { terminal, dialler }: QueueParts,
+  { terminal, dialler }: ActionParts,
   timeoutMs: number = limits.commandInfoMs,
 ): Promise<Reply> {
   const question = { command: 'queue', builtIn: 'iii-queue', functionId, input, timeoutMs }
@@ -72,7 +68,7 @@ async function show(
   input: object,
   describe: (answer: unknown) => string,
   flags: QueueFlags,
-  parts: QueueParts,
+  parts: ActionParts,
 ): Promise<number> {
   const reply = await call(functionId, input, flags, parts)
   if ('exitCode' in reply) return reply.exitCode
@@ -84,27 +80,36 @@ const fixes = ({ command: { iii } }: Terminal): Fixes => ({
   NOT_FOUND: `look for it: ${iii('queue peek QUEUE')}; a message that is done is gone`,
 })
 
-export function listQueues(flags: QueueFlags, parts: QueueParts): Promise<number> {
-  const describe = (answer: unknown): string => describeQueues(answer, parts.terminal.outColours)
-  return show('queue::list', {}, describe, flags, parts)
+export function listQueues(flags: ListFlags, parts: ActionParts): Promise<number> {
+  const { limit, cursor } = flags
+  const { terminal } = parts
+  const describe = (answer: unknown): string => {
+    noteMore(answer, terminal)
+    return describeQueues(answer, terminal.outColours)
+  }
+  return show('queue::list', { limit, cursor }, describe, flags, parts)
 }
 
-export function peek(queue: string, flags: PeekFlags, parts: QueueParts): Promise<number> {
+function noteMore(answer: unknown, terminal: Terminal): void {
+  const next = memberOf(answer, 'cursor')
+  if (typeof next === 'string') terminal.err(`note: there may be more; go on with --cursor ${next}\n`)
+}
+
+export function peek(queue: string, flags: PeekFlags, parts: ActionParts): Promise<number> {
   const { state, limit = ROWS, cursor } = flags
   const { terminal, wallClock } = parts
   const describe = (answer: unknown): string => {
-    const next = memberOf(answer, 'cursor')
-    if (typeof next === 'string') terminal.err(`note: there may be more; go on with --cursor ${next}\n`)
+    noteMore(answer, terminal)
     return describeMessages(answer, wallClock(), terminal.outColours)
   }
   return show('queue::messages', { queue, state, limit, cursor, with_data: true }, describe, flags, parts)
 }
 
-export function showMessage(id: string, flags: QueueFlags, parts: QueueParts): Promise<number> {
+export function showMessage(id: string, flags: QueueFlags, parts: ActionParts): Promise<number> {
   return show('queue::message', { message_id: id }, shownJson, flags, parts)
 }
 
-export function listDead(topic: string, flags: DeadFlags, parts: QueueParts): Promise<number> {
+export function listDead(topic: string, flags: DeadFlags, parts: ActionParts): Promise<number> {
   const { limit = ROWS } = flags
   const describe = (answer: unknown): string =>
     describeDead(answer, parts.wallClock(), parts.terminal.outColours)
@@ -127,7 +132,7 @@ function timeOf(since: string, nowMs: number): number {
 }
 
 /** Portion by portion, so that it can be followed and interrupted. Those that die meanwhile are not among them. */
-export async function redrive(queue: string, flags: RedriveFlags, parts: QueueParts): Promise<number> {
+export async function redrive(queue: string, flags: RedriveFlags, parts: ActionParts): Promise<number> {
   const { message, limit, rate, filter, since } = flags
   if (message !== undefined) {
     const other = (['limit', 'rate', 'filter', 'since'] as const).find(name => flags[name] !== undefined)
@@ -167,7 +172,7 @@ export async function redrive(queue: string, flags: RedriveFlags, parts: QueuePa
   return exitCodes.success
 }
 
-export function discard(queue: string, id: string, flags: QueueFlags, parts: QueueParts): Promise<number> {
+export function discard(queue: string, id: string, flags: QueueFlags, parts: ActionParts): Promise<number> {
   const describe = (answer: unknown): string =>
     numberIn(answer, 'redriven') === 1
       ? `${id} is gone\n`
@@ -175,18 +180,18 @@ export function discard(queue: string, id: string, flags: QueueFlags, parts: Que
   return show('iii::queue::discard_message', { queue, message_id: id }, describe, flags, parts)
 }
 
-export function pause(queue: string, flags: QueueFlags, parts: QueueParts): Promise<number> {
+export function pause(queue: string, flags: QueueFlags, parts: ActionParts): Promise<number> {
   const { iii } = parts.terminal.command
   const describe = (answer: unknown): string =>
     `${textIn(answer, 'queue')} is paused; it goes on with: ${iii(`queue resume ${queue}`)}\n`
   return show('queue::pause', { queue }, describe, flags, parts)
 }
 
-export function resume(queue: string, flags: QueueFlags, parts: QueueParts): Promise<number> {
+export function resume(queue: string, flags: QueueFlags, parts: ActionParts): Promise<number> {
   return show('queue::resume', { queue }, answer => `${textIn(answer, 'queue')} goes on\n`, flags, parts)
 }
 
-export async function purge(queue: string, flags: PurgeFlags, parts: QueueParts): Promise<number> {
+export async function purge(queue: string, flags: PurgeFlags, parts: ActionParts): Promise<number> {
   const { state, yes } = flags
   const { terminal } = parts
   if (yes !== true) {
@@ -206,7 +211,7 @@ export async function purge(queue: string, flags: PurgeFlags, parts: QueueParts)
   return show('queue::purge', { queue, state }, describe, flags, parts)
 }
 
-export function cancel(id: string, flags: QueueFlags, parts: QueueParts): Promise<number> {
+export function cancel(id: string, flags: QueueFlags, parts: ActionParts): Promise<number> {
   const describe = (answer: unknown): string =>
     numberIn(answer, 'cancelled') === 1 ? `${id} is gone\n` : `${id} is done, dead, or was never there\n`
   return show('queue::cancel', { message_id: id }, describe, flags, parts)

@@ -11,6 +11,7 @@ import { isBusy, isCorrupt } from '../sqlite/faults.ts'
 import { migrations } from '../sqlite/migrations/all.ts'
 import { openSqliteStore, type SqliteStore } from '../sqlite/store.ts'
 import { CorruptData, StorageError } from '../storageError.ts'
+import type { SyncFile } from '../sync.ts'
 import { type FolderPaths, OWN_FOLDER, pathsOf, syncFile, syncFolder } from './files.ts'
 import { bootId, hasLostNothing, inUse, nameHolder, unnameHolder } from './holder.ts'
 import { lockFolder } from './lock.ts'
@@ -20,8 +21,8 @@ import { openWitness, type Reached, type Witness } from './witness.ts'
 export interface OpenFolderOptions {
   /** Which changes are kept for those who resume. */
   readonly history?: KeptLimits
-  /** Waits until a file is on disk; for tests of disks that fail. Default `fdatasync`. */
-  readonly sync?: (file: number) => void | Promise<void>
+  /** For tests of disks that fail. Default `fdatasync`. */
+  readonly sync?: SyncFile
   /** Called when everything up to a revision has reached the disk; for tests that take the power away. */
   readonly onSynced?: (revision: number) => void
   /** The clock on the wall, milliseconds. Default `Date.now`. */

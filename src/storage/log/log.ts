@@ -7,9 +7,8 @@
  *
  * Nothing is written behind an end that was torn: whoever opens the log begins a new segment.
  */
-import { closeSync, fdatasyncSync, ftruncateSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, ftruncateSync, rmSync, writeSync } from 'node:fs'
 import { limits } from '../../protocol/limits.ts'
-import { syncFile } from '../folder/files.ts'
 import { requirePresent } from '../folder/presence.ts'
 import { makeSegment, makeSegmentBeside, openSegment } from './makeSegment.ts'
 import { type FoundRecord, type LogRecord, recordBytes, seal } from './record.ts'
@@ -25,6 +24,8 @@ export interface LogOptions {
   readonly newSalt: () => number
   /** Throws if the folder is not the one that it was. */
   readonly requireFolder: () => void
+  /** What was written to a file is on disk when it returns. */
+  readonly sync: (file: number) => void
 }
 
 /** Which changes are kept. */
@@ -84,6 +85,7 @@ export function openLog({
   lastNumber: atLeast = 0,
   newSalt,
   requireFolder,
+  sync,
 }: LogOptions): Log {
   const { live, ...found } = findSegments(folder, lineage)
   let { useless } = found
@@ -174,11 +176,12 @@ export function openLog({
     return make(least)
   }
 
-  /** `fill` writes what is in it; its head comes last, so that nothing of it counts before. */
+  /** `fill` writes what is in it; its head comes last, so that nothing of it counts before. If it throws, nothing is left of it. */
   function begin(
     head: { readonly firstTurn: number; readonly revision: number; readonly atMs: number },
     least: number,
     fill: (open: OpenSegment) => void,
+    isSynced = false,
   ): void {
     current?.requireThere()
     const { number, bytes } = take(least)
@@ -189,6 +192,7 @@ export function openLog({
       const open = { segment, file, requireThere: requirePresent(path, folder), end: SEGMENT_HEAD_BYTES }
       fill(open)
       writeAll(file, headBytes(segment), 0)
+      if (isSynced) sync(file)
       if (current !== undefined) full.push(current)
       current = open
       live.push(segment)
@@ -232,8 +236,7 @@ export function openLog({
         return
       }
       // What is behind an end that was torn does not count from here on: that has to be on disk before anything else is.
-      begin({ firstTurn: turn + 1, revision, atMs }, 0, () => {})
-      fdatasyncSync(current!.file)
+      begin({ firstTurn: turn + 1, revision, atMs }, 0, () => {}, true)
     },
     append(record) {
       const bytes = recordBytes(record)
@@ -256,10 +259,15 @@ export function openLog({
     },
     syncHere() {
       for (const path of unsure) {
-        syncFile(path)
+        const file = openSegment(path)
+        try {
+          sync(file)
+        } finally {
+          closeSync(file)
+        }
         unsure.delete(path)
       }
-      for (const { file } of opened()) fdatasyncSync(file)
+      for (const { file } of opened()) sync(file)
     },
     restart(fromTurn, revision, atMs) {
       const again = [...recordsAfter(fromTurn - 1)]
@@ -271,12 +279,12 @@ export function openLog({
       }
       const ofAgain = again.reduce((sum, record) => sum + record.changesBytes, 0)
       changesBytes -= ofAgain
-      begin(head, least, open => {
+      const fill = (open: OpenSegment): void => {
         for (const { after, bytes } of again) write(open, after, bytes)
-        fdatasyncSync(open.file)
-      })
+        sync(open.file)
+      }
+      begin(head, least, fill, true)
       changesBytes += ofAgain
-      fdatasyncSync(current!.file)
       const newest = live.pop()!
       leaveOut(fromTurn - 1)
       live.push(newest)

@@ -17,9 +17,10 @@ export function adopt(command: AdoptCommand, context: QueueContext): QueueAnswer
   if (!isFree || tables.lanes(from).some(lane => lane.functionId !== undefined)) return move(command, context)
   // Nothing is moved, however much there is.
   if (target !== undefined) tables.dropQueue(to)
-  tables.rename(from, { queue: to, functionId, namespace })
+  const lane = { queue: to, functionId, namespace }
+  tables.rename(from, lane)
   if (target !== undefined) tables.keepQueue(target)
-  tell({ event: 'adopted', queue: from, to })
+  tell({ event: 'adopted', queue: from, to: lane, isPaused: (target ?? source).isPaused })
   return { count: waiting + dead }
 }
 
@@ -46,7 +47,6 @@ function moveOne(message: Message, { to, functionId, namespace }: AdoptCommand, 
   const { tables, emit } = context
   const { group, deadAtMs } = message
   tables.remove(message)
-  if (canBeLeased(message)) emit({ event: 'gone', message })
   makeRoom(context, message)
   const moved: Message = {
     ...message,
@@ -55,5 +55,5 @@ function moveOne(message: Message, { to, functionId, namespace }: AdoptCommand, 
     isHead: deadAtMs === undefined && (group === undefined || !tables.hasGroup(to, group)),
   }
   tables.add(moved)
-  if (canBeLeased(moved)) emit({ event: 'placed', message: moved })
+  if (canBeLeased(message)) emit({ event: 'moved', message: moved, before: message })
 }

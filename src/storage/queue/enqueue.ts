@@ -4,6 +4,7 @@ import { storableJson } from '../text.ts'
 import { requireRoom } from './bounds.ts'
 import type { EnqueueCommand, QueueAnswer } from './command.ts'
 import type { QueueContext } from './context.ts'
+import { forgetIdle } from './forget.ts'
 import { canBeLeased, type Message } from './message.ts'
 import { receiptOfNumber } from './receipt.ts'
 import { storableMs } from './tables.ts'
@@ -47,7 +48,7 @@ export function enqueue(command: EnqueueCommand, context: QueueContext): QueueAn
     baggage: command.baggage,
   }
   const receipt = message.receipt ?? receiptOfNumber(message.number)
-  tables.add(message)
+  if (tables.add(message)) forgetIdle(context, queue)
   if (dedupe !== undefined) {
     const untilMs = storableMs(nowMs + dedupe.windowMs)
     tables.keepDedupe({ queue, key: dedupe.key, receipt, untilMs })

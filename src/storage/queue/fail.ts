@@ -3,7 +3,7 @@ import { boundDead } from './bounds.ts'
 import type { FailCommand, QueueAnswer } from './command.ts'
 import type { QueueContext } from './context.ts'
 import { makeRoom } from './leave.ts'
-import type { Message } from './message.ts'
+import { canBeLeased, type Message } from './message.ts'
 import { storableMs } from './tables.ts'
 
 export function fail({ number, report, next }: FailCommand, context: QueueContext): QueueAnswer {
@@ -18,7 +18,7 @@ export function fail({ number, report, next }: FailCommand, context: QueueContex
   }
   if (next !== 'never') {
     tables.change(before, failed)
-    emit({ event: 'placed', message: failed })
+    if (canBeLeased(failed)) emit({ event: 'placed', message: failed })
     return { count: 1 }
   }
   const { deadMs } = tables.bounds(before.queue)

@@ -1,6 +1,8 @@
 /** Queues in memory: what they hold ends with the process. */
+import { limits } from '../../protocol/limits.ts'
 import { createSortedList, type SortedList } from '../memory/sortedList.ts'
 import { compareText } from '../text.ts'
+import { first, upTo } from './beginning.ts'
 import {
   canBeLeased,
   comparePlaces,
@@ -20,6 +22,7 @@ import {
   type QueueCounts,
   type QueueRow,
   type QueueTables,
+  saysNothing,
 } from './tables.ts'
 
 type Messages = SortedList<Message>
@@ -60,6 +63,8 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
   const dedupesByTime = createSortedList<Dedupe>(byUntil)
   const keptDead = createSortedList<Message>(byKept)
   let lastNumber = 0
+  let queueWalk = queues.keys()
+  const laneWalks = new WeakMap<Kept, MapIterator<KeptLane>>()
 
   function known(queue: string): Kept {
     const found = queues.get(queue)
@@ -168,20 +173,18 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
   return {
     get: number => messages.get(number),
     byReceipt: receipt => receipts.get(receipt),
-    ready(lane, after, limit) {
+    ready(lane, after, limit, most) {
       const list = laneOf(lane)?.ready
       if (list === undefined) return []
-      return first(
-        limit,
-        list.from(message => after !== undefined && comparePlaces(message, after) <= 0),
-      )
+      const found = list.from(message => after !== undefined && comparePlaces(message, after) <= 0)
+      return first(limit, upTo(most, found))
     },
-    due(lane, nowMs, after, limit) {
+    due(lane, nowMs, after, limit, most) {
       const list = laneOf(lane)?.timed
       if (list === undefined) return []
       const isBefore = (message: Message): boolean =>
         after !== undefined && byDue(duePlace(message), after) <= 0
-      return first(limit, list.from(isBefore), ({ dueAtMs }) => dueAtMs! <= nowMs)
+      return first(limit, upTo(most, list.from(isBefore)), ({ dueAtMs }) => dueAtMs! <= nowMs)
     },
     nextDueMs(lane, afterMs) {
       const list = laneOf(lane)?.timed
@@ -204,7 +207,10 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
         found.push(...first(limit, behind({ priority, number: after }), isSame))
         next = first(1, behind({ priority, number: Number.MAX_SAFE_INTEGER }))[0]
       }
-      return found.sort(byNumber).slice(0, limit)
+      return found
+        .sort(byNumber)
+        .slice(0, limit)
+        .map(({ number }) => number)
     },
     hasGroup: (queue, group) => queues.get(queue)?.groups.has(group) === true,
     oldestOfGroup: (queue, group) => queues.get(queue)?.groups.get(group)?.first(),
@@ -226,6 +232,14 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
         limit,
         list.from(message => after !== undefined && byDeath(deadPlace(message), after) <= 0),
       )
+    },
+    deadPlaces(queue, limit) {
+      const list = queues.get(queue)?.latestDead
+      if (list === undefined) return []
+      return first(
+        limit,
+        list.from(() => false),
+      ).map(deadPlace)
     },
     oldestDead(queue, limit) {
       const list = queues.get(queue)?.oldestDead
@@ -254,8 +268,10 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
     },
     nextNumber: () => ++lastNumber,
     add(message) {
+      const isMade = laneOf(message) === undefined
       insert(message)
       undoBy(() => take(message))
+      return isMade
     },
     change({ number }, message) {
       const before = messages.get(number)!
@@ -330,8 +346,39 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
       for (const { key } of dedupesOf(name)) setDedupe(dedupeId(name, key), undefined)
       undoBy(() => queues.set(name, kept))
     },
+    idleQueues(count) {
+      if (queues.size <= limits.queueNamesKept) return []
+      const names = [...queueWalk.take(count)]
+      if (names.length < count) queueWalk = queues.keys()
+      return names.filter(name => saysNothing(rowOf(queues.get(name))!) && dedupesOf(name).length === 0)
+    },
+    idleLanes(name, count) {
+      const kept = queues.get(name)!
+      if (kept.lanes.size <= limits.queueNamesKept) return []
+      const walk = laneWalks.get(kept) ?? kept.lanes.values()
+      const looked = [...walk.take(count)]
+      if (looked.length === count) laneWalks.set(kept, walk)
+      else laneWalks.delete(kept)
+      if (kept.counts.behind + kept.counts.dead > limits.messagesLooked) return []
+      const hidden = [...all(kept.latestDead), ...[...kept.groups.values()].flatMap(all)].map(laneId)
+      return looked
+        .filter(({ ready, timed }) => ready.first() === undefined && timed.first() === undefined)
+        .filter(({ lane }) => !hidden.includes(laneId(lane)))
+        .map(({ lane }) => lane)
+    },
+    dropLane(lane) {
+      const { lanes } = queues.get(lane.queue)!
+      const before = [...lanes]
+      lanes.delete(laneId(lane))
+      undoBy(() => {
+        lanes.clear()
+        for (const [id, one] of before) lanes.set(id, one)
+      })
+    },
   }
 }
+
+const all = (list: Messages): Message[] => [...list.from(() => false)]
 
 function countsOf(kept: Kept | undefined): QueueCounts {
   if (kept === undefined) return NO_COUNTS
@@ -343,15 +390,3 @@ const rowOf = (kept: Kept | undefined): QueueRow | undefined =>
   kept === undefined ? undefined : { ...kept.row, counts: countsOf(kept) }
 
 const dedupeId = (queue: string, key: string): string => `${queue.length}:${queue}${key}`
-
-/** At most `limit` of them, until there is one that does not fit. */
-function first(limit: number, found: Iterable<Message>, fits = (_: Message): boolean => true): Message[] {
-  const taken: Message[] = []
-  if (limit <= 0) return taken
-  for (const message of found) {
-    if (!fits(message)) break
-    taken.push(message)
-    if (taken.length >= limit) break
-  }
-  return taken
-}

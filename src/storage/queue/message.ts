@@ -70,6 +70,10 @@ export function laneId({ queue, functionId, namespace }: Lane): string {
   return `${queue.length}:${queue}${ofFunction}${ofNamespace}`
 }
 
+/** Characters of what its publisher has said: what it costs to have it in memory. */
+export const lengthOf = ({ data, metadata }: Pick<Message, 'data' | 'metadata'>): number =>
+  data.length + (metadata?.length ?? 0)
+
 /** Where a message stands among the ready ones of its lane. */
 export type Place = Pick<Message, 'priority' | 'number'>
 
@@ -91,16 +95,16 @@ export function keptStateOf({ deadAtMs, isHead, dueAtMs }: Message): KeptState {
 }
 
 /** For those who hand messages out: told when the transaction is committed. */
-export interface MessageChange {
+export type MessageChange =
   /** `placed`: it may be leased, from its time on if it has one. `gone`: it may not be any more (done, dead, discarded). */
-  readonly event: 'placed' | 'gone'
-  readonly message: Message
-}
+  | { readonly event: 'placed' | 'gone'; readonly message: Message }
+  /** It could be leased where it was (`before`), and is in another queue now, where it may be behind others of its group. */
+  | { readonly event: 'moved'; readonly message: Message; readonly before: Message }
 
 /** What was done to a queue as a whole. */
 export type QueueChange =
   | { readonly event: 'configured' | 'paused' | 'resumed' | 'dropped'; readonly queue: string }
-  /** Its messages are those of the queue `to` now. */
-  | { readonly event: 'adopted'; readonly queue: string; readonly to: string }
+  /** Its messages are those of the queue of `to` now, and those that named no function are of that lane. */
+  | { readonly event: 'adopted'; readonly queue: string; readonly to: Lane; readonly isPaused: boolean }
   /** A commit of which the disk did not say that it has it was made after all: read anew what there is, of all queues. */
   | { readonly event: 'unheard' }

@@ -80,17 +80,20 @@ export interface ReadQueueTables {
   get(number: number): Message | undefined
   /** That was published with this receipt. */
   byReceipt(receipt: string): Message | undefined
-  /** Messages of a lane that may be leased and have no time, by priority and number; after a place. */
-  ready(lane: Lane, after: Place | undefined, limit: number): Message[]
-  /** Messages of a lane that may be leased from a time on that has come, earliest first; after a place. */
-  due(lane: Lane, nowMs: number, after: DuePlace | undefined, limit: number): Message[]
+  /**
+   * Messages of a lane that may be leased and have no time, by priority and number; after a place. The one with which they have more
+   * than `most` characters together (`lengthOf`) is the last.
+   */
+  ready(lane: Lane, after: Place | undefined, limit: number, most?: number): Message[]
+  /** Messages of a lane that may be leased from a time on that has come, earliest first; after a place. `most`: as above. */
+  due(lane: Lane, nowMs: number, after: DuePlace | undefined, limit: number, most?: number): Message[]
   /** The earliest time behind `afterMs` that a message of a lane waits for. */
   nextDueMs(lane: Lane, afterMs: number): number | undefined
   /**
-   * Messages of a lane that may be leased and have no time, by number whatever their priority; those with a higher number than `after`. For whoever sees to it that
-   * low priorities have their turn, too.
+   * Numbers of messages of a lane that may be leased and have no time, whatever their priority; those higher than `after`, the lowest first. For whoever sees to it
+   * that low priorities have their turn, too. None of them is read.
    */
-  oldest(lane: Lane, after: number, limit: number): Message[]
+  oldest(lane: Lane, after: number, limit: number): number[]
   /** One of a group is there that is not dead. */
   hasGroup(queue: string, group: string): boolean
   /** The oldest of a group that is not dead. */
@@ -99,6 +102,8 @@ export interface ReadQueueTables {
   grouped(queue: string, after: GroupPlace | undefined, limit: number): Message[]
   /** Dead messages of a queue, latest first; after a place. */
   dead(queue: string, after: DeadPlace | undefined, limit: number): Message[]
+  /** Where they are in that list, without reading them; the first ones. */
+  deadPlaces(queue: string, limit: number): DeadPlace[]
   /** Those that died first. */
   oldestDead(queue: string, limit: number): Message[]
   /** Of a queue that nobody knows: nothing. */
@@ -118,8 +123,8 @@ export interface ReadQueueTables {
 export interface QueueTables extends ReadQueueTables {
   /** Of the next message: higher than all before, and it never comes twice; some may be left out. */
   nextNumber(): number
-  /** Its number is from `nextNumber`. */
-  add(message: Message): void
+  /** Its number is from `nextNumber`. True: the lane of it was not there before. */
+  add(message: Message): boolean
   /** Its time, failures, place in its group, whether it is dead. The rest of it never changes. */
   change(before: Message, message: Message): void
   remove(message: Message): void
@@ -137,4 +142,20 @@ export interface QueueTables extends ReadQueueTables {
   rename(queue: string, lane: Lane): void
   /** It has no messages. */
   dropQueue(queue: string): void
+  /**
+   * If there are more than are kept without messages: of the next `count` queues, those that hold nothing and say nothing. Each call goes on where the one
+   * before has ended.
+   */
+  idleQueues(count: number): string[]
+  /** The same of the lanes of a queue: those that hold nothing, as far as that can be seen soon. */
+  idleLanes(queue: string, count: number): Lane[]
+  /** It has no messages. */
+  dropLane(lane: Lane): void
 }
+
+/** There is nothing in it, and nothing is to be known of it when a message comes. Keys of publishers are not looked at. */
+export const saysNothing = ({ isPaused, settings, bounds, counts }: QueueRow): boolean =>
+  !isPaused &&
+  settings === undefined &&
+  counts.waiting + counts.dead === 0 &&
+  Object.values(bounds).every(bound => bound === undefined)

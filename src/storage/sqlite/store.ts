@@ -1,7 +1,5 @@
 /** A partition in a SQLite database, with a log of its own before it: synced when the partition asks for it. */
-import { fdatasync, fdatasyncSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { promisify } from 'node:util'
 import { limits } from '../../protocol/limits.ts'
 import { makeOwn, syncFolder } from '../folder/files.ts'
 import type { Reached } from '../folder/witness.ts'
@@ -9,6 +7,7 @@ import { writeChanges } from '../log/changesText.ts'
 import type { KeptLimits } from '../log/log.ts'
 import { portionOf } from '../log/portion.ts'
 import { StorageFault, type Store } from '../store.ts'
+import { type SyncFile, syncWritten } from '../sync.ts'
 import { copyDatabase } from './backup.ts'
 import { diskFault } from './faults.ts'
 import { createScrub } from './scrub.ts'
@@ -22,8 +21,8 @@ export interface SqliteStoreOptions {
   readonly folder: string
   /** Which changes are kept. */
   readonly history?: KeptLimits
-  /** Everything that was written to a file is on disk when it returns, or when its promise resolves. Default `fdatasync`. */
-  readonly sync?: (file: number, isHere: boolean) => void | Promise<void>
+  /** Default `fdatasync`. */
+  readonly sync?: SyncFile
   /** Nothing that was written before it was opened is lost, whether it was synced or not. */
   readonly isWhole?: boolean
   /** Throws if that is not all that there should be; nothing was changed then. */
@@ -53,13 +52,6 @@ const historyLimits: KeptLimits = {
   changes: limits.feedChanges,
   bytes: limits.feedBytes,
   ageMs: limits.feedAgeMs,
-}
-
-const syncBeside = promisify(fdatasync)
-
-function syncWritten(file: number, isHere: boolean): void | Promise<void> {
-  if (isHere) fdatasyncSync(file)
-  else return syncBeside(file)
 }
 
 const reachedBy = ({ revision, messages }: Totals): Reached => ({ revision, queueCommits: messages.commits })

@@ -8,11 +8,13 @@
  *
  * Once it is known to be on disk that it was settled, older segments of the log are there for feeds only.
  */
-import { closeSync, fdatasyncSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { limits } from '../../protocol/limits.ts'
 import { requirePresent } from '../folder/presence.ts'
 import { type KeptLimits, type Log, openLog } from '../log/log.ts'
-import type { StorageFault } from '../store.ts'
+import type { StorageError } from '../storageError.ts'
+import { StorageFault } from '../store.ts'
+import type { SyncFile } from '../sync.ts'
 import { type Connection, openConnection } from './connection.ts'
 import { diskFault } from './faults.ts'
 import { createSqliteQueueTables } from './queue/tables.ts'
@@ -29,8 +31,7 @@ export interface WindowOptions {
   readonly random: () => number
   /** Wall clock, milliseconds. */
   readonly wallClock: () => number
-  /** Everything that was written to a file is on disk when it returns, or when its promise resolves. */
-  readonly sync: (file: number, isHere: boolean) => void | Promise<void>
+  readonly sync: SyncFile
   /** A sync has failed. */
   readonly onUnsynced: () => void
 }
@@ -78,7 +79,14 @@ export function openWindow(options: WindowOptions): Window {
   const tables = { ...createSqliteTables(session), queues }
   const newSalt = (): number => Math.floor(random() * 2 ** 32)
   const openLogOf = ({ lineage }: Totals, lastNumber = 0): Log =>
-    openLog({ folder, lineage, lastNumber, newSalt, requireFolder: requireFile })
+    openLog({
+      folder,
+      lineage,
+      lastNumber,
+      newSalt,
+      requireFolder: requireFile,
+      sync: file => sync(file, true),
+    })
 
   /** As of the last commit of SQLite. */
   let settled = copyOfTotals(session.totals)
@@ -141,6 +149,14 @@ export function openWindow(options: WindowOptions): Window {
     }
   }
 
+  /** What was written may be lost: nothing is to be written behind it. */
+  function unsynced(error: unknown): StorageFault | StorageError {
+    session.isBroken = true
+    // A folder that is not there, or is another one, is told nothing.
+    if (!(error instanceof StorageFault)) onUnsynced()
+    return diskFault(error, folder)
+  }
+
   function settle(): void {
     isDue = true
     if (session.isBehind) restore()
@@ -149,9 +165,7 @@ export function openWindow(options: WindowOptions): Window {
       // The tables never have what the log may lose.
       log.syncHere()
     } catch (error) {
-      session.isBroken = true
-      onUnsynced()
-      throw diskFault(error, folder)
+      throw unsynced(error)
     }
     const { totals } = session
     const keptFrom = log.oldestToKeep(kept, totals.revision, wallClock())
@@ -182,7 +196,7 @@ export function openWindow(options: WindowOptions): Window {
   function syncDatabase(): void {
     const wal = openSync(`${file}-wal`, 'r')
     try {
-      fdatasyncSync(wal)
+      sync(wal, true)
     } finally {
       closeSync(wal)
     }
@@ -235,7 +249,7 @@ export function openWindow(options: WindowOptions): Window {
         log.prepare(committed.turn, committed.revision, wallClock())
       } catch (error) {
         const meaning = diskFault(error, folder)
-        if ((meaning as Partial<StorageFault>).kind === 'broken') session.isBroken = true
+        if ((meaning as Partial<StorageFault>).kind === 'broken') throw unsynced(error)
         throw meaning
       }
       // A scrub goes on between turns.
@@ -288,14 +302,19 @@ export function openWindow(options: WindowOptions): Window {
           throw new Error('a transaction that was on disk is missing in the log')
         }
         log.endAt(committed.turn)
+      } catch (error) {
+        session.isBehind = true
+        throw unsynced(error)
+      }
+      // From here on all of it can be read, also if it cannot be written.
+      try {
         const { turn, revision } = committed
         // What may never have reached the disk, though the system has forgotten that, is written again.
         log.restart(Math.min(syncedTurn, turn) + 1, revision, wallClock())
         settle()
         connection.db.run('PRAGMA wal_checkpoint(TRUNCATE)')
       } catch (error) {
-        session.isBehind = true
-        throw error
+        throw unsynced(error)
       }
       fault = undefined
       session.isBroken = false
@@ -320,7 +339,7 @@ export function openWindow(options: WindowOptions): Window {
       try {
         syncDatabase()
       } catch (error) {
-        throw diskFault(error, folder)
+        throw unsynced(error)
       }
     },
     async idle() {

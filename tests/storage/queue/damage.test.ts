@@ -1,7 +1,7 @@
 /** Messages are protected as values are: what is wrong, missing or cut off is noticed, and a backup has them. */
 import { Database } from 'bun:sqlite'
 import { afterAll, describe, expect, test } from 'bun:test'
-import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { limits } from '../../../src/protocol/limits.ts'
 import type { Command } from '../../../src/storage/command.ts'
@@ -12,10 +12,10 @@ import { verifyFolder } from '../../../src/storage/folder/verify.ts'
 import type { Message } from '../../../src/storage/queue/message.ts'
 import { numberOfReceipt } from '../../../src/storage/queue/receipt.ts'
 import type { QueueRow } from '../../../src/storage/queue/tables.ts'
-import type { StorageError } from '../../../src/storage/storageError.ts'
 import { StorageFault, type Store } from '../../../src/storage/store.ts'
 import type { ReadTables } from '../../../src/storage/tables.ts'
 import { createRandom } from '../../support/random.ts'
+import { flipEachPage } from '../damaged.ts'
 import { codeOf, createFolders, lastSegment, open } from '../folders.ts'
 import { putOf, refusalCode, type Stage, setStage } from '../stage.ts'
 import { report } from './stage.ts'
@@ -121,42 +121,8 @@ describe('damage', () => {
     expect((await verifyFolder(folder)).problems).toHaveLength(1)
   })
 
-  /** What a user would get: everything as it was, or an error. */
-  async function isNoticedOrHarmless(folder: string, expected: unknown): Promise<boolean> {
-    let stage: Stage
-    try {
-      stage = open(folder)
-    } catch (error) {
-      return (error as StorageError).code === 'data_folder_corrupt'
-    }
-    try {
-      return Bun.deepEquals(all(stage), expected)
-    } catch (error) {
-      return (error as StorageError).code === 'CORRUPT_DATA'
-    } finally {
-      await stage.partition.close().catch(() => {})
-    }
-  }
-
   test('of one bit is noticed on every page of the database', async () => {
-    const folder = await written()
-    const before = open(folder)
-    const expected = all(before)
-    await before.partition.close()
-    const bytes = readFileSync(pathsOf(folder).database)
-    const random = createRandom()
-    for (let page = 0; page < bytes.length / limits.pageBytes; page++) {
-      const at = page * limits.pageBytes + random.between(0, limits.pageBytes)
-      const bit = 1 << random.between(0, 8)
-      const copy = copyOf(folder)
-      const flipped = Buffer.from(bytes)
-      flipped[at]! ^= bit
-      writeFileSync(pathsOf(copy).database, flipped)
-      if (!(await isNoticedOrHarmless(copy, expected))) {
-        throw new Error(`III_TEST_SEED=${random.seed}: bit ${bit} of byte ${at} was not noticed`)
-      }
-      rmSync(copy, { recursive: true })
-    }
+    await flipEachPage(folders, await written(), all)
   }, 60_000)
 
   test('by cutting off an end is noticed, though it had transactions of queues only', async () => {

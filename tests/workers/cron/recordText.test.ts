@@ -1,6 +1,6 @@
 /** What is remembered of a schedule, as text: nothing is lost. */
 import { expect, test } from 'bun:test'
-import { recordOf, recordText } from '../../../workers/cron/adapters/recordText.ts'
+import { readRecord, recordOf, recordText } from '../../../workers/cron/adapters/recordText.ts'
 import { historyOf, NO_RUNS } from '../../../workers/cron/history.ts'
 import type { ScheduleRecord } from '../../../workers/cron/store.ts'
 
@@ -47,6 +47,10 @@ const record: ScheduleRecord = {
 }
 
 test('a record is read as it was written', () => {
-  expect(recordOf(recordText(record))).toEqual(record)
-  expect(recordOf(recordText({ ...record, runs: NO_RUNS }))).toEqual({ ...record, runs: NO_RUNS })
+  expect(recordOf(readRecord(recordText(record, 7)))).toEqual(record)
+  expect(readRecord(recordText(record, 7)).upTo).toBe(7)
+  expect(recordOf(readRecord(recordText({ ...record, runs: NO_RUNS }, 0)))).toEqual({
+    ...record,
+    runs: NO_RUNS,
+  })
 })

@@ -1,4 +1,5 @@
 /** A world with the cron worker in it, on a wall that a test may set; who is called is a puppet. */
+import type { Clock } from '../../../src/clock/clock.ts'
 import { createMemoryPartition } from '../../../src/storage/mod.ts'
 import { createPartitionStore } from '../../../workers/cron/adapters/partition.ts'
 import { cronConfigSchema } from '../../../workers/cron/config.ts'
@@ -21,10 +22,10 @@ export function keepingStore() {
   const told = { failing: false, saves: 0 }
   const store: CronStore = {
     load: async () => [...records.values()].map(record => structuredClone(record)),
-    async save(record) {
+    async save(given) {
       if (told.failing) throw new Error('the disk is full')
       told.saves++
-      records.set(record.name, structuredClone(record))
+      for (const record of given) records.set(record.name, structuredClone(record))
     },
   }
   return { store, told, records }
@@ -34,8 +35,25 @@ async function settled(): Promise<void> {
   for (let turn = 0; turn < 8; turn++) await new Promise(resolve => setImmediate(resolve))
 }
 
-/** `store`: that of a world before, which has ended or was killed. */
-export async function createCron(given: { store?: CronStore; start?: string; config?: unknown } = {}) {
+interface CronGiven {
+  /** That of a world before, which has ended or was killed. */
+  readonly store?: CronStore
+  readonly start?: string
+  readonly config?: unknown
+  /** What is to be done at once is done in the next turn, not while the clock is set forward. */
+  readonly isPatient?: boolean
+}
+
+function patient(clock: Clock): Clock {
+  function after(ms: number, task: () => void): () => void {
+    if (ms > 0) return clock.after(ms, task)
+    const immediate = setImmediate(task)
+    return () => clearImmediate(immediate)
+  }
+  return { ...clock, after }
+}
+
+export async function createCron(given: CronGiven = {}) {
   const world = createWorld()
   const { clock, log } = world
   let wallAhead = (given.start === undefined ? Date.UTC(2026, 4, 1) : Date.parse(given.start)) - clock.now()
@@ -45,7 +63,7 @@ export async function createCron(given: { store?: CronStore; start?: string; con
   const store = given.store ?? createPartitionStore(partition, wallClock)
   const cron = await createCronWorker(cronConfigSchema.parse(given.config ?? {}), {
     store,
-    clock,
+    clock: given.isPatient === true ? patient(clock) : clock,
     wallClock,
     log,
   }).start(client)

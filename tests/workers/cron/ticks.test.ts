@@ -1,10 +1,10 @@
 /** What there is to do when a schedule is looked at, and the heap that says which one is next. */
 import { describe, expect, test } from 'bun:test'
 import { parseExpression } from '../../../workers/cron/expression.ts'
-import { createHeap } from '../../../workers/cron/heap.ts'
 import { createPlan } from '../../../workers/cron/plan.ts'
 import { jitterOf, type Misfire, ticksAt } from '../../../workers/cron/ticks.ts'
 import { UTC } from '../../../workers/cron/zone.ts'
+import { createHeap } from '../../../workers/heap.ts'
 import { createRandom } from '../../support/random.ts'
 
 const HOUR = 3_600_000
@@ -118,12 +118,20 @@ describe('instants that were missed', () => {
 test('whatever the clock does, no instant comes twice, and one that was seen in time is not left out', () => {
   const random = createRandom()
   let [now, last] = [at('00:00:00'), at('00:00:00')]
+  let next: number | undefined
   const fired = new Set<number>()
   for (let step = 0; step < 5000; step++) {
     now += random.between(0, 10) === 0 ? random.between(-6 * HOUR, 6 * HOUR) : random.between(0, 8000)
     const before = last
-    const ticks = ticksAt(plan, last, now, { ...skip, policy: 'all' }, { ...bounds, aheadMs: Infinity })
+    const all = { ...skip, policy: 'all' } as const
+    // That it knows what comes next changes nothing, also when it thinks that the clock was wrong.
+    for (const aheadMs of [HOUR, Infinity])
+      expect(ticksAt(plan, last, now, all, { ...bounds, aheadMs }, next)).toEqual(
+        ticksAt(plan, last, now, all, { ...bounds, aheadMs }),
+      )
+    const ticks = ticksAt(plan, last, now, all, { ...bounds, aheadMs: Infinity }, next)
     last = ticks.last
+    next = ticks.next
     for (const { scheduledMs } of [...ticks.madeUp, ...ticks.due]) {
       expect([random.seed, fired.has(scheduledMs)]).toEqual([random.seed, false])
       expect(scheduledMs).toBeGreaterThan(before)

@@ -17,6 +17,8 @@ export interface DispatchStage extends Disposable {
   dispatch: Dispatch
   /** Tells of everything that was committed. */
   commit(): void
+  /** Nobody is told of what was committed. */
+  skip(): void
   /** Data of what is leased now. */
   take(max?: number, holder?: string, queue?: string): Lease[]
   end(lease: Lease, ending: Ending, policy?: RetryPolicy): boolean
@@ -29,9 +31,23 @@ export const dataOf = (leases: readonly { readonly message: Message }[]): string
   leases.map(({ message }) => JSON.parse(message.data))
 
 export function setDispatchStage(
-  options: { concurrency?: number; leaseMs?: number; windowSize?: number; perKey?: PerKey } = {},
+  options: {
+    concurrency?: number
+    leaseMs?: number
+    windowSize?: number
+    mostCharacters?: number
+    perKey?: PerKey
+    lanesRemembered?: number
+  } = {},
 ): DispatchStage {
-  const { concurrency = 10, leaseMs = 1000, windowSize = 4, perKey } = options
+  const {
+    concurrency = 10,
+    leaseMs = 1000,
+    windowSize = 4,
+    mostCharacters = Number.POSITIVE_INFINITY,
+    perKey,
+    lanesRemembered = 100,
+  } = options
   const opened = queueTables.find(([name]) => name === 'sqlite')![1]()
   const queue = setQueueStage(opened.tables)
   let epoch = 0
@@ -43,12 +59,17 @@ export function setDispatchStage(
       epoch: `e${++epoch}`,
       windowSize,
       mostSetAside: 4 * windowSize,
+      mostCharacters,
+      lanesRemembered,
     })
   const stage: DispatchStage = {
     queue,
     dispatch: start(),
     commit() {
       stage.dispatch.changed(queue.told.slice(told))
+      told = queue.told.length
+    },
+    skip() {
       told = queue.told.length
     },
     take(max = 100, holder = 'w', name = 'q') {

@@ -4,27 +4,26 @@
  */
 import type { Clock } from '../../../src/clock/clock.ts'
 import type { Log } from '../../../src/log/log.ts'
-import { JSON_NULL, type JsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
-import type { Collection, Command } from '../../../src/storage/command.ts'
 import type { Partition, SubmitLevel } from '../../../src/storage/partition.ts'
 import type { AdoptCommand, PurgeCommand, QueueCommand } from '../../../src/storage/queue/command.ts'
 import { messageOf } from '../../../src/storage/queue/deadLetter.ts'
+import { deadPage } from '../../../src/storage/queue/deadPage.ts'
 import { listMessages } from '../../../src/storage/queue/list.ts'
-import { type FailureReport, type Lane, laneId, type Message } from '../../../src/storage/queue/message.ts'
+import type { FailureReport, Lane, Message, QueueChange } from '../../../src/storage/queue/message.ts'
 import type { ReadQueueTables } from '../../../src/storage/queue/tables.ts'
-import { hasExpired, type ReadTables } from '../../../src/storage/tables.ts'
+import type { ReadTables } from '../../../src/storage/tables.ts'
 import type { BackendSettings, Found, Outcome, Published, QueueBackend, QueueFollower } from '../backend.ts'
 import { createDispatch } from '../core/dispatch.ts'
+import { createLaneTimes } from '../core/laneTimes.ts'
 import type { Lease } from '../core/lease.ts'
 import { createMeter } from '../core/meter.ts'
-import { type Ending, verdict } from '../core/verdict.ts'
+import type { Ending } from '../core/verdict.ts'
 import { publishCommands } from '../enqueueCommand.ts'
-import { keepsResult, keptResultOf, resultText } from '../keptResult.ts'
+import { createAlarm } from './alarm.ts'
+import { createEnds } from './ends.ts'
+import { createResults } from './results.ts'
 import { stateOf } from './state.ts'
-
-/** By receipt. What is kept of messages that are done. */
-const RESULTS: Collection = { space: 'queue', name: 'results', group: '' }
 
 export interface PartitionBackendParts extends BackendSettings {
   readonly partition: Partition
@@ -34,37 +33,37 @@ export interface PartitionBackendParts extends BackendSettings {
   readonly wallClock: () => number
   /** From 0 to, and without, 1: of the jitter. */
   readonly random: () => number
+  /** Of all results together; for tests. Default `queueResultsBytes`. */
+  readonly resultsBytes?: number
   /** Never the same twice, over all starts of the engine. */
   readonly epoch: string
 }
 
-/** Ends of leases that are written together. */
-interface Ends {
-  readonly commands: Command[]
-  readonly leases: Lease[]
-  /** Of results. */
-  characters: number
-  /** The highest that one of them needs. */
-  level: SubmitLevel
-  /** Of those that are done: all have the same outcome. */
-  readonly written: Promise<void>
-  readonly done: Promise<Outcome>
-}
-
 const OVER: Promise<Outcome> = Promise.resolve('over')
 
-function allLanes(tables: Pick<ReadQueueTables, 'queues' | 'lanes'>): Lane[] {
+interface AllQueues {
+  readonly lanes: readonly Lane[]
+  /** Names of those that are paused. */
+  readonly paused: ReadonlySet<string>
+}
+
+function allQueues(tables: Pick<ReadQueueTables, 'queues' | 'lanes'>): AllQueues {
   const lanes: Lane[] = []
+  const paused = new Set<string>()
   for (let after: string | undefined; ; ) {
     const page = tables.queues(after, limits.queuePage)
-    for (const { name } of page) lanes.push(...tables.lanes(name))
-    if (page.length < limits.queuePage) return lanes
+    for (const { name, isPaused } of page) {
+      lanes.push(...tables.lanes(name))
+      if (isPaused) paused.add(name)
+    }
+    if (page.length < limits.queuePage) return { lanes, paused }
     after = page.at(-1)!.name
   }
 }
 
 export function createPartitionBackend(parts: PartitionBackendParts): QueueBackend {
   const { partition, clock, wallClock, random, epoch, concurrencyOf, resultMsOf } = parts
+  const { resultsBytes = limits.queueResultsBytes } = parts
   let tables: ReadQueueTables | undefined
   /** The tables are looked at only where the partition lets them be read. What goes wrong is a promise that is rejected. */
   function reading<Result>(ask: (nowMs: number, all: ReadTables) => Result): Result | Promise<Result> {
@@ -88,63 +87,111 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       due: (...query) => open().due(...query),
       nextDueMs: (...query) => open().nextDueMs(...query),
       oldest: (...query) => open().oldest(...query),
+      get: number => open().get(number),
     },
     concurrencyOf,
     epoch,
     windowSize: limits.queueWindow,
     mostSetAside: limits.queueSetAside,
+    mostCharacters: limits.queueWindowLength,
+    lanesRemembered: limits.queueNamesKept,
   })
-  const meter = createMeter(clock.now)
+  const meter = createMeter(clock.now, limits.queueRatesKept)
   let follower: QueueFollower | undefined
-  let ends: Ends | undefined
-  /** Messages that were removed while somebody has them. */
-  const withoutResult = new Set<number>()
-  /** When the timer rings, by the clock on the wall. */
-  let alarm = Number.POSITIVE_INFINITY
-  let cancelAlarm: (() => void) | undefined
+  const results = createResults({ partition, clock, mostBytes: resultsBytes })
+  const ends = createEnds({
+    partition,
+    clock,
+    wallClock,
+    random,
+    dispatch,
+    meter,
+    available,
+    results,
+    resultMsOf,
+  })
+  const times = createLaneTimes()
+  const alarm = createAlarm({ clock, wallClock, ring })
+  let isTidying = false
   let isStopped = false
 
-  const unfollow = partition.follow(({ messages, queues }) => {
+  const unfollow = partition.follow(({ messages = [], queues = [] }) => {
     if (isStopped) return
-    // Queues have changed their names, or what was written is not known.
-    if (queues?.some(({ event }) => event === 'adopted' || event === 'unheard')) {
-      dispatch.forget()
-      follower?.ready(dispatch.lanes())
-    }
-    if (queues?.some(({ event }) => event === 'unheard')) tellAll()
-    if (messages === undefined) return
+    for (const change of queues) toldOfQueue(change)
     const touched = dispatch.changed(messages)
     for (const { event, message } of messages) {
-      if (event === 'placed') lookAt(message.dueAtMs)
+      if (event !== 'gone') lookAt(message, message.dueAtMs)
       else {
         // Whoever has it does not know: what it returns is nobody's.
-        if (keepsResult(message.receipt) && dispatch.leaseOf(message.number) !== undefined)
-          withoutResult.add(message.number)
+        const lease = dispatch.leaseOf(message.number)
+        if (lease !== undefined) ends.removed(lease)
         follower?.gone?.(message)
       }
     }
     if (touched.size > 0) follower?.ready(touched.values())
     tellFreed()
+    tidy()
   })
 
-  /** Messages whose keys were full may be had now. */
+  /** What the tables say of a queue as a whole. */
+  function toldOfQueue(change: QueueChange): void {
+    switch (change.event) {
+      case 'paused':
+        dispatch.park(change.queue, 'paused')
+        break
+      case 'resumed':
+        dispatch.unpark(change.queue, 'paused')
+        follower?.ready(dispatch.lanes(change.queue))
+        break
+      case 'dropped':
+        dispatch.unpark(change.queue, 'paused')
+        break
+      case 'adopted': {
+        const { queue, to, isPaused } = change
+        dispatch.unpark(queue, 'paused')
+        if (isPaused) dispatch.park(to.queue, 'paused')
+        else dispatch.unpark(to.queue, 'paused')
+        dispatch.adopted(queue, to)
+        follower?.ready(dispatch.lanes(to.queue))
+        break
+      }
+      case 'unheard':
+        // What was written is not known. Before anything else is handed out, but when this was told: then the tables can be read.
+        dispatch.forget()
+        queueMicrotask(readAnew)
+    }
+  }
+
+  /** Lanes without messages do not stay for ever: a program may have a queue for each thing that it does. */
+  function tidy(): void {
+    if (isTidying || !dispatch.isCrowded()) return
+    isTidying = true
+    const over = (): void => {
+      isTidying = false
+    }
+    // The tables may be ahead of what was told, never behind it.
+    const tidied = reading(() => {
+      const idle = dispatch.idle()
+      follower?.idle?.(idle)
+      dispatch.forgetLanes(idle)
+    })
+    if (tidied instanceof Promise) tidied.then(over, over)
+    else over()
+  }
+
+  /** Messages that could not be had before may be had now: their keys were full, or nobody knows where they are. */
   function tellFreed(): void {
     const lanes = dispatch.freed()
     if (lanes.length > 0) follower?.ready(lanes)
   }
 
-  function lookAt(ms: number | undefined): void {
-    if (ms === undefined || ms >= alarm || isStopped) return
-    cancelAlarm?.()
-    alarm = ms
-    // A timer may be early by a fraction of a millisecond, and the clock on the wall may be set back.
-    const wait = Math.min(Math.max(0, ms - wallClock()), limits.queueAlarmMs)
-    cancelAlarm = clock.after(wait, ring)
+  function lookAt(lane: Lane, dueAtMs: number | undefined): void {
+    if (dueAtMs === undefined) return
+    times.add(lane, dueAtMs)
+    alarm.at(dueAtMs)
   }
 
   function ring(): void {
-    alarm = Number.POSITIVE_INFINITY
-    cancelAlarm = undefined
     const nowMs = wallClock()
     const expired = dispatch.expired(nowMs)
     tellFreed()
@@ -154,110 +201,39 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
         code: 'lease_expired',
         message: 'The lease ran out before the message was done; handlers that take longer extend it',
       }
-      void ended(lease, { kind: 'failed', report })
+      void ends.end(lease, { kind: 'failed', report })
       follower?.expired(lease)
     }
-    follower?.ready(dispatch.dueLanes(nowMs))
-    const next = reading(() => dispatch.nextMs(nowMs))
-    if (next instanceof Promise) next.then(lookAt, () => lookAt(nowMs + limits.storageRetryMs))
-    else lookAt(next)
+    // Whoever takes from them says when the next message is due.
+    const due = times.take(nowMs)
+    if (due.length > 0) follower?.ready(due)
+    alarm.at(times.nextMs())
+    alarm.at(dispatch.nextExpiryMs())
   }
 
-  /** There may be messages in lanes that nobody has heard of. */
-  function tellAll(): void {
+  /** There may be messages in lanes that nobody has heard of, and queues may be paused of which nobody has heard that. */
+  function readAnew(): void {
     if (isStopped) return
-    const told = (lanes: readonly Lane[]): void => follower?.ready(lanes)
-    const found = reading(() => allLanes(open()))
+    const told = ({ lanes, paused }: AllQueues): void => {
+      for (const queue of dispatch.parked('paused')) if (!paused.has(queue)) dispatch.unpark(queue, 'paused')
+      for (const queue of paused) dispatch.park(queue, 'paused')
+      follower?.ready(lanes)
+    }
+    const found = reading(() => allQueues(open()))
     if (!(found instanceof Promise)) told(found)
-    else found.then(told, () => clock.after(limits.storageRetryMs, tellAll))
+    else found.then(told, () => clock.after(limits.storageRetryMs, readAnew))
   }
 
-  /** Not before there is hope that their ends can be written: a lease that is over has nobody else who would ask. */
-  function tellAgain(leases: readonly Lease[]): void {
-    const lanes = new Map(leases.map(({ message }) => [laneId(message), message]))
-    clock.after(limits.storageRetryMs, () => {
-      if (!isStopped) follower?.ready(lanes.values())
-    })
-  }
-
-  function begin(): Ends {
-    const commands: Command[] = []
-    const leases: Lease[] = []
-    const { promise: written, resolve, reject } = Promise.withResolvers<void>()
-    queueMicrotask(() => {
-      if (ends === begun) ends = undefined
-      partition.submit(commands, { level: begun.level }).then(
-        () => {
-          for (const lease of leases) dispatch.settle(lease)
-          countEnds(commands, leases)
-          resolve()
-        },
-        error => {
-          // Nothing of it is written: as if the holders had given the messages back.
-          for (const lease of leases) dispatch.revive(lease)
-          tellAgain(leases)
-          reject(error)
-        },
-      )
-    })
-    const done = written.then((): Outcome => 'done')
-    done.catch(() => {})
-    written.catch(() => {})
-    const begun: Ends = { commands, leases, characters: 0, level: 'soon', written, done }
-    return begun
-  }
-
-  function countEnds(commands: readonly Command[], leases: readonly Lease[]): void {
-    let at = 0
-    for (const { command } of commands) {
-      if (command === 'put') continue
-      meter.count(leases[at++]!.message.queue, command === 'finish' ? 'done' : 'failed', 1)
-    }
-  }
-
-  function ended(lease: Lease, ending: Ending, level: SubmitLevel = 'disk'): Promise<Outcome> {
-    // Nothing of it is left to time or chance.
-    const isDone = ending.kind === 'done'
-    const nowMs = isDone ? 0 : Math.floor(wallClock())
-    const command = verdict(lease, ending, lease.retry, { nowMs, chance: isDone ? 0 : random() })
-    ends ??= begin()
-    const current = ends
-    current.commands.push(command)
-    current.leases.push(lease)
-    const isKept = keepsResult(lease.message.receipt) && !withoutResult.delete(lease.message.number)
-    if (level === 'disk' || isKept) current.level = 'disk'
-    if (command.command === 'finish') {
-      if (ending.kind === 'done' && isKept) keep(lease, ending.result ?? JSON_NULL, current)
-      return current.done
-    }
-    const outcome: Outcome = command.next === 'never' ? 'dead' : 'again'
-    const promise = current.written.then(() => outcome)
-    promise.catch(() => {})
-    return promise
-  }
-
-  /** In the transaction in which its message ends. */
-  function keep({ message: { queue, receipt } }: Lease, result: JsonText, into: Ends): void {
-    const nowMs = Math.floor(wallClock())
-    const value = resultText(result, nowMs)
-    into.commands.push({
-      command: 'put',
-      collection: RESULTS,
-      key: receipt!,
-      value,
-      ifVersion: undefined,
-      expiresAtMs: nowMs + resultMsOf(queue),
-      isQuiet: true,
-    })
-    into.characters += value.length
-    // A transaction has an end.
-    if (into.characters >= limits.turnCharacters) ends = undefined
+  function available(lanes: readonly Lane[]): void {
+    if (isStopped) return
+    follower?.ready(lanes)
+    tellFreed()
   }
 
   function end(token: string, ending: Ending, level: SubmitLevel = 'disk'): Promise<Outcome> {
     const lease = dispatch.end(token)
     tellFreed()
-    return lease === undefined ? OVER : ended(lease, ending, level)
+    return lease === undefined ? OVER : ends.end(lease, ending, level)
   }
 
   const foundOf = (message: Message, nowMs: number): Found => ({
@@ -300,9 +276,10 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       const { lane } = request
       const take = (nowMs: number, mayRead: boolean): readonly Lease[] => {
         const leases = dispatch.take(request, nowMs, mayRead)
-        lookAt(leases[0]?.untilMs)
+        alarm.at(leases[0]?.untilMs)
+        if (dispatch.isCrowded()) queueMicrotask(tidy)
         // Filled: otherwise it takes more before long, and then it is looked at. So it is while messages are left that are due.
-        if (dispatch.isFilled(lane, nowMs)) lookAt(dispatch.nextDueMs(lane, nowMs, mayRead))
+        if (dispatch.isFilled(lane, nowMs)) lookAt(lane, dispatch.nextDueMs(lane, nowMs, mayRead))
         return leases
       }
       const nowMs = Math.floor(wallClock())
@@ -320,7 +297,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       const lease = dispatch.get(token)
       if (lease === undefined) return false
       dispatch.giveBack(token)
-      withoutResult.delete(lease.message.number)
+      ends.givenBack(lease)
       tellFreed()
       follower?.ready([lease.message])
       return true
@@ -328,34 +305,24 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     extend(token, leaseMs) {
       const untilMs = Math.floor(wallClock()) + leaseMs
       if (!dispatch.extend(token, untilMs)) return undefined
-      lookAt(untilMs)
+      alarm.at(untilMs)
       return untilMs
     },
     lease: token => dispatch.get(token),
     leave(holder, report: FailureReport) {
-      for (const lease of dispatch.leave(holder)) void ended(lease, { kind: 'lost', report })
+      for (const lease of dispatch.leave(holder)) void ends.end(lease, { kind: 'lost', report })
       tellFreed()
     },
     park: (of, parking) => dispatch.park(of, parking),
     unpark: (of, parking) => dispatch.unpark(of, parking),
     state: queue => reading(nowMs => stateOf(queue, { tables: open(), dispatch, meter, nowMs })),
-    dead: (queue, offset, limit) =>
-      reading(() =>
-        open()
-          .dead(queue, undefined, offset + limit)
-          .slice(offset),
-      ),
+    dead: (queues, offset, limit) => reading(() => deadPage(open(), queues, offset, limit)),
     find: receipt =>
       reading(nowMs => {
         const message = messageOf(open(), receipt)
         return message && foundOf(message, nowMs)
       }),
-    result: receipt =>
-      reading((nowMs, all) => {
-        const entry = all.get(RESULTS, receipt)
-        if (entry === undefined || hasExpired(entry, nowMs)) return undefined
-        return keptResultOf(entry.value, entry.expiresAtMs)
-      }),
+    result: receipt => reading((nowMs, all) => results.get(all, receipt, nowMs)),
     redrive: (queue, which) => count({ command: 'redrive', queue, limit: 1, ...which }),
     discard: (queue, receipt) => count({ command: 'discard', queue, receipt }),
     queues: (after, limit) => reading(() => open().queues(after, limit)),
@@ -365,12 +332,8 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     },
     drop: async queue => (await count({ command: 'drop', queue })) > 0,
     async pause(queue, isPaused) {
+      // Of what becomes of it this hears as everybody does.
       await partition.submit([{ command: isPaused ? 'pause' : 'resume', queue }])
-      if (isPaused) dispatch.park(queue, 'paused')
-      else {
-        dispatch.unpark(queue, 'paused')
-        follower?.ready(dispatch.lanes().filter(lane => lane.queue === queue))
-      }
     },
     adopt: (from, { queue: to, functionId, namespace }) =>
       inPortions({ command: 'adopt', from, to, functionId, namespace, limit: limits.queueBatch }),
@@ -387,7 +350,8 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     stop() {
       isStopped = true
       unfollow()
-      cancelAlarm?.()
+      alarm.stop()
+      results.stop()
     },
   }
 }

@@ -40,18 +40,32 @@ export interface Queues {
   /** Those whose names come after one, in order. */
   list(after: string | undefined, limit: number): KnownQueue[]
   findLane(lane: Lane): KnownLane | undefined
-  findOrAddLane(lane: Lane): KnownLane
+  /** It is not there. */
+  addLane(lane: Lane): KnownLane
   laneOfId(id: number): KnownLane
   count(queue: KnownQueue, state: KeptState, bytes: number, by: 1 | -1): void
   /** Makes the queue, or changes what it has beside its counts. */
   keep(queue: Omit<QueueRow, 'counts'>): void
   rename(queue: KnownQueue, lane: Lane): void
   drop(queue: KnownQueue): void
+  dropLane(lane: KnownLane): void
+  /** How many there are. */
+  size(): number
+  /** The next ones, and those of the lanes of a queue; after the last comes the first. */
+  next(count: number): KnownQueue[]
+  nextLanes(queue: KnownQueue, count: number): KnownLane[]
   /** Before the tables are settled. */
   keepCounts(): void
   /** The database is another one. */
   forgetAll(): void
 }
+
+/** Of more than these it is not looked at one after the other. */
+const FEW_LANES = 8
+
+/** Of a lane within its queue. */
+const keyOf = ({ functionId, namespace }: Pick<KnownLane, 'functionId' | 'namespace'>): string =>
+  `${functionId === undefined ? '' : `f${functionId.length}:${functionId}`}${namespace === undefined ? '' : `n${namespace}`}`
 
 const checksumOf = (row: Omit<StoredQueueRow, 'checksum'>): number => {
   const { id, name, is_paused, settings, bounds, ready, timed, behind, dead, bytes } = row
@@ -64,8 +78,15 @@ const laneChecksumOf = ({ id, queue, function_id, namespace }: Omit<LaneRow, 'ch
 export function createQueues(session: Session, undo: Undo): Queues {
   const byName = new Map<string, KnownQueue>()
   const byId = new Map<number, KnownLane>()
+  /** Of queues with many lanes. */
+  const indexes = new WeakMap<readonly KnownLane[], Map<string, KnownLane>>()
   /** Those whose counts are not written yet. */
   let touched: KnownQueue[] = []
+  /** Absent: not counted yet. */
+  let size: number | undefined
+  let walkedTo: string | undefined
+  /** By the ids of queues. */
+  const walkedLanes = new Map<number, number>()
 
   const newId = (): number => {
     session.totals.messages.isTouched = true
@@ -181,15 +202,43 @@ export function createQueues(session: Session, undo: Undo): Queues {
   function add(queue: Pick<KnownQueue, 'name' | 'isPaused' | 'settings' | 'bounds'>): KnownQueue {
     const counts = { ready: 0, timed: 0, behind: 0, dead: 0, bytes: 0 }
     const added: KnownQueue = { ...queue, id: newId(), lanes: [], counts, countedIn: 0, isTouched: false }
+    grow(1)
     write(added, undefined)
     return added
   }
 
-  function findLane({ queue: name, functionId, namespace }: Lane): KnownLane | undefined {
-    for (const lane of find(name)?.lanes ?? []) {
+  function grow(by: 1 | -1): void {
+    if (size === undefined) return
+    size += by
+    undo.push(() => {
+      if (size !== undefined) size -= by
+    })
+  }
+
+  function list(after: string | undefined, limit: number): KnownQueue[] {
+    const rows = using(session, ({ ask }) =>
+      after === undefined ? ask.queuesFrom.all('', limit) : ask.queuesAfter.all(storable(after), limit),
+    )
+    return rows.map(row => byName.get(unstorable(row.name)) ?? knownOf(row))
+  }
+
+  function findLane(wanted: Lane): KnownLane | undefined {
+    const lanes = find(wanted.queue)?.lanes
+    if (lanes === undefined) return undefined
+    if (lanes.length > FEW_LANES) return indexOf(lanes).get(keyOf(wanted))
+    const { functionId, namespace } = wanted
+    for (const lane of lanes) {
       if (lane.functionId === functionId && lane.namespace === namespace) return lane
     }
     return undefined
+  }
+
+  function indexOf(lanes: readonly KnownLane[]): Map<string, KnownLane> {
+    let index = indexes.get(lanes)
+    if (index?.size === lanes.length) return index
+    index = new Map(lanes.map(lane => [keyOf(lane), lane]))
+    indexes.set(lanes, index)
+    return index
   }
 
   function writeLane({ id, queue, functionId, namespace }: KnownLane): void {
@@ -204,9 +253,11 @@ export function createQueues(session: Session, undo: Undo): Queues {
     const lane: KnownLane = { id: newId(), queue, functionId, namespace }
     writeLane(lane)
     queue.lanes.push(lane)
+    indexes.get(queue.lanes)?.set(keyOf(lane), lane)
     byId.set(lane.id, lane)
     undo.push(() => {
       queue.lanes.splice(queue.lanes.indexOf(lane), 1)
+      indexes.delete(queue.lanes)
       byId.delete(lane.id)
     })
     return lane
@@ -224,14 +275,9 @@ export function createQueues(session: Session, undo: Undo): Queues {
 
   return {
     find,
-    list(after, limit) {
-      const rows = using(session, ({ ask }) =>
-        after === undefined ? ask.queuesFrom.all('', limit) : ask.queuesAfter.all(storable(after), limit),
-      )
-      return rows.map(row => byName.get(unstorable(row.name)) ?? knownOf(row))
-    },
+    list,
     findLane,
-    findOrAddLane: lane => findLane(lane) ?? addLane(lane),
+    addLane,
     laneOfId(id) {
       const known = byId.get(id)
       if (known !== undefined) return known
@@ -270,7 +316,35 @@ export function createQueues(session: Session, undo: Undo): Queues {
       })
       session.totals.messages.isTouched = true
       forget(queue)
+      walkedLanes.delete(queue.id)
       undo.push(() => restore(queue))
+      grow(-1)
+    },
+    dropLane(lane) {
+      using(session, ({ ask }) => ask.dropLane.run(lane.id))
+      session.totals.messages.isTouched = true
+      const { lanes } = lane.queue
+      const place = lanes.indexOf(lane)
+      lanes.splice(place, 1)
+      byId.delete(lane.id)
+      undo.push(() => {
+        lanes.splice(place, 0, lane)
+        byId.set(lane.id, lane)
+      })
+    },
+    size() {
+      size ??= using(session, ({ ask }) => ask.countQueues.get('')!.count)
+      return size
+    },
+    next(count) {
+      const found = list(walkedTo, count)
+      walkedTo = found.length < count ? undefined : found.at(-1)!.name
+      return found
+    },
+    nextLanes({ id, lanes }, count) {
+      const from = walkedLanes.get(id) ?? 0
+      walkedLanes.set(id, from + count < lanes.length ? from + count : 0)
+      return lanes.slice(from, from + count)
     },
     keepCounts() {
       using(session, ({ ask }) => {
@@ -284,6 +358,8 @@ export function createQueues(session: Session, undo: Undo): Queues {
     forgetAll() {
       byName.clear()
       byId.clear()
+      size = undefined
+      walkedLanes.clear()
       forgetTouched()
     },
   }

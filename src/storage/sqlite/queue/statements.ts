@@ -79,6 +79,8 @@ export function queueStatements(db: Database) {
     ),
     queuesFrom: ask<StoredQueueRow>(`SELECT ${QUEUE} FROM queues WHERE name >= +?1 ORDER BY name LIMIT ?2`),
     queuesAfter: ask<StoredQueueRow>(`SELECT ${QUEUE} FROM queues WHERE name > +?1 ORDER BY name LIMIT ?2`),
+    // Through all of them, once for each start.
+    countQueues: ask<{ count: number }>('SELECT count(*) AS count FROM queues WHERE name >= +?1'),
     keepQueue: ask(`REPLACE INTO queues (${QUEUE}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)`),
     keepCounts: ask(
       'UPDATE queues SET ready = ?2, timed = ?3, behind = ?4, dead = ?5, bytes = ?6, checksum = ?7 WHERE id = ?1',
@@ -87,6 +89,19 @@ export function queueStatements(db: Database) {
     lanesOfQueue: ask<LaneRow>(`SELECT ${LANE} FROM lanes WHERE queue = +?1 ORDER BY id`),
     keepLane: ask(`REPLACE INTO lanes (${LANE}) VALUES (?1, ?2, ?3, ?4, ?5)`),
     dropLanes: ask('DELETE FROM lanes WHERE queue = ?1'),
+    dropLane: ask('DELETE FROM lanes WHERE id = ?1'),
+    // The last two look through what the queue has of them.
+    messageOfLane: ask<{ number: number }>(
+      `SELECT number FROM messages INDEXED BY messages_ready
+         WHERE lane = +?1 AND is_head = 1 AND due_at_ms IS NULL
+       UNION ALL SELECT number FROM messages INDEXED BY messages_due
+         WHERE lane = +?1 AND is_head = 1 AND due_at_ms IS NOT NULL
+       UNION ALL SELECT number FROM messages INDEXED BY messages_dead
+         WHERE queue = +?2 AND dead_at_ms IS NOT NULL AND lane = +?1
+       UNION ALL SELECT number FROM messages INDEXED BY messages_in_group
+         WHERE queue = +?2 AND "group" IS NOT NULL AND dead_at_ms IS NULL AND lane = +?1
+       LIMIT 1`,
+    ),
 
     messageTotals: ask<MessageTotalsRow>('SELECT * FROM message_totals WHERE id = 1'),
     keepMessageTotals: ask('REPLACE INTO message_totals VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)'),
@@ -130,6 +145,11 @@ export function queueStatements(db: Database) {
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_ready
        WHERE lane = +?1 AND is_head = 1 AND due_at_ms IS NULL AND rank > +?2 ORDER BY rank, number LIMIT ?3`,
     ),
+    numbersOfRank: ask<{ number: number }>(
+      `SELECT number FROM messages INDEXED BY messages_ready
+       WHERE lane = +?1 AND is_head = 1 AND due_at_ms IS NULL AND rank = +?2 AND number > +?3
+       ORDER BY number LIMIT ?4`,
+    ),
     nextRank: ask<{ rank: number | null }>(
       `SELECT min(rank) AS rank FROM messages INDEXED BY messages_ready
        WHERE lane = +?1 AND is_head = 1 AND due_at_ms IS NULL AND rank > +?2`,
@@ -170,6 +190,10 @@ export function queueStatements(db: Database) {
          AND dead_at_ms <= +?2
        ORDER BY dead_at_ms DESC, number DESC LIMIT ?4`,
     ),
+    deadPlaces: ask<{ deadAtMs: number; number: number }>(
+      `SELECT dead_at_ms AS deadAtMs, number FROM messages INDEXED BY messages_dead
+       WHERE queue = +?1 AND dead_at_ms IS NOT NULL ORDER BY dead_at_ms DESC, number DESC LIMIT ?2`,
+    ),
     oldestDead: ask<MessageRow>(
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_dead
        WHERE queue = +?1 AND dead_at_ms IS NOT NULL ORDER BY dead_at_ms, number LIMIT ?2`,
@@ -202,6 +226,7 @@ export function queueStatements(db: Database) {
     keepDedupe: ask(
       'REPLACE INTO dedupes (queue, key, receipt, until_ms, checksum) VALUES (?1, ?2, ?3, ?4, ?5)',
     ),
+    hasDedupe: ask<{ key: string }>('SELECT key FROM dedupes WHERE queue = +?1 LIMIT 1'),
     nextDedupe: ask<{ at: number | null }>(
       'SELECT min(until_ms) AS at FROM dedupes INDEXED BY dedupes_until',
     ),

@@ -11,6 +11,7 @@ export type QueueStep =
   | readonly ['keepQueue', Omit<QueueRow, 'counts'>]
   | readonly ['rename', string, Lane]
   | readonly ['dropQueue', string]
+  | readonly ['dropLane', Lane]
 
 function there(tables: QueueTables, number: number): Message {
   const message = tables.get(number)
@@ -45,6 +46,9 @@ export function doAgain(step: QueueStep, tables: QueueTables): void {
       break
     case 'dropQueue':
       tables.dropQueue(step[1])
+      break
+    case 'dropLane':
+      tables.dropLane(step[1])
       break
   }
 }

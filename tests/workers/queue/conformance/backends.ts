@@ -57,6 +57,8 @@ export interface Stage extends AsyncDisposable {
   readonly expired: Lease[]
   /** Data of messages that are dead or gone. */
   readonly gone: string[]
+  /** Queues of lanes that may be forgotten. */
+  readonly idle: string[]
   nowMs(): number
   /** Publishes to the queue `q`; resolves with the receipt. */
   publish(data: unknown, more?: Partial<Publish>): Promise<string>
@@ -90,9 +92,14 @@ export const report = (atMs: number, code = 'TEST'): FailureReport => ({
 export interface StageOptions {
   readonly concurrency?: number
   readonly random?: () => number
+  /** Of all results together. */
+  readonly resultsBytes?: number
 }
 
-export function setStage(open: Open, { concurrency = 10, random = () => 0 }: StageOptions = {}): Stage {
+export function setStage(
+  open: Open,
+  { concurrency = 10, random = () => 0, resultsBytes }: StageOptions = {},
+): Stage {
   const clock = createVirtualClock()
   let skewMs = 0
   const nowMs = (): number => Math.floor(clock.now() + skewMs)
@@ -101,6 +108,7 @@ export function setStage(open: Open, { concurrency = 10, random = () => 0 }: Sta
   const told: string[] = []
   const expired: Lease[] = []
   const gone: string[] = []
+  const idle: string[] = []
 
   function start(): QueueBackend {
     const backend = createPartitionBackend({
@@ -112,11 +120,13 @@ export function setStage(open: Open, { concurrency = 10, random = () => 0 }: Sta
       epoch: `e${++starts}`,
       concurrencyOf: () => concurrency,
       resultMsOf: () => RESULT_MS,
+      ...(resultsBytes !== undefined && { resultsBytes }),
     })
     backend.follow({
       ready: lanes => void told.push(...[...lanes].map(({ queue }) => queue)),
       expired: lease => void expired.push(lease),
       gone: ({ data }) => void gone.push(data),
+      idle: lanes => void idle.push(...lanes.map(({ queue }) => queue)),
     })
     return backend
   }
@@ -131,6 +141,7 @@ export function setStage(open: Open, { concurrency = 10, random = () => 0 }: Sta
     told,
     expired,
     gone,
+    idle,
     nowMs,
     settled,
     async publish(data, more = {}) {

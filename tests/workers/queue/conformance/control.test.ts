@@ -113,6 +113,47 @@ describe.each(backends)('control of %s', (_, open) => {
     expect(leases[0]!.message).toMatchObject(mail)
   })
 
+  test('one that somebody has meanwhile comes to them when it is given back', async () => {
+    await using stage = setStage(open)
+    for (const data of ['a', 'b']) await stage.publish(data)
+    const [a] = await stage.take(1)
+    const mail = { queue: 'q::mail@default', functionId: 'mail', namespace: undefined }
+    expect(await stage.backend.adopt('q', mail)).toBe(2)
+    expect(await stage.data(9, { lane: mail })).toEqual(['b'])
+    stage.told.length = 0
+    expect(await stage.backend.giveBack(a!.token)).toBe(true)
+    expect(stage.told).toEqual([mail.queue])
+    expect(await stage.data()).toEqual([])
+    expect(await stage.data(9, { lane: mail })).toEqual(['a'])
+    expect(await stage.backend.state(mail.queue)).toMatchObject({ leased: 2 })
+  })
+
+  test('a queue that takes the place of one that is paused is paused, if it was not there before', async () => {
+    await using stage = setStage(open)
+    const mail = (queue: string) => ({ queue, functionId: 'mail', namespace: undefined })
+    await stage.publish('a')
+    await stage.backend.pause('q', true)
+    await stage.backend.adopt('q', mail('new'))
+    expect(await stage.data(9, { lane: mail('new') })).toEqual([])
+    expect(await stage.backend.state('new')).toMatchObject({ isPaused: true })
+    // Nothing of that is left to one that gets its name.
+    await stage.publish('b')
+    expect(await stage.data()).toEqual(['b'])
+    await stage.backend.configure('known', undefined, { messages: 9 })
+    await stage.backend.adopt('new', mail('known'))
+    expect(await stage.backend.state('known')).toMatchObject({ isPaused: false })
+    expect(await stage.data(9, { lane: mail('known') })).toEqual(['a'])
+  })
+
+  test('a message that is cancelled does not come again when it is given back', async () => {
+    await using stage = setStage(open)
+    const receipt = await stage.publish('a')
+    const [a] = await stage.take()
+    await stage.backend.cancel(receipt)
+    expect(await stage.backend.giveBack(a!.token)).toBe(true)
+    expect(await stage.data()).toEqual([])
+  })
+
   test('messages are listed by state, in pages, and each names its reason', async () => {
     await using stage = setStage(open)
     for (let count = 0; count < 5; count++) await stage.publish(count)
