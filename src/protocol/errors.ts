@@ -51,10 +51,10 @@ export const errorCatalogue = {
     fix: 'Look at the stack trace: the fault is in the handler.',
   },
   invocation_stopped: {
-    where: ['call'],
+    where: ['call', 'message'],
     cause:
       'The worker that executed the call lost its connection or stopped, or its thread was lost and is being replaced.',
-    fix: 'Call again if that is safe; the call may have run.',
+    fix: 'Call again if that is safe; the call may have run. A message comes again by itself while it has attempts left.',
   },
   invocation_timeout: {
     where: ['call'],
