@@ -85,10 +85,11 @@ export function registerPublishing(
       traceparent: text('of the caller'),
       baggage: text('of the caller'),
       namespace: text('of the function'),
+      metadata: value('of the call'),
     },
     failure: 'enqueue_failed',
     isInternal: true,
-    run({ queue, function_id, data, messageReceiptId, traceparent, baggage, namespace }) {
+    run({ queue, function_id, data, messageReceiptId, traceparent, baggage, namespace, metadata }) {
       requireName(queue, 'queue_not_set', 'Queue name is required')
       const push: Push = {
         name: queue,
@@ -96,6 +97,7 @@ export function registerPublishing(
         namespace,
         data,
         receipt: messageReceiptId,
+        metadata,
         traceparent,
         baggage,
       }
