@@ -184,7 +184,7 @@ export function createPartition(options: PartitionOptions): Partition {
           for (const { reject } of done) reject(refusal(error))
         },
       })
-      if (isSynced) syncSoon.rest()
+      if (isSynced && result.isCommitted) syncSoon.rest()
       else if (result.isCommitted && soon > 0) syncSoon.await()
       return done.length
     } catch (error) {

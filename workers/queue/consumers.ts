@@ -178,7 +178,8 @@ export function createConsumers(parts: ConsumersParts): Consumers {
 
   /** Leaves a lane alone for a time. */
   function rest(state: LaneState, parking: Parking, ms: number): void {
-    if (state.rest !== undefined || isEnding) return
+    // One that was forgotten has nobody who would wake it.
+    if (state.rest !== undefined || isEnding || lanes.get(laneId(state.lane)) !== state) return
     const cancel = clock.after(ms, () => wake(state))
     state.rest = { parking, cancel }
     setParking(state, parking)

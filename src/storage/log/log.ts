@@ -58,6 +58,8 @@ export interface Log {
   oldestToKeep(most: KeptLimits, revision: number, nowMs: number): number
   /** Removes segments that hold nothing behind `turn`, and no change above `revision`. */
   forget(turn: number, revision: number): void
+  /** Of all segments that count. */
+  fileBytes(): number
   /** Of all segments that were made, or are being made. */
   lastNumber(): number
   /** Nothing is done beside any more. */
@@ -316,6 +318,7 @@ export function openLog({
       for (const path of useless) rmSync(path, { force: true })
       useless = []
     },
+    fileBytes: () => live.reduce((sum, { bytes }) => sum + bytes, 0),
     lastNumber: () => lastNumber,
     async idle() {
       await making

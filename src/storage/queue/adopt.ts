@@ -14,7 +14,9 @@ export function adopt(command: AdoptCommand, context: QueueContext): QueueAnswer
   if (waiting + dead === 0) return { count: 0 }
   const target = tables.queue(to)
   const isFree = target === undefined || target.counts.waiting + target.counts.dead === 0
-  if (!isFree || tables.lanes(from).some(lane => lane.functionId !== undefined)) return move(command, context)
+  // Its keys are those of the queue, and stay.
+  if (!isFree || tables.hasDedupes(to) || tables.lanes(from).some(lane => lane.functionId !== undefined))
+    return move(command, context)
   // Nothing is moved, however much there is.
   if (target !== undefined) tables.dropQueue(to)
   const lane = { queue: to, functionId, namespace }

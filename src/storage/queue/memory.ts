@@ -262,6 +262,7 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
     },
     lanes: queue => [...(queues.get(queue)?.lanes.values() ?? [])].map(({ lane }) => lane),
     dedupe: (queue, key) => dedupes.get(dedupeId(queue, key)),
+    hasDedupes: queue => dedupesOf(queue).length > 0,
     nextExpiryMs() {
       const times = [dedupesByTime.first()?.untilMs, keptDead.first()?.keptUntilMs]
       return times.filter(ms => ms !== undefined).sort((one, other) => one - other)[0]

@@ -109,6 +109,8 @@ export interface ReadQueueTables {
   /** Of a queue that nobody knows: nothing. */
   counts(queue: string): QueueCounts
   dedupe(queue: string, key: string): Dedupe | undefined
+  /** Some may be over. */
+  hasDedupes(queue: string): boolean
   queue(name: string): QueueRow | undefined
   /** Of a queue that nobody knows: none. */
   bounds(queue: string): QueueBounds

@@ -30,6 +30,7 @@ export async function copyDatabase(session: Session, file: string, target: strin
       { cause: error },
     )
   } finally {
-    using(session, ({ db }) => db.run(`PRAGMA wal_autocheckpoint = ${limits.walBytes / limits.pageBytes}`))
+    // Also while the tables are not to be read.
+    isOf.db.run(`PRAGMA wal_autocheckpoint = ${limits.walBytes / limits.pageBytes}`)
   }
 }

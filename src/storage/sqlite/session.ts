@@ -1,7 +1,7 @@
 /** What all parts of a SQLite store share: the connection, which may be another one after a fault, and the totals. */
 import { StorageFault } from '../store.ts'
 import type { Connection } from './connection.ts'
-import { meaningOf } from './faults.ts'
+import { isCorrupt, meaningOf } from './faults.ts'
 import type { QueueStep } from './queue/steps.ts'
 import type { Totals } from './totals.ts'
 
@@ -21,6 +21,8 @@ export interface Session {
   steps: QueueStep[]
   /** The tables lack turns that were committed: they are not read before they have them again. */
   isBehind: boolean
+  /** SQLite has met damage: until its transaction is rolled back it refuses to write. */
+  isSpoiled: boolean
 }
 
 export const sessionOf = (folder: string, connection: Connection, totals: Totals): Session => ({
@@ -32,6 +34,7 @@ export const sessionOf = (folder: string, connection: Connection, totals: Totals
   hasWritten: false,
   steps: [],
   isBehind: false,
+  isSpoiled: false,
 })
 
 /** Does what needs the database, and says what its errors mean. */
@@ -45,6 +48,7 @@ export function using<Result>(session: Session, work: (connection: Connection) =
       session.isOpen = false
       session.isBehind = true
     }
+    if (session.isOpen && isCorrupt(error)) session.isSpoiled = true
     const meaning = meaningOf(error, session.folder)
     if (meaning instanceof Error && 'kind' in meaning && meaning.kind === 'broken') session.isBroken = true
     throw meaning

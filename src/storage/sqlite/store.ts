@@ -6,6 +6,7 @@ import type { Reached } from '../folder/witness.ts'
 import { writeChanges } from '../log/changesText.ts'
 import type { KeptLimits } from '../log/log.ts'
 import { portionOf } from '../log/portion.ts'
+import { CorruptData } from '../storageError.ts'
 import { StorageFault, type Store } from '../store.ts'
 import { type SyncFile, syncWritten } from '../sync.ts'
 import { copyDatabase } from './backup.ts'
@@ -277,7 +278,7 @@ function settleAtStart(window: Window, isWhole: boolean): boolean {
   } catch (error) {
     window.session.totals.isRelaxed = isRelaxed
     // What is there can be read.
-    if (error instanceof StorageFault && error.kind === 'full') return false
+    if (error instanceof CorruptData || (error instanceof StorageFault && error.kind === 'full')) return false
     throw error
   }
 }
@@ -290,7 +291,7 @@ function settleAtEnd(window: Window): boolean {
     window.settle()
     return true
   } catch (error) {
-    if (!(error instanceof StorageFault)) throw error
+    if (!(error instanceof StorageFault) && !(error instanceof CorruptData)) throw error
     return false
   }
 }

@@ -12,7 +12,7 @@ import { closeSync, openSync } from 'node:fs'
 import { limits } from '../../protocol/limits.ts'
 import { requirePresent } from '../folder/presence.ts'
 import { type KeptLimits, type Log, openLog } from '../log/log.ts'
-import type { StorageError } from '../storageError.ts'
+import { CorruptData, type StorageError } from '../storageError.ts'
 import { StorageFault } from '../store.ts'
 import type { SyncFile } from '../sync.ts'
 import { type Connection, openConnection } from './connection.ts'
@@ -95,6 +95,8 @@ export function openWindow(options: WindowOptions): Window {
   /** Of changes since it was settled. */
   let changes = 0
   let isDue = false
+  /** Tables that cannot be settled any more: it is told once by each who wants that, and the log has everything. */
+  let damage: CorruptData | undefined
   /** What went wrong beside. */
   let fault: StorageFault | undefined
   let syncing: Promise<void> | undefined
@@ -129,6 +131,7 @@ export function openWindow(options: WindowOptions): Window {
     session.steps = []
     session.hasWritten = false
     session.isOpen = false
+    session.isSpoiled = false
     changes = 0
     tables.forgetAll()
     queues.forgetAll()
@@ -157,9 +160,15 @@ export function openWindow(options: WindowOptions): Window {
     return diskFault(error, folder)
   }
 
+  /** The tables are not to be read, or not to be written, as they are. */
+  const isToRestore = (): boolean =>
+    session.isBehind || session.isSpoiled || (session.isOpen && !session.connection.db.inTransaction)
+
+  /** Throws a `StorageFault`, or the damage that keeps it from settling. */
   function settle(): void {
     isDue = true
-    if (session.isBehind) restore()
+    if (isToRestore()) restore()
+    if (damage !== undefined) throw damage
     requireFile()
     try {
       // The tables never have what the log may lose.
@@ -179,7 +188,9 @@ export function openWindow(options: WindowOptions): Window {
       })
     } catch (error) {
       restore()
-      throw diskFault(error, folder)
+      const meaning = diskFault(error, folder)
+      if (meaning instanceof CorruptData) damage = meaning
+      throw meaning
     }
     session.isOpen = false
     session.hasWritten = false
@@ -187,6 +198,12 @@ export function openWindow(options: WindowOptions): Window {
     changes = 0
     committed = copyOfTotals(session.totals)
     settled = committed
+  }
+
+  /** What cannot be settled stays in the log, and in memory; nobody else is held up by it as long as there is room. */
+  function settleIfWhole(): void {
+    if (damage === undefined) settle()
+    else if (log.fileBytes() >= limits.logBytes) throw damage
   }
 
   function syncedDatabase(totals: Totals): void {
@@ -243,8 +260,8 @@ export function openWindow(options: WindowOptions): Window {
         session.isBroken = true
         throw fault ?? diskFault(new Error('it has failed before'), folder)
       }
-      if (session.isBehind || (session.isOpen && !session.connection.db.inTransaction)) restore()
-      if (isDue) settle()
+      if (isToRestore()) restore()
+      if (isDue) settleIfWhole()
       try {
         log.prepare(committed.turn, committed.revision, wallClock())
       } catch (error) {
@@ -272,7 +289,7 @@ export function openWindow(options: WindowOptions): Window {
       }
     },
     undo() {
-      if (session.hasWritten || session.isBehind || !session.connection.db.inTransaction) return restore()
+      if (session.hasWritten || isToRestore()) return restore()
       session.totals = copyOfTotals(committed)
       tables.forget()
       // Rows that were only looked for are written all the same.

@@ -80,15 +80,14 @@ export function createModel(): Model {
     if (from === to || !paused.has(from)) return 0
     const found = items.filter(({ queue }) => queue === from)
     if (found.length === 0) return 0
-    const isTaken = items.some(({ queue }) => queue === to)
+    const isTaken = [...items, ...used].some(({ queue }) => queue === to)
     for (const item of found) {
       const id = groupId({ ...item, queue: to })
       if (item.deadAtMs === undefined && !isBehindAnother(item) && !heads.has(id)) heads.set(id, item.number)
     }
     for (const item of found) item.queue = to
     if (isTaken) return found.length
-    // The target has kept what it was told, the keys are those of the source.
-    used = used.filter(({ queue }) => queue !== to)
+    // The target has kept what it was told, and the keys are those of the source: it had none.
     for (const one of used) if (one.queue === from) one.queue = to
     if (!paused.has(to)) {
       paused.set(to, paused.get(from)!)

@@ -118,8 +118,10 @@ export function createEnds(parts: EndsParts): Ends {
 
   /** They are told of not before there is hope that their ends can be written: a lease that is over has nobody else who would ask. */
   function refused(ends: readonly End[]): void {
-    const lanes = ends.flatMap(({ lease }) => dispatch.revive(lease) ?? [])
-    clock.after(limits.storageRetryMs, () => available(lanes))
+    // Nor are they to be had before it is known whether they were written after all: the partition tries that first.
+    clock.after(limits.storageRetryMs, () =>
+      available(ends.flatMap(({ lease }) => dispatch.revive(lease) ?? [])),
+    )
   }
 
   /** It is in nobody's way until then: the others of its lane go on. */

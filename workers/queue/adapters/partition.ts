@@ -81,6 +81,24 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       return Promise.reject(error)
     }
   }
+  /** What was read may be in doubt when it is to be told: then it is read again, and nobody has what was leased before. */
+  function leasing(take: (nowMs: number) => readonly Lease[]): readonly Lease[] | Promise<readonly Lease[]> {
+    let leases: readonly Lease[] = []
+    function giveBack(): void {
+      for (const { token } of leases) dispatch.giveBack(token)
+      leases = []
+    }
+    const taken = reading(nowMs => {
+      giveBack()
+      leases = take(nowMs)
+      return leases
+    })
+    if (!(taken instanceof Promise)) return taken
+    return taken.catch(error => {
+      giveBack()
+      throw error
+    })
+  }
   const open = () => tables!
   const dispatch = createDispatch({
     tables: {
@@ -295,7 +313,7 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
         return leases
       }
       const nowMs = Math.floor(onWall())
-      if (!dispatch.isFilled(lane, nowMs)) return reading(nowMs => take(nowMs, true))
+      if (!dispatch.isFilled(lane, nowMs)) return leasing(nowMs => take(nowMs, true))
       const leases = take(nowMs, false)
       // There may be more than is known.
       if (leases.length < request.max && !dispatch.isFilled(lane, nowMs))

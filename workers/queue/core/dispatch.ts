@@ -266,7 +266,13 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       if (queue.parkings.size > 0) return leases
       const places = hasPlace ? concurrencyOf(lane.queue) : Number.POSITIVE_INFINITY
       while (leases.length < max && (!hasPlace || queue.placed < places)) {
-        const found = next(state, nowMs, mayRead)
+        let found: Candidate | undefined
+        try {
+          found = next(state, nowMs, mayRead)
+        } catch (error) {
+          // What was leased before is handed out all the same.
+          if (leases.length === 0) throw error
+        }
         if (found === undefined) break
         const { message, key } = found
         state.taken++
@@ -344,8 +350,10 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     adopted(from, to) {
       for (const held of busy.values()) {
         const { message } = held.lease
-        if (message.queue === from)
-          follow(held, { ...message, ...(message.functionId === undefined ? to : { queue: to.queue }) })
+        if (message.queue !== from) continue
+        const { isGone } = held
+        follow(held, { ...message, ...(message.functionId === undefined ? to : { queue: to.queue }) })
+        held.isGone = isGone
       }
       for (const name of [from, to.queue]) {
         const queue = lanes.findQueue(name)

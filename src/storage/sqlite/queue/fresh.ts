@@ -28,8 +28,10 @@ export interface FreshMessages {
   remove(fresh: FreshMessage): void
   /** They cost more memory than they may. */
   areMany(): boolean
-  /** All of them, in the order of their numbers: they are not fresh any more. */
-  takeAll(): FreshMessage[]
+  /** In the order of their numbers. */
+  all(): FreshMessage[]
+  /** None of them is fresh any more. */
+  leaveAll(): void
   /** None is there, and nothing is taken back. */
   forgetAll(): void
 }
@@ -102,14 +104,13 @@ export function createFreshMessages(undo: Undo): FreshMessages {
       undo.push(() => enter(fresh))
     },
     areMany: () => byNumber.size >= limits.freshMessages || characters >= limits.freshCharacters,
-    takeAll() {
-      if (byNumber.size === 0) return []
-      const taken = [...byNumber.values()].sort((one, other) => one.message.number - other.message.number)
+    all: () => [...byNumber.values()].sort((one, other) => one.message.number - other.message.number),
+    leaveAll() {
+      const left = [...byNumber.values()]
       clear()
       undo.push(() => {
-        for (const fresh of taken) enter(fresh)
+        for (const fresh of left) enter(fresh)
       })
-      return taken
     },
     forgetAll: clear,
   }

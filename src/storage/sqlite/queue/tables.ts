@@ -43,6 +43,8 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
   const undo = createUndo()
   const queues = createQueues(session, undo)
   const fresh = createFreshMessages(undo)
+  /** What was met when rows were written: those that are fresh stay so, and are looked for by nobody. */
+  let damage: CorruptData | undefined
 
   /** For the log. */
   function note(step: QueueStep): void {
@@ -65,18 +67,24 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
   /** Nothing is fresh any more, so that it can be looked for among the rows. */
   function writeRows(): void {
     if (fresh.isEmpty()) return
+    if (damage !== undefined) throw damage
     // Half of them is as bad as anything else that was half done.
     const { hasWritten } = session
     session.hasWritten = true
     try {
       using(session, connection => {
-        for (const { message, checksum } of fresh.takeAll())
+        for (const { message, checksum } of fresh.all())
           writeRow(connection, queues.findLane(message)!, message, checksum)
       })
     } catch (error) {
-      session.isBehind = true
+      if (!(error instanceof CorruptData)) session.isBehind = true
+      else {
+        damage = error
+        session.isSpoiled = true
+      }
       throw error
     }
+    fresh.leaveAll()
     session.hasWritten = hasWritten
   }
 
@@ -207,6 +215,10 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       }
       return { queue, key, receipt: unstorable(row.receipt), untilMs: row.until_ms }
     },
+    hasDedupes(name) {
+      const queue = queues.find(name)
+      return queue !== undefined && hasDedupe(queue)
+    },
     queue: name => queueRowOf(queues.find(name)),
     bounds: name => queues.find(name)?.bounds ?? NO_BOUNDS,
     queues: (after, limit) => queues.list(after, limit).map(queue => queueRowOf(queue)!),
@@ -216,7 +228,11 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
     },
     nextExpiryMs: () =>
       using(session, ({ ask }) => earlier(ask.nextDedupe.get()?.at, ask.nextKept.get()?.at)),
-    nextNumber: () => ++session.totals.messages.lastNumber,
+    nextNumber() {
+      // They could only stay in memory.
+      if (damage !== undefined && fresh.areMany()) throw damage
+      return ++session.totals.messages.lastNumber
+    },
     add(message) {
       note(['add', message])
       const known = queues.findLane(message)
@@ -227,7 +243,7 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
         using(session, connection => writeRow(connection, lane, message, checksum))
       else {
         fresh.put({ message, checksum })
-        if (fresh.areMany()) writeRows()
+        if (fresh.areMany() && damage === undefined) writeRows()
       }
       return known === undefined
     },
@@ -295,9 +311,15 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       queues.keep(queue)
     },
     rename(queue, lane) {
-      writeRows()
       note(['rename', queue, lane])
       queues.rename(queues.find(queue)!, lane)
+      for (const one of fresh.all()) {
+        const { message } = one
+        if (message.queue !== queue) continue
+        const isUnnamed = message.functionId === undefined && message.namespace === undefined
+        fresh.remove(one)
+        fresh.put({ ...one, message: { ...message, ...(isUnnamed ? lane : { queue: lane.queue }) } })
+      }
     },
     dropQueue(queue) {
       note(['dropQueue', queue])
@@ -313,6 +335,7 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
     idleLanes(name, count) {
       const queue = queues.find(name)!
       if (queue.lanes.length <= limits.queueNamesKept) return []
+      if (damage !== undefined) return []
       // What is dead, or behind others, has to be looked through.
       if (queue.counts.behind + queue.counts.dead > limits.messagesLooked) return []
       return queues
