@@ -15,7 +15,7 @@ import { createHeap, type HeapNode } from './heap.ts'
 import { interrupted, leftOut, NO_RUNS } from './history.ts'
 import { createRunner, type Member, type RunnerParts, type Running } from './run.ts'
 import type { LeftOutReason, Run, ScheduleRecord } from './store.ts'
-import { jitterOf, type Tick, ticksAt } from './ticks.ts'
+import { jitterOf, type Misfire, type Tick, ticksAt } from './ticks.ts'
 import type { Job } from './trigger.ts'
 
 export interface Schedule extends Running, HeapNode {
@@ -29,8 +29,8 @@ export interface Schedule extends Running, HeapNode {
   /** The instant that comes next; `undefined`: none, or nobody has the schedule. */
   nextMs: number | undefined
   isPaused: boolean
-  /** Since nobody had the schedule, it was not looked at. */
-  wasAway: boolean
+  /** Since when nobody has the schedule, as far as this engine knows, so that it is not looked at. */
+  awayMs: number | undefined
   /** For each run that the next tick gives up. */
   readonly giveUps: Set<AbortController>
   waiting: readonly Tick[]
@@ -85,7 +85,7 @@ export function createSchedules(parts: RunnerParts): Schedules {
       unfinished,
       retrying: [],
       giveUps: new Set(),
-      wasAway: false,
+      awayMs: undefined,
       running: 0,
       nextMs: undefined,
       dueMs: 0,
@@ -130,43 +130,54 @@ export function createSchedules(parts: RunnerParts): Schedules {
   }
 
   function look(schedule: Schedule, now: number): void {
-    const { plan, misfire, jitterMs, overlap } = schedule.active()!.job
+    const { plan, misfire, jitterMs } = schedule.active()!.job
     const bounds = {
       lateMs: limits.cronLateMs + jitterMs,
       aheadMs: limits.cronAheadMs,
       lookedAt: limits.cronMissed,
     }
-    const { madeUp, due, skipped, latestSkipped, last, next } = ticksAt(
-      plan,
-      schedule.lastMs,
-      now,
-      misfire,
-      bounds,
-      schedule.nextMs,
-    )
-    const hasMoved = last !== schedule.lastMs
+    const { lastMs, nextMs: first, awayMs } = schedule
+    const room = { ...misfire, limit: misfire.limit - madeUpIn(schedule.waiting).length }
+    const looked = { last: lastMs, first, wasAway: awayMs !== undefined }
+    const { madeUp, due, skipped, last, next } = ticksAt(plan, looked, now, room, bounds)
     schedule.lastMs = last
     schedule.nextMs = next
     if (next === undefined) heap.remove(schedule)
     else heap.set(schedule, next + jitterOf(schedule.name, next, jitterMs))
-    if (!hasMoved) return
-    if (latestSkipped !== undefined)
-      leaveOut(schedule, latestSkipped, schedule.wasAway ? 'no_worker' : 'misfire', skipped)
+    if (last === lastMs) return
     if (schedule.isPaused) {
-      for (const { scheduledMs } of [...madeUp, ...due]) leaveOut(schedule, scheduledMs, 'paused')
+      const count = [...madeUp, ...(due === undefined ? [] : [due])].reduce(
+        (sum, { missed }) => sum + 1 + missed,
+        skipped.length,
+      )
+      if (count > 0) leaveOut(schedule, last, 'paused', count)
     } else {
-      if (madeUp.length > 0) schedule.waiting = [...schedule.waiting, ...madeUp]
+      leaveOutMissed(schedule, skipped)
+      if (madeUp.length > 0) schedule.waiting = withMadeUp(schedule.waiting, madeUp, misfire.policy)
       proceed(schedule)
-      for (const tick of due) {
-        if (overlap === 'cancel_previous') for (const run of schedule.giveUps) run.abort()
-        if (schedule.running === 0 || overlap === 'parallel' || overlap === 'cancel_previous')
-          begin(schedule, tick)
-        else if (overlap === 'queue' && schedule.waiting.length === 0) schedule.waiting = [tick]
-        else leaveOut(schedule, tick.scheduledMs, 'overlap')
-      }
+      if (due !== undefined) fire(schedule, due)
     }
     // With `skip`, what was missed does not matter; what was begun is kept by its claim.
     if (misfire.policy !== 'skip' || schedule.waiting.length > 0) runner.keep(schedule)
+  }
+
+  /** A tick whose instant has come, whatever is under way. */
+  function fire(schedule: Schedule, tick: Tick): void {
+    const { overlap } = schedule.active()!.job
+    if (overlap === 'cancel_previous') for (const run of schedule.giveUps) run.abort()
+    if (schedule.running === 0 || overlap === 'parallel' || overlap === 'cancel_previous')
+      void begin(schedule, tick)
+    else if (overlap === 'queue' && !schedule.waiting.some(({ isQueued }) => isQueued === true))
+      schedule.waiting = [...schedule.waiting, { ...tick, isQueued: true }]
+    else leaveOut(schedule, tick.scheduledMs, 'overlap')
+  }
+
+  function leaveOutMissed(schedule: Schedule, missed: readonly number[]): void {
+    const { awayMs = Number.POSITIVE_INFINITY } = schedule
+    const before = missed.filter(instant => instant <= awayMs)
+    if (before.length > 0) leaveOut(schedule, before.at(-1)!, 'misfire', before.length)
+    const away = missed.length - before.length
+    if (away > 0) leaveOut(schedule, missed.at(-1)!, 'no_worker', away)
   }
 
   function leaveOut(schedule: Schedule, scheduledMs: number, reason: LeftOutReason, count = 1): void {
@@ -190,7 +201,8 @@ export function createSchedules(parts: RunnerParts): Schedules {
     const [first, ...rest] = schedule.waiting
     if (first === undefined) return
     schedule.waiting = rest
-    void begin(schedule, first)
+    const { isQueued: _, ...tick } = first
+    void begin(schedule, tick)
   }
 
   function remove(id: string): void {
@@ -204,14 +216,15 @@ export function createSchedules(parts: RunnerParts): Schedules {
     if (schedule.members.size > 0) look(schedule, wallClock())
     else {
       heap.remove(schedule)
-      schedule.wasAway = true
+      schedule.awayMs = wallClock()
     }
     arm()
   }
 
   return {
     async load() {
-      for (const record of await store.load()) create(record)
+      const records = await store.load()
+      for (const record of records) create(record).awayMs = wallClock()
     },
 
     member: id => byTrigger.get(id)?.members.get(id),
@@ -246,7 +259,7 @@ export function createSchedules(parts: RunnerParts): Schedules {
       // From here on something can be missed.
       if (isNew && job.misfire.policy !== 'skip') runner.keep(schedule)
       look(schedule, now)
-      schedule.wasAway = false
+      schedule.awayMs = undefined
       proceed(schedule)
       arm()
     },
@@ -285,6 +298,22 @@ export function createSchedules(parts: RunnerParts): Schedules {
 
 const held = (schedule: Schedule | undefined): Schedule | undefined =>
   schedule !== undefined && schedule.members.size > 0 ? schedule : undefined
+
+/** Ticks of gaps. */
+const madeUpIn = (waiting: readonly Tick[]): readonly Tick[] =>
+  waiting.filter(({ attempt, isQueued }) => attempt === undefined && isQueued !== true)
+
+/** With `once`, one call stands for all gaps since the last. */
+function withMadeUp(
+  waiting: readonly Tick[],
+  madeUp: readonly Tick[],
+  policy: Misfire['policy'],
+): readonly Tick[] {
+  const before = policy === 'once' ? madeUpIn(waiting).at(-1) : undefined
+  if (before === undefined) return [...waiting, ...madeUp]
+  const all = madeUp.map(tick => ({ ...tick, missed: tick.missed + before.missed + 1 }))
+  return [...waiting.filter(tick => tick !== before), ...all]
+}
 
 /** A schedule that nobody knows begins now: it has missed nothing. */
 function newRecord({ name, plan }: Job, lastMs: number): ScheduleRecord {
