@@ -11,10 +11,11 @@ import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { Binding } from '../../sdk/typescript/src/worker.ts'
 import type { Ending } from '../../src/delivery/queue.ts'
 import { limits } from '../../src/protocol/limits.ts'
+import { missedBy, shownOf } from './absent.ts'
 import { createHeap, type HeapNode } from './heap.ts'
-import { interrupted, leftOut, NO_RUNS } from './history.ts'
+import { interrupted, leftOut, NO_RUNS, type Runs } from './history.ts'
 import { createRunner, type Member, type RunnerParts, type Running } from './run.ts'
-import type { LeftOutReason, Run, ScheduleRecord } from './store.ts'
+import type { LeftOutReason, ScheduleRecord } from './store.ts'
 import { jitterOf, type Misfire, type Tick, ticksAt } from './ticks.ts'
 import type { Job } from './trigger.ts'
 
@@ -22,6 +23,8 @@ export interface Schedule extends Running, HeapNode {
   /** By the ids of their triggers; the last one is called. */
   readonly members: Map<string, Member>
   latest: Member | undefined
+  /** The one that was called last, or would have been, also when it has gone; `undefined`: this engine has seen none. */
+  seen: Member | undefined
   expression: string
   timezone: string
   /** Milliseconds since 1970, as everywhere here. */
@@ -36,8 +39,8 @@ export interface Schedule extends Running, HeapNode {
   waiting: readonly Tick[]
   /** Runs under way. */
   running: number
-  /** Runs of the engine before that did not end. */
-  unfinished: readonly Run[]
+  /** Nobody had it since the engine began: runs that did not end are those of the engine before. */
+  isFromBefore: boolean
 }
 
 export interface Schedules {
@@ -48,10 +51,11 @@ export interface Schedules {
   /** A trigger whose id it does not have. Throws a `HandlerError` when there are too many. */
   add(binding: Binding, job: Job): void
   remove(id: string): void
-  /** By the id of a trigger, or by its name. */
+  /** By the id of a trigger, or by its name, also if nobody has it. */
   find(idOrName: string): Schedule | undefined
-  /** Those that somebody has, in the order in which they came. */
+  /** Those that somebody has, in the order in which they came; then those that nobody has and that miss something, or may soon (`absent.ts`). */
   all(): Schedule[]
+  /** Of a schedule that somebody has. */
   runNow(schedule: Schedule): Promise<Ending>
   /** Resolves when that is on disk. */
   pause(schedule: Schedule, isPaused: boolean): Promise<void>
@@ -76,13 +80,11 @@ export function createSchedules(parts: RunnerParts): Schedules {
   let hasStopped = false
 
   function create(record: ScheduleRecord): Schedule {
-    const { runs, interrupted: unfinished } = interrupted(record.runs)
     const members = new Map<string, Member>()
     const schedule: Schedule = {
       ...record,
       members,
-      runs,
-      unfinished,
+      isFromBefore: false,
       retrying: [],
       giveUps: new Set(),
       awayMs: undefined,
@@ -91,6 +93,7 @@ export function createSchedules(parts: RunnerParts): Schedules {
       dueMs: 0,
       place: -1,
       latest: undefined,
+      seen: undefined,
       active: () => schedule.latest,
       record: () => recordOf(schedule),
     }
@@ -161,6 +164,13 @@ export function createSchedules(parts: RunnerParts): Schedules {
     if (misfire.policy !== 'skip' || schedule.waiting.length > 0) runner.keep(schedule)
   }
 
+  /** Nobody looks at it, but what came in its pause is not to be made up for later. */
+  function leaveOutPause(schedule: Schedule, now: number): void {
+    const { count, last } = missedBy(schedule, now)
+    schedule.lastMs = last
+    if (count > 0) leaveOut(schedule, last, 'paused', count)
+  }
+
   /** A tick whose instant has come, whatever is under way. */
   function fire(schedule: Schedule, tick: Tick): void {
     const { overlap } = schedule.active()!.job
@@ -205,6 +215,17 @@ export function createSchedules(parts: RunnerParts): Schedules {
     void begin(schedule, tick)
   }
 
+  /** What the engine before has begun is tried again, if the trigger asks for that. */
+  function interrupt(schedule: Schedule, retries: number): void {
+    const { runs, interrupted: unfinished } = interrupted(schedule.runs)
+    schedule.isFromBefore = false
+    schedule.runs = runs
+    for (const { scheduledMs, attempt = 1, isManual } of unfinished) {
+      if (isManual === true || attempt > retries) continue
+      schedule.waiting = [{ scheduledMs, missed: 0, attempt: attempt + 1 }, ...schedule.waiting]
+    }
+  }
+
   function remove(id: string): void {
     const schedule = byTrigger.get(id)
     if (schedule === undefined) return
@@ -224,7 +245,11 @@ export function createSchedules(parts: RunnerParts): Schedules {
   return {
     async load() {
       const records = await store.load()
-      for (const record of records) create(record).awayMs = wallClock()
+      for (const record of records) {
+        const schedule = create(record)
+        schedule.isFromBefore = true
+        schedule.awayMs = wallClock()
+      }
     },
 
     member: id => byTrigger.get(id)?.members.get(id),
@@ -249,15 +274,12 @@ export function createSchedules(parts: RunnerParts): Schedules {
         schedule.nextMs = undefined
       }
       schedule.latest = { subscription: deliveries.add(binding, job.delivery), job }
+      schedule.seen = schedule.latest
       schedule.members.set(binding.id, schedule.latest)
       byTrigger.set(binding.id, schedule)
-      for (const { scheduledMs, attempt = 1, isManual } of schedule.unfinished) {
-        if (isManual === true || attempt > retry.max) continue
-        schedule.waiting = [{ scheduledMs, missed: 0, attempt: attempt + 1 }, ...schedule.waiting]
-      }
-      schedule.unfinished = []
-      // From here on something can be missed.
-      if (isNew && job.misfire.policy !== 'skip') runner.keep(schedule)
+      if (schedule.isFromBefore) interrupt(schedule, retry.max)
+      // From here on something can be missed, and asked about.
+      if (isNew) runner.keep(schedule)
       look(schedule, now)
       schedule.awayMs = undefined
       proceed(schedule)
@@ -269,13 +291,18 @@ export function createSchedules(parts: RunnerParts): Schedules {
       deliveries.remove(id)
     },
 
-    find: idOrName => byTrigger.get(idOrName) ?? held(byName.get(idOrName)),
-    all: () => [...byName.values()].filter(schedule => held(schedule) !== undefined),
+    find: idOrName => byTrigger.get(idOrName) ?? byName.get(idOrName),
+    all() {
+      const [held, absent]: [Schedule[], Schedule[]] = [[], []]
+      for (const schedule of byName.values()) (isHeld(schedule) ? held : absent).push(schedule)
+      return [...held, ...shownOf(absent, wallClock())]
+    },
     runNow: schedule => begin(schedule, { scheduledMs: wallClock(), missed: 0 }, true),
 
     async pause(schedule, isPaused) {
       // Ticks that came before are left out, or not, as they would have been without this.
-      look(schedule, wallClock())
+      if (isHeld(schedule)) look(schedule, wallClock())
+      else if (schedule.isPaused) leaveOutPause(schedule, wallClock())
       schedule.isPaused = isPaused
       await store.save([schedule.record()])
       proceed(schedule)
@@ -296,8 +323,11 @@ export function createSchedules(parts: RunnerParts): Schedules {
   }
 }
 
-const held = (schedule: Schedule | undefined): Schedule | undefined =>
-  schedule !== undefined && schedule.members.size > 0 ? schedule : undefined
+/** Its runs as they are to be told. */
+export const runsNow = ({ isFromBefore, runs }: Schedule): Runs =>
+  isFromBefore ? interrupted(runs).runs : runs
+
+export const isHeld = ({ members }: Schedule): boolean => members.size > 0
 
 /** Ticks of gaps. */
 const madeUpIn = (waiting: readonly Tick[]): readonly Tick[] =>
