@@ -19,10 +19,13 @@ export interface QueueFlags extends AddressFlags {
   readonly json?: boolean
 }
 
-export interface PeekFlags extends QueueFlags {
-  readonly state?: string
+export interface ListFlags extends QueueFlags {
   readonly limit?: number
   readonly cursor?: string
+}
+
+export interface PeekFlags extends ListFlags {
+  readonly state?: string
 }
 
 export interface DeadFlags extends QueueFlags {
@@ -77,17 +80,26 @@ const fixes = ({ command: { iii } }: Terminal): Fixes => ({
   NOT_FOUND: `look for it: ${iii('queue peek QUEUE')}; a message that is done is gone`,
 })
 
-export function listQueues(flags: QueueFlags, parts: ActionParts): Promise<number> {
-  const describe = (answer: unknown): string => describeQueues(answer, parts.terminal.outColours)
-  return show('queue::list', {}, describe, flags, parts)
+export function listQueues(flags: ListFlags, parts: ActionParts): Promise<number> {
+  const { limit, cursor } = flags
+  const { terminal } = parts
+  const describe = (answer: unknown): string => {
+    noteMore(answer, terminal)
+    return describeQueues(answer, terminal.outColours)
+  }
+  return show('queue::list', { limit, cursor }, describe, flags, parts)
+}
+
+function noteMore(answer: unknown, terminal: Terminal): void {
+  const next = memberOf(answer, 'cursor')
+  if (typeof next === 'string') terminal.err(`note: there may be more; go on with --cursor ${next}\n`)
 }
 
 export function peek(queue: string, flags: PeekFlags, parts: ActionParts): Promise<number> {
   const { state, limit = ROWS, cursor } = flags
   const { terminal, wallClock } = parts
   const describe = (answer: unknown): string => {
-    const next = memberOf(answer, 'cursor')
-    if (typeof next === 'string') terminal.err(`note: there may be more; go on with --cursor ${next}\n`)
+    noteMore(answer, terminal)
     return describeMessages(answer, wallClock(), terminal.outColours)
   }
   return show('queue::messages', { queue, state, limit, cursor, with_data: true }, describe, flags, parts)
