@@ -482,6 +482,11 @@ export const errorCatalogue = {
       'The caller gave the call up by its `AbortSignal`; or the next tick of a schedule has come, with `overlap: cancel_previous`.',
     fix: 'Nothing.',
   },
+  NO_WORKER: {
+    where: ['call'],
+    cause: 'The schedule that is to be run is known, but no worker that is connected has a trigger of it.',
+    fix: 'Start the worker that registers it.',
+  },
 } as const satisfies Record<string, ErrorEntry>
 
 export type ErrorCode = keyof typeof errorCatalogue

@@ -193,6 +193,10 @@ export const limits = {
   cronHistory: 20,
   /** A schedule that nobody has any more is forgotten after this: a year and a month. */
   cronMemoryMs: 400 * 86_400_000,
+  /** A schedule that nobody has is listed until so long after the first instant that it has missed: long enough for somebody to be back and ask. */
+  cronAbsentMs: 30 * 86_400_000,
+  /** Schedules that nobody has and that are listed at once: as many as a list has rows. */
+  cronAbsent: 1000,
   /** Retries of one tick, the longest pause between them, and how long ends of runs wait for each other, to be written together. */
   cronRetries: 100,
   cronRetryMs: 300_000,

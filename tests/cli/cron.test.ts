@@ -51,6 +51,21 @@ describe('the list', () => {
       '',
     ])
   })
+  test('has those whose worker is away, by their names, and what they miss', () => {
+    const away = { ...made, id: null, function_id: null, state: 'no_worker', last_run: null }
+    const schedules = [
+      { ...away, missed_since: '2026-04-30T23:00:00+00:00' },
+      { ...away, name: 'nightly', missed_since: null },
+      { ...away, name: 'quiet', missed_since: null, paused: true },
+    ]
+    const [, ...rows] = describeSchedules({ schedules, total: 3 }, NOW, false).split('\n')
+    expect(rows.map(row => row.split(/ {2,}/)).map(row => [row[0], row.at(-1)])).toEqual([
+      [MADE, 'no_worker, misses since 2026-04-30 23:00:00Z'],
+      ['nightly', 'no_worker'],
+      ['quiet', 'no_worker, paused'],
+      ['', ''],
+    ])
+  })
   test('has colours only where they are wanted, and they take no room', () => {
     const colourless = describeSchedules({ schedules: [schedule, made] }, NOW, false)
     const coloured = describeSchedules({ schedules: [schedule, made] }, NOW, true)
@@ -99,6 +114,14 @@ test('the next instants have a line each', () => {
   const instants = ['2026-05-01T00:00:05+00:00', '2026-05-02T01:00:00.500+00:00']
   expect(describeNext({ instants }, NOW)).toBe(
     '2026-05-01 00:00:05Z  in 5s\n2026-05-02 01:00:00.500Z  in 1d 1h\n',
+  )
+  const local = ['2026-05-01T02:00:05+02:00', '2026-05-02T03:00:00.500+02:00']
+  expect(describeNext({ instants, local, timezone: 'Europe/Berlin' }, NOW)).toBe(
+    '2026-05-01 00:00:05Z  2026-05-01 02:00:05+02:00  in 5s\n' +
+      '2026-05-02 01:00:00.500Z  2026-05-02 03:00:00.500+02:00  in 1d 1h\n',
+  )
+  expect(describeNext({ instants, local: instants, timezone: 'UTC' }, NOW)).toBe(
+    describeNext({ instants }, NOW),
   )
   expect(describeNext({ instants: [] }, NOW)).toBe('It never fires again.\n')
 })
@@ -155,6 +178,14 @@ test('of a running engine it shows, runs, pauses and resumes schedules', async (
   expect(unknown.stderr).toStartWith(
     "error: Cron job 'nobody' not found [NOT_FOUND]\nfix: name one of these: ",
   )
+  raw.send({ type: 'unregistertrigger', id: 'bad' })
+  await raw.settled()
+  const [away, why, absent] = await Promise.all([iii('ls'), iii('history', 'bad'), iii('run', 'bad')])
+  expect(away.stdout).toMatch(/\ntick .* waits\nbad .* no_worker\n/)
+  expect(why.stdout).toContain('no_paper: no paper in the printer')
+  expect(why.stderr).toBe('note: no worker that is connected has a trigger of bad\n')
+  expect([absent.exitCode, absent.stdout]).toEqual([1, ''])
+  expect(absent.stderr).toContain('[NO_WORKER]\nfix: start the worker that registers it')
   const slow = await iii('run', 'tick', '--timeout-ms', '1')
   // It may be quicker than that.
   expect([0, 124]).toContain(slow.exitCode)

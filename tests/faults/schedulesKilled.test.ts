@@ -1,9 +1,16 @@
-/** An engine is killed while its schedules fire: after so many calls of one instant, while others of it are on their way. */
+/**
+ * An engine is killed while its schedules fire: after so many calls of one instant, while others of it are on their way. And a worker is killed,
+ * and comes back after some of its instants.
+ */
 import { expect, test } from 'bun:test'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { startEngine } from '../support/engineProcess.ts'
 import { createRandom } from '../support/random.ts'
 import { connectRaw, type RawClient } from '../support/rawClient.ts'
 import { until } from '../support/waiting.ts'
+import { SCHEDULES } from './scheduleWorker.ts'
 
 /** A round takes a second or two: it waits for the clock. */
 const ROUNDS = Math.ceil(Number(process.env.III_FAULT_ROUNDS ?? 200) / 40)
@@ -113,3 +120,77 @@ test(
   },
   PATIENT_MS,
 )
+
+interface LeftOut extends Row {
+  readonly reason?: string
+}
+
+interface Absence {
+  readonly name: string
+  readonly state: string
+}
+
+/** Journalled calls, `name milliseconds`. */
+const journalled = (path: string): string[] => readFileSync(path, 'utf8').split('\n').slice(0, -1)
+
+for (const isEngineKilled of [false, true])
+  test(
+    `a worker that is killed, ${isEngineKilled ? 'and the engine with it, ' : ''}makes up for all that it missed, and no overlap is to blame`,
+    async () => {
+      await using engine = await startEngine({ workers: '  - name: iii-cron' })
+      const folder = mkdtempSync(join(tmpdir(), 'iii-schedules-'))
+      using _ = { [Symbol.dispose]: () => rmSync(folder, { recursive: true }) }
+      const journal = join(folder, 'journal')
+      writeFileSync(journal, '')
+      const start = () =>
+        Bun.spawn([process.execPath, join(import.meta.dir, 'scheduleWorker.ts'), engine.url, journal], {
+          stdio: ['ignore', 'ignore', 'inherit'],
+        })
+      let raw = await connectRaw(engine.url)
+      const states = async (): Promise<string[]> =>
+        ((await raw.call('cron::list')).result as { schedules: Absence[] }).schedules.map(
+          ({ state }) => state,
+        )
+      let worker = start()
+      try {
+        await until('all have fired', async () => journalled(journal).length >= 2 * SCHEDULES.length)
+        worker.kill('SIGKILL')
+        await worker.exited
+        if (isEngineKilled) {
+          await engine.restart('SIGKILL')
+          await raw[Symbol.asyncDispose]()
+          raw = await connectRaw(engine.url)
+        }
+        await until('all are known to be away', async () =>
+          (await states()).every(state => state === 'no_worker'),
+        )
+        expect(await states()).toHaveLength(SCHEDULES.length)
+        const from = Math.ceil(Date.now() / 1000) * 1000
+        await until('four instants have come', async () => Date.now() > from + 4000)
+        const to = Date.now()
+        worker = start()
+        const own = (name: string): number[] =>
+          journalled(journal)
+            .filter(line => line.startsWith(`${name} `))
+            .map(line => Number(line.split(' ')[1]))
+        for (const { name } of SCHEDULES) {
+          await until(`${name} fires at instants of now`, async () => own(name).some(instant => instant > to))
+          await until(`${name} has made up for the gap`, async () => own(name).includes(from + 4000))
+          const made = own(name).filter(instant => instant >= from && instant <= from + 4000)
+          expect([name, made.map(instant => (instant - from) / 1000)]).toEqual([name, [0, 1, 2, 3, 4]])
+          expect(new Set(own(name)).size).toBe(own(name).length)
+          const { runs } = (await raw.call('cron::history', { id: name })).result as { runs: LeftOut[] }
+          const blamed = runs.filter(({ reason, scheduled_time }) => {
+            const instant = Date.parse(scheduled_time)
+            return reason === 'overlap' && instant >= from && instant <= to
+          })
+          expect(blamed).toEqual([])
+        }
+      } finally {
+        worker.kill('SIGKILL')
+        await worker.exited
+        await raw[Symbol.asyncDispose]()
+      }
+    },
+    PATIENT_MS,
+  )

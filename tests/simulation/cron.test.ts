@@ -9,7 +9,7 @@ import { expect, test } from 'bun:test'
 import { NO_RUNS, runsOf } from '../../workers/cron/history.ts'
 import { createRandom, type Random } from '../support/random.ts'
 import type { Message } from '../support/world.ts'
-import { type CronWorld, createCron, keepingStore } from '../workers/cron/support.ts'
+import { type CronWorld, createCron, historyOf, keepingStore } from '../workers/cron/support.ts'
 
 const SEED = process.env.III_TEST_SEED
 const SEEDS = Number(process.env.III_CRON_SEEDS ?? 40)
@@ -21,6 +21,7 @@ const SCHEDULES = {
   left: { expression: '* * * * *', name: 'left' },
   queued: { expression: '* * * * *', name: 'queued', overlap: 'queue', misfire: 'once' },
   every: { expression: '* * * * *', name: 'every', overlap: 'parallel', misfire: 'all', misfire_limit: 1000 },
+  often: { expression: '0-8/2 * * * * *', name: 'often', misfire: 'all', misfire_limit: 1000 },
   again: { expression: '*/3 * * * *', name: 'again', retry: { max: 2, backoff_ms: 5000 }, misfire: 'all' },
   latest: {
     expression: '*/2 * * * *',
@@ -31,8 +32,8 @@ const SCHEDULES = {
 } as const
 type Name = keyof typeof SCHEDULES
 const NAMES = Object.keys(SCHEDULES) as Name[]
-const MOST_ATTEMPTS: Record<Name, number> = { left: 1, queued: 1, every: 1, again: 3, latest: 2 }
-const EACH: Record<Name, number> = { left: 1, queued: 1, every: 1, again: 3, latest: 2 }
+const MOST_ATTEMPTS: Record<Name, number> = { left: 1, queued: 1, every: 1, often: 1, again: 3, latest: 2 }
+const EACH: Record<Name, number> = { left: 1, queued: 1, every: 1, often: 1 / 30, again: 3, latest: 2 }
 
 interface Seen {
   readonly name: Name
@@ -49,6 +50,8 @@ async function run(seed: number, isCalm: boolean): Promise<void> {
   /** Of the engine that runs: calls that were not answered. */
   let open: { readonly seen: Seen; readonly call: Message }[] = []
   const interrupted: Seen[] = []
+  /** Instants of `often` at which no engine was there. */
+  const missed: number[] = []
   const failures = new Set<string>()
   let now = START
   let kills = 0
@@ -136,10 +139,21 @@ async function run(seed: number, isCalm: boolean): Promise<void> {
         failures.add(keyOf(seen))
       }
     open = []
-    now += 1000 * random.between(0, isCalm ? 600 : 7200)
+    const before = now
+    now += 1000 * random.between(0, isCalm ? (chance(3) ? 12 : 600) : 7200)
+    for (let at = (Math.floor(before / 2000) + 1) * 2000; at <= now; at += 2000)
+      if (at % MINUTE < 10_000) missed.push(at)
     world = await begin()
     bound = new Set()
     await bindAll()
+    if (!isCalm) return
+    // None of them came while a run was under way.
+    for (const name of NAMES)
+      for (const row of await historyOf(world, name)) {
+        const [instant, outcome] = row.split(' ')
+        const at = Date.parse(`${new Date(now).toISOString().slice(0, 11)}${instant}Z`)
+        if (outcome === 'overlap') expect([name, row, at > before && at <= now]).toEqual([name, row, false])
+      }
   }
 
   async function step(): Promise<void> {
@@ -176,16 +190,18 @@ async function run(seed: number, isCalm: boolean): Promise<void> {
   for (let count = 0; count < STEPS; count++) await step()
   if (!isCalm) return
   // Nothing was forgotten: each minute was called, or begun when the engine was killed, or waits for one that hangs.
-  const waiting = (records.get('every')?.waiting ?? []).map(
-    ({ scheduledMs, attempt = 1 }): Seen => ({ name: 'every', scheduledMs, attempt }),
+  const waiting = (['every', 'often'] as const).flatMap(name =>
+    (records.get(name)?.waiting ?? []).map(
+      ({ scheduledMs, attempt = 1 }): Seen => ({ name, scheduledMs, attempt }),
+    ),
   )
   const known = new Set([...called, ...[...interrupted, ...waiting].map(keyOf)])
+  const isKnown = (name: Name, at: number): boolean => known.has(keyOf({ name, scheduledMs: at, attempt: 1 }))
+  const forgotten = missed.filter(at => !isKnown('often', at)).map(at => new Date(at).toISOString())
+  expect(forgotten).toEqual([])
   const last = Math.floor(now / MINUTE) * MINUTE
   for (let at = Math.ceil(START / MINUTE) * MINUTE; at < last; at += MINUTE)
-    expect([
-      new Date(at).toISOString(),
-      known.has(keyOf({ name: 'every', scheduledMs: at, attempt: 1 })),
-    ]).toEqual([new Date(at).toISOString(), true])
+    expect([new Date(at).toISOString(), isKnown('every', at)]).toEqual([new Date(at).toISOString(), true])
 }
 
 async function check(seed: number): Promise<void> {

@@ -5,8 +5,9 @@ import { deliveryRow } from '../../src/delivery/list.ts'
 import { JSON_NULL } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { type Fields, type Read, readMembers, refusing, required, shape, text, whole } from '../fields.ts'
+import { missedSince, planOfRemembered } from './absent.ts'
 import { latestOf, runsOf } from './history.ts'
-import type { Schedule, Schedules } from './schedules.ts'
+import { isHeld, runsNow, type Schedule, type Schedules } from './schedules.ts'
 import type { Run } from './store.ts'
 import { rfc3339 } from './time.ts'
 import { planOf } from './trigger.ts'
@@ -38,28 +39,49 @@ function runRow({ scheduledMs, outcome, reason, count, startedMs, endedMs, attem
   }
 }
 
-function scheduleRow(schedule: Schedule) {
-  const { subscription, job } = schedule.active()!
-  const { function_id, namespace } = subscription.binding
-  const last = latestOf(schedule.runs)
+/** Why it does nothing now, or that it does. */
+function stateOf(schedule: Schedule): 'no_worker' | 'paused' | 'runs' | 'waits' {
+  if (!isHeld(schedule)) return 'no_worker'
+  if (schedule.isPaused) return 'paused'
+  return schedule.running > 0 ? 'runs' : 'waits'
+}
+
+/** Of a schedule that nobody has. */
+function absenceOf(schedule: Schedule, now: number) {
   return {
-    id: subscription.id,
+    state: stateOf(schedule),
+    missed_since: schedule.isPaused ? null : timeOrNull(missedSince(schedule, now)),
+  }
+}
+
+function scheduleRow(schedule: Schedule, now: number) {
+  const { seen, isPaused } = schedule
+  const active = schedule.active()
+  const binding = seen?.subscription.binding
+  const last = latestOf(runsNow(schedule))
+  return {
+    id: active?.subscription.id ?? null,
     name: schedule.name,
-    function_id,
-    namespace: namespace ?? 'default',
+    function_id: binding?.function_id ?? null,
+    namespace: binding === undefined ? null : (binding.namespace ?? 'default'),
     expression: schedule.expression,
     timezone: schedule.timezone,
-    misfire: job.misfire.policy,
-    overlap: job.overlap,
+    misfire: seen?.job.misfire.policy ?? null,
+    overlap: seen?.job.overlap ?? null,
     triggers: schedule.members.size,
-    paused: schedule.isPaused,
-    next_run: timeOrNull(schedule.nextMs),
+    state: stateOf(schedule),
+    paused: isPaused,
+    next_run: timeOrNull(active === undefined ? planOfRemembered(schedule)?.next(now) : schedule.nextMs),
     running: schedule.running,
     waiting_ticks: schedule.waiting.length,
     last_run: last === undefined ? null : runRow(last),
-    ...deliveryRow(subscription),
+    ...(active === undefined ? absenceOf(schedule, now) : deliveryRow(active.subscription)),
   }
 }
+
+/** The latest instant first; of one instant, what was written last. */
+const latestFirst = (runs: readonly Run[]): Run[] =>
+  [...runs].reverse().sort((one, other) => other.scheduledMs - one.scheduledMs)
 
 export function registerFunctions(client: BuiltInClient, { schedules, wallClock }: FunctionParts): void {
   function register<Of extends Fields>(
@@ -85,7 +107,10 @@ export function registerFunctions(client: BuiltInClient, { schedules, wallClock 
 
   register('cron::list', 'Lists schedules with their next and last runs', { limit: rows }, ({ limit }) => {
     const all = schedules.all()
-    return { schedules: all.slice(0, limit ?? USUAL_ROWS).map(scheduleRow), total: all.length }
+    return {
+      schedules: all.slice(0, limit ?? USUAL_ROWS).map(schedule => scheduleRow(schedule, wallClock())),
+      total: all.length,
+    }
   })
 
   register(
@@ -93,8 +118,13 @@ export function registerFunctions(client: BuiltInClient, { schedules, wallClock 
     'The latest runs of a schedule, and the ticks it left out, the latest first',
     { id: which },
     ({ id }) => {
-      const { name, runs } = found(id)
-      return { name, runs: runsOf(runs).map(runRow).reverse() }
+      const schedule = found(id)
+      return {
+        name: schedule.name,
+        state: stateOf(schedule),
+        ...(isHeld(schedule) ? {} : absenceOf(schedule, wallClock())),
+        runs: latestFirst(runsOf(runsNow(schedule))).map(runRow),
+      }
     },
   )
 
@@ -108,16 +138,31 @@ export function registerFunctions(client: BuiltInClient, { schedules, wallClock 
       count: whole(`instants; ${USUAL_INSTANTS} without it`, 1, limits.subscriptionRows),
     },
     ({ id, expression, timezone, count = USUAL_INSTANTS }) => {
-      const plan = id === undefined ? planOf(expression, timezone) : found(id).active()!.job.plan
-      const instants: string[] = []
+      const schedule = id === undefined ? undefined : found(id)
+      const plan =
+        schedule === undefined
+          ? planOf(expression, timezone)
+          : (schedule.active()?.job.plan ?? planOf(schedule.expression, schedule.timezone))
+      const instants: number[] = []
       for (let at = plan.next(wallClock()); at !== undefined && instants.length < count; at = plan.next(at))
-        instants.push(rfc3339(at))
-      return { expression: plan.expression, timezone: plan.timezone, instants }
+        instants.push(at)
+      return {
+        expression: plan.expression,
+        timezone: plan.timezone,
+        instants: instants.map(at => rfc3339(at)),
+        local: instants.map(at => rfc3339(at, plan.offsetAt(at))),
+      }
     },
   )
 
   async function runNow({ id }: { readonly id: string }): Promise<unknown> {
-    const ending = await schedules.runNow(found(id))
+    const schedule = found(id)
+    if (!isHeld(schedule))
+      throw new HandlerError(
+        'NO_WORKER',
+        `'${schedule.name.slice(0, 200)}' was not called: no worker that is connected has a trigger of it`,
+      )
+    const ending = await schedules.runNow(schedule)
     switch (ending.kind) {
       case 'delivered':
         return new RawJson(ending.result ?? JSON_NULL)

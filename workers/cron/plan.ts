@@ -15,6 +15,8 @@ export interface Plan {
   readonly timezone: string
   /** The first instant after `ms`, in milliseconds since 1970; `undefined`: there is none any more. */
   next(ms: number): number | undefined
+  /** How far the clock on the wall of its time zone is ahead of UTC at an instant; milliseconds. */
+  offsetAt(ms: number): number
 }
 
 /** Longer than the wall clock is ever changed by, and than the time in which it could be changed twice. */
@@ -23,7 +25,7 @@ const DAY_MS = 86_400_000
 
 export function createPlan(expression: Expression, zone: Zone): Plan {
   const next = nextIn(expression, zone)
-  return { expression: expression.text, timezone: zone.name, next }
+  return { expression: expression.text, timezone: zone.name, next, offsetAt: zone.offsetAt }
 }
 
 function nextIn(expression: Expression, zone: Zone): Plan['next'] {

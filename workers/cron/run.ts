@@ -67,8 +67,8 @@ export function createRunner({ deliveries, store, clock, wallClock, log }: Runne
   /** Schedules whose runs have ended since the last time that was written. */
   const ended = new Set<Running>()
   let cancelEnds: (() => void) | undefined
-  const scheduledText = latestOf(rfc3339)
-  const actualText = latestOf(rfc3339)
+  const scheduledText = latestOf(ms => rfc3339(ms))
+  const actualText = latestOf(ms => rfc3339(ms))
 
   /** Resolves when it is on disk, with what went wrong. What is asked for in one task is written together. */
   function save(schedule: Running): Promise<string | undefined> {

@@ -12,16 +12,19 @@ import type { Binding } from '../../sdk/typescript/src/worker.ts'
 import type { Ending } from '../../src/delivery/queue.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { createHeap, type HeapNode } from '../heap.ts'
-import { interrupted, leftOut, NO_RUNS } from './history.ts'
+import { missedBy, shownOf } from './absent.ts'
+import { interrupted, leftOut, NO_RUNS, type Runs } from './history.ts'
 import { createRunner, type Member, type RunnerParts, type Running } from './run.ts'
-import type { LeftOutReason, Run, ScheduleRecord } from './store.ts'
-import { jitterOf, type Tick, ticksAt } from './ticks.ts'
+import type { LeftOutReason, ScheduleRecord } from './store.ts'
+import { jitterOf, type Misfire, type Tick, ticksAt } from './ticks.ts'
 import type { Job } from './trigger.ts'
 
 export interface Schedule extends Running, HeapNode {
   /** By the ids of their triggers; the last one is called. */
   readonly members: Map<string, Member>
   latest: Member | undefined
+  /** The one that was called last, or would have been, also when it has gone; `undefined`: this engine has seen none. */
+  seen: Member | undefined
   expression: string
   timezone: string
   /** Milliseconds since 1970, as everywhere here. */
@@ -29,15 +32,15 @@ export interface Schedule extends Running, HeapNode {
   /** The instant that comes next; `undefined`: none, or nobody has the schedule. */
   nextMs: number | undefined
   isPaused: boolean
-  /** Since nobody had the schedule, it was not looked at. */
-  wasAway: boolean
+  /** Since when nobody has the schedule, as far as this engine knows, so that it is not looked at. */
+  awayMs: number | undefined
   /** For each run that the next tick gives up. */
   readonly giveUps: Set<AbortController>
   waiting: readonly Tick[]
   /** Runs under way. */
   running: number
-  /** Runs of the engine before that did not end. */
-  unfinished: readonly Run[]
+  /** Nobody had it since the engine began: runs that did not end are those of the engine before. */
+  isFromBefore: boolean
 }
 
 export interface Schedules {
@@ -48,10 +51,11 @@ export interface Schedules {
   /** A trigger whose id it does not have. Throws a `HandlerError` when there are too many. */
   add(binding: Binding, job: Job): void
   remove(id: string): void
-  /** By the id of a trigger, or by its name. */
+  /** By the id of a trigger, or by its name, also if nobody has it. */
   find(idOrName: string): Schedule | undefined
-  /** Those that somebody has, in the order in which they came. */
+  /** Those that somebody has, in the order in which they came; then those that nobody has and that miss something, or may soon (`absent.ts`). */
   all(): Schedule[]
+  /** Of a schedule that somebody has. */
   runNow(schedule: Schedule): Promise<Ending>
   /** Resolves when that is on disk. */
   pause(schedule: Schedule, isPaused: boolean): Promise<void>
@@ -76,21 +80,20 @@ export function createSchedules(parts: RunnerParts): Schedules {
   let hasStopped = false
 
   function create(record: ScheduleRecord): Schedule {
-    const { runs, interrupted: unfinished } = interrupted(record.runs)
     const members = new Map<string, Member>()
     const schedule: Schedule = {
       ...record,
       members,
-      runs,
-      unfinished,
+      isFromBefore: false,
       retrying: [],
       giveUps: new Set(),
-      wasAway: false,
+      awayMs: undefined,
       running: 0,
       nextMs: undefined,
       dueMs: 0,
       place: -1,
       latest: undefined,
+      seen: undefined,
       active: () => schedule.latest,
       record: () => recordOf(schedule),
     }
@@ -130,43 +133,61 @@ export function createSchedules(parts: RunnerParts): Schedules {
   }
 
   function look(schedule: Schedule, now: number): void {
-    const { plan, misfire, jitterMs, overlap } = schedule.active()!.job
+    const { plan, misfire, jitterMs } = schedule.active()!.job
     const bounds = {
       lateMs: limits.cronLateMs + jitterMs,
       aheadMs: limits.cronAheadMs,
       lookedAt: limits.cronMissed,
     }
-    const { madeUp, due, skipped, latestSkipped, last, next } = ticksAt(
-      plan,
-      schedule.lastMs,
-      now,
-      misfire,
-      bounds,
-      schedule.nextMs,
-    )
-    const hasMoved = last !== schedule.lastMs
+    const { lastMs, nextMs: first, awayMs } = schedule
+    const room = { ...misfire, limit: misfire.limit - madeUpIn(schedule.waiting).length }
+    const looked = { last: lastMs, first, wasAway: awayMs !== undefined }
+    const { madeUp, due, skipped, last, next } = ticksAt(plan, looked, now, room, bounds)
     schedule.lastMs = last
     schedule.nextMs = next
     if (next === undefined) heap.remove(schedule)
     else heap.set(schedule, next + jitterOf(schedule.name, next, jitterMs))
-    if (!hasMoved) return
-    if (latestSkipped !== undefined)
-      leaveOut(schedule, latestSkipped, schedule.wasAway ? 'no_worker' : 'misfire', skipped)
+    if (last === lastMs) return
     if (schedule.isPaused) {
-      for (const { scheduledMs } of [...madeUp, ...due]) leaveOut(schedule, scheduledMs, 'paused')
+      const count = [...madeUp, ...(due === undefined ? [] : [due])].reduce(
+        (sum, { missed }) => sum + 1 + missed,
+        skipped.length,
+      )
+      if (count > 0) leaveOut(schedule, last, 'paused', count)
     } else {
-      if (madeUp.length > 0) schedule.waiting = [...schedule.waiting, ...madeUp]
+      leaveOutMissed(schedule, skipped)
+      if (madeUp.length > 0) schedule.waiting = withMadeUp(schedule.waiting, madeUp, misfire.policy)
       proceed(schedule)
-      for (const tick of due) {
-        if (overlap === 'cancel_previous') for (const run of schedule.giveUps) run.abort()
-        if (schedule.running === 0 || overlap === 'parallel' || overlap === 'cancel_previous')
-          begin(schedule, tick)
-        else if (overlap === 'queue' && schedule.waiting.length === 0) schedule.waiting = [tick]
-        else leaveOut(schedule, tick.scheduledMs, 'overlap')
-      }
+      if (due !== undefined) fire(schedule, due)
     }
     // With `skip`, what was missed does not matter; what was begun is kept by its claim.
     if (misfire.policy !== 'skip' || schedule.waiting.length > 0) runner.keep(schedule)
+  }
+
+  /** Nobody looks at it, but what came in its pause is not to be made up for later. */
+  function leaveOutPause(schedule: Schedule, now: number): void {
+    const { count, last } = missedBy(schedule, now)
+    schedule.lastMs = last
+    if (count > 0) leaveOut(schedule, last, 'paused', count)
+  }
+
+  /** A tick whose instant has come, whatever is under way. */
+  function fire(schedule: Schedule, tick: Tick): void {
+    const { overlap } = schedule.active()!.job
+    if (overlap === 'cancel_previous') for (const run of schedule.giveUps) run.abort()
+    if (schedule.running === 0 || overlap === 'parallel' || overlap === 'cancel_previous')
+      void begin(schedule, tick)
+    else if (overlap === 'queue' && !schedule.waiting.some(({ isQueued }) => isQueued === true))
+      schedule.waiting = [...schedule.waiting, { ...tick, isQueued: true }]
+    else leaveOut(schedule, tick.scheduledMs, 'overlap')
+  }
+
+  function leaveOutMissed(schedule: Schedule, missed: readonly number[]): void {
+    const { awayMs = Number.POSITIVE_INFINITY } = schedule
+    const before = missed.filter(instant => instant <= awayMs)
+    if (before.length > 0) leaveOut(schedule, before.at(-1)!, 'misfire', before.length)
+    const away = missed.length - before.length
+    if (away > 0) leaveOut(schedule, missed.at(-1)!, 'no_worker', away)
   }
 
   function leaveOut(schedule: Schedule, scheduledMs: number, reason: LeftOutReason, count = 1): void {
@@ -190,7 +211,19 @@ export function createSchedules(parts: RunnerParts): Schedules {
     const [first, ...rest] = schedule.waiting
     if (first === undefined) return
     schedule.waiting = rest
-    void begin(schedule, first)
+    const { isQueued: _, ...tick } = first
+    void begin(schedule, tick)
+  }
+
+  /** What the engine before has begun is tried again, if the trigger asks for that. */
+  function interrupt(schedule: Schedule, retries: number): void {
+    const { runs, interrupted: unfinished } = interrupted(schedule.runs)
+    schedule.isFromBefore = false
+    schedule.runs = runs
+    for (const { scheduledMs, attempt = 1, isManual } of unfinished) {
+      if (isManual === true || attempt > retries) continue
+      schedule.waiting = [{ scheduledMs, missed: 0, attempt: attempt + 1 }, ...schedule.waiting]
+    }
   }
 
   function remove(id: string): void {
@@ -204,14 +237,19 @@ export function createSchedules(parts: RunnerParts): Schedules {
     if (schedule.members.size > 0) look(schedule, wallClock())
     else {
       heap.remove(schedule)
-      schedule.wasAway = true
+      schedule.awayMs = wallClock()
     }
     arm()
   }
 
   return {
     async load() {
-      for (const record of await store.load()) create(record)
+      const records = await store.load()
+      for (const record of records) {
+        const schedule = create(record)
+        schedule.isFromBefore = true
+        schedule.awayMs = wallClock()
+      }
     },
 
     member: id => byTrigger.get(id)?.members.get(id),
@@ -236,17 +274,14 @@ export function createSchedules(parts: RunnerParts): Schedules {
         schedule.nextMs = undefined
       }
       schedule.latest = { subscription: deliveries.add(binding, job.delivery), job }
+      schedule.seen = schedule.latest
       schedule.members.set(binding.id, schedule.latest)
       byTrigger.set(binding.id, schedule)
-      for (const { scheduledMs, attempt = 1, isManual } of schedule.unfinished) {
-        if (isManual === true || attempt > retry.max) continue
-        schedule.waiting = [{ scheduledMs, missed: 0, attempt: attempt + 1 }, ...schedule.waiting]
-      }
-      schedule.unfinished = []
-      // From here on something can be missed.
-      if (isNew && job.misfire.policy !== 'skip') runner.keep(schedule)
+      if (schedule.isFromBefore) interrupt(schedule, retry.max)
+      // From here on something can be missed, and asked about.
+      if (isNew) runner.keep(schedule)
       look(schedule, now)
-      schedule.wasAway = false
+      schedule.awayMs = undefined
       proceed(schedule)
       arm()
     },
@@ -256,13 +291,18 @@ export function createSchedules(parts: RunnerParts): Schedules {
       deliveries.remove(id)
     },
 
-    find: idOrName => byTrigger.get(idOrName) ?? held(byName.get(idOrName)),
-    all: () => [...byName.values()].filter(schedule => held(schedule) !== undefined),
+    find: idOrName => byTrigger.get(idOrName) ?? byName.get(idOrName),
+    all() {
+      const [held, absent]: [Schedule[], Schedule[]] = [[], []]
+      for (const schedule of byName.values()) (isHeld(schedule) ? held : absent).push(schedule)
+      return [...held, ...shownOf(absent, wallClock())]
+    },
     runNow: schedule => begin(schedule, { scheduledMs: wallClock(), missed: 0 }, true),
 
     async pause(schedule, isPaused) {
       // Ticks that came before are left out, or not, as they would have been without this.
-      look(schedule, wallClock())
+      if (isHeld(schedule)) look(schedule, wallClock())
+      else if (schedule.isPaused) leaveOutPause(schedule, wallClock())
       schedule.isPaused = isPaused
       await store.save([schedule.record()])
       proceed(schedule)
@@ -283,8 +323,27 @@ export function createSchedules(parts: RunnerParts): Schedules {
   }
 }
 
-const held = (schedule: Schedule | undefined): Schedule | undefined =>
-  schedule !== undefined && schedule.members.size > 0 ? schedule : undefined
+/** Its runs as they are to be told. */
+export const runsNow = ({ isFromBefore, runs }: Schedule): Runs =>
+  isFromBefore ? interrupted(runs).runs : runs
+
+export const isHeld = ({ members }: Schedule): boolean => members.size > 0
+
+/** Ticks of gaps. */
+const madeUpIn = (waiting: readonly Tick[]): readonly Tick[] =>
+  waiting.filter(({ attempt, isQueued }) => attempt === undefined && isQueued !== true)
+
+/** With `once`, one call stands for all gaps since the last. */
+function withMadeUp(
+  waiting: readonly Tick[],
+  madeUp: readonly Tick[],
+  policy: Misfire['policy'],
+): readonly Tick[] {
+  const before = policy === 'once' ? madeUpIn(waiting).at(-1) : undefined
+  if (before === undefined) return [...waiting, ...madeUp]
+  const all = madeUp.map(tick => ({ ...tick, missed: tick.missed + before.missed + 1 }))
+  return [...waiting.filter(tick => tick !== before), ...all]
+}
 
 /** A schedule that nobody knows begins now: it has missed nothing. */
 function newRecord({ name, plan }: Job, lastMs: number): ScheduleRecord {

@@ -1,7 +1,7 @@
 /**
- * What there is to do when a schedule is looked at: pure. An instant that is at most `lateMs` old fires, late or not; older
- * ones are missed (the engine was down, the machine asleep, the clock set forward), and the misfire policy says what
- * becomes of them.
+ * What there is to do when a schedule is looked at: pure. One instant that has come since the last look, at most `lateMs` ago,
+ * fires. Everything else is a gap (nobody had the schedule, the engine was down, the machine asleep, the clock set forward), and
+ * the misfire policy says what becomes of all of its instants, however late each of them is.
  */
 import type { Plan } from './plan.ts'
 
@@ -20,17 +20,17 @@ export interface Tick {
   readonly missed: number
   /** Of a tick that is tried again: number of the attempt that is next. */
   readonly attempt?: number
+  /** It came while a run was under way, and waits for the end of it. */
+  readonly isQueued?: boolean
 }
 
 export interface Ticks {
-  /** Missed instants that are made up for, oldest first. */
+  /** Instants of a gap that are made up for, oldest first. */
   readonly madeUp: readonly Tick[]
-  /** Instants whose time has come, oldest first. */
-  readonly due: readonly Tick[]
-  /** Missed and not made up for; at least so many, the older ones are not counted. */
-  readonly skipped: number
-  /** The latest of those. */
-  readonly latestSkipped: number | undefined
+  /** The instant whose time has come. */
+  readonly due: Tick | undefined
+  /** Missed and not made up for, oldest first; of very many, the latest. */
+  readonly skipped: readonly number[]
   /** The latest instant that is dealt with by this; as before if there was none. */
   readonly last: number
   /** The next instant; `undefined`: there is none any more. */
@@ -47,37 +47,61 @@ export interface TickBounds {
 
 const MINUTE_MS = 60_000
 
-/**
- * `last`: the latest instant that was dealt with; none at or before it ever comes again, whatever the clock does. `first`: the
- * instant after it, if that is known; looking for instants is most of what a look costs.
- */
+export interface LookedAt {
+  /** The latest instant that was dealt with; none at or before it ever comes again, whatever the clock does. */
+  readonly last: number
+  /** The instant after it, if that is known; looking for instants is most of what a look costs. */
+  readonly first?: number | undefined
+  /** Nobody has looked at it for a time: also one instant alone is a gap. */
+  readonly wasAway?: boolean
+}
+
 export function ticksAt(
   plan: Plan,
-  last: number,
+  { last, first, wasAway = false }: LookedAt,
   nowMs: number,
   misfire: Misfire,
   bounds: TickBounds,
-  first?: number,
 ): Ticks {
   const from = last - nowMs > bounds.aheadMs ? nowMs : last
   const lateFrom = Math.max(from, nowMs - bounds.lateMs - 1)
-  const isNoneMissed = from === last && first !== undefined && first > lateFrom
-  const { found: due, next } = instantsIn(plan, lateFrom, nowMs, isNoneMissed ? first : undefined)
-  const missed = isNoneMissed ? [] : missedIn(plan, from, lateFrom, bounds.lookedAt)
-  const madeUp = madeUpFor(
-    missed.filter(instant => nowMs - instant <= misfire.maxAgeMs),
-    misfire,
-  )
-  const skipped = missed.length - madeUp.reduce((sum, tick) => sum + 1 + tick.missed, 0)
+  const isNoneLate = from === last && first !== undefined && first > lateFrom
+  const { found: inTime, next } = instantsIn(plan, lateFrom, nowMs, isNoneLate ? first : undefined)
+  const late = isNoneLate ? [] : missedIn(plan, from, lateFrom, bounds.lookedAt)
+  const all = late.length === 0 ? inTime : [...late, ...inTime]
+  const { madeUp, due } =
+    all.length === 1 && inTime.length === 1 && !wasAway
+      ? { madeUp: [], due: tickOf(all[0]!) }
+      : ofGap(all, inTime, nowMs, misfire, bounds)
+  const dealtWith = madeUp.reduce((sum, tick) => sum + 1 + tick.missed, due === undefined ? 0 : 1)
   return {
     madeUp,
-    due: due.map(scheduledMs => ({ scheduledMs, missed: 0 })),
-    skipped,
-    // Those that are made up for are the latest.
-    latestSkipped: missed[skipped - 1],
-    last: due.at(-1) ?? missed.at(-1) ?? from,
+    due,
+    // Those that are dealt with are the latest.
+    skipped: all.slice(0, all.length - dealtWith),
+    last: all.at(-1) ?? from,
     next,
   }
+}
+
+const tickOf = (scheduledMs: number): Tick => ({ scheduledMs, missed: 0 })
+
+/** `all`: the instants of the gap, oldest first; `inTime`: those of them that are not too late. */
+function ofGap(
+  all: readonly number[],
+  inTime: readonly number[],
+  nowMs: number,
+  { policy, limit, maxAgeMs }: Misfire,
+  { lateMs }: TickBounds,
+): Pick<Ticks, 'madeUp' | 'due'> {
+  const latest = inTime.at(-1)
+  if (policy === 'skip') return { madeUp: [], due: latest === undefined ? undefined : tickOf(latest) }
+  // What is not late at all is not too old either.
+  const wanted = all.filter(instant => nowMs - instant <= Math.max(maxAgeMs, lateMs))
+  if (wanted.length === 0) return { madeUp: [], due: undefined }
+  if (policy === 'once')
+    return { madeUp: [{ scheduledMs: wanted.at(-1)!, missed: wanted.length - 1 }], due: undefined }
+  return { madeUp: wanted.slice(Math.max(0, wanted.length - limit)).map(tickOf), due: undefined }
 }
 
 /** Those after `from`, up to and with `to`, and the one that comes then. */
@@ -96,12 +120,6 @@ function missedIn(plan: Plan, from: number, to: number, enough: number): number[
     const { found } = instantsIn(plan, start, to)
     if (start === from || found.length > enough) return found.slice(-enough)
   }
-}
-
-function madeUpFor(missed: readonly number[], { policy, limit }: Misfire): Tick[] {
-  if (policy === 'skip' || missed.length === 0) return []
-  if (policy === 'once') return [{ scheduledMs: missed.at(-1)!, missed: missed.length - 1 }]
-  return missed.slice(-limit).map(scheduledMs => ({ scheduledMs, missed: 0 }))
 }
 
 /** Milliseconds by which a tick of a schedule is put off: the same for the same tick, spread evenly from 0 to `most`. */

@@ -1,4 +1,5 @@
 /** Schedules and their runs as people read them. Pure; times of the answers are RFC 3339, `nowMs` milliseconds since 1970. */
+import { cleanText } from '../../log/clean.ts'
 import { duration, listIn, memberOf, numberIn, textIn, UNKNOWN } from '../reading.ts'
 import { type Cell, type Colour, type Row, table } from '../table.ts'
 
@@ -27,11 +28,15 @@ function instant(ms: number | undefined): string {
   return new Date(ms).toISOString().replace('T', ' ').replace('.000Z', 'Z')
 }
 
-const withDistance = (ms: number, nowMs: number): string =>
-  `${instant(ms)}  ${ms >= nowMs ? `in ${duration(ms - nowMs)}` : 'now'}`
+const withDistance = (ms: number, nowMs: number, between = ''): string =>
+  `${instant(ms)}  ${between}${ms >= nowMs ? `in ${duration(ms - nowMs)}` : 'now'}`
 
-/** What names a schedule in a command: its name, unless that was made of its function. Then the id of its trigger. */
+/** No worker that is connected has it. */
+const isAbsent = (schedule: unknown): boolean => textIn(schedule, 'state') === 'no_worker'
+
+/** What names a schedule in a command: its name, unless that was made of its function. Then the id of its trigger, if it has one. */
 function nameOf(schedule: unknown): string {
+  if (isAbsent(schedule)) return textIn(schedule, 'name')
   const [name, functionId] = [textIn(schedule, 'name'), textIn(schedule, 'function_id')]
   const isMade = name.startsWith(
     `${textIn(schedule, 'namespace')}/${functionId} ${textIn(schedule, 'expression')} `,
@@ -56,6 +61,12 @@ function lastOf(schedule: unknown): Cell {
 }
 
 function stateOf(schedule: unknown): Cell {
+  if (isAbsent(schedule)) {
+    const since = msIn(schedule, 'missed_since')
+    const isPaused = memberOf(schedule, 'paused') === true
+    const more = isPaused ? ', paused' : since === undefined ? '' : `, misses since ${instant(since)}`
+    return { text: `no_worker${more}`, colour: 'red' }
+  }
   if (memberOf(schedule, 'paused') === true) return { text: 'paused', colour: 'yellow' }
   const [running, waiting] = [numberIn(schedule, 'running') ?? 0, numberIn(schedule, 'waiting_ticks') ?? 0]
   if (running === 0) return 'waits'
@@ -94,6 +105,14 @@ function whyOf(run: unknown): string {
   return count === undefined || count === 1 ? told : `${told}, ${count} times`
 }
 
+/** Of an answer of `cron::history`: that nobody has the schedule; `undefined`: somebody has. */
+export function whoIsMissing(answer: unknown): string | undefined {
+  if (!isAbsent(answer)) return undefined
+  const since = msIn(answer, 'missed_since')
+  const more = since === undefined ? '' : `, and it has missed its instants since ${instant(since)}`
+  return `no worker that is connected has a trigger of ${textIn(answer, 'name')}${more}`
+}
+
 /** The answer of `cron::history`, the latest run first. */
 export function describeHistory(answer: unknown, colours: boolean): string {
   const runs = listIn(answer, 'runs')
@@ -116,11 +135,18 @@ export function describeHistory(answer: unknown, colours: boolean): string {
 const took = (ms: number): string =>
   ms < 1000 ? `${ms} ms` : ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : duration(ms)
 
-/** The answer of `cron::next`: a line each. */
+/** The answer of `cron::next`: a line each, with the local time if the time zone is another than UTC. */
 export function describeNext(answer: unknown, nowMs: number): string {
-  const instants = listIn(answer, 'instants')
-    .map(text => Date.parse(String(text)))
-    .filter(ms => !Number.isNaN(ms))
-  if (instants.length === 0) return lines(['It never fires again.'])
-  return lines(instants.map(ms => withDistance(ms, nowMs)))
+  const local = listIn(answer, 'local')
+  const isLocal = textIn(answer, 'timezone') !== 'UTC'
+  const instants = listIn(answer, 'instants').flatMap((text, index) => {
+    const ms = Date.parse(String(text))
+    if (Number.isNaN(ms)) return []
+    const there = isLocal && index < local.length ? `${localText(local[index])}  ` : ''
+    return [withDistance(ms, nowMs, there)]
+  })
+  return lines(instants.length === 0 ? ['It never fires again.'] : instants)
 }
+
+/** `2026-05-01 02:30:00+02:00` */
+const localText = (time: unknown): string => cleanText(String(time)).replace('T', ' ')

@@ -12,7 +12,7 @@ import { askBuiltIn, type Fixes, jsonDocument, shownJson } from '../question.ts'
 import { textIn } from '../reading.ts'
 import type { Terminal } from '../terminal.ts'
 import type { AddressFlags } from '../trigger/address.ts'
-import { describeHistory, describeNext, describeSchedules, whatIsMissing } from './describe.ts'
+import { describeHistory, describeNext, describeSchedules, whatIsMissing, whoIsMissing } from './describe.ts'
 
 export interface CronFlags extends AddressFlags {
   readonly json?: boolean
@@ -49,6 +49,7 @@ async function ask(
 const fixes = ({ command: { iii } }: Terminal): Fixes => ({
   NOT_FOUND: `name one of these: ${iii('cron ls')}`,
   CONDITION_NOT_MET: 'nothing, if that is meant; else look at the condition of its trigger',
+  NO_WORKER: `start the worker that registers it; what it did until now: ${iii('cron history NAME')}`,
   CANCELLED: 'nothing: the next tick is at work, as its `overlap: cancel_previous` says',
   trigger_registration_failed: 'docs/cron.md#expressions says what an expression may be',
 })
@@ -89,7 +90,12 @@ export async function showNext(
 }
 
 export function showHistory(id: string, flags: CronFlags, parts: ActionParts): Promise<number> {
-  const describe = (answer: unknown): string => describeHistory(answer, parts.terminal.outColours)
+  const { terminal } = parts
+  const describe = (answer: unknown): string => {
+    const missing = whoIsMissing(answer)
+    if (missing !== undefined) terminal.err(`note: ${missing}\n`)
+    return describeHistory(answer, terminal.outColours)
+  }
   return ask({ name: 'history', input: { id }, describe }, flags, parts)
 }
 

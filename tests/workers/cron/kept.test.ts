@@ -95,9 +95,10 @@ test('ends of runs that come one after the other are kept together, and at once 
   const { store, told, records } = keepingStore()
   const world = await createCron({ store })
   for (const name of ['a', 'b', 'c']) await world.bind(name, { ...minutely, name })
+  const registered = told.saves
   await world.pass(60)
   const claims = told.saves
-  expect(claims).toBe(1)
+  expect(claims - registered).toBe(1)
   for (const call of world.take()) await world.answer(call)
   expect(told.saves).toBe(claims)
   world.clock.advance(limits.cronEndsMs)

@@ -84,6 +84,7 @@ export async function createCron(given: CronGiven = {}) {
     ...world,
     cron,
     store,
+    wallClock,
     caller,
     worker,
     settled,

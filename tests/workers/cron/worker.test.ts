@@ -106,7 +106,9 @@ describe('a trigger', () => {
     await world.pass(60)
     expect(world.take()).toEqual([])
     expect(await world.bind('t', { expression: '@hourly' })).toBeUndefined()
-    expect(await world.done<unknown>('list', {})).toMatchObject({ schedules: [{ expression: '@hourly' }] })
+    expect(await world.done<unknown>('list', {})).toMatchObject({
+      schedules: [{ expression: '@hourly', state: 'waits' }, { state: 'no_worker' }],
+    })
   })
 
   test('of an id that somebody has whose worker has gone is taken', async () => {
@@ -339,6 +341,12 @@ describe('functions', () => {
     const asked = { expression: '@daily', timezone: 'Asia/Tokyo', count: 1 }
     expect(await world.done<unknown>('next', asked)).toMatchObject({
       instants: ['2026-05-01T15:00:00+00:00'],
+      local: ['2026-05-02T00:00:00+09:00'],
+    })
+    const west = { expression: '0 9 * * *', timezone: 'America/St_Johns', count: 1 }
+    expect(await world.done<unknown>('next', west)).toMatchObject({
+      instants: ['2026-05-01T11:30:00+00:00'],
+      local: ['2026-05-01T09:00:00-02:30'],
     })
     expect((await world.ask('next', { expression: '1' })).error?.message).toContain('it has 1 fields')
   })
