@@ -198,3 +198,58 @@ test('of a running engine it shows and controls queues', async () => {
     stdout: '',
   })
 }, 60_000)
+
+test('a name that nothing has is refused, with the nearest one, and nothing is done', async () => {
+  using folder = temporaryFolder()
+  await using engine = await startEngine(folder.path, { workers: '  - name: iii-queue\n' })
+  await using raw = await connectRaw(`ws://127.0.0.1:${engine.port}`)
+  const iii = (...args: string[]) => runIii(['queue', ...args, '--port', String(engine.port)])
+  const commands = [
+    ['pause', 'defualt'],
+    ['resume', 'defualt'],
+    ['peek', 'defualt'],
+    ['dlq', 'defualt', '--json'],
+    ['purge', 'defualt', '--yes'],
+    ['redrive', 'defualt'],
+    ['redrive', 'defualt', '--message', 'm'],
+    ['discard', 'defualt', 'm'],
+  ]
+  for (const words of commands) {
+    const { exitCode, stdout, stderr } = await iii(...words)
+    expect([words, exitCode, stdout]).toEqual([words, 1, ''])
+    expect(stderr).toContain("error: there is no queue and no topic 'defualt' [queue_not_found]")
+    expect(stderr).toContain(
+      `queue ${words.filter(word => !/yes|json/.test(word)).join(' ')}'?`.replace('defualt', 'default'),
+    )
+  }
+  expect((await raw.call('queue::list')).result).toMatchObject({ total: 1 })
+  expect((await iii('peek', 'nowhere')).stderr).toContain('fix: ')
+  expect((await iii('peek', '__fn_queue::default')).exitCode).toBe(0)
+  // One that is only paused is there, so that it can go on.
+  await raw.call('queue::pause', { queue: 'later' })
+  expect((await iii('resume', 'later')).stdout).toBe('later goes on\n')
+}, 60_000)
+
+test('a message that is not there is a failure, and what is written wrongly is wrong usage', async () => {
+  using folder = temporaryFolder()
+  await using engine = await startEngine(folder.path, { workers: '  - name: iii-queue\n' })
+  const iii = (...args: string[]) => runIii(['queue', ...args, '--port', String(engine.port)])
+  const missing = {
+    exitCode: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^error: m .*\[NOT_FOUND\]\nfix: /),
+  }
+  expect(await iii('cancel', 'm')).toMatchObject(missing)
+  expect(await iii('cancel', 'm', '--json')).toMatchObject(missing)
+  expect(await iii('discard', 'default', 'm')).toMatchObject(missing)
+  expect(await iii('redrive', 'default', '--message', 'm')).toMatchObject(missing)
+
+  const wrong = (what: string) => ({ exitCode: 2, stdout: '', stderr: expect.stringContaining(what) })
+  expect(await iii('peek', 'default', '--state', 'foo')).toMatchObject(wrong('ready, delayed, leased'))
+  expect(await iii('purge', 'default', '--state', 'foo')).toMatchObject(wrong('ready, delayed, behind, dead'))
+  for (const cursor of ['junk', '0.junk'])
+    expect(await iii('peek', 'default', '--cursor', cursor)).toMatchObject(wrong('fix: leave --cursor out'))
+  expect((await iii('redrive', 'default', '--json')).stdout).toBe(
+    '{\n  "queue": "default",\n  "redriven": 0\n}\n',
+  )
+}, 60_000)

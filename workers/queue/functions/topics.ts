@@ -26,13 +26,13 @@ const paging = { limit: whole('rows; all without it', 1, limits.queuePage) } as 
 export function registerTopics(register: Register, parts: TopicParts): void {
   const { backend, consumers, current, topics, sources, wallClock } = parts
 
-  /** Topics that have subscriptions, and those whose messages wait for one; named queues that are not configured and have messages. */
+  /** Topics that have subscriptions, messages, or are paused; named queues that are not configured and have messages, or are paused. */
   async function topicNames(): Promise<Set<string>> {
     const names = new Set(topics.all().keys())
     for (let after: string | undefined; ; ) {
       const page = await backend.queues(after, limits.queuePage)
-      for (const { name, counts } of page) {
-        if (counts.waiting + counts.dead === 0) continue
+      for (const { name, counts, isPaused } of page) {
+        if (counts.waiting + counts.dead === 0 && !isPaused) continue
         const parsed = parseQueue(name)
         if (parsed.kind !== 'named') names.add(parsed.topic)
         else if (sources.named(parsed.name) === undefined) names.add(parsed.name)
