@@ -378,6 +378,31 @@ describe('the functions of the page', () => {
     ])
   })
 
+  test('count a topic and the named queue of its name apart', async () => {
+    const world = await createQueues({ queue_configs: { old: { max_retries: 1 } } })
+    const worker = await world.worker('work')
+    await world.bind(worker, 't1', 'durable:subscriber', 'work', {
+      topic: 'old',
+      queue_config: { maxRetries: 0, concurrency: 1 },
+    })
+    for (const data of [1, 2, 3]) await world.publish('old', data)
+    await world.answer(worker, callsOf(worker)[0], failure())
+    await world.done('queue::push', { queue: 'old', data: 'queued' })
+    expect((await world.done<{ queues: unknown[] }>('queue::list', {})).queues.slice(1)).toMatchObject([
+      { queue: 'old', kind: 'queue', depth: 1, dlq_depth: 0, consumer_count: 10 },
+      { queue: 'old', kind: 'topic', depth: 2, dlq_depth: 1, consumer_count: 1, config: null },
+    ])
+    // A name that is configured is that of the queue.
+    expect(await world.done('queue::stats', { queue: 'old' })).toMatchObject({ depth: 1, consumer_count: 10 })
+    expect((await world.done<unknown[]>('engine::queue::list_topics', {})).slice(1)).toEqual([
+      { name: 'old', broker_type: 'builtin', subscriber_count: 10 },
+    ])
+    expect((await world.done<unknown[]>('engine::queue::dlq_topics', {})).slice(1)).toMatchObject([
+      { topic: '__fn_queue::old', message_count: 0 },
+      { topic: 'old', message_count: 1 },
+    ])
+  })
+
   test('say how old the oldest message is, what happens in a second, and what is parked', async () => {
     const world = await createQueues()
     await world.enqueue('default', 'away', 1)

@@ -7,6 +7,7 @@ import { namedQueue, parseQueue } from '../names.ts'
 import type { CurrentSettings } from '../settings.ts'
 import type { Sources } from '../sources.ts'
 import type { Topics } from '../topics.ts'
+import type { NamedQueue } from '../tuning.ts'
 import { nameOf } from './letters.ts'
 import type { Register } from './register.ts'
 
@@ -55,6 +56,8 @@ export function registerTopics(register: Register, parts: TopicParts): void {
       }))
       const all = topics.all()
       for (const name of await topicNames()) {
+        // Such a name means the queue.
+        if (sources.named(name) !== undefined) continue
         const triggers = (all.get(name) ?? []).reduce((sum, each) => sum + each.triggers, 0)
         rows.push({ name, broker_type: BROKER, subscriber_count: triggers })
       }
@@ -75,15 +78,17 @@ export function registerTopics(register: Register, parts: TopicParts): void {
       }
       for (const topic of await topicNames()) {
         let count = 0
-        for (const queue of sources.queuesOf(topic)) count += (await backend.state(queue)).dead
+        for (const queue of sources.topicQueuesOf(topic)) count += (await backend.state(queue)).dead
         if (count > 0) rows.push({ topic, broker_type: BROKER, message_count: count })
       }
       return rows.slice(0, limit)
     },
   })
 
-  async function statsOf(name: string) {
-    const queue = sources.named(name)
+  const statsOf = (name: string) => statsOfAll(sources.named(name), sources.queuesOf(name))
+
+  /** `queue`: the settings, if it is a named queue. */
+  async function statsOfAll(queue: NamedQueue | undefined, queues: readonly string[]) {
     const sum = { waiting: 0, ready: 0, timed: 0, behind: 0, dead: 0, bytes: 0, leased: 0 }
     const rates = { published: 0, done: 0, failed: 0 }
     let isPaused = false
@@ -91,7 +96,7 @@ export function registerTopics(register: Register, parts: TopicParts): void {
     let oldestAtMs = Number.POSITIVE_INFINITY
     let parked: number | null = 0
     const parkedLanes: ParkedLane[] = []
-    for (const kept of sources.queuesOf(name)) {
+    for (const kept of queues) {
       const state: QueueState = await backend.state(kept)
       for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += state[key]
       for (const key of Object.keys(rates) as (keyof typeof rates)[]) rates[key] += state.rates[key]
@@ -131,13 +136,19 @@ export function registerTopics(register: Register, parts: TopicParts): void {
     failure: 'list_failed',
     async run({ limit = limits.queuePage }) {
       const { named } = current()
-      const names = [...named.keys(), ...(await topicNames())]
+      const all = [
+        ...[...named.keys()].map(name => ({ queue: name, kind: 'queue' })),
+        ...[...(await topicNames())].map(name => ({ queue: name, kind: 'topic' })),
+      ]
       const queues: object[] = []
-      for (const name of names.slice(0, limit)) {
-        const kind = named.has(name) ? 'queue' : 'topic'
-        queues.push({ queue: name, kind, ...(await statsOf(name)) })
+      for (const row of all.slice(0, limit)) {
+        const stats =
+          row.kind === 'queue'
+            ? await statsOf(row.queue)
+            : await statsOfAll(undefined, sources.topicQueuesOf(row.queue))
+        queues.push({ ...row, ...stats })
       }
-      return { queues, total: names.length }
+      return { queues, total: all.length }
     },
   })
 
