@@ -21,6 +21,7 @@ describe('the list', () => {
       behind: 0,
       dlq_depth: 0,
       consumer_count: 10,
+      functions: 2,
     },
     {
       queue: 'mails',
@@ -32,13 +33,14 @@ describe('the list', () => {
       behind: 7,
       dlq_depth: 5,
       consumer_count: 1,
+      functions: 0,
     },
   ]
   test('says of each queue how full it is', () => {
     expect(describeQueues({ queues }, false).split('\n')).toEqual([
       'QUEUE   KIND   STATE   OLDEST  READY  DELAYED  LEASED  BEHIND  DEAD  CONSUMERS',
-      'orders  queue  open     1m 5s      3        0       2       0     0         10',
-      'mails   topic  paused       -   1200        4       0       7     5          1',
+      'orders  queue  open     1m 5s      3        0       2       0     0          2',
+      'mails   topic  paused       -   1200        4       0       7     5          0',
       '',
     ])
   })

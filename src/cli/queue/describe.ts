@@ -69,7 +69,7 @@ export function describeQueues(answer: unknown, colours: boolean): string {
       count('leased'),
       count('behind'),
       dead === '0' || dead === UNKNOWN ? dead : { text: dead, colour: 'red' },
-      count('consumer_count'),
+      count('functions'),
     ]
   })
   return lines(table([QUEUES, ...rows], { right: FIRST_NUMBER, colours }))

@@ -403,6 +403,26 @@ describe('the functions of the page', () => {
     ])
   })
 
+  test('count the functions that are there, and have messages of a queue handed to them', async () => {
+    const world = await createQueues()
+    const functionsOf = async (queue: string) =>
+      (await world.done<{ functions: number }>('queue::stats', { queue })).functions
+    expect(await functionsOf('default')).toBe(0)
+    await world.enqueue('default', 'pay', 1)
+    expect(await functionsOf('default')).toBe(0)
+    const worker = await world.worker('pay', 'work')
+    for (const id of ['t1', 't2'])
+      await world.bind(worker, id, 'durable:subscriber', 'work', { topic: 'orders' })
+    expect(await functionsOf('default')).toBe(1)
+    expect(await world.done('queue::stats', { queue: 'orders' })).toMatchObject({
+      functions: 1,
+      consumer_count: 2,
+    })
+    worker.leaves()
+    await world.settled()
+    expect([await functionsOf('default'), await functionsOf('orders')]).toEqual([0, 0])
+  })
+
   test('say how old the oldest message is, what happens in a second, and what is parked', async () => {
     const world = await createQueues()
     await world.enqueue('default', 'away', 1)

@@ -93,6 +93,7 @@ export function registerTopics(register: Register, parts: TopicParts): void {
     const rates = { published: 0, done: 0, failed: 0 }
     let isPaused = false
     let consumerCount = 0
+    let functions = 0
     let oldestAtMs = Number.POSITIVE_INFINITY
     let parked: number | null = 0
     const parkedLanes: ParkedLane[] = []
@@ -101,7 +102,9 @@ export function registerTopics(register: Register, parts: TopicParts): void {
       for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += state[key]
       for (const key of Object.keys(rates) as (keyof typeof rates)[]) rates[key] += state.rates[key]
       isPaused ||= state.isPaused
-      consumerCount += consumers.consumersOf(kept).consumers
+      const served = consumers.consumersOf(kept)
+      consumerCount += served.consumers
+      functions += served.functions
       oldestAtMs = Math.min(oldestAtMs, state.oldestAtMs ?? oldestAtMs)
       parked = parked === null || state.parked === undefined ? null : parked + state.parked
       parkedLanes.push(...state.parkedLanes)
@@ -109,6 +112,7 @@ export function registerTopics(register: Register, parts: TopicParts): void {
     return {
       depth: sum.waiting,
       consumer_count: queue === undefined ? consumerCount : queue.tuning.concurrency,
+      functions,
       dlq_depth: sum.dead,
       config: queue?.config ?? null,
       ready: sum.ready,
