@@ -86,6 +86,20 @@ test('messages have a line each, with the reason why they are not handled now, a
   expect(describeMessages({ messages: [] }, NOW, false)).toBe('There are no such messages.\n')
 })
 
+test('priorities of messages are shown where they differ', () => {
+  const messages = [
+    { id: 'm1', reason: 'ready', attempt: 0, enqueued_at: NOW, priority: 7, data: 1 },
+    { id: 'm2', reason: 'ready', attempt: 0, enqueued_at: NOW, priority: 0, data: 2 },
+  ]
+  expect(describeMessages({ messages }, NOW, false).split('\n')).toEqual([
+    'ID  REASON  ATTEMPT  AGE  DUE  PRIORITY  GROUP  FUNCTION  DATA',
+    'm1  ready   0        0s   -    7         -      -         1',
+    'm2  ready   0        0s   -    0         -      -         2',
+    '',
+  ])
+  expect(describeMessages({ messages: messages.slice(0, 1) }, NOW, false)).not.toContain('PRIORITY')
+})
+
 test('dead messages have a line each, with what went wrong', () => {
   const dead = [
     { id: 'm1', failed_at: NOW / 1000 - 60, retries: 3, error: 'boom: no\nmore', payload: { a: 1 } },

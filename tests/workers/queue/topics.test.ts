@@ -423,6 +423,16 @@ describe('the functions of the page', () => {
     expect([await functionsOf('default'), await functionsOf('orders')]).toEqual([0, 0])
   })
 
+  test('take a priority above the highest one of its queue as that one, whoever has said it', async () => {
+    const world = await createQueues({ queue_configs: { q: { max_priority: 10, priority_field: 'p' } } })
+    const push = (data: object, more: object = {}) => world.done('queue::push', { queue: 'q', data, ...more })
+    await push({ p: 10 })
+    await push({}, { priority: 99 })
+    await push({ p: 300 })
+    const { messages } = await world.done<{ messages: object[] }>('queue::messages', { queue: 'q' })
+    expect(messages).toMatchObject([{ priority: 10 }, { priority: 10 }, { priority: 10 }])
+  })
+
   test('say how old the oldest message is, what happens in a second, and what is parked', async () => {
     const world = await createQueues()
     await world.enqueue('default', 'away', 1)
