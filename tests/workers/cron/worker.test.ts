@@ -330,6 +330,14 @@ describe('functions', () => {
       ],
     })
   })
+  test('a key of a trigger that nobody knows is told in the log, with the nearest one', async () => {
+    const world = await createCron()
+    await world.bind('t', { expression: '@hourly', Timezone: 'Europe/Berlin' })
+    expect(world.log.lines.map(({ message }) => message)).toContain(
+      "cron trigger: unknown config key 'Timezone' has no effect; did you mean 'timezone'?",
+    )
+  })
+
   test('refuse what they do not know', async () => {
     const world = await createCron()
     await world.bind('t', { expression: '@hourly' })

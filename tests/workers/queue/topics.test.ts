@@ -320,6 +320,15 @@ describe('a trigger of type queue', () => {
   })
 })
 
+test('a key of queue_config that nobody knows is told in the log, with the nearest one', async () => {
+  const world = await createQueues()
+  const worker = await world.worker('work')
+  await world.bind(worker, 't1', 'durable:subscriber', 'work', { topic: 'q', queue_config: { batchsize: 3 } })
+  expect(world.log.lines.map(({ message }) => message)).toContain(
+    "durable:subscriber trigger: unknown key 'queue_config.batchsize' has no effect; did you mean 'batchSize'?",
+  )
+})
+
 describe('the functions of the page', () => {
   test('have its texts for what is empty, and refuse what is missing', async () => {
     const world = await createQueues()
