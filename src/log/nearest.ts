@@ -52,8 +52,13 @@ export function nearestMember(name: string, known: readonly string[]): string | 
   return longer.length === 1 ? longer[0] : undefined
 }
 
-/** Of ids like `hello::greet`: by spelling, else the only one whose last part is the same: `greet` for `hello::greet`. */
+/**
+ * Of ids like `hello::greet`: the only one that ends with it (`iii::queue::redrive` for `queue::redrive`), else by spelling, else
+ * the only one whose last part is the same: `greet` for `hello::greet`.
+ */
 export function nearestId(id: string, known: readonly string[]): string | undefined {
+  const longer = known.filter(other => other.endsWith(`::${id}`))
+  if (longer.length === 1) return longer[0]
   const nearest = nearestName(id, known)
   if (nearest !== undefined) return nearest
   const last = id.split('::').at(-1)

@@ -100,6 +100,11 @@ test('the next instants have a line each', () => {
   expect(describeNext({ instants }, NOW)).toBe(
     '2026-05-01 00:00:05Z  in 5s\n2026-05-02 01:00:00.500Z  in 1d 1h\n',
   )
+  expect(describeNext({ instants, timezone: 'UTC' }, NOW)).toBe(describeNext({ instants }, NOW))
+  expect(describeNext({ instants, timezone: 'Europe/Berlin' }, NOW)).toBe(
+    '2026-05-01 02:00:05 Europe/Berlin  2026-05-01 00:00:05Z  in 5s\n' +
+      '2026-05-02 03:00:00 Europe/Berlin  2026-05-02 01:00:00.500Z  in 1d 1h\n',
+  )
   expect(describeNext({ instants: [] }, NOW)).toBe('It never fires again.\n')
 })
 

@@ -246,6 +246,15 @@ test('a name that nothing has is refused, with the nearest one, and nothing is d
   expect((await iii('resume', 'later')).stdout).toBe('later goes on\n')
 }, 60_000)
 
+test('who looks for a command to push is told what to type', async () => {
+  expect(await runIii(['queue', 'push', 'mails', '--data', '1'])).toMatchObject({
+    exitCode: 2,
+    stdout: '',
+    stderr: expect.stringMatching(/trigger queue::push queue=NAME data=VALUE, or .*--enqueue NAME/),
+  })
+  expect((await runIii(['queue', '--help'])).stdout).not.toContain('push')
+})
+
 test('a message that is not there is a failure, and what is written wrongly is wrong usage', async () => {
   using folder = temporaryFolder()
   await using engine = await startEngine(folder.path, { workers: '  - name: iii-queue\n' })

@@ -116,11 +116,29 @@ export function describeHistory(answer: unknown, colours: boolean): string {
 const took = (ms: number): string =>
   ms < 1000 ? `${ms} ms` : ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : duration(ms)
 
-/** The answer of `cron::next`: a line each. */
+/** Writes what clocks show in a time zone; `undefined`: it is UTC, or one that is not known here. */
+function wallOf(timezone: string): ((ms: number) => string) | undefined {
+  if (timezone === 'UTC') return undefined
+  try {
+    // The Swedish way of writing a time is that of ISO 8601.
+    const format = new Intl.DateTimeFormat('sv-SE', {
+      timeZone: timezone,
+      dateStyle: 'short',
+      timeStyle: 'medium',
+    })
+    return ms => `${format.format(ms)} ${timezone}`
+  } catch {
+    return undefined
+  }
+}
+
+/** The answer of `cron::next`: a line each, with what clocks show in the time zone of the schedule. */
 export function describeNext(answer: unknown, nowMs: number): string {
   const instants = listIn(answer, 'instants')
     .map(text => Date.parse(String(text)))
     .filter(ms => !Number.isNaN(ms))
   if (instants.length === 0) return lines(['It never fires again.'])
-  return lines(instants.map(ms => withDistance(ms, nowMs)))
+  const wall = wallOf(textIn(answer, 'timezone'))
+  if (wall === undefined) return lines(instants.map(ms => withDistance(ms, nowMs)))
+  return lines(table(instants.map(ms => [wall(ms), withDistance(ms, nowMs)])))
 }

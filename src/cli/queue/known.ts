@@ -1,13 +1,11 @@
 /** Whether there is a queue of a name: the functions take any name, and a typing mistake in a command should not succeed. */
 import { nearestName } from '../../log/nearest.ts'
 import type { JsonText } from '../../protocol/jsonText.ts'
+import { withoutPrefix } from '../../protocol/queueNames.ts'
 import { CommandError, messageOf } from '../commandError.ts'
 import { parseExact } from '../exactJson.ts'
 import { textIn } from '../reading.ts'
 import type { SpokenCommand } from '../spokenCommand.ts'
-
-/** As lists of dead messages call a named queue. */
-const LONG = '__fn_queue::'
 
 /** `list`: the answer of `engine::queue::list_topics`. Throws a `CommandError` `queue_not_found`. `words`: of the command. */
 export function requireQueue(
@@ -20,7 +18,7 @@ export function requireQueue(
   // An engine that answers something else knows best itself.
   if (!Array.isArray(rows)) return
   const names = rows.map(row => textIn(row, 'name'))
-  if (names.includes(queue.startsWith(LONG) ? queue.slice(LONG.length) : queue)) return
+  if (names.includes(withoutPrefix(queue))) return
   const nearest = nearestName(queue, names)
   const all = `${iii('queue ls')} shows all there are`
   throw new CommandError(`there is no queue and no topic '${messageOf(queue)}'`, {

@@ -361,7 +361,7 @@ describe('functions', () => {
     expect(await world.done<unknown>('next', asked)).toMatchObject({
       instants: ['2026-05-01T15:00:00+00:00'],
     })
-    expect((await world.ask('next', { expression: '1' })).error?.message).toContain('it has 1 fields')
+    expect((await world.ask('next', { expression: '1' })).error?.message).toContain('it has 1 field;')
   })
   test('run a schedule now and answer what it does', async () => {
     const world = await createCron()
