@@ -82,6 +82,7 @@ const GOALS: Readonly<Record<string, string>> = {
   'queue-alone-start-p50': '≤ 400',
   'queue-groups-through': 'ratio ≥ 0.8',
   'queue-deep-through': 'ratio ≥ 0.8',
+  'queue-beside-through': 'ratio ≥ 0.8',
   'queue-lost': '0',
   'keys-start': '≤ 1000',
   'keys-page-last-p50': 'ratio ≤ 1.5',

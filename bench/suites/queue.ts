@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connectWorker } from '../../sdk/typescript/src/connect.ts'
 import type { LoopPlan } from '../clients/closedLoop.ts'
 import type { QueueLoad, QueueResult } from '../clients/queueLoad.ts'
 import type { BenchContext, Values } from '../context.ts'
@@ -17,7 +18,7 @@ interface Shape {
   readonly what: string
   readonly peer?: string
   readonly client: 'queueJson.ts' | 'queueMsgpack.ts' | 'bullmq.ts' | 'graphile.ts'
-  readonly via: 'engine' | 'redis' | 'postgres'
+  readonly via: 'engine' | 'crowded' | 'redis' | 'postgres'
   readonly inFlight: number
   readonly groups?: number
   /** Small queues beside it; what is timed is how long their messages wait. */
@@ -29,6 +30,8 @@ interface Shape {
 const GROUPS = 10_000
 const IN_FLIGHT = 64
 const SMALL = 100
+/** Messages in one call, of those that are there before. */
+const BATCH = 1000
 /** Until everything is compiled. */
 const WARM_SECONDS = 3
 
@@ -73,6 +76,14 @@ export const queueShapes: readonly Shape[] = [
     via: 'engine',
     inFlight: IN_FLIGHT,
     waiting: -1,
+  },
+  {
+    name: 'queue-beside',
+    what: 'durable topic beside so many others, each with a message: --messages / 10',
+    peer: 'queue',
+    client: 'queueJson.ts',
+    via: 'crowded',
+    inFlight: IN_FLIGHT,
   },
   {
     name: 'queue-fair',
@@ -142,6 +153,22 @@ async function startOurs(entry: string): Promise<Server> {
   return { url, pids: [engine.pid], stop: engine.stop }
 }
 
+/** Topics in which a message waits for whoever subscribes. */
+async function startCrowded(entry: string, topics: number): Promise<Server> {
+  const server = await startOurs(entry)
+  const client = connectWorker(server.url, { workerName: 'bench-crowd', reconnect: false })
+  await client.ready()
+  for (let from = 0; from < topics; from += BATCH) {
+    const messages = Array.from({ length: Math.min(BATCH, topics - from) }, (_, at) => ({
+      topic: `crowd-${from + at}`,
+      data: null,
+    }))
+    await client.trigger({ function_id: 'queue::push', payload: { messages } })
+  }
+  await client.shutdown()
+  return server
+}
+
 export async function measureQueue(context: BenchContext): Promise<Values> {
   const { options, say, wanted, infos } = context
   const values: Values = {}
@@ -152,6 +179,7 @@ export async function measureQueue(context: BenchContext): Promise<Values> {
   )
   const starters = {
     engine: () => startOurs(options.engine),
+    crowded: () => startCrowded(options.engine, Math.ceil(options.messages / 10)),
     redis: () => startRedis(folder, say),
     postgres: () => startPostgres(mkdtempSync(join(tmpdir(), 'iii-bench-postgres-')), say),
   } satisfies Record<Shape['via'], () => Promise<Server | undefined>>
@@ -181,7 +209,7 @@ export async function measureQueue(context: BenchContext): Promise<Values> {
   }
 
   try {
-    if (shapes.some(({ via }) => via !== 'engine')) await installPeers(say)
+    if (shapes.some(({ via }) => via === 'redis' || via === 'postgres')) await installPeers(say)
     const contestants: { shape: Shape; server: Server; results: QueueResult[] }[] = []
     for (const shape of shapes) {
       const server = await serverFor(shape.via)

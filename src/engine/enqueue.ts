@@ -25,10 +25,11 @@ export function enqueueRequest(asked: InvokeFrame, receiptId: string): InvokeFra
   const baggage = baggageNaming(asked.functionId, asked.baggage)
   const isElsewhere = asked.namespace !== undefined && asked.namespace !== DEFAULT_NAMESPACE
   const namespace = isElsewhere ? `,"namespace":${quote(asked.namespace!)}` : ''
+  const metadata = asked.metadata === undefined ? '' : `,"metadata":${asked.metadata}`
   const data = asJsonText(
     `{"queue":${quote(asked.queue ?? '')},"function_id":${quote(asked.functionId)},"data":${asked.data}` +
       `,"messageReceiptId":"${receiptId}","traceparent":${traceparent === undefined ? 'null' : quote(traceparent)}` +
-      `,"baggage":${quote(baggage)}${namespace}}`,
+      `,"baggage":${quote(baggage)}${namespace}${metadata}}`,
   )
   return {
     ...asked,

@@ -51,10 +51,10 @@ export const errorCatalogue = {
     fix: 'Look at the stack trace: the fault is in the handler.',
   },
   invocation_stopped: {
-    where: ['call'],
+    where: ['call', 'message'],
     cause:
       'The worker that executed the call lost its connection or stopped, or its thread was lost and is being replaced.',
-    fix: 'Call again if that is safe; the call may have run.',
+    fix: 'Call again if that is safe; the call may have run. A message comes again by itself while it has attempts left.',
   },
   invocation_timeout: {
     where: ['call'],
@@ -151,6 +151,12 @@ export const errorCatalogue = {
     cause:
       'The value has more bytes than its worker allows, or than a message can carry twice (31 MiB); the message says how many that are.',
     fix: 'Store less under one key, or raise `max_value_bytes` where the worker has that setting.',
+  },
+  PUBLISH_TOO_LARGE: {
+    where: ['call'],
+    cause:
+      'What one call publishes, with a copy for each subscription of its topics, is more than one transaction takes: 100,000 messages, or 60 Mi characters. Nothing was written.',
+    fix: 'Push fewer messages in one call. Keep large data elsewhere, and send its name.',
   },
   TRANSACTION_TOO_LARGE: {
     where: ['call'],

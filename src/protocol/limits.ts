@@ -113,6 +113,8 @@ export const limits = {
   queueWindow: 256,
   /** Messages of a lane that are passed over, and kept in memory, because as many of their keys are under way as may be. */
   queueSetAside: 1024,
+  /** Characters of either: then there are fewer, but one at least. */
+  queueWindowLength: 4 * MiB,
   /** Queues, and lanes of one, whose names are kept though they have no messages; the same of lanes in memory. Some kilobytes each. */
   queueNamesKept: 1000,
   /** Queues of which it is remembered what has happened in the last minute. */
@@ -127,8 +129,8 @@ export const limits = {
   queueMissingMs: 5000,
   /** Characters of an error, its stack included, that are kept with a message. */
   queueReportLength: 4096,
-  /** A message may be due in years, a timer may not: it is set again after this. */
-  queueAlarmMs: 3_600_000,
+  /** While a message is due later, or a lease is given, the clock on the wall is looked at this often: it may be set. */
+  queueLookMs: 1000,
   /** A subscription of a topic lasts so long after its last trigger has gone, and messages are kept for it. */
   queueSubscriptionMs: 24 * 3_600_000,
   /** How often queues of subscriptions that last no longer are looked for. */
@@ -143,22 +145,29 @@ export const limits = {
   /** The result of a message, if it was asked for: its bytes, for how long it is kept where nobody says another, and at the longest. */
   queueResultBytes: MiB,
   queueResultMs: 3_600_000,
+  /** All results together, each with what it takes beside its value: the oldest go, before their time. */
+  queueResultsBytes: 256 * MiB,
+  queueResultExtraBytes: 256,
   queueResultMostMs: 30 * 24 * 3_600_000,
   /** How far a handler is, as it says itself: its bytes, and of how many messages that is kept in memory. */
   queueProgressBytes: 4096,
   queueProgressKept: 10_000,
   /** Messages in one call of a batch form, of a redrive, of a page of a list. */
   queueBatch: 1000,
+  /** Messages that one call publishes, a copy for each subscription counted: about a second in which nobody else is served. */
+  queueCopies: 100_000,
   queuePage: 1000,
   /** Dead messages that one redrive with a filter tries again. */
   queueRedriven: 100_000,
+  /** Lanes of a queue that are looked at for its statistics: some 20 ms. */
+  queueLanesLooked: 256,
   /** Lanes that hand out nothing, as the statistics of a queue name them. */
   queueParkedLanes: 100,
   /** Characters of the data of several messages that go together, in a batch or an answer: as many as one may have. */
   queuePortionLength: 16 * MiB,
   /** Of the rate of a queue, calls in a second. */
   queueRate: 1_000_000,
-  /** Dead messages that a page of a list by offset may leave out: they are read all the same. */
+  /** Dead messages that a page of a list by offset may leave out: they are counted all the same, some 30 ms. */
   queueOffset: 100_000,
   /** Messages that are looked at for one page of a list, or one step of a purge: some 2 ms. */
   messagesLooked: 512,
@@ -469,6 +478,8 @@ export const limits = {
   expiriesPerTurn: 1000,
   /** Longest wait before it is looked for expired entries again: the clock of the machine may be set. */
   expiryLookMs: 60_000,
+  /** If the clock on the wall and the other one come so far apart, it was set. */
+  clockSetMs: 500,
   /** How long something that is told before it is on disk may wait for a sync of others. */
   syncSoonMs: 10,
   /** How often a partition that could not write tries whether it can again. */

@@ -50,7 +50,8 @@ export const queueErrors = {
   },
   consumer_gone: {
     where: ['message'],
-    cause: 'The worker that had the message has disconnected; that attempt has failed.',
+    cause:
+      'The worker that had taken the message with `queue::pop` has disconnected; that attempt has failed. Of a called one it is `invocation_stopped`.',
     fix: 'If it happens with each attempt, the message ends its workers: look at it with `queue::message`.',
   },
   publish_failed: failed('`iii::durable::publish`'),

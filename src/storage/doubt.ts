@@ -38,6 +38,10 @@ export function tablesInDoubt(
       refuseIf(isIn(collection))
       return tables.list(collection, query)
     },
+    sizeOf(collection) {
+      refuseIf(isIn(collection))
+      return tables.sizeOf(collection)
+    },
     names(space, query) {
       refuseIf(change => change.space === space)
       return tables.names(space, query)

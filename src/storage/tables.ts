@@ -45,6 +45,8 @@ export interface ReadTables {
   get(collection: Collection, key: string): Entry | undefined
   /** In the order of creation, or of keys if there is a prefix. */
   list(collection: Collection, query: ListQuery): Entry[]
+  /** Of all its entries, expired ones too: how many, and bytes of their values. None of them is read. */
+  sizeOf(collection: Collection): { readonly entries: number; readonly bytes: number }
   /** Names of collections that have ever held something, sorted: the scopes, or the streams. */
   names(space: Space, query: GroupQuery): string[]
   /** Groups of one name, sorted. */

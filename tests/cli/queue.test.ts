@@ -238,7 +238,7 @@ test('a name that nothing has is refused, with the nearest one, and nothing is d
       `queue ${words.filter(word => !/yes|json/.test(word)).join(' ')}'?`.replace('defualt', 'default'),
     )
   }
-  expect((await raw.call('queue::list')).result).toMatchObject({ total: 1 })
+  expect((await raw.call('queue::list')).result).toMatchObject({ queues: [{ queue: 'default' }] })
   expect((await iii('peek', 'nowhere')).stderr).toContain('fix: ')
   expect((await iii('peek', '__fn_queue::default')).exitCode).toBe(0)
   // One that is only paused is there, so that it can go on.

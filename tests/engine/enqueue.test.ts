@@ -69,7 +69,7 @@ describe('an enqueue call', () => {
     expect(text).not.toContain('_caller_worker_id')
   })
 
-  test('hands the trace on, in its data and on its way, but not the metadata', () => {
+  test('hands the trace on, in its data and on its way, and the metadata in its data', () => {
     const { caller, queue } = withQueue()
     caller.calls(
       'pay::process',
@@ -78,7 +78,11 @@ describe('an enqueue call', () => {
     )
     const baggage = 'user.id=1,iii.function.id=pay::process'
     const [call] = queue.hears()
-    expect(call).toMatchObject({ traceparent: TRACE, baggage, data: { traceparent: TRACE, baggage } })
+    expect(call).toMatchObject({
+      traceparent: TRACE,
+      baggage,
+      data: { traceparent: TRACE, baggage, metadata: { a: 1 } },
+    })
     expect(call).not.toHaveProperty('metadata')
     queue.says(answerTo(call))
     expect(caller.hears()).toMatchObject([{ traceparent: TRACE, baggage: 'user.id=1' }])

@@ -1,6 +1,7 @@
 /**
  * The programs on the pages that docs.test.ts does not run: the worker of docs/getting-started.md in Python and with
- * our own SDK, answering the requests of that page, and those of docs/sdk-typescript.md, printing what it says.
+ * our own SDK, answering the requests of that page, and the programs of other pages that end by themselves, printing what
+ * the page says.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -26,7 +27,7 @@ beforeAll(async () => {
   mkdirSync(cache, { recursive: true })
   // Two levels below the project, as the pages say.
   folder = mkdtempSync(join(cache, 'docs-'))
-  engine = await startEngine()
+  engine = await startEngine({ workers: '  - name: iii-cron\n  - name: iii-queue' })
 })
 afterAll(async () => {
   await engine[Symbol.asyncDispose]()
@@ -66,25 +67,35 @@ async function outputOf(command: string[], input = ''): Promise<string> {
 const runShell = (code: string): Promise<string> =>
   outputOf(['sh', '-eu'], `bun() { '${process.execPath}' "$@"; }\n${withAddresses(code)}`)
 
+function save(name: string, code: string): string {
+  const path = join(folder, name)
+  writeFileSync(path, withAddresses(code))
+  return path
+}
+
+const hasPython = process.env.CI !== undefined || Bun.which('python3') !== null
+
+/** Where the Python is that has the published client. */
+async function pythonProgram(): Promise<string> {
+  const requirements = join(root, 'examples/polyglot/requirements.txt')
+  const found = await withLock(join(cache, 'locks', 'python'), () =>
+    providePython({ cache, requirements, say: () => {} }),
+  )
+  if ('missing' in found) throw new Error(`${found.missing}: ${found.fix}`)
+  return found.program
+}
+
+/** The npm client has lines of its own on stdout. */
+const withoutLogs = (text: string): string => text.replaceAll(/^\[(?:iii|OTel)\] .*\n/gm, '')
+
 describe('the worker of docs/getting-started.md', async () => {
   const page = await read('getting-started.md')
   const asked = promises(page, 'run while started')
   const [thrown] = fencedBlocks(page, 'json').filter(text => text.includes('error_id'))
 
-  function save(name: string, code: string): string {
-    const path = join(folder, name)
-    writeFileSync(path, withAddresses(code))
-    return path
-  }
-
   async function python(): Promise<string[]> {
-    const requirements = join(root, 'examples/polyglot/requirements.txt')
-    const found = await withLock(join(cache, 'locks', 'python'), () =>
-      providePython({ cache, requirements, say: () => {} }),
-    )
-    if ('missing' in found) throw new Error(`${found.missing}: ${found.fix}`)
     const [code] = fencedBlocks(page, 'python')
-    return [found.program, save('shop.py', code!)]
+    return [await pythonProgram(), save('shop.py', code!)]
   }
 
   async function typescript(): Promise<string[]> {
@@ -92,7 +103,6 @@ describe('the worker of docs/getting-started.md', async () => {
     return [process.execPath, save('shop.ts', code.replace("'iii-sdk'", `'${ourSdk}'`))]
   }
 
-  const hasPython = process.env.CI !== undefined || Bun.which('python3') !== null
   const variants: [string, () => Promise<string[]>][] = [
     ...(hasPython ? [['in Python', python] as [string, () => Promise<string[]>]] : []),
     ['with our own SDK', typescript],
@@ -137,5 +147,28 @@ describe('the programs of docs/sdk-typescript.md', async () => {
       expect(await outputOf([process.execPath, path])).toBe(output)
     },
     30_000,
+  )
+})
+
+describe.each([
+  ['queue-handlers.md', 4],
+  ['cron.md', 1],
+])('the programs of docs/%s, with the published clients', async (name, count) => {
+  const programs = promises(await read(name), 'run')
+
+  test('are there', () => expect(programs).toHaveLength(count))
+
+  test.each(
+    programs
+      .filter(({ snippet }) => hasPython || snippet.language !== 'python')
+      .map(each => [each.snippet.line, each] as const),
+  )(
+    'in line %d: prints what the page says and ends',
+    async (line, { snippet: { code, language }, output }) => {
+      const program = language === 'python' ? await pythonProgram() : process.execPath
+      const path = save(`${name}-${line}.${language === 'python' ? 'py' : 'ts'}`, code)
+      expect(withoutLogs(await outputOf([program, path]))).toBe(output)
+    },
+    PREPARE_MS,
   )
 })

@@ -110,6 +110,24 @@ describe.each([...stores])('tables in %s', (_, open) => {
     expect(store.tables.get({ ...at('a'), space: 'state' }, 'k')).toBeUndefined()
   })
 
+  test('say how much is in a collection, in bytes', async () => {
+    await using opened = open()
+    const { store } = opened
+    const sizeOf = (name: string) => store.tables.sizeOf(at(name))
+    inTransaction(store, () => {
+      store.tables.put(at('a'), entryOf('k', 1, { value: asJsonText('"ä"') }))
+      store.tables.put(at('a'), entryOf('l', 2, { value: asJsonText('12') }))
+      store.tables.put(at('b'), entryOf('k', 3, { value: asJsonText('1') }))
+    })
+    expect([sizeOf('a'), sizeOf('b'), sizeOf('c')]).toEqual([
+      { entries: 2, bytes: 6 },
+      { entries: 1, bytes: 1 },
+      { entries: 0, bytes: 0 },
+    ])
+    inTransaction(store, () => store.tables.remove(at('a'), 'k'))
+    expect(sizeOf('a')).toEqual({ entries: 1, bytes: 2 })
+  })
+
   test('take any string as a name, a group and a key, and keep them apart', async () => {
     await using opened = open()
     const { store } = opened

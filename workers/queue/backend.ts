@@ -64,6 +64,7 @@ export interface FoundPage {
   readonly cursor: string | undefined
 }
 
+/** What is said of lanes is of the first of them, so many (`queueLanesLooked`). */
 export interface QueueState extends QueueCounts {
   readonly leased: number
   readonly isPaused: boolean
@@ -126,9 +127,13 @@ export interface QueueBackend {
   park(of: string | Lane, parking: Parking): void
   unpark(of: string | Lane, parking: Parking): void
 
-  /** Messages of a queue, oldest first; dead ones latest first. `cursor`: of the page before. */
   state(queue: string): QueueState | Promise<QueueState>
-  dead(queue: string, offset: number, limit: number): readonly Message[] | Promise<readonly Message[]>
+  /** Dead messages of these queues together, the latest first, behind `offset` of them. At most `limit`, and fewer if their data is large, but one at least. */
+  dead(
+    queues: readonly string[],
+    offset: number,
+    limit: number,
+  ): readonly Message[] | Promise<readonly Message[]>
   /** What a message that is done has ended with, as long as that is kept. */
   result(receipt: string): KeptResult | undefined | Promise<KeptResult | undefined>
   /** By its receipt, in one step, whatever its state. */
@@ -154,7 +159,7 @@ export interface QueueBackend {
   cancel(receipt: string): Promise<number>
   /** Removes the messages of a queue, or those of one state. Resolves with how many. */
   purge(queue: string, state: MessageState | undefined): Promise<number>
-  /** Messages of one state. Throws a `RangeError` for a cursor that is none of its own. */
+  /** Messages of one state, oldest first, dead ones latest first; `cursor`: of the page before. Throws a `RangeError` for a cursor that is none of its own. */
   list(
     queue: string,
     state: MessageState,

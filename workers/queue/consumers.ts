@@ -83,6 +83,8 @@ export function createConsumers(parts: ConsumersParts): Consumers {
   const lanes = new Map<string, LaneState>()
   const queues = new Map<string, QueueState>()
   const byId = new Map<string, { readonly lane: LaneState; readonly consumer: Consumer }>()
+  /** Lanes with consumers of a function. */
+  const byFunction = new Map<string, Set<LaneState>>()
   const dirty = new Set<QueueState>()
   let running = 0
   let isEnding = false
@@ -101,7 +103,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
   })
 
   const unfollow = functions.follow((namespace, functionId) => {
-    for (const state of lanes.values()) {
+    for (const state of byFunction.get(functionId) ?? []) {
       const isOf = state.consumers.some(
         consumer =>
           consumer.functionId === functionId &&
@@ -110,6 +112,24 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       if (isOf) wake(state)
     }
   })
+
+  function join(state: LaneState, options: ConsumerOptions): Consumer {
+    const consumer = consumerOf(options)
+    state.consumers.push(consumer)
+    const served = byFunction.get(consumer.functionId)
+    if (served === undefined) byFunction.set(consumer.functionId, new Set([state]))
+    else served.add(state)
+    return consumer
+  }
+
+  function leave({ lane, consumer }: { readonly lane: LaneState; readonly consumer: Consumer }): void {
+    const { functionId } = consumer
+    lane.consumers = lane.consumers.filter(one => one !== consumer)
+    if (lane.consumers.some(one => one.functionId === functionId)) return
+    const served = byFunction.get(functionId)
+    served?.delete(lane)
+    if (served?.size === 0) byFunction.delete(functionId)
+  }
 
   function laneOf(lane: Lane): LaneState {
     const id = laneId(lane)
@@ -138,7 +158,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     lanes.set(id, state)
     queue.lanes.push(state)
     const usual = implicit(lane)
-    if (usual !== undefined) state.consumers.push(consumerOf(usual))
+    if (usual !== undefined) join(state, usual)
     return state
   }
 
@@ -298,6 +318,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
   function forget(state: LaneState): void {
     const { lane, queue } = state
     setParking(state, undefined)
+    for (const consumer of state.consumers) leave({ lane: state, consumer })
     lanes.delete(laneId(lane))
     queue.lanes.splice(queue.lanes.indexOf(state), 1)
     // A rate goes on counting.
@@ -308,8 +329,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     add(options) {
       remove(options.id)
       const lane = laneOf(options.lane)
-      const consumer = consumerOf(options)
-      lane.consumers.push(consumer)
+      const consumer = join(lane, options)
       byId.set(options.id, { lane, consumer })
       wake(lane)
     },
@@ -339,7 +359,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
       }
       for (const state of queue.lanes) {
         const usual = state.consumers.length === 0 ? implicit(state.lane) : undefined
-        if (usual !== undefined) state.consumers.push(consumerOf(usual))
+        if (usual !== undefined) join(state, usual)
         wake(state)
       }
     },
@@ -368,7 +388,7 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     if (found === undefined) return
     byId.delete(id)
     found.consumer.isOver = true
-    found.lane.consumers = found.lane.consumers.filter(one => one !== found.consumer)
+    leave(found)
     look(found.lane.queue)
   }
 }

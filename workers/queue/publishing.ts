@@ -5,6 +5,7 @@ import type { JsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import type { Lane } from '../../src/storage/queue/message.ts'
 import type { Publish, Published, QueueBackend } from './backend.ts'
+import { createBatch } from './batch.ts'
 import { receiptWithResult } from './keptResult.ts'
 import { namedQueue, topicQueue } from './names.ts'
 import { placeOf } from './place.ts'
@@ -34,7 +35,7 @@ export interface Push {
 }
 
 export interface Publishing {
-  /** The messages that a push becomes. Throws a `HandlerError` if there is no place for it. */
+  /** The messages that a push becomes. Throws a `HandlerError` if there is no place for it, or too many of them. */
   messagesOf(push: Push): Publish[]
   /** To every subscription of a topic, whatever queues are configured. */
   toTopic(push: Push): Publish[]
@@ -95,9 +96,11 @@ export function createPublishing({ backend, named, topics, wallClock, newId }: P
     }
     // One receipt is one message.
     const given = subscriptions.length === 1 ? push : { ...push, receipt: undefined }
-    return subscriptions.map(({ lane, ordering, delayMs }) =>
+    const copies = subscriptions.map(({ lane, ordering, delayMs }) =>
       messageOf(given, lane, placeOf(ordering, data, push, name), delayMs),
     )
+    if (copies.length > 1) createBatch().add(copies)
+    return copies
   }
 
   return {

@@ -35,18 +35,14 @@ export function createSources(
     return unconfigured.has(plain) ? [namedQueue(plain)] : []
   }
 
-  const topicQueuesOf = (name: string): string[] => [
-    topicQueue(name),
-    ...topics.queuesOf(name),
-    ...left(name),
-  ]
+  const topicQueuesOf = (name: string): string[] => [topicQueue(name), ...topics.queuesOf(name)]
 
   return {
     named,
     topicQueuesOf,
     queuesOf(name) {
       const queue = named(name)
-      return queue === undefined ? topicQueuesOf(name) : [namedQueue(queue.name)]
+      return queue === undefined ? [...topicQueuesOf(name), ...left(name)] : [namedQueue(queue.name)]
     },
     open(name) {
       const queue = named(name)

@@ -4,6 +4,7 @@
  */
 import { limits } from '../../src/protocol/limits.ts'
 import type { Lane } from '../../src/storage/queue/message.ts'
+import { parseQueue } from './names.ts'
 import type { Ordering } from './tuning.ts'
 
 export interface Subscription {
@@ -98,12 +99,13 @@ export function createTopics(now: () => number): Topics {
       return queues
     },
     forget(queue) {
-      for (const [topic, entries] of topics) {
-        const entry = entries.get(queue)
-        if (entry === undefined || isLasting(entry)) continue
-        entries.delete(queue)
-        if (entries.size === 0) topics.delete(topic)
-      }
+      const parsed = parseQueue(queue)
+      const topic = parsed.kind === 'subscriber' ? parsed.topic : ''
+      const entries = topics.get(topic)
+      const entry = entries?.get(queue)
+      if (entries === undefined || entry === undefined || isLasting(entry)) return
+      entries.delete(queue)
+      if (entries.size === 0) topics.delete(topic)
     },
     all: () =>
       new Map(

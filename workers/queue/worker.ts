@@ -15,12 +15,13 @@ import { type Consumers, createConsumers } from './consumers.ts'
 import { publishCommands } from './enqueueCommand.ts'
 import { registerControl } from './functions/control.ts'
 import { registerLetters } from './functions/letters.ts'
+import { registerLists } from './functions/lists.ts'
 import { registerPublishing } from './functions/publish.ts'
 import { holderOf, registerPull } from './functions/pull.ts'
 import { registerRedrive } from './functions/redrive.ts'
 import { createRegister } from './functions/register.ts'
 import { registerResults } from './functions/results.ts'
-import { registerTopics } from './functions/topics.ts'
+import { registerStats } from './functions/stats.ts'
 import { type Functions, functionsFromOutside } from './functionWatch.ts'
 import type { ConsumerOptions } from './handling.ts'
 import { isVolatile } from './keeping.ts'
@@ -107,7 +108,8 @@ export function createQueueWorker(config: QueueConfig, parts: QueueParts): Built
       registerRedrive(register, { backend, sources, clock, waiters })
       registerControl(register, { backend, sources, progress })
       registerResults(register, { backend, clock, wallClock, progress, waiters })
-      registerTopics(register, { backend, consumers, current, topics, sources, wallClock })
+      const statsOf = registerStats(register, { backend, consumers, sources, wallClock })
+      registerLists(register, { backend, current, topics, clock, statsOf })
       followWorkers(client, backend, wallClock)
       const provider = createProvider({ current, topics, consumers, backend, clock, log })
       client.registerTriggerType(subscriberType, provider)

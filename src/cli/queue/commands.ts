@@ -21,9 +21,15 @@ export function addQueueCommands(program: Command, parts: CommandParts): void {
 
   const act = actionOf(parts, () => import('./run.ts'))
 
-  add('ls', 'show all queues and durable topics: how full they are, who consumes them')
+  add('ls', 'show queues and durable topics: how full they are, who consumes them')
     .alias('list')
-    .action((flags: run.QueueFlags) => act((commands, more) => commands.listQueues(flags, more)))
+    .option(
+      '--limit <number>',
+      `rows to show (default: ${limits.queuePage})`,
+      wholeNumber(1, limits.queuePage),
+    )
+    .option('--cursor <cursor>', 'where the page before has ended')
+    .action((flags: run.ListFlags) => act((commands, more) => commands.listQueues(flags, more)))
   add('peek <queue>', 'show messages, each with the reason why it is not handled now')
     .addOption(new Option('--state <state>', 'only those (default: all that are not dead)').choices(STATES))
     .option('--limit <number>', 'messages to look at (default: 20)', wholeNumber(1, limits.queuePage))

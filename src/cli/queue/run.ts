@@ -20,10 +20,13 @@ export interface QueueFlags extends AddressFlags {
   readonly json?: boolean
 }
 
-export interface PeekFlags extends QueueFlags {
-  readonly state?: string
+export interface ListFlags extends QueueFlags {
   readonly limit?: number
   readonly cursor?: string
+}
+
+export interface PeekFlags extends ListFlags {
+  readonly state?: string
 }
 
 export interface DeadFlags extends QueueFlags {
@@ -45,6 +48,12 @@ export interface PurgeFlags extends QueueFlags {
 
 /** Of a redrive with a rate. */
 const SECONDS_OF_PORTION = 2
+
+/** Nothing else of what is typed for a page is left to the engine to read. */
+const WRONG_CURSOR = {
+  fix: 'leave --cursor out to begin with the first page, or copy the one of the page before',
+  exitCode: exitCodes.usage,
+}
 
 /** Rows of a page, where nothing else is said. */
 const ROWS = 20
@@ -110,24 +119,32 @@ function notThere(message: string, fix: string): never {
   throw new CommandError(message, { code: 'NOT_FOUND', fix })
 }
 
-export function listQueues(flags: QueueFlags, parts: ActionParts): Promise<number> {
-  const describe = (answer: unknown): string => describeQueues(answer, parts.terminal.outColours)
-  return show({ functionId: 'queue::list', input: {}, describe }, flags, parts)
+export function listQueues(flags: ListFlags, parts: ActionParts): Promise<number> {
+  const { limit, cursor } = flags
+  const { terminal } = parts
+  const describe = (answer: unknown): string => {
+    noteMore(answer, terminal)
+    return describeQueues(answer, terminal.outColours)
+  }
+  const fixes = { deserialization_error: WRONG_CURSOR }
+  return show({ functionId: 'queue::list', input: { limit, cursor }, describe, fixes }, flags, parts)
+}
+
+function noteMore(answer: unknown, terminal: Terminal): void {
+  const next = memberOf(answer, 'cursor')
+  if (typeof next === 'string') terminal.err(`note: there may be more; go on with --cursor ${next}\n`)
 }
 
 export function peek(queue: string, flags: PeekFlags, parts: ActionParts): Promise<number> {
   const { state, limit = ROWS, cursor } = flags
   const { terminal, wallClock } = parts
   const describe = (answer: unknown): string => {
-    const next = memberOf(answer, 'cursor')
-    if (typeof next === 'string') terminal.err(`note: there may be more; go on with --cursor ${next}\n`)
+    noteMore(answer, terminal)
     return describeMessages(answer, wallClock(), terminal.outColours)
   }
   const input = { queue, state, limit, cursor, with_data: true }
   const of = { queue, word: 'peek' }
-  // Nothing else of what is typed is left to the engine to read.
-  const fix = 'leave --cursor out to begin with the first page, or copy the one of the page before'
-  const fixes = { deserialization_error: { fix, exitCode: exitCodes.usage } }
+  const fixes = { deserialization_error: WRONG_CURSOR }
   return show({ of, functionId: 'queue::messages', input, describe, fixes }, flags, parts)
 }
 

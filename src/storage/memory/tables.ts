@@ -102,6 +102,12 @@ export function createMemoryTables(): MemoryTables {
     queues,
     get: (collection, key) => collections.get(collectionId(collection))?.rows.get(key)?.entry,
     list: (collection, query) => listOf(collections.get(collectionId(collection)), query),
+    sizeOf(collection) {
+      const rows = collections.get(collectionId(collection))?.rows
+      let bytes = 0
+      for (const { entry } of rows?.values() ?? []) bytes += Buffer.byteLength(entry.value)
+      return { entries: rows?.size ?? 0, bytes }
+    },
     names: (space, query) => namesOf(names[space], query),
     groups: (space, name, query) => namesOf(groups.get(nameId(space, name)), query),
     put(collection, entry) {

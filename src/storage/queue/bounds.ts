@@ -36,7 +36,7 @@ export function requireRoom(context: QueueContext, queue: string, bytes: number)
 function oldestOf(tables: ReadQueueTables, queue: string): Message | undefined {
   const lanes = tables.lanes(queue)
   const ready = lanes.flatMap(lane => tables.oldest(lane, 0, 1))
-  if (ready.length > 0) return ready.reduce((one, other) => (one.number < other.number ? one : other))
+  if (ready.length > 0) return tables.get(Math.min(...ready))
   const timed = lanes.flatMap(lane => tables.due(lane, MAX_DUE, undefined, 1))
   return timed.sort((one, other) => one.dueAtMs! - other.dueAtMs!)[0]
 }

@@ -2,6 +2,7 @@
 import { limits } from '../../protocol/limits.ts'
 import { createSortedList, type SortedList } from '../memory/sortedList.ts'
 import { compareText } from '../text.ts'
+import { first, upTo } from './beginning.ts'
 import {
   canBeLeased,
   comparePlaces,
@@ -172,20 +173,18 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
   return {
     get: number => messages.get(number),
     byReceipt: receipt => receipts.get(receipt),
-    ready(lane, after, limit) {
+    ready(lane, after, limit, most) {
       const list = laneOf(lane)?.ready
       if (list === undefined) return []
-      return first(
-        limit,
-        list.from(message => after !== undefined && comparePlaces(message, after) <= 0),
-      )
+      const found = list.from(message => after !== undefined && comparePlaces(message, after) <= 0)
+      return first(limit, upTo(most, found))
     },
-    due(lane, nowMs, after, limit) {
+    due(lane, nowMs, after, limit, most) {
       const list = laneOf(lane)?.timed
       if (list === undefined) return []
       const isBefore = (message: Message): boolean =>
         after !== undefined && byDue(duePlace(message), after) <= 0
-      return first(limit, list.from(isBefore), ({ dueAtMs }) => dueAtMs! <= nowMs)
+      return first(limit, upTo(most, list.from(isBefore)), ({ dueAtMs }) => dueAtMs! <= nowMs)
     },
     nextDueMs(lane, afterMs) {
       const list = laneOf(lane)?.timed
@@ -208,7 +207,10 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
         found.push(...first(limit, behind({ priority, number: after }), isSame))
         next = first(1, behind({ priority, number: Number.MAX_SAFE_INTEGER }))[0]
       }
-      return found.sort(byNumber).slice(0, limit)
+      return found
+        .sort(byNumber)
+        .slice(0, limit)
+        .map(({ number }) => number)
     },
     hasGroup: (queue, group) => queues.get(queue)?.groups.has(group) === true,
     oldestOfGroup: (queue, group) => queues.get(queue)?.groups.get(group)?.first(),
@@ -230,6 +232,14 @@ export function createMemoryQueueTables(undoBy: (step: () => void) => void): Que
         limit,
         list.from(message => after !== undefined && byDeath(deadPlace(message), after) <= 0),
       )
+    },
+    deadPlaces(queue, limit) {
+      const list = queues.get(queue)?.latestDead
+      if (list === undefined) return []
+      return first(
+        limit,
+        list.from(() => false),
+      ).map(deadPlace)
     },
     oldestDead(queue, limit) {
       const list = queues.get(queue)?.oldestDead
@@ -380,15 +390,3 @@ const rowOf = (kept: Kept | undefined): QueueRow | undefined =>
   kept === undefined ? undefined : { ...kept.row, counts: countsOf(kept) }
 
 const dedupeId = (queue: string, key: string): string => `${queue.length}:${queue}${key}`
-
-/** At most `limit` of them, until there is one that does not fit. */
-function first(limit: number, found: Iterable<Message>, fits = (_: Message): boolean => true): Message[] {
-  const taken: Message[] = []
-  if (limit <= 0) return taken
-  for (const message of found) {
-    if (!fits(message)) break
-    taken.push(message)
-    if (taken.length >= limit) break
-  }
-  return taken
-}

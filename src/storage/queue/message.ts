@@ -70,6 +70,10 @@ export function laneId({ queue, functionId, namespace }: Lane): string {
   return `${queue.length}:${queue}${ofFunction}${ofNamespace}`
 }
 
+/** Characters of what its publisher has said: what it costs to have it in memory. */
+export const lengthOf = ({ data, metadata }: Pick<Message, 'data' | 'metadata'>): number =>
+  data.length + (metadata?.length ?? 0)
+
 /** Where a message stands among the ready ones of its lane. */
 export type Place = Pick<Message, 'priority' | 'number'>
 

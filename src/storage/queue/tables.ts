@@ -80,17 +80,20 @@ export interface ReadQueueTables {
   get(number: number): Message | undefined
   /** That was published with this receipt. */
   byReceipt(receipt: string): Message | undefined
-  /** Messages of a lane that may be leased and have no time, by priority and number; after a place. */
-  ready(lane: Lane, after: Place | undefined, limit: number): Message[]
-  /** Messages of a lane that may be leased from a time on that has come, earliest first; after a place. */
-  due(lane: Lane, nowMs: number, after: DuePlace | undefined, limit: number): Message[]
+  /**
+   * Messages of a lane that may be leased and have no time, by priority and number; after a place. The one with which they have more
+   * than `most` characters together (`lengthOf`) is the last.
+   */
+  ready(lane: Lane, after: Place | undefined, limit: number, most?: number): Message[]
+  /** Messages of a lane that may be leased from a time on that has come, earliest first; after a place. `most`: as above. */
+  due(lane: Lane, nowMs: number, after: DuePlace | undefined, limit: number, most?: number): Message[]
   /** The earliest time behind `afterMs` that a message of a lane waits for. */
   nextDueMs(lane: Lane, afterMs: number): number | undefined
   /**
-   * Messages of a lane that may be leased and have no time, by number whatever their priority; those with a higher number than `after`. For whoever sees to it that
-   * low priorities have their turn, too.
+   * Numbers of messages of a lane that may be leased and have no time, whatever their priority; those higher than `after`, the lowest first. For whoever sees to it
+   * that low priorities have their turn, too. None of them is read.
    */
-  oldest(lane: Lane, after: number, limit: number): Message[]
+  oldest(lane: Lane, after: number, limit: number): number[]
   /** One of a group is there that is not dead. */
   hasGroup(queue: string, group: string): boolean
   /** The oldest of a group that is not dead. */
@@ -99,6 +102,8 @@ export interface ReadQueueTables {
   grouped(queue: string, after: GroupPlace | undefined, limit: number): Message[]
   /** Dead messages of a queue, latest first; after a place. */
   dead(queue: string, after: DeadPlace | undefined, limit: number): Message[]
+  /** Where they are in that list, without reading them; the first ones. */
+  deadPlaces(queue: string, limit: number): DeadPlace[]
   /** Those that died first. */
   oldestDead(queue: string, limit: number): Message[]
   /** Of a queue that nobody knows: nothing. */

@@ -83,6 +83,10 @@ function statements(db: Database) {
     entriesInOrder: ask<EntryRow>(
       `SELECT ${ENTRY} FROM entries INDEXED BY entries_in_order WHERE collection = ?1 AND created_at > ?2 ORDER BY created_at LIMIT ?3`,
     ),
+    sizeOfCollection: ask<{ entries: number; bytes: number }>(
+      `SELECT count(*) AS entries, coalesce(sum(octet_length(value)), 0) AS bytes FROM entries INDEXED BY entries_in_order
+       WHERE collection = ?1`,
+    ),
     entriesFromKey: ask<EntryRow>(
       `SELECT ${ENTRY} FROM entries WHERE collection = ?1 AND key >= ?2 ORDER BY key LIMIT ?3`,
     ),

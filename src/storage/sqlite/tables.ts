@@ -127,6 +127,11 @@ export function createSqliteTables(session: Session): SqliteTables {
         return list(ask.entriesFromKey.all(id, start, most), start)
       })
     },
+    sizeOf(collection) {
+      const id = collections.find(collection)
+      if (id === undefined) return { entries: 0, bytes: 0 }
+      return using(session, ({ ask }) => ask.sizeOfCollection.get(id)!)
+    },
     names(space, { prefix = '', after, limit }) {
       const names: string[] = []
       const start = storable(prefix)

@@ -7,6 +7,8 @@
  *
  * Files whose name is not synced yet have `.new-` before it. While there is a file `.fails` beside them, syncing fails.
  *
+ * With `III_DISK_LIES` nothing is ever synced, whatever is said: a disk that must be found out.
+ *
  * Segments of the log (`log-…`) are written by Bun, whose writes do not come by here: what of them is to be synced is what differs.
  * What a failed sync should have written stands in a file with `.lost-` before the name.
  */
@@ -92,18 +94,26 @@ static void copyRange(int from, int to, struct range range) {
 
 static int isSegment(const char *name) { return strncmp(name, "log-", 4) == 0; }
 
+#define PORTION 65536
+
 /* Sectors that differ, but for those that a sync that failed should have written. */
 static void copyDifferences(int from, int to, off_t size, const char *name) {
-  char path[PATH_BYTES], is[512], was[512], gone[512];
+  char path[PATH_BYTES], is[PORTION], was[PORTION], gone[PORTION];
   snprintf(path, sizeof path, "%s/.lost-%s", synced(), name);
   int lost = open(path, O_RDONLY);
-  for (off_t at = 0; at < size; at += sizeof is) {
-    memset(was, 0, sizeof was);
-    ssize_t count = pread(from, is, sizeof is, at);
+  for (off_t at = 0; at < size; at += PORTION) {
+    ssize_t count = pread(from, is, PORTION, at);
     if (count <= 0) break;
-    if (pread(to, was, (size_t)count, at) == count && memcmp(is, was, (size_t)count) == 0) continue;
-    if (lost >= 0 && pread(lost, gone, (size_t)count, at) == count && memcmp(is, gone, (size_t)count) == 0) continue;
-    if (REAL(pwrite)(to, is, (size_t)count, at) != count) abort();
+    ssize_t had = pread(to, was, PORTION, at);
+    if (had == count && memcmp(is, was, (size_t)count) == 0) continue;
+    ssize_t failed = lost < 0 ? 0 : pread(lost, gone, PORTION, at);
+    for (ssize_t sector = 0; sector < count; sector += 512) {
+      size_t length = count - sector < 512 ? (size_t)(count - sector) : 512;
+      int isHad = had >= sector + (ssize_t)length, isGone = failed >= sector + (ssize_t)length;
+      if (isHad && memcmp(is + sector, was + sector, length) == 0) continue;
+      if (isGone && memcmp(is + sector, gone + sector, length) == 0) continue;
+      if (REAL(pwrite)(to, is + sector, length, at + sector) != (ssize_t)length) abort();
+    }
   }
   if (lost >= 0) close(lost);
 }
@@ -163,7 +173,7 @@ static void keepNames(void) {
 
 static void isSynced(int fd) {
   char name[256];
-  if (isInside || !nameOf(fd, name)) return;
+  if (isInside || getenv("III_DISK_LIES") != NULL || !nameOf(fd, name)) return;
   isInside = 1;
   pthread_mutex_lock(&lock);
   if (name[0] == 0) keepNames();

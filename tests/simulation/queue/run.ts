@@ -218,7 +218,9 @@ export async function run(seed: number, mistakes: Mistakes = {}): Promise<Failur
       else await join(name)
     } else if (dice < 98) host.store().failingRecoveries = between(1, 3)
     else if (dice < 99) {
-      skewMs += between(-3000, 3000)
+      const setMs = between(500, 3000) * (chance(50) ? 1 : -1)
+      skewMs += setMs
+      truth.clockSet(setMs)
       note(`the clock on the wall is set, ${skewMs} ms from the other`)
     } else crash()
   }

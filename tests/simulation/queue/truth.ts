@@ -125,6 +125,11 @@ export function createTruth() {
         failed(message, 'doubt')
       }
     },
+    /** Leases go on for as long as they were to. */
+    clockSet(ms: number): void {
+      for (const message of messages)
+        if (message.call !== undefined) message.call = { ...message.call, untilMs: message.call.untilMs + ms }
+    },
     /** The engine is gone: nobody has anything. */
     forgetCalls(): void {
       for (const message of messages) message.call = undefined

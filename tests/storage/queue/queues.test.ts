@@ -167,7 +167,10 @@ describe.each(queueTables)('queues in %s', (_, open) => {
     const numbers = [3, -1, 0, 3, 7].map((priority, at) => stage.publish(`${at}`, { priority }))
     stage.publish('other', { functionId: 'f' })
     stage.publish('due', { dueAtMs: 2000 })
-    const oldest = (after: number, limit: number) => dataOf(opened.tables.oldest(laneOf('q'), after, limit))
+    const oldest = (after: number, limit: number) =>
+      opened.tables
+        .oldest(laneOf('q'), after, limit)
+        .map(number => JSON.parse(opened.tables.get(number)!.data))
     expect(oldest(0, 3)).toEqual(['0', '1', '2'])
     expect(oldest(numbers[1]!, 9)).toEqual(['2', '3', '4'])
     expect(opened.tables.oldest(laneOf('nobody'), 0, 9)).toEqual([])

@@ -1,10 +1,10 @@
 /** What there is to do when a schedule is looked at, and the heap that says which one is next. */
 import { describe, expect, test } from 'bun:test'
 import { parseExpression } from '../../../workers/cron/expression.ts'
-import { createHeap } from '../../../workers/cron/heap.ts'
 import { createPlan } from '../../../workers/cron/plan.ts'
 import { jitterOf, type Misfire, ticksAt } from '../../../workers/cron/ticks.ts'
 import { UTC } from '../../../workers/cron/zone.ts'
+import { createHeap } from '../../../workers/heap.ts'
 import { createRandom } from '../../support/random.ts'
 
 const HOUR = 3_600_000

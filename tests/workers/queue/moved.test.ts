@@ -151,7 +151,9 @@ describe('lanes without messages', () => {
     }
     expect(dispatch.lanes().length).toBeLessThan(100)
     expect(dispatch.lanes().map(each => each.queue)).toContain('kept')
-    expect(dispatch.nextMs(1000)).toBe(5000)
+    expect(
+      dispatch.nextDueMs({ queue: 'scheduled', functionId: undefined, namespace: undefined }, 1000),
+    ).toBe(5000)
     // Who comes again is there again.
     queue.publish('again', { queue: own(3) })
     expect(dataOf(stage.take(1, 'w', own(3)))).toEqual(['again'])

@@ -24,6 +24,15 @@ describe('a call with action enqueue', () => {
     expect(await world.done('engine::queue::topic_stats', { queue: 'default' })).toMatchObject({ depth: 0 })
   })
 
+  test('brings its metadata to the handler, beside what is known of the message', async () => {
+    const world = await createQueues()
+    const worker = await world.worker('pay::process')
+    await world.enqueue('default', 'pay::process', { n: 1 }, { metadata: { tenant: 'a' } })
+    expect(worker.hears()).toMatchObject([
+      { function_id: 'pay::process', data: { n: 1 }, metadata: { attempt: 1, metadata: { tenant: 'a' } } },
+    ])
+  })
+
   test('has its trace restored round the handler, with the function named in the baggage', async () => {
     const world = await createQueues()
     const worker = await world.worker('pay::process')

@@ -179,6 +179,17 @@ describe('queue::push and queue::pop', () => {
     expect(await world.done<object>('queue::push', push)).not.toHaveProperty('duplicate')
   })
 
+  test('a key outlasts its message, whatever function the second push names', async () => {
+    const world = await createQueues()
+    const push = { queue: 'default', data: 1, dedupe_key: 'k' }
+    const first = await world.done<{ messageReceiptId: string }>('queue::push', push)
+    const cancelled = await world.done('queue::cancel', { message_id: first.messageReceiptId })
+    expect(cancelled).toMatchObject({ cancelled: 1 })
+    const again = { ...push, function_id: 'app::other' }
+    expect(await world.done('queue::push', again)).toEqual({ ...first, duplicate: true })
+    expect(await world.done('queue::stats', { queue: 'default' })).toMatchObject({ depth: 0 })
+  })
+
   test('debounce: the last message of a key comes, when there was none for a time', async () => {
     const world = await createQueues()
     for (const data of ['a', 'b', 'c']) {

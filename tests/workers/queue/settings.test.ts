@@ -1,5 +1,6 @@
 /** Settings of queues that are others while messages wait and handlers run. */
 import { describe, expect, test } from 'bun:test'
+import { registerFunction } from '../../support/world.ts'
 import { callsOf, createQueues, dataOf, failure } from './world.ts'
 
 const queues = (queue_configs: object) => ({ queue_configs })
@@ -17,6 +18,17 @@ describe('settings that change', () => {
     expect(dataOf(callsOf(worker))).toEqual([0])
     await world.configure(queues({ q: {} }))
     expect(dataOf(callsOf(worker))).toEqual([1, 2, 3, 4])
+  })
+
+  test('messages of a queue that is configured again come when their function does', async () => {
+    const before = await createQueues(queues({ q: {} }))
+    await before.enqueue('q', 'f', 'waits')
+    const world = await createQueues(queues({}), await before.kill())
+    await world.configure(queues({ q: {} }))
+    const worker = await world.worker('another')
+    worker.says(registerFunction('f'))
+    await world.settled()
+    expect(dataOf(callsOf(worker))).toEqual(['waits'])
   })
 
   test('a lower concurrency lets what runs end, and begins nothing before there is a place', async () => {

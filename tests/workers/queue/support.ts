@@ -35,11 +35,19 @@ export function setDispatchStage(
     concurrency?: number
     leaseMs?: number
     windowSize?: number
+    mostCharacters?: number
     perKey?: PerKey
     lanesRemembered?: number
   } = {},
 ): DispatchStage {
-  const { concurrency = 10, leaseMs = 1000, windowSize = 4, perKey, lanesRemembered = 100 } = options
+  const {
+    concurrency = 10,
+    leaseMs = 1000,
+    windowSize = 4,
+    mostCharacters = Number.POSITIVE_INFINITY,
+    perKey,
+    lanesRemembered = 100,
+  } = options
   const opened = queueTables.find(([name]) => name === 'sqlite')![1]()
   const queue = setQueueStage(opened.tables)
   let epoch = 0
@@ -51,6 +59,7 @@ export function setDispatchStage(
       epoch: `e${++epoch}`,
       windowSize,
       mostSetAside: 4 * windowSize,
+      mostCharacters,
       lanesRemembered,
     })
   const stage: DispatchStage = {

@@ -6,9 +6,9 @@
  *                                          │ └──any other refusal──▶ nothing of it is written: as if the messages were given back
  */
 import type { Clock } from '../../../src/clock/clock.ts'
-import { JSON_NULL, type JsonText } from '../../../src/protocol/jsonText.ts'
+import { JSON_NULL } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
-import type { Collection, Command } from '../../../src/storage/command.ts'
+import type { Command } from '../../../src/storage/command.ts'
 import type { Partition, SubmitLevel } from '../../../src/storage/partition.ts'
 import type { Lane } from '../../../src/storage/queue/message.ts'
 import { CorruptData } from '../../../src/storage/storageError.ts'
@@ -17,10 +17,8 @@ import type { Dispatch } from '../core/dispatch.ts'
 import type { Lease } from '../core/lease.ts'
 import type { Meter } from '../core/meter.ts'
 import { type Ending, verdict } from '../core/verdict.ts'
-import { keepsResult, resultText } from '../keptResult.ts'
-
-/** By receipt. What is kept of messages that are done. */
-export const RESULTS: Collection = { space: 'queue', name: 'results', group: '' }
+import { keepsResult } from '../keptResult.ts'
+import type { Results } from './results.ts'
 
 export interface EndsParts extends Pick<BackendSettings, 'resultMsOf'> {
   readonly partition: Pick<Partition, 'submit'>
@@ -31,6 +29,7 @@ export interface EndsParts extends Pick<BackendSettings, 'resultMsOf'> {
   readonly random: () => number
   readonly dispatch: Pick<Dispatch, 'settle' | 'revive'>
   readonly meter: Meter
+  readonly results: Pick<Results, 'keep'>
   /** Messages can be had again whose ends could not be written. */
   readonly available: (lanes: readonly Lane[]) => void
 }
@@ -62,7 +61,7 @@ interface Batch {
 const NONE: ReadonlyMap<Lease, unknown> = new Map()
 
 export function createEnds(parts: EndsParts): Ends {
-  const { partition, clock, wallClock, random, dispatch, meter, available, resultMsOf } = parts
+  const { partition, clock, wallClock, random, dispatch, meter, available, results, resultMsOf } = parts
   let current: Batch | undefined
   /** Messages that were removed while somebody has them. */
   const withoutResult = new Set<number>()
@@ -131,20 +130,6 @@ export function createEnds(parts: EndsParts): Ends {
     })
   }
 
-  /** In the transaction in which its message ends. */
-  function keep({ message: { queue, receipt } }: Lease, result: JsonText): Command & { value: JsonText } {
-    const nowMs = Math.floor(wallClock())
-    return {
-      command: 'put',
-      collection: RESULTS,
-      key: receipt!,
-      value: resultText(result, nowMs),
-      ifVersion: undefined,
-      expiresAtMs: nowMs + resultMsOf(queue),
-      isQuiet: true,
-    }
-  }
-
   return {
     end(lease, ending, level = 'disk') {
       // Nothing of it is left to time or chance.
@@ -156,7 +141,9 @@ export function createEnds(parts: EndsParts): Ends {
       const { ends, written } = current
       if (level === 'disk' || isKept) current.level = 'disk'
       if (isDone && isKept) {
-        const result = keep(lease, ending.result ?? JSON_NULL)
+        const { queue, receipt } = lease.message
+        const [endedMs, keptMs] = [Math.floor(wallClock()), resultMsOf(queue)]
+        const result = results.keep(receipt!, ending.result ?? JSON_NULL, endedMs, keptMs)
         ends.push({ lease, commands: [command, result] })
         current.characters += result.value.length
         // A transaction has an end.

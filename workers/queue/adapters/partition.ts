@@ -8,18 +8,22 @@ import { limits } from '../../../src/protocol/limits.ts'
 import type { Partition, SubmitLevel } from '../../../src/storage/partition.ts'
 import type { AdoptCommand, PurgeCommand, QueueCommand } from '../../../src/storage/queue/command.ts'
 import { messageOf } from '../../../src/storage/queue/deadLetter.ts'
+import { deadPage } from '../../../src/storage/queue/deadPage.ts'
 import { listMessages } from '../../../src/storage/queue/list.ts'
 import type { FailureReport, Lane, Message, QueueChange } from '../../../src/storage/queue/message.ts'
 import type { ReadQueueTables } from '../../../src/storage/queue/tables.ts'
-import { hasExpired, type ReadTables } from '../../../src/storage/tables.ts'
+import type { ReadTables } from '../../../src/storage/tables.ts'
 import type { BackendSettings, Found, Outcome, Published, QueueBackend, QueueFollower } from '../backend.ts'
 import { createDispatch } from '../core/dispatch.ts'
+import { createLaneTimes } from '../core/laneTimes.ts'
 import type { Lease } from '../core/lease.ts'
 import { createMeter } from '../core/meter.ts'
 import type { Ending } from '../core/verdict.ts'
 import { publishCommands } from '../enqueueCommand.ts'
-import { keptResultOf } from '../keptResult.ts'
-import { createEnds, RESULTS } from './ends.ts'
+import { createAlarm } from './alarm.ts'
+import { createEnds } from './ends.ts'
+import { createResults } from './results.ts'
+import { createSkew } from './skew.ts'
 import { stateOf } from './state.ts'
 
 export interface PartitionBackendParts extends BackendSettings {
@@ -30,6 +34,8 @@ export interface PartitionBackendParts extends BackendSettings {
   readonly wallClock: () => number
   /** From 0 to, and without, 1: of the jitter. */
   readonly random: () => number
+  /** Of all results together; for tests. Default `queueResultsBytes`. */
+  readonly resultsBytes?: number
   /** Never the same twice, over all starts of the engine. */
   readonly epoch: string
 }
@@ -58,6 +64,7 @@ function allQueues(tables: Pick<ReadQueueTables, 'queues' | 'lanes'>): AllQueues
 
 export function createPartitionBackend(parts: PartitionBackendParts): QueueBackend {
   const { partition, clock, wallClock, random, epoch, concurrencyOf, resultMsOf } = parts
+  const { resultsBytes = limits.queueResultsBytes } = parts
   let tables: ReadQueueTables | undefined
   /** The tables are looked at only where the partition lets them be read. What goes wrong is a promise that is rejected. */
   function reading<Result>(ask: (nowMs: number, all: ReadTables) => Result): Result | Promise<Result> {
@@ -81,28 +88,51 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       due: (...query) => open().due(...query),
       nextDueMs: (...query) => open().nextDueMs(...query),
       oldest: (...query) => open().oldest(...query),
+      get: number => open().get(number),
     },
     concurrencyOf,
     epoch,
     windowSize: limits.queueWindow,
     mostSetAside: limits.queueSetAside,
+    mostCharacters: limits.queueWindowLength,
     lanesRemembered: limits.queueNamesKept,
   })
   const meter = createMeter(clock.now, limits.queueRatesKept)
-  const ends = createEnds({ partition, clock, wallClock, random, dispatch, meter, available, resultMsOf })
   let follower: QueueFollower | undefined
-  /** When the timer rings, by the clock on the wall. */
-  let alarm = Number.POSITIVE_INFINITY
-  let cancelAlarm: (() => void) | undefined
+  const results = createResults({ partition, clock, mostBytes: resultsBytes })
+  const ends = createEnds({
+    partition,
+    clock,
+    wallClock,
+    random,
+    dispatch,
+    meter,
+    available,
+    results,
+    resultMsOf,
+  })
+  const times = createLaneTimes()
+  const wasSet = createSkew(clock, wallClock)
+  const alarm = createAlarm({ clock, wallClock: onWall, ring })
   let isTidying = false
   let isStopped = false
+
+  /** The clock on the wall. If it was set, leases go on for as long as they were to. */
+  function onWall(): number {
+    const setMs = wasSet()
+    if (setMs !== 0) {
+      dispatch.moveLeases(setMs)
+      alarm.at(dispatch.nextExpiryMs())
+    }
+    return wallClock()
+  }
 
   const unfollow = partition.follow(({ messages = [], queues = [] }) => {
     if (isStopped) return
     for (const change of queues) toldOfQueue(change)
     const touched = dispatch.changed(messages)
     for (const { event, message } of messages) {
-      if (event !== 'gone') lookAt(message.dueAtMs)
+      if (event !== 'gone') lookAt(message, message.dueAtMs)
       else {
         // Whoever has it does not know: what it returns is nobody's.
         const lease = dispatch.leaseOf(message.number)
@@ -167,19 +197,14 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     if (lanes.length > 0) follower?.ready(lanes)
   }
 
-  function lookAt(ms: number | undefined): void {
-    if (ms === undefined || ms >= alarm || isStopped) return
-    cancelAlarm?.()
-    alarm = ms
-    // A timer may be early by a fraction of a millisecond, and the clock on the wall may be set back.
-    const wait = Math.min(Math.max(0, ms - wallClock()), limits.queueAlarmMs)
-    cancelAlarm = clock.after(wait, ring)
+  function lookAt(lane: Lane, dueAtMs: number | undefined): void {
+    if (dueAtMs === undefined) return
+    times.add(lane, dueAtMs)
+    alarm.at(dueAtMs)
   }
 
   function ring(): void {
-    alarm = Number.POSITIVE_INFINITY
-    cancelAlarm = undefined
-    const nowMs = wallClock()
+    const nowMs = onWall()
     const expired = dispatch.expired(nowMs)
     tellFreed()
     for (const lease of expired) {
@@ -191,10 +216,11 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       void ends.end(lease, { kind: 'failed', report })
       follower?.expired(lease)
     }
-    follower?.ready(dispatch.dueLanes(nowMs))
-    const next = reading(() => dispatch.nextMs(nowMs))
-    if (next instanceof Promise) next.then(lookAt, () => lookAt(nowMs + limits.storageRetryMs))
-    else lookAt(next)
+    // Whoever takes from them says when the next message is due.
+    const due = times.take(nowMs)
+    if (due.length > 0) follower?.ready(due)
+    alarm.at(times.nextMs())
+    alarm.at(dispatch.nextExpiryMs())
   }
 
   /** There may be messages in lanes that nobody has heard of, and queues may be paused of which nobody has heard that. */
@@ -262,13 +288,13 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       const { lane } = request
       const take = (nowMs: number, mayRead: boolean): readonly Lease[] => {
         const leases = dispatch.take(request, nowMs, mayRead)
-        lookAt(leases[0]?.untilMs)
+        alarm.at(leases[0]?.untilMs)
         if (dispatch.isCrowded()) queueMicrotask(tidy)
         // Filled: otherwise it takes more before long, and then it is looked at. So it is while messages are left that are due.
-        if (dispatch.isFilled(lane, nowMs)) lookAt(dispatch.nextDueMs(lane, nowMs, mayRead))
+        if (dispatch.isFilled(lane, nowMs)) lookAt(lane, dispatch.nextDueMs(lane, nowMs, mayRead))
         return leases
       }
-      const nowMs = Math.floor(wallClock())
+      const nowMs = Math.floor(onWall())
       if (!dispatch.isFilled(lane, nowMs)) return reading(nowMs => take(nowMs, true))
       const leases = take(nowMs, false)
       // There may be more than is known.
@@ -289,9 +315,9 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
       return true
     },
     extend(token, leaseMs) {
-      const untilMs = Math.floor(wallClock()) + leaseMs
+      const untilMs = Math.floor(onWall()) + leaseMs
       if (!dispatch.extend(token, untilMs)) return undefined
-      lookAt(untilMs)
+      alarm.at(untilMs)
       return untilMs
     },
     lease: token => dispatch.get(token),
@@ -302,23 +328,13 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     park: (of, parking) => dispatch.park(of, parking),
     unpark: (of, parking) => dispatch.unpark(of, parking),
     state: queue => reading(nowMs => stateOf(queue, { tables: open(), dispatch, meter, nowMs })),
-    dead: (queue, offset, limit) =>
-      reading(() =>
-        open()
-          .dead(queue, undefined, offset + limit)
-          .slice(offset),
-      ),
+    dead: (queues, offset, limit) => reading(() => deadPage(open(), queues, offset, limit)),
     find: receipt =>
       reading(nowMs => {
         const message = messageOf(open(), receipt)
         return message && foundOf(message, nowMs)
       }),
-    result: receipt =>
-      reading((nowMs, all) => {
-        const entry = all.get(RESULTS, receipt)
-        if (entry === undefined || hasExpired(entry, nowMs)) return undefined
-        return keptResultOf(entry.value, entry.expiresAtMs)
-      }),
+    result: receipt => reading((nowMs, all) => results.get(all, receipt, nowMs)),
     redrive: (queue, which) => count({ command: 'redrive', queue, limit: 1, ...which }),
     discard: (queue, receipt) => count({ command: 'discard', queue, receipt }),
     queues: (after, limit) => reading(() => open().queues(after, limit)),
@@ -346,7 +362,8 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
     stop() {
       isStopped = true
       unfollow()
-      cancelAlarm?.()
+      alarm.stop()
+      results.stop()
     },
   }
 }

@@ -17,7 +17,8 @@ export interface StateParts {
 export function stateOf(queue: string, { tables, dispatch, meter, nowMs }: StateParts): QueueState {
   const counts = tables.counts(queue)
   const leased = dispatch.leased(queue)
-  const lanes = tables.lanes(queue)
+  const all = tables.lanes(queue)
+  const lanes = all.slice(0, limits.queueLanesLooked)
   let oldestAtMs: number | undefined
   let handsOut = false
   const parkedLanes: ParkedLane[] = []
@@ -29,20 +30,26 @@ export function stateOf(queue: string, { tables, dispatch, meter, nowMs }: State
     if (reason === undefined) handsOut = true
     else if (parkedLanes.length < limits.queueParkedLanes) parkedLanes.push({ lane, reason })
   }
-  const isParked = parkedLanes.length > 0 && !handsOut
+  const isKnown = lanes.length === all.length
+  const isParked = parkedLanes.length > 0 && !handsOut && isKnown
   return {
     ...counts,
     leased,
     isPaused: tables.queue(queue)?.isPaused === true,
     oldestAtMs,
     rates: meter.rates(queue),
-    parked: isParked ? Math.max(0, counts.ready - leased) : parkedLanes.length > 0 ? undefined : 0,
+    parked: isParked
+      ? Math.max(0, counts.ready - leased)
+      : parkedLanes.length > 0 || !isKnown
+        ? undefined
+        : 0,
     parkedLanes,
   }
 }
 
 /** When it was published: the oldest of a lane that waits for no time. */
 function oldestOf(tables: ReadQueueTables, lane: Lane, nowMs: number): number | undefined {
-  const found = [...tables.oldest(lane, 0, 1), ...tables.due(lane, nowMs, undefined, 1)]
+  const ready = tables.oldest(lane, 0, 1).map(number => tables.get(number)!)
+  const found = [...ready, ...tables.due(lane, nowMs, undefined, 1)]
   return found.length === 0 ? undefined : Math.min(...found.map(({ publishedAtMs }) => publishedAtMs))
 }

@@ -23,7 +23,7 @@ import { createLanes, type LaneState, type Lanes, type QueueState } from './lane
 import { type Lease, PARKINGS, type Parking, type Reason, type TakeRequest } from './lease.ts'
 
 export interface DispatchOptions {
-  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs' | 'oldest'>
+  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs' | 'oldest' | 'get'>
   /** Messages of a queue that are leased at once with a place, at most. */
   readonly concurrencyOf: (queue: string) => number
   /** Of this start of the engine: tokens begin with it. */
@@ -31,6 +31,8 @@ export interface DispatchOptions {
   readonly windowSize: number
   /** Messages of a lane that may be set aside because of their keys. */
   readonly mostSetAside: number
+  /** Characters of a window, and of what is set aside. */
+  readonly mostCharacters: number
   /** Lanes beyond these are forgotten while they have no messages. */
   readonly lanesRemembered: number
 }
@@ -51,6 +53,8 @@ export interface Dispatch extends Pick<Lanes, 'isCrowded' | 'idle'> {
   giveBack(token: string): boolean
   /** Ends all leases of a holder who is gone. */
   leave(holder: string): Lease[]
+  /** The clock was set forward, or back: the times of all leases with it. */
+  moveLeases(ms: number): void
   /** Ends leases whose time has passed. */
   expired(nowMs: number): Lease[]
   /** Lanes in which messages may be leased now that could not be before; asked for after leases have ended. */
@@ -79,10 +83,8 @@ export interface Dispatch extends Pick<Lanes, 'isCrowded' | 'idle'> {
   nextDueMs(lane: Lane, nowMs: number, mayRead?: boolean): number | undefined
   /** Of a queue, or all. */
   lanes(queue?: string): Lane[]
-  /** Lanes in which a message is due. */
-  dueLanes(nowMs: number): Lane[]
-  /** When something happens anywhere: a lease ends, a message is due. */
-  nextMs(nowMs: number): number | undefined
+  /** When the time of a lease is over, of all of them the first. */
+  nextExpiryMs(): number | undefined
   reasonOf(message: Message, nowMs: number): Reason
 }
 
@@ -111,12 +113,19 @@ interface Held {
 }
 
 export function createDispatch(options: DispatchOptions): Dispatch {
-  const { tables, concurrencyOf, epoch, windowSize, mostSetAside, lanesRemembered } = options
+  const { tables, concurrencyOf, epoch, windowSize, mostSetAside, mostCharacters, lanesRemembered } = options
   const byToken = new Map<string, Held>()
   /** Messages that somebody has, or whose end is not committed, by their numbers. */
   const busy = new Map<number, Held>()
   const isBusy = (number: number): boolean => busy.has(number)
-  const lanes = createLanes({ tables, isBusy, size: windowSize, remembered: lanesRemembered })
+  const lanes = createLanes({
+    tables,
+    isBusy,
+    size: windowSize,
+    most: mostCharacters,
+    mostSetAside,
+    remembered: lanesRemembered,
+  })
   const { laneOf } = lanes
   const freed = new Set<Lane>()
   let areAllFreed = false
@@ -159,7 +168,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   /** The next message whose key is not full; the others are set aside, up to a bound. */
   function next(state: LaneState, nowMs: number, mayRead: boolean): Candidate | undefined {
     const { window, perKey, queue, setAside } = state
-    while (setAside.size() < mostSetAside) {
+    while (!setAside.isFull()) {
       const isForOldest = isOldestNext(state)
       if (isForOldest && !mayRead) return undefined
       const message = (isForOldest ? window.takeOldest() : undefined) ?? window.take(nowMs, mayRead)
@@ -275,7 +284,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     },
     isFilled(lane, nowMs) {
       const state = laneOf(lane)
-      if (state.setAside.size() >= mostSetAside) return true
+      if (state.setAside.isFull()) return true
       return !isOldestNext(state) && state.window.isFilled(nowMs)
     },
     end(token) {
@@ -301,6 +310,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       return true
     },
     leave: holder => endAll(lease => lease.holder === holder),
+    moveLeases(ms) {
+      for (const held of byToken.values()) held.lease = { ...held.lease, untilMs: held.lease.untilMs + ms }
+    },
     expired: nowMs => endAll(({ untilMs }) => untilMs <= nowMs),
     freed() {
       if (freed.size === 0 && !areAllFreed) return NO_LANES
@@ -357,11 +369,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       const states = queue === undefined ? lanes.all() : (lanes.findQueue(queue)?.lanes ?? [])
       return [...states].map(({ lane }) => lane)
     },
-    dueLanes: nowMs => [...lanes.all()].filter(({ window }) => window.hasDue(nowMs)).map(({ lane }) => lane),
-    nextMs(nowMs) {
+    nextExpiryMs() {
       let next = Number.POSITIVE_INFINITY
       for (const { lease } of byToken.values()) next = Math.min(next, lease.untilMs)
-      for (const { window } of lanes.all()) next = Math.min(next, window.nextDueMs(nowMs) ?? next)
       return next === Number.POSITIVE_INFINITY ? undefined : next
     },
     reasonOf(message, nowMs) {

@@ -11,7 +11,7 @@
  */
 import { membersOf, typeOfJson } from '../../../src/protocol/json/split.ts'
 import { fromJsonText, type JsonText } from '../../../src/protocol/jsonText.ts'
-import type { Message } from '../../../src/storage/queue/message.ts'
+import { lengthOf, type Message } from '../../../src/storage/queue/message.ts'
 
 export interface PerKey {
   /** Member of the data; messages with the same value have the same key, those without it have none. */
@@ -56,6 +56,8 @@ export function createKeysUnderWay(): KeysUnderWay {
 /** Messages of a lane whose key is full. */
 export interface SetAside {
   size(): number
+  /** Nothing more is to be set aside: there are enough of them, or they are large. */
+  isFull(): boolean
   add(message: Message, key: string): void
   has(number: number): boolean
   /** It is gone. */
@@ -66,25 +68,36 @@ export interface SetAside {
   clear(): void
 }
 
-export function createSetAside(): SetAside {
+/** `most`: how many of them there may be, and how many characters they may have before there is one too many. */
+export function createSetAside(most: { readonly messages: number; readonly characters: number }): SetAside {
   const byKey = new Map<string, Map<number, Message>>()
   const keys = new Map<number, string>()
+  let characters = 0
 
   function drop(number: number): void {
     const key = keys.get(number)
     if (key === undefined) return
     keys.delete(number)
     const messages = byKey.get(key)!
+    characters -= lengthOf(messages.get(number)!)
     messages.delete(number)
     if (messages.size === 0) byKey.delete(key)
   }
 
+  function clear(): void {
+    byKey.clear()
+    keys.clear()
+    characters = 0
+  }
+
   return {
     size: () => keys.size,
+    isFull: () => keys.size >= most.messages || characters > most.characters,
     add(message, key) {
       const messages = byKey.get(key) ?? new Map<number, Message>()
       byKey.set(key, messages.set(message.number, message))
       keys.set(message.number, key)
+      characters += lengthOf(message)
     },
     has: number => keys.has(number),
     drop,
@@ -97,13 +110,9 @@ export function createSetAside(): SetAside {
     },
     takeAll() {
       const taken = [...byKey.values()].flatMap(messages => [...messages.values()])
-      byKey.clear()
-      keys.clear()
+      clear()
       return taken
     },
-    clear() {
-      byKey.clear()
-      keys.clear()
-    },
+    clear,
   }
 }

@@ -33,7 +33,9 @@ export interface LaneState {
   readonly setAside: SetAside
 }
 
-export interface LanesOptions extends Pick<WindowOptions, 'tables' | 'isBusy' | 'size'> {
+export interface LanesOptions extends Pick<WindowOptions, 'tables' | 'isBusy' | 'size' | 'most'> {
+  /** Messages of a lane that may be set aside, of `most` characters. */
+  readonly mostSetAside: number
   /** So many are remembered, whether they have messages or not. */
   readonly remembered: number
 }
@@ -60,7 +62,8 @@ export interface Lanes {
 /** Made before it is looked which ones are idle. */
 const PORTION = 32
 
-export function createLanes({ tables, isBusy, size, remembered }: LanesOptions): Lanes {
+export function createLanes(options: LanesOptions): Lanes {
+  const { tables, isBusy, size, most, mostSetAside, remembered } = options
   const queues = new Map<string, QueueState>()
   const lanes = new Map<string, LaneState>()
   let generation = 0
@@ -80,7 +83,7 @@ export function createLanes({ tables, isBusy, size, remembered }: LanesOptions):
   }
 
   const newWindow = (lane: Lane, setAside: SetAside): Window =>
-    createWindow({ lane, tables, isBusy: one => isBusy(one) || setAside.has(one), size })
+    createWindow({ lane, tables, isBusy: one => isBusy(one) || setAside.has(one), size, most })
 
   function fresh(state: LaneState): LaneState {
     if (state.generation === generation) return state
@@ -102,7 +105,7 @@ export function createLanes({ tables, isBusy, size, remembered }: LanesOptions):
     const id = laneId(lane)
     let state = lanes.get(id)
     if (state === undefined) {
-      const setAside = createSetAside()
+      const setAside = createSetAside({ messages: mostSetAside, characters: most })
       state = {
         lane,
         id,

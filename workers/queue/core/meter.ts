@@ -16,40 +16,61 @@ export interface Meter {
 const SECONDS = 60
 const KINDS = ['published', 'done', 'failed'] as const
 
-type Second = Record<keyof Rates, number> & { at: number }
-
-const emptySecond = (): Second => ({ at: -1, published: 0, done: 0, failed: 0 })
+/** Of one queue. */
+interface Minute {
+  /** The last second in which something has happened. */
+  at: number
+  /** A ring of the last seconds, each with its kinds. */
+  readonly counts: Uint32Array
+}
 
 /** `now`: milliseconds, steady. `most`: queues; beyond it the one is forgotten of which nothing was counted for the longest time. */
 export function createMeter(now: () => number, most: number): Meter {
-  /** Of a queue: a ring of the last seconds. The one that was counted last is the last. */
-  const queues = new Map<string, Second[]>()
+  /** Those in which something has happened within the last minute, the latest of them last. */
+  const queues = new Map<string, Minute>()
+
+  function forgetIdle(at: number): void {
+    for (const [queue, minute] of queues) {
+      if (minute.at > at - SECONDS) return
+      queues.delete(queue)
+    }
+  }
+
+  function clear({ counts }: Minute, from: number, to: number): void {
+    for (let at = Math.max(from, to - SECONDS + 1); at <= to; at++) {
+      const place = (at % SECONDS) * KINDS.length
+      counts.fill(0, place, place + KINDS.length)
+    }
+  }
+
+  function minuteOf(queue: string, at: number): Minute {
+    const minute = queues.get(queue)
+    if (minute?.at === at) return minute
+    forgetIdle(at)
+    if (minute === undefined && queues.size >= most) queues.delete(queues.keys().next().value!)
+    const next = minute ?? { at, counts: new Uint32Array(SECONDS * KINDS.length) }
+    clear(next, next.at + 1, at)
+    next.at = at
+    queues.delete(queue)
+    queues.set(queue, next)
+    return next
+  }
 
   return {
     count(queue, what, by) {
-      let seconds = queues.get(queue)
-      if (seconds === undefined) {
-        seconds = Array.from({ length: SECONDS }, emptySecond)
-        if (queues.size >= most) queues.delete(queues.keys().next().value!)
-        queues.set(queue, seconds)
-      }
       const at = Math.floor(now() / 1000)
-      const second = seconds[at % SECONDS]!
-      if (second.at !== at) {
-        Object.assign(second, emptySecond(), { at })
-        queues.delete(queue)
-        queues.set(queue, seconds)
-      }
-      second[what] += by
+      minuteOf(queue, at).counts[(at % SECONDS) * KINDS.length + KINDS.indexOf(what)]! += by
     },
     rates(queue) {
-      const oldest = Math.floor(now() / 1000) - SECONDS
       const sums = { published: 0, done: 0, failed: 0 }
-      for (const second of queues.get(queue) ?? []) {
-        if (second.at <= oldest) continue
-        for (const kind of KINDS) sums[kind] += second[kind]
+      const minute = queues.get(queue)
+      if (minute === undefined) return sums
+      const at = Math.floor(now() / 1000)
+      for (let second = Math.max(0, at - SECONDS + 1); second <= minute.at; second++) {
+        for (const [kind, name] of KINDS.entries())
+          sums[name] += minute.counts[(second % SECONDS) * KINDS.length + kind]!
       }
-      for (const kind of KINDS) sums[kind] /= SECONDS
+      for (const name of KINDS) sums[name] /= SECONDS
       return sums
     },
   }

@@ -8,7 +8,13 @@
  * Up to its end everything is in the window or with somebody (`isBusy`); behind it, only in the tables. So a queue costs
  * the memory of a window, however long it is. Messages with a time have a window of their own, in the order of their times.
  */
-import { comparePlaces, type Lane, type Message, type Place } from '../../../src/storage/queue/message.ts'
+import {
+  comparePlaces,
+  type Lane,
+  lengthOf,
+  type Message,
+  type Place,
+} from '../../../src/storage/queue/message.ts'
 import { type DuePlace, MAX_DUE, type ReadQueueTables } from '../../../src/storage/queue/tables.ts'
 
 export interface Window {
@@ -26,18 +32,18 @@ export interface Window {
   gone(message: Message): void
   /** The lane has no messages that may be leased, now or later. May read. */
   isEmpty(): boolean
-  /** A message with a time is due, as far as it is known; nothing is read. */
-  hasDue(nowMs: number): boolean
   /** When the next message is due that is not yet; without reading, if that is known. */
   nextDueMs(nowMs: number, mayRead?: boolean): number | undefined
 }
 
 export interface WindowOptions {
   readonly lane: Lane
-  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs' | 'oldest'>
+  readonly tables: Pick<ReadQueueTables, 'ready' | 'due' | 'nextDueMs' | 'oldest' | 'get'>
   readonly isBusy: (number: number) => boolean
   /** Messages that are looked for at once. */
   readonly size: number
+  /** Characters of them (`lengthOf`); one message may have more. */
+  readonly most: number
 }
 
 type Compare = (one: Message, other: Message) => number
@@ -47,11 +53,12 @@ const compareDue = (one: DuePlace, other: DuePlace): number =>
 const duePlace = ({ dueAtMs, number }: Message): DuePlace => ({ dueAtMs: dueAtMs!, number })
 const byDue: Compare = (one, other) => compareDue(duePlace(one), duePlace(other))
 
-export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Window {
+export function createWindow({ lane, tables, isBusy, size, most }: WindowOptions): Window {
   const ready: Message[] = []
   const due: Message[] = []
-  /** Numbers of both. */
+  /** Numbers of both, and their characters. */
   const inside = new Set<number>()
+  let characters = 0
   /** Absent: nothing was looked at yet. */
   let end: Place | undefined
   /** The tables have nothing behind the end. */
@@ -62,36 +69,57 @@ export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Win
 
   function push(list: Message[], message: Message): void {
     inside.add(message.number)
+    characters += lengthOf(message)
     list.push(message)
   }
 
   function shift(list: Message[]): Message | undefined {
     const message = list.shift()
-    if (message !== undefined) inside.delete(message.number)
+    if (message !== undefined) isOut(message)
     return message
   }
 
+  function isOut(message: Message): void {
+    inside.delete(message.number)
+    characters -= lengthOf(message)
+  }
+
+  /** How many of those that are ready may stay: one, whatever its size. */
+  function fitting(): number {
+    let length = 0
+    for (const [place, message] of ready.entries()) {
+      length += lengthOf(message)
+      if (place >= size || (length > most && place > 0)) return place
+    }
+    return ready.length
+  }
+
+  /** There is nothing behind it: it was ended neither by its number nor by its size. */
+  const isLast = (page: readonly Message[]): boolean =>
+    page.length < size && page.reduce((sum, message) => sum + lengthOf(message), 0) <= most
+
   function fill(): void {
     while (ready.length === 0 && !isWhole) {
-      const page = tables.ready(lane, end, size)
+      const page = tables.ready(lane, end, size, most)
       for (const message of page) if (!isBusy(message.number)) push(ready, message)
       end = page.at(-1) ?? end
-      isWhole = page.length < size
+      isWhole = isLast(page)
     }
   }
 
   function fillDue(nowMs: number): void {
     while (due.length === 0 && nextDue <= nowMs) {
-      const page = tables.due(lane, nowMs, dueEnd, size)
+      const page = tables.due(lane, nowMs, dueEnd, size, most)
       for (const message of page) if (!isBusy(message.number)) push(due, message)
       const last = page.at(-1)
       if (last !== undefined) dueEnd = duePlace(last)
-      if (page.length < size) nextDue = tables.nextDueMs(lane, nowMs) ?? Number.POSITIVE_INFINITY
+      if (isLast(page)) nextDue = tables.nextDueMs(lane, nowMs) ?? Number.POSITIVE_INFINITY
     }
   }
 
   function insert(list: Message[], message: Message, compare: Compare): void {
     inside.add(message.number)
+    characters += lengthOf(message)
     list.splice(placeOf(list, message, compare), 0, message)
   }
 
@@ -106,16 +134,18 @@ export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Win
     if (!isInside && !isWhole) return
     if (!isInside) end = message
     insert(ready, message, comparePlaces)
-    if (ready.length < 2 * size) return
+    if (ready.length < 2 * size && (characters <= 2 * most || ready.length === 1)) return
     // The rest is in the tables, too.
-    for (const { number } of ready.slice(size)) inside.delete(number)
-    ready.length = size
+    const kept = fitting()
+    for (const one of ready.slice(kept)) isOut(one)
+    ready.length = kept
     end = ready.at(-1)!
     isWhole = false
   }
 
   function drop(message: Message): void {
-    if (!inside.delete(message.number)) return
+    if (!inside.has(message.number)) return
+    isOut(message)
     for (const list of [ready, due]) {
       const place = list.findIndex(({ number }) => number === message.number)
       if (place >= 0) list.splice(place, 1)
@@ -141,10 +171,11 @@ export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Win
     takeOldest() {
       for (let after = 0; ; ) {
         const page = tables.oldest(lane, after, size)
-        const message = page.find(({ number }) => !isBusy(number))
+        const number = page.find(one => !isBusy(one))
+        const message = number === undefined ? undefined : tables.get(number)
         if (message !== undefined) drop(message)
-        if (message !== undefined || page.length < size) return message
-        after = page.at(-1)!.number
+        if (number !== undefined || page.length < size) return message
+        after = page.at(-1)!
       }
     },
     putBack: add,
@@ -160,7 +191,6 @@ export function createWindow({ lane, tables, isBusy, size }: WindowOptions): Win
         tables.ready(lane, undefined, 1).length === 0 && tables.due(lane, MAX_DUE, undefined, 1).length === 0
       )
     },
-    hasDue: nowMs => nextDue <= nowMs || (due[0] !== undefined && due[0].dueAtMs! <= nowMs),
     nextDueMs(nowMs, mayRead = true) {
       // They were due when they were read, and the clock was set back since. What is behind them is due later still.
       const last = due.at(-1)

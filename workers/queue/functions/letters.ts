@@ -3,7 +3,6 @@ import { HandlerError } from '../../../sdk/typescript/src/errors.ts'
 import { RawJson } from '../../../sdk/typescript/src/worker.ts'
 import { asJsonText } from '../../../src/protocol/jsonText.ts'
 import { limits } from '../../../src/protocol/limits.ts'
-import type { Message } from '../../../src/storage/queue/message.ts'
 import { text, whole } from '../../fields.ts'
 import type { QueueBackend } from '../backend.ts'
 import { deadRow } from '../messageRow.ts'
@@ -72,13 +71,8 @@ export function registerLetters(register: Register, { backend, sources }: Letter
     async run(input, _, refuse) {
       const name = nameOf(input, refuse, 'topic_required', 'topic is required')
       const { offset = 0, limit = 50 } = input
-      const pages: Message[][] = []
-      for (const queue of sources.queuesOf(name))
-        pages.push([...(await backend.dead(queue, 0, offset + limit))])
-      const latest = pages
-        .flat()
-        .sort((one, other) => other.deadAtMs! - one.deadAtMs! || other.number - one.number)
-      const rows = latest.slice(offset, offset + limit).map(deadRow)
+      const page = await backend.dead(sources.queuesOf(name), offset, limit)
+      const rows = page.map(deadRow)
       return new RawJson(asJsonText(`[${rows.join(',')}]`))
     },
   })

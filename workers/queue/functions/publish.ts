@@ -17,6 +17,7 @@ import {
   whole,
 } from '../../fields.ts'
 import type { Publish, Published } from '../backend.ts'
+import { createBatch } from '../batch.ts'
 import type { Publishing, Push } from '../publishing.ts'
 import { type Register, refuseBeside } from './register.ts'
 
@@ -86,10 +87,11 @@ export function registerPublishing(
       traceparent: text('of the caller'),
       baggage: text('of the caller'),
       namespace: text('of the function'),
+      metadata: value('of the call'),
     },
     failure: 'enqueue_failed',
     isInternal: true,
-    run({ queue, function_id, data, messageReceiptId, traceparent, baggage, namespace }) {
+    run({ queue, function_id, data, messageReceiptId, traceparent, baggage, namespace, metadata }) {
       requireName(queue, 'queue_not_set', 'Queue name is required')
       const push: Push = {
         name: queue,
@@ -97,6 +99,7 @@ export function registerPublishing(
         namespace,
         data,
         receipt: messageReceiptId,
+        metadata,
         traceparent,
         baggage,
       }
@@ -165,7 +168,8 @@ export function registerPublishing(
       if (input.messages.length === 0) return new RawJson(asJsonText('{"receipts":[]}'))
       if (input.messages.length > limits.queueBatch)
         refuse(`field \`messages\` has ${input.messages.length} messages, the most are ${limits.queueBatch}`)
-      const each = input.messages.map((given, index) => {
+      const batch = createBatch()
+      const counts = input.messages.map((given, index) => {
         const refuseOne: Refuse = why => refuse(`messages[${index}]: ${why}`)
         const read = pushShape.read(readMembers(given, refuseOne), refuseOne)
         const named = {
@@ -173,13 +177,15 @@ export function registerPublishing(
           queue: read.queue ?? read.topic ?? input.queue ?? input.topic,
           topic: undefined,
         }
-        return publishing.messagesOf(pushOf(named, context, refuseOne))
+        const messages = publishing.messagesOf(pushOf(named, context, refuseOne))
+        batch.add(messages)
+        return messages.length
       })
-      const published = await publish(each.flat())
+      const published = await publish(batch.messages())
       let at = 0
-      const receipts = each.map(({ length }) => {
+      const receipts = counts.map(count => {
         const first = published[at]!
-        at += length
+        at += count
         return receiptAnswer(first)
       })
       return new RawJson(asJsonText(`{"receipts":[${receipts.join(',')}]}`))

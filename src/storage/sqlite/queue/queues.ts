@@ -60,6 +60,13 @@ export interface Queues {
   forgetAll(): void
 }
 
+/** Of more than these it is not looked at one after the other. */
+const FEW_LANES = 8
+
+/** Of a lane within its queue. */
+const keyOf = ({ functionId, namespace }: Pick<KnownLane, 'functionId' | 'namespace'>): string =>
+  `${functionId === undefined ? '' : `f${functionId.length}:${functionId}`}${namespace === undefined ? '' : `n${namespace}`}`
+
 const checksumOf = (row: Omit<StoredQueueRow, 'checksum'>): number => {
   const { id, name, is_paused, settings, bounds, ready, timed, behind, dead, bytes } = row
   return textChecksum(id, name, is_paused, settings ?? '\0', bounds, ready, timed, behind, dead, bytes)
@@ -71,6 +78,8 @@ const laneChecksumOf = ({ id, queue, function_id, namespace }: Omit<LaneRow, 'ch
 export function createQueues(session: Session, undo: Undo): Queues {
   const byName = new Map<string, KnownQueue>()
   const byId = new Map<number, KnownLane>()
+  /** Of queues with many lanes. */
+  const indexes = new WeakMap<readonly KnownLane[], Map<string, KnownLane>>()
   /** Those whose counts are not written yet. */
   let touched: KnownQueue[] = []
   /** Absent: not counted yet. */
@@ -213,11 +222,23 @@ export function createQueues(session: Session, undo: Undo): Queues {
     return rows.map(row => byName.get(unstorable(row.name)) ?? knownOf(row))
   }
 
-  function findLane({ queue: name, functionId, namespace }: Lane): KnownLane | undefined {
-    for (const lane of find(name)?.lanes ?? []) {
+  function findLane(wanted: Lane): KnownLane | undefined {
+    const lanes = find(wanted.queue)?.lanes
+    if (lanes === undefined) return undefined
+    if (lanes.length > FEW_LANES) return indexOf(lanes).get(keyOf(wanted))
+    const { functionId, namespace } = wanted
+    for (const lane of lanes) {
       if (lane.functionId === functionId && lane.namespace === namespace) return lane
     }
     return undefined
+  }
+
+  function indexOf(lanes: readonly KnownLane[]): Map<string, KnownLane> {
+    let index = indexes.get(lanes)
+    if (index?.size === lanes.length) return index
+    index = new Map(lanes.map(lane => [keyOf(lane), lane]))
+    indexes.set(lanes, index)
+    return index
   }
 
   function writeLane({ id, queue, functionId, namespace }: KnownLane): void {
@@ -232,9 +253,11 @@ export function createQueues(session: Session, undo: Undo): Queues {
     const lane: KnownLane = { id: newId(), queue, functionId, namespace }
     writeLane(lane)
     queue.lanes.push(lane)
+    indexes.get(queue.lanes)?.set(keyOf(lane), lane)
     byId.set(lane.id, lane)
     undo.push(() => {
       queue.lanes.splice(queue.lanes.indexOf(lane), 1)
+      indexes.delete(queue.lanes)
       byId.delete(lane.id)
     })
     return lane

@@ -145,6 +145,11 @@ export function queueStatements(db: Database) {
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_ready
        WHERE lane = +?1 AND is_head = 1 AND due_at_ms IS NULL AND rank > +?2 ORDER BY rank, number LIMIT ?3`,
     ),
+    numbersOfRank: ask<{ number: number }>(
+      `SELECT number FROM messages INDEXED BY messages_ready
+       WHERE lane = +?1 AND is_head = 1 AND due_at_ms IS NULL AND rank = +?2 AND number > +?3
+       ORDER BY number LIMIT ?4`,
+    ),
     nextRank: ask<{ rank: number | null }>(
       `SELECT min(rank) AS rank FROM messages INDEXED BY messages_ready
        WHERE lane = +?1 AND is_head = 1 AND due_at_ms IS NULL AND rank > +?2`,
@@ -184,6 +189,10 @@ export function queueStatements(db: Database) {
        WHERE queue = +?1 AND dead_at_ms IS NOT NULL AND (dead_at_ms < +?2 OR (dead_at_ms = +?2 AND number < +?3))
          AND dead_at_ms <= +?2
        ORDER BY dead_at_ms DESC, number DESC LIMIT ?4`,
+    ),
+    deadPlaces: ask<{ deadAtMs: number; number: number }>(
+      `SELECT dead_at_ms AS deadAtMs, number FROM messages INDEXED BY messages_dead
+       WHERE queue = +?1 AND dead_at_ms IS NOT NULL ORDER BY dead_at_ms DESC, number DESC LIMIT ?2`,
     ),
     oldestDead: ask<MessageRow>(
       `SELECT ${MESSAGE} FROM messages INDEXED BY messages_dead

@@ -119,22 +119,25 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
     byReceipt: receipt =>
       fresh.byReceipt(receipt) ??
       readIfThere(using(session, ({ ask }) => ask.messageByReceipt.get(storable(receipt)))),
-    ready(lane, after, limit) {
+    ready(lane, after, limit, most) {
       const id = queues.findLane(lane)?.id
       if (id === undefined || limit <= 0) return []
       const rows = among(({ ask }) => {
-        if (after === undefined) return ask.readyMessages.all(id, limit)
-        const same = ask.readyOfRank.all(id, -after.priority, after.number, limit)
-        if (same.length >= limit) return same
-        return [...same, ...ask.readyAfterRank.all(id, -after.priority, limit - same.length)]
+        const portion = createPortion(limit, most)
+        if (after === undefined) return portion.add(ask.readyMessages.iterate(id, limit))
+        portion.add(ask.readyOfRank.iterate(id, -after.priority, after.number, limit))
+        return portion.add(ask.readyAfterRank.iterate(id, -after.priority, limit))
       })
       return rows.map(read)
     },
-    due(lane, nowMs, after, limit) {
+    due(lane, nowMs, after, limit, most) {
       const id = queues.findLane(lane)?.id
       if (id === undefined) return []
       const { dueAtMs, number } = after ?? { dueAtMs: 0, number: 0 }
-      return among(({ ask }) => ask.dueMessages.all(id, nowMs, dueAtMs, number, limit)).map(read)
+      const rows = among(({ ask }) =>
+        createPortion(limit, most).add(ask.dueMessages.iterate(id, nowMs, dueAtMs, number, limit)),
+      )
+      return rows.map(read)
     },
     nextDueMs(lane, afterMs) {
       const id = queues.findLane(lane)?.id
@@ -144,15 +147,12 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       const id = queues.findLane(lane)?.id
       if (id === undefined) return []
       return among(({ ask }) => {
-        const found: MessageRow[] = []
+        const found: number[] = []
         let rank = ask.nextRank.get(id, Number.MIN_SAFE_INTEGER)?.rank ?? null
         for (; rank !== null; rank = ask.nextRank.get(id, rank)?.rank ?? null) {
-          found.push(...ask.readyOfRank.all(id, rank, after, limit))
+          for (const { number } of ask.numbersOfRank.iterate(id, rank, after, limit)) found.push(number)
         }
-        return found
-          .sort((one, other) => one.number - other.number)
-          .slice(0, limit)
-          .map(read)
+        return found.sort((one, other) => one - other).slice(0, limit)
       })
     },
     hasGroup(queue, group) {
@@ -185,6 +185,10 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       if (id === undefined) return []
       const { deadAtMs, number } = after ?? { deadAtMs: Number.MAX_SAFE_INTEGER, number: 0 }
       return using(session, ({ ask }) => ask.deadMessages.all(id, deadAtMs, number, limit)).map(read)
+    },
+    deadPlaces(queue, limit) {
+      const id = queues.find(queue)?.id
+      return id === undefined ? [] : using(session, ({ ask }) => ask.deadPlaces.all(id, limit))
     },
     oldestDead(queue, limit) {
       const id = queues.find(queue)?.id
@@ -332,6 +336,24 @@ export function createSqliteQueueTables(session: Session): SqliteQueueTables {
       queues.forgetAll()
       fresh.forgetAll()
       undo.forget()
+    },
+  }
+}
+
+/** Rows until there are enough of them, or they have more characters than `most`. What is behind them is not read. */
+function createPortion(limit: number, most = Number.POSITIVE_INFINITY) {
+  const rows: MessageRow[] = []
+  let characters = 0
+  return {
+    /** Returns all so far. */
+    add(more: Iterable<MessageRow>): MessageRow[] {
+      if (rows.length >= limit || characters > most) return rows
+      for (const row of more) {
+        rows.push(row)
+        characters += row.data.length + (row.metadata?.length ?? 0)
+        if (rows.length >= limit || characters > most) break
+      }
+      return rows
     },
   }
 }

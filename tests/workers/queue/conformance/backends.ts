@@ -92,9 +92,14 @@ export const report = (atMs: number, code = 'TEST'): FailureReport => ({
 export interface StageOptions {
   readonly concurrency?: number
   readonly random?: () => number
+  /** Of all results together. */
+  readonly resultsBytes?: number
 }
 
-export function setStage(open: Open, { concurrency = 10, random = () => 0 }: StageOptions = {}): Stage {
+export function setStage(
+  open: Open,
+  { concurrency = 10, random = () => 0, resultsBytes }: StageOptions = {},
+): Stage {
   const clock = createVirtualClock()
   let skewMs = 0
   const nowMs = (): number => Math.floor(clock.now() + skewMs)
@@ -115,6 +120,7 @@ export function setStage(open: Open, { concurrency = 10, random = () => 0 }: Sta
       epoch: `e${++starts}`,
       concurrencyOf: () => concurrency,
       resultMsOf: () => RESULT_MS,
+      ...(resultsBytes !== undefined && { resultsBytes }),
     })
     backend.follow({
       ready: lanes => void told.push(...[...lanes].map(({ queue }) => queue)),

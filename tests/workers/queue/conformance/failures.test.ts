@@ -1,6 +1,7 @@
 /** Failures, back-off, and messages that failed for good. */
 import { describe, expect, test } from 'bun:test'
-import { backends, dataOf, report, retry, setStage } from './backends.ts'
+import { limits } from '../../../../src/protocol/limits.ts'
+import { backends, dataOf, lane, report, retry, setStage } from './backends.ts'
 
 describe.each(backends)('failures in %s', (_, open) => {
   test('4 attempts with a back-off of 50 ms come 50, 100 and 200 ms apart, then it is dead', async () => {
@@ -65,7 +66,7 @@ describe.each(backends)('failures in %s', (_, open) => {
       await stage.backend.fail(lease!.token, { report: failed })
       await stage.pass(1000)
     }
-    const [dead] = await stage.backend.dead('q', 0, 10)
+    const [dead] = await stage.backend.dead(['q'], 0, 10)
     expect(dead!.failures).toBe(3)
     expect(dead!.reports.map(({ code, worker }) => [code, worker])).toEqual([
       ['E1', 'w1'],
@@ -89,9 +90,33 @@ describe.each(backends)('failures in %s', (_, open) => {
   test('dead messages are listed, the latest first', async () => {
     await using stage = setStage(open)
     await die(stage, 'a', 'b', 'c')
-    const page = await stage.backend.dead('q', 1, 1)
+    const page = await stage.backend.dead(['q'], 1, 1)
     expect(page.map(({ data }) => JSON.parse(data))).toEqual(['b'])
     expect(await stage.backend.state('q')).toMatchObject({ waiting: 0, dead: 3 })
+  })
+
+  test('of several queues together, and as many as are not too large, but one', async () => {
+    await using stage = setStage(open)
+    const part = limits.pageCharacters / 2
+    for (const [queue, data] of [
+      ['q', 'a'],
+      ['r', 'b'],
+      ['q', 'c'.repeat(part + 1)],
+      ['r', 'd'.repeat(part)],
+      ['q', 'e'.repeat(part)],
+    ] as const) {
+      await stage.publish(data, { queue })
+      const [lease] = await stage.take(1, { lane: { ...lane, queue }, retry: { ...retry, maxAttempts: 1 } })
+      await stage.fail(lease)
+      await stage.pass(1)
+    }
+    const pageOf = async (offset: number, limit = 10) =>
+      (await stage.backend.dead(['q', 'none', 'r'], offset, limit)).map(({ data }) => data[1])
+    expect(await pageOf(0)).toEqual(['e'])
+    expect(await pageOf(1)).toEqual(['d'])
+    expect(await pageOf(2)).toEqual(['c', 'b', 'a'])
+    expect(await pageOf(3, 1)).toEqual(['b'])
+    expect(await pageOf(5)).toEqual([])
   })
 
   test('one, many or all of them are tried again, with no failures and the same receipts', async () => {

@@ -1,5 +1,7 @@
 /** What a lease is, and what becomes of a message when it ends. */
+
 import { describe, expect, test } from 'bun:test'
+import { limits } from '../../../../src/protocol/limits.ts'
 import { backends, dataOf, lane, report, retry, setStage } from './backends.ts'
 
 describe.each(backends)('leases of %s', (_, open) => {
@@ -159,6 +161,50 @@ describe.each(backends)('leases of %s', (_, open) => {
     expect(stage.told).toEqual(['q'])
     expect(await stage.data()).toEqual(['later'])
   })
+
+  test('only of the lanes in which one has come', async () => {
+    await using stage = setStage(open)
+    const lanes = ['q', 'r', 's'].map(queue => ({ ...lane, queue }))
+    for (const [place, each] of lanes.entries()) {
+      await stage.publish('later', { ...each, dueAtMs: stage.nowMs() + 5000 * (place + 1) })
+      expect(await stage.data(1, { lane: each })).toEqual([])
+    }
+    stage.told.length = 0
+    await stage.pass(5001)
+    expect(stage.told).toEqual(['q'])
+    await stage.pass(5000)
+    expect(stage.told).toEqual(['q', 'r'])
+  })
+
+  test('also when the clock on the wall is set forward, soon', async () => {
+    await using stage = setStage(open)
+    await stage.publish('tomorrow', { dueAtMs: stage.nowMs() + 86_400_000 })
+    expect(await stage.data()).toEqual([])
+    stage.told.length = 0
+    stage.setWall(86_400_000)
+    await stage.pass(limits.queueLookMs)
+    expect(stage.told).toEqual(['q'])
+    expect(await stage.data()).toEqual(['tomorrow'])
+  })
+
+  test.each([86_400_000, -86_400_000])(
+    'a lease lasts as long as it was to, also when the clock is set by %p ms',
+    async setMs => {
+      await using stage = setStage(open)
+      for (const data of ['one', 'other']) await stage.publish(data)
+      const [lease, other] = await stage.take(2, { leaseMs: 20_000 })
+      await stage.pass(5000)
+      stage.setWall(setMs)
+      await stage.pass(3000)
+      expect(stage.backend.extend(other!.token, 60_000)).toBe(stage.nowMs() + 60_000)
+      await stage.pass(11_999)
+      expect(stage.expired).toEqual([])
+      await stage.pass(1 + limits.queueLookMs)
+      expect(stage.expired.map(({ token }) => token)).toEqual([lease!.token])
+      await stage.pass(60_000)
+      expect(stage.expired).toHaveLength(2)
+    },
+  )
 
   test('also one that had come already, before the clock on the wall was set back', async () => {
     await using stage = setStage(open)

@@ -62,6 +62,41 @@ describe.each(backends)('results of %s', (_, open) => {
     // 70 MiB are written.
   }, 60_000)
 
+  test('all of them together have a bound: the oldest go before their time, and those that are over make room', async () => {
+    const each = 1000 + 2 * limits.queueResultExtraBytes
+    await using stage = setStage(open, { resultsBytes: 10 * each })
+    const receipts: string[] = []
+    async function keep(count: number, length = 1000): Promise<void> {
+      for (let of = 0; of < count; of++) {
+        receipts.push(newReceipt())
+        await stage.publish('a', { receipt: receipts.at(-1)! })
+        const [lease] = await stage.take(1)
+        await stage.backend.finish(lease!.token, asJsonText(`"${'x'.repeat(length)}"`))
+      }
+      for (let turn = 0; turn < 10; turn++) await stage.settled()
+    }
+    const kept = async () => {
+      const found: number[] = []
+      for (const [place, receipt] of receipts.entries())
+        if ((await stage.backend.result(receipt)) !== undefined) found.push(place)
+      return found
+    }
+    await keep(8)
+    expect(await kept()).toHaveLength(8)
+    await stage.restart()
+    await keep(12)
+    const some = await kept()
+    expect(some.length).toBeGreaterThanOrEqual(9)
+    expect(some.length).toBeLessThanOrEqual(12)
+    expect(some).toEqual(Array.from({ length: some.length }, (_, place) => 20 - some.length + place))
+    // One takes the place of many.
+    await keep(1, 9 * each)
+    expect((await kept()).length).toBeLessThanOrEqual(2)
+    await stage.pass(RESULT_MS + 1)
+    await keep(8)
+    expect(await kept()).toEqual([21, 22, 23, 24, 25, 26, 27, 28])
+  })
+
   test('a message that was cancelled has none, whatever its holder returns', async () => {
     await using stage = setStage(open)
     const receipt = newReceipt()
