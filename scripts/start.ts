@@ -105,14 +105,23 @@ async function startWorker(worker: ExampleWorker, engineUrl: string): Promise<st
   return [worker.name]
 }
 
-function summary(addresses: Record<string, string>, works: Try[], http: string): string {
+/** Said when the engine listens: the examples may take their time, the first time their libraries are fetched. */
+function whereItListens(addresses: Record<string, string>): string {
   const nameWidth = Math.max(...Object.keys(addresses).map(name => name.length))
   return [
     'iii is running. Ctrl-C stops it.',
     '',
     ...Object.entries(addresses).map(([name, address]) => `  ${name.padEnd(nameWidth)}  ${address}`),
+  ].join('\n')
+}
+
+/** Said when the examples are there, too; an empty line closes it. */
+function whatToTry(works: Try[], http: string): string {
+  if (works.length === 0) return ''
+  return [
     '',
-    ...(works.length === 0 ? [] : ['Try in another terminal:', '']),
+    'Try in another terminal:',
+    '',
     ...works.flatMap(each => [`  # ${each.shows}`, `  ${curlLine(each, http)}`]),
     '',
   ].join('\n')
@@ -170,6 +179,7 @@ void engine?.exited.then(async code => {
   process.exit(1)
 })
 
+if (stopping === undefined) console.log(whereItListens(addresses))
 const urls = Object.values(addresses)
 const workersUrl = urls.find(url => /^wss?:/.test(url)) ?? ''
 const httpUrl = urls.find(url => /^https?:/.test(url))
@@ -191,4 +201,4 @@ if (httpUrl === undefined && stopping === undefined) {
   say('There is no HTTP: add `- name: iii-http` to `workers:` in the configuration file to try the examples.')
 }
 const works = await workingTries(httpUrl)
-if (stopping === undefined) console.log(summary(addresses, works, httpUrl ?? ''))
+if (stopping === undefined) console.log(whatToTry(works, httpUrl ?? ''))

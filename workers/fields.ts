@@ -1,8 +1,10 @@
 /**
  * Inputs of functions, read from their text: each field says what it takes and how discovery shows it. Values are
- * slices of the text and stay as they were written. Unknown fields are ignored, and `null` is nothing.
+ * slices of the text and stay as they were written. Unknown fields are ignored, unless a shape is exact, and `null` is nothing.
  */
 import { HandlerError } from '../sdk/typescript/src/errors.ts'
+import { nearestMember } from '../src/log/nearest.ts'
+import { shortened } from '../src/log/notices.ts'
 import { elementsOf, membersOf, typeOfJson } from '../src/protocol/json/split.ts'
 import { fromJsonText, JSON_NULL, type JsonText } from '../src/protocol/jsonText.ts'
 import { limits } from '../src/protocol/limits.ts'
@@ -128,7 +130,35 @@ export interface Shape<Of extends Fields> {
   read(members: Members, refuse: Refuse): Read<Of>
 }
 
-export function shape<const Of extends Fields>(fields: Of): Shape<Of> {
+/** Names of members that the engine puts beside what the caller has written begin with it. */
+const OF_ENGINE = '_'
+
+function refuseUnknown(
+  members: Members,
+  known: readonly string[],
+  ignored: readonly string[],
+  refuse: Refuse,
+): void {
+  for (const name of members.keys()) {
+    if (known.includes(name) || ignored.includes(name) || name.startsWith(OF_ENGINE)) continue
+    const nearest = nearestMember(name, known)
+    const advice = nearest === undefined ? `known are ${known.join(', ')}` : `did you mean \`${nearest}\`?`
+    refuse(`unknown field \`${shortened(name)}\`; ${advice}`)
+  }
+}
+
+export interface ShapeOptions {
+  /** Fields that it does not know are refused. */
+  readonly isExact?: boolean
+  /** But not these. */
+  readonly ignored?: readonly string[]
+}
+
+export function shape<const Of extends Fields>(
+  fields: Of,
+  { isExact = false, ignored = [] }: ShapeOptions = {},
+): Shape<Of> {
+  const known = Object.keys(fields).filter(name => !name.startsWith(OF_ENGINE))
   const entries = Object.entries(fields)
   const needed = entries.filter(([, field]) => field.isRequired).map(([name]) => name)
   return {
@@ -136,8 +166,10 @@ export function shape<const Of extends Fields>(fields: Of): Shape<Of> {
       type: 'object',
       properties: Object.fromEntries(entries.map(([name, { schema }]) => [name, schema])),
       ...(needed.length === 0 ? {} : { required: needed }),
+      ...(isExact && ignored.length === 0 ? { additionalProperties: false } : {}),
     },
     read(members, refuse) {
+      if (isExact) refuseUnknown(members, known, ignored, refuse)
       const read: Record<string, unknown> = {}
       for (const [name, field] of entries) {
         const member = members.get(name)

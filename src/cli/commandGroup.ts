@@ -13,15 +13,15 @@ export function addCommandGroup(
   { seeHelp, wholeNumber }: CommandParts,
   group: string,
   does: string,
-): (words: string, does: string) => Command {
+): (words: string, does: string, isHidden?: boolean) => Command {
   const command = program
     .command(group)
     .description(does)
     .showHelpAfterError(seeHelp(`${group} --help`))
-  return (words, does) => {
+  return (words, does, isHidden = false) => {
     const [name] = words.split(' ')
     return command
-      .command(words)
+      .command(words, { hidden: isHidden })
       .allowExcessArguments(false)
       .description(does)
       .option('--json', 'print one JSON document')

@@ -26,8 +26,10 @@ export interface Question {
   readonly timeoutMs: number
 }
 
-/** What to do about errors of the function, by their codes. One that is not here is shown as it came. */
-export type Fixes = { readonly [Code in ErrorCode]?: string }
+/** What to do about errors of the function, by their codes; with the exit code if it is not 1. One that is not here is shown as it came. */
+export type Fixes = {
+  readonly [Code in ErrorCode]?: string | { readonly fix: string; readonly exitCode: number }
+}
 
 /** How a question ends: with an answer, or with an exit code after everything has been said. */
 export type Reply = { readonly answer: JsonText } | { readonly exitCode: number }
@@ -104,7 +106,10 @@ function explain(
   const fix = Object.hasOwn(fixes, code) ? fixes[code as ErrorCode] : undefined
   return fix === undefined
     ? undefined
-    : new CommandError(messageOf(message), { code: code as ErrorCode, fix })
+    : new CommandError(messageOf(message), {
+        code: code as ErrorCode,
+        ...(typeof fix === 'string' ? { fix } : fix),
+      })
 }
 
 /** A value that `parseExact` has read, indented, the newline included. */

@@ -62,13 +62,16 @@ function refuse(engine: EngineState, caller: Connection, asked: InvokeFrame, err
   engine.counters.lostVoids++
   const count = ++caller.counters.lostVoids
   if (!isMilestone(count)) return
+  const { code } = JSON.parse(error) as ErrorBody
+  // Functions of an engine that stops have left, and the last events are about that.
+  if (engine.draining && caller.builtIn && code === 'function_not_found') return
   engine.log.warn('a call that wants no answer was dropped', {
     function_id: shortened(asked.functionId),
     // Of another thread: whose call it was, and the way it came, to which the count belongs.
     ...(caller.trunk
       ? { worker_id: asked.caller, over: caller.id }
       : { worker_id: caller.id, worker_name: caller.name }),
-    reason: (JSON.parse(error) as ErrorBody).code,
+    reason: code,
     count,
   })
 }

@@ -44,8 +44,21 @@ export function nearestName(word: string, known: Iterable<string>): string | und
   return nearest
 }
 
-/** Of ids like `hello::greet`: by spelling, else the only one whose last part is the same: `greet` for `hello::greet`. */
+/** Of members like `delay_ms`: by spelling, else the only one that begins with it, as `delay` does. */
+export function nearestMember(name: string, known: readonly string[]): string | undefined {
+  const nearest = nearestName(name, known)
+  if (nearest !== undefined || name === '') return nearest
+  const longer = known.filter(other => other.startsWith(`${normal(name)}_`))
+  return longer.length === 1 ? longer[0] : undefined
+}
+
+/**
+ * Of ids like `hello::greet`: the only one that ends with it (`iii::queue::redrive` for `queue::redrive`), else by spelling, else
+ * the only one whose last part is the same: `greet` for `hello::greet`.
+ */
 export function nearestId(id: string, known: readonly string[]): string | undefined {
+  const longer = known.filter(other => other.endsWith(`::${id}`))
+  if (longer.length === 1) return longer[0]
   const nearest = nearestName(id, known)
   if (nearest !== undefined) return nearest
   const last = id.split('::').at(-1)

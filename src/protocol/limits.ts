@@ -137,6 +137,8 @@ export const limits = {
   queueSweepMs: 3_600_000,
   /** Within this a second message with the same key is the first one, where nobody says another. */
   queueDedupeMs: 300_000,
+  /** A time that is so many times smaller than the clock is no time in milliseconds: seconds are a thousand times smaller. */
+  queueSecondsRatio: 100,
   /** Calls of `queue::pop` that wait at once, and how long one may. */
   queueWaiters: 10_000,
   queueWaitMs: 60_000,

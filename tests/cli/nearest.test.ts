@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { editDistance, nearestName } from '../../src/log/nearest.ts'
+import { editDistance, nearestId, nearestMember, nearestName } from '../../src/log/nearest.ts'
 
 test('distance counts inserts, deletes, replacements and swaps of neighbours', () => {
   expect(editDistance('', 'abc')).toBe(3)
@@ -19,4 +19,16 @@ test('a word that resembles nothing gets no suggestion', () => {
   expect(nearestName('xylophone', ['port', 'host'])).toBeUndefined()
   expect(nearestName('anything', [])).toBeUndefined()
   expect(nearestName('a'.repeat(100_000), ['a'.repeat(100_000)])).toBeUndefined()
+})
+
+test('an id without its prefix means the only one that ends with it, whatever is spelled alike', () => {
+  const ids = ['iii::queue::redrive', 'queue::release', 'engine::queue::dlq_messages', 'a::greet', 'b::greet']
+  expect(nearestId('queue::redrive', ids)).toBe('iii::queue::redrive')
+  expect(nearestId('dlq_messages', ids)).toBe('engine::queue::dlq_messages')
+  expect(nearestId('greet', ids)).toBeUndefined()
+})
+
+test('a member may be meant by its beginning', () => {
+  expect(nearestMember('delay', ['delay_ms', 'data'])).toBe('delay_ms')
+  expect(nearestMember('dedupe', ['dedupe_key', 'dedupe_window_ms'])).toBeUndefined()
 })

@@ -21,6 +21,7 @@ describe('the list', () => {
       behind: 0,
       dlq_depth: 0,
       consumer_count: 10,
+      functions: 2,
     },
     {
       queue: 'mails',
@@ -32,13 +33,14 @@ describe('the list', () => {
       behind: 7,
       dlq_depth: 5,
       consumer_count: 1,
+      functions: 0,
     },
   ]
   test('says of each queue how full it is', () => {
     expect(describeQueues({ queues }, false).split('\n')).toEqual([
       'QUEUE   KIND   STATE   OLDEST  READY  DELAYED  LEASED  BEHIND  DEAD  CONSUMERS',
-      'orders  queue  open     1m 5s      3        0       2       0     0         10',
-      'mails   topic  paused       -   1200        4       0       7     5          1',
+      'orders  queue  open     1m 5s      3        0       2       0     0          2',
+      'mails   topic  paused       -   1200        4       0       7     5          0',
       '',
     ])
   })
@@ -82,6 +84,20 @@ test('messages have a line each, with the reason why they are not handled now, a
   expect(text).toContain('x…')
   expect(text).not.toContain('\x1b')
   expect(describeMessages({ messages: [] }, NOW, false)).toBe('There are no such messages.\n')
+})
+
+test('priorities of messages are shown where they differ', () => {
+  const messages = [
+    { id: 'm1', reason: 'ready', attempt: 0, enqueued_at: NOW, priority: 7, data: 1 },
+    { id: 'm2', reason: 'ready', attempt: 0, enqueued_at: NOW, priority: 0, data: 2 },
+  ]
+  expect(describeMessages({ messages }, NOW, false).split('\n')).toEqual([
+    'ID  REASON  ATTEMPT  AGE  DUE  PRIORITY  GROUP  FUNCTION  DATA',
+    'm1  ready   0        0s   -    7         -      -         1',
+    'm2  ready   0        0s   -    0         -      -         2',
+    '',
+  ])
+  expect(describeMessages({ messages: messages.slice(0, 1) }, NOW, false)).not.toContain('PRIORITY')
 })
 
 test('dead messages have a line each, with what went wrong', () => {
@@ -197,4 +213,68 @@ test('of a running engine it shows and controls queues', async () => {
     exitCode: 2,
     stdout: '',
   })
+}, 60_000)
+
+test('a name that nothing has is refused, with the nearest one, and nothing is done', async () => {
+  using folder = temporaryFolder()
+  await using engine = await startEngine(folder.path, { workers: '  - name: iii-queue\n' })
+  await using raw = await connectRaw(`ws://127.0.0.1:${engine.port}`)
+  const iii = (...args: string[]) => runIii(['queue', ...args, '--port', String(engine.port)])
+  const commands = [
+    ['pause', 'defualt'],
+    ['resume', 'defualt'],
+    ['peek', 'defualt'],
+    ['dlq', 'defualt', '--json'],
+    ['purge', 'defualt', '--yes'],
+    ['redrive', 'defualt'],
+    ['redrive', 'defualt', '--message', 'm'],
+    ['discard', 'defualt', 'm'],
+  ]
+  for (const words of commands) {
+    const { exitCode, stdout, stderr } = await iii(...words)
+    expect([words, exitCode, stdout]).toEqual([words, 1, ''])
+    expect(stderr).toContain("error: there is no queue and no topic 'defualt' [queue_not_found]")
+    expect(stderr).toContain(
+      `queue ${words.filter(word => !/yes|json/.test(word)).join(' ')}'?`.replace('defualt', 'default'),
+    )
+  }
+  expect((await raw.call('queue::list')).result).toMatchObject({ queues: [{ queue: 'default' }] })
+  expect((await iii('peek', 'nowhere')).stderr).toContain('fix: ')
+  expect((await iii('peek', '__fn_queue::default')).exitCode).toBe(0)
+  // One that is only paused is there, so that it can go on.
+  await raw.call('queue::pause', { queue: 'later' })
+  expect((await iii('resume', 'later')).stdout).toBe('later goes on\n')
+}, 60_000)
+
+test('who looks for a command to push is told what to type', async () => {
+  expect(await runIii(['queue', 'push', 'mails', '--data', '1'])).toMatchObject({
+    exitCode: 2,
+    stdout: '',
+    stderr: expect.stringMatching(/trigger queue::push queue=NAME data=VALUE, or .*--enqueue NAME/),
+  })
+  expect((await runIii(['queue', '--help'])).stdout).not.toContain('push')
+})
+
+test('a message that is not there is a failure, and what is written wrongly is wrong usage', async () => {
+  using folder = temporaryFolder()
+  await using engine = await startEngine(folder.path, { workers: '  - name: iii-queue\n' })
+  const iii = (...args: string[]) => runIii(['queue', ...args, '--port', String(engine.port)])
+  const missing = {
+    exitCode: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^error: m .*\[NOT_FOUND\]\nfix: /),
+  }
+  expect(await iii('cancel', 'm')).toMatchObject(missing)
+  expect(await iii('cancel', 'm', '--json')).toMatchObject(missing)
+  expect(await iii('discard', 'default', 'm')).toMatchObject(missing)
+  expect(await iii('redrive', 'default', '--message', 'm')).toMatchObject(missing)
+
+  const wrong = (what: string) => ({ exitCode: 2, stdout: '', stderr: expect.stringContaining(what) })
+  expect(await iii('peek', 'default', '--state', 'foo')).toMatchObject(wrong('ready, delayed, leased'))
+  expect(await iii('purge', 'default', '--state', 'foo')).toMatchObject(wrong('ready, delayed, behind, dead'))
+  for (const cursor of ['junk', '0.junk'])
+    expect(await iii('peek', 'default', '--cursor', cursor)).toMatchObject(wrong('fix: leave --cursor out'))
+  expect((await iii('redrive', 'default', '--json')).stdout).toBe(
+    '{\n  "queue": "default",\n  "redriven": 0\n}\n',
+  )
 }, 60_000)

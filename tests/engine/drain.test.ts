@@ -44,3 +44,16 @@ test('built-ins call on, and void calls pass', () => {
   expect(callee.hears()).toHaveLength(2)
   expect(world.engine.state.counters.lostVoids).toBe(0)
 })
+
+test('that a built-in tells a function which has left already is worth no line', () => {
+  const linesOf = (isDraining: boolean): string[] => {
+    const world = createWorld()
+    const builtIn = world.builtIn()
+    if (isDraining) world.engine.drain()
+    builtIn.calls('x::gone', {}, { action: { type: 'void' } })
+    expect(world.engine.state.counters.lostVoids).toBe(1)
+    return world.log.lines.map(({ message }) => message)
+  }
+  expect(linesOf(false)).toContain('a call that wants no answer was dropped')
+  expect(linesOf(true)).not.toContain('a call that wants no answer was dropped')
+})

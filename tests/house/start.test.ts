@@ -138,11 +138,13 @@ test(
       env: { HOME: folder, PATH: folder },
     })
     const said = new Response(child.stderr).text()
-    // The summary comes last.
+    // An empty line comes last.
+    let printed = ''
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-      expect(text).toContain('ws://127.0.0.1:')
-      break
+      printed += text
+      if (printed.endsWith('\n\n')) break
     }
+    expect(printed).toContain('ws://127.0.0.1:')
     child.kill('SIGTERM')
     expect(await child.exited).toBe(0)
     expect(await said).toContain(`Using ${file};`)
@@ -153,6 +155,34 @@ test(
   },
   FIRST_START_MS,
 )
+
+onLinux('where the engine listens is said before the examples are there', async () => {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'start-')))
+  writeFileSync(
+    join(folder, 'config.yaml'),
+    'workers:\n  - name: iii-worker-manager\n    config: { port: 0 }\n',
+  )
+  // A Python that never comes to an end.
+  writeFileSync(join(folder, 'python3'), '#!/bin/sh\nexec sleep infinity\n', { mode: 0o755 })
+  const env = { HOME: folder, PATH: `${folder}:${process.env.PATH}` }
+  const child = Bun.spawn([process.execPath, '--no-orphans', START], {
+    cwd: folder,
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'ignore',
+    env,
+  })
+  let printed = ''
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    printed += text
+    if (printed.includes('ws://127.0.0.1:')) break
+  }
+  expect(printed).toStartWith('iii is running.')
+  expect(printed).not.toContain('Try in')
+  for (const pid of [...descendants(child.pid), child.pid]) process.kill(pid, 'SIGKILL')
+  await child.exited
+  rmSync(folder, { recursive: true })
+})
 
 test('an option that npm has kept for itself is not ignored: it says how to hand it on', async () => {
   const child = Bun.spawn([process.execPath, START, 'engine.yaml'], {

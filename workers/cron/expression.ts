@@ -107,7 +107,7 @@ function readPattern(text: string, parts: readonly string[]): CronPattern {
     return refuse(`the shorthands are ${Object.keys(SHORTHANDS).join(', ')}`)
   if (parts.length < 5 || parts.length > 7)
     return refuse(
-      `it has ${parts.length} fields; there are 5 (from the minute on), 6 (from the second on) or 7 (with a year)`,
+      `it has ${parts.length === 1 ? '1 field' : `${parts.length} fields`}; there are 5 (from the minute on), 6 (from the second on) or 7 (with a year)`,
     )
   try {
     return new CronPattern(parts.join(' '))

@@ -90,7 +90,7 @@ export function registerFunctions(client: BuiltInClient, { schedules, wallClock 
     fields: Of,
     answer: (input: Read<Of>) => unknown,
   ): void {
-    const { format, read } = shape(fields)
+    const { format, read } = shape(fields, { isExact: true })
     const refuse = refusing(id)
     client.registerFunction<RawJson>(id, input => answer(read(readMembers(input.text, refuse), refuse)), {
       description,

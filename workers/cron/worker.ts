@@ -2,7 +2,7 @@
 import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { Binding, TriggerProvider } from '../../sdk/typescript/src/worker.ts'
 import type { Clock } from '../../src/clock/clock.ts'
-import { createDeliveries } from '../../src/delivery/deliveries.ts'
+import { createDeliveries, type Deliveries } from '../../src/delivery/deliveries.ts'
 import type { Log } from '../../src/log/log.ts'
 import { createSettings } from '../settings.ts'
 import type { BuiltInWorker } from '../worker.ts'
@@ -41,7 +41,7 @@ export function createCronWorker(
           'what schedules have done is kept in memory: a restart knows of nothing (store_method: in_memory)',
         )
       registerFunctions(client, { schedules, wallClock })
-      const provider = createProvider(schedules, () => current.timeout_ms, wallClock)
+      const provider = createProvider(deliveries, schedules, () => current.timeout_ms, wallClock)
       client.registerTriggerType(cronTriggerType, provider)
       settings.follow(config => {
         current = config
@@ -60,6 +60,7 @@ export function createCronWorker(
 }
 
 function createProvider(
+  deliveries: Pick<Deliveries, 'remark'>,
   schedules: Schedules,
   timeoutMs: () => number,
   wallClock: () => number,
@@ -76,7 +77,7 @@ function createProvider(
         })
       const job = parseCronTrigger(binding, timeoutMs, wallClock())
       schedules.add(binding, job)
-      return job.warnings
+      return deliveries.remark(binding, job.warnings)
     },
     unbind: binding => schedules.remove(binding.id),
   }

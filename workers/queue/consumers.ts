@@ -46,7 +46,12 @@ export interface Consumers {
   expired(lease: Lease): void
   /** The settings of a queue are others: what they say holds from now on. */
   changed(queue: string): void
-  consumersOf(queue: string): { readonly consumers: number; readonly running: number }
+  /** `functions`: those of them that somebody answers, each once. */
+  consumersOf(queue: string): {
+    readonly consumers: number
+    readonly running: number
+    readonly functions: number
+  }
   /** Takes nothing more; resolves when all that runs has ended. */
   drain(): Promise<void>
   stop(): void
@@ -361,7 +366,12 @@ export function createConsumers(parts: ConsumersParts): Consumers {
     },
     consumersOf(name) {
       const all = queues.get(name)?.lanes.flatMap(({ consumers }) => consumers) ?? []
-      return { consumers: all.length, running: all.reduce((sum, each) => sum + each.running, 0) }
+      const answered = all.filter(each => functions.find(each.namespace, each.functionId) !== undefined)
+      return {
+        consumers: all.length,
+        running: all.reduce((sum, each) => sum + each.running, 0),
+        functions: new Set(answered.map(each => `${each.namespace ?? 'default'} ${each.functionId}`)).size,
+      }
     },
     drain() {
       isEnding = true

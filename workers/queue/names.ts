@@ -3,9 +3,9 @@
  * `{topic}::{function}@{namespace}`, and `{topic}` for what is published before anybody subscribes; a `\` in front of a
  * separator in a topic keeps them apart.
  */
-const NAMED = '__fn_queue::'
+import { NAMED_QUEUE } from '../../src/protocol/queueNames.ts'
 
-export const namedQueue = (name: string): string => NAMED + name
+export const namedQueue = (name: string): string => NAMED_QUEUE + name
 
 const escaped = (topic: string): string => topic.replace(/\\|::/g, found => `\\${found}`)
 
@@ -27,7 +27,7 @@ export type QueueName =
 
 /** What is behind a name that one of the functions above has made. */
 export function parseQueue(queue: string): QueueName {
-  if (queue.startsWith(NAMED)) return { kind: 'named', name: queue.slice(NAMED.length) }
+  if (queue.startsWith(NAMED_QUEUE)) return { kind: 'named', name: queue.slice(NAMED_QUEUE.length) }
   const separator = /^(?:[^\\:]|\\::|\\\\|:(?!:))*/.exec(queue)![0].length
   const topic = queue.slice(0, separator).replace(/\\(\\|::)/g, '$1')
   if (separator === queue.length) return { kind: 'topic', topic }

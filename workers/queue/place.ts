@@ -10,6 +10,7 @@ export interface MessagePlace {
   readonly priority: number | undefined
 }
 
+const MOST_PRIORITY = 255
 const PLAIN: MessagePlace = { group: undefined, priority: undefined }
 
 /**
@@ -26,12 +27,12 @@ export function placeOf(
   if (!isFifo && groupField === undefined && priorityField === undefined) {
     return given.group === undefined && given.priority === undefined
       ? PLAIN
-      : { group: given.group, priority: given.priority }
+      : { group: given.group, priority: capped(given.priority, ordering) }
   }
   const members = typeOfJson(data) === 'object' ? membersOf(data) : undefined
   return {
     group: given.group ?? groupOf(ordering, members, shown),
-    priority: given.priority ?? priorityOf(ordering, members),
+    priority: capped(given.priority ?? priorityOf(ordering, members), ordering),
   }
 }
 
@@ -53,12 +54,16 @@ function groupOf(
 }
 
 function priorityOf(
-  { priorityField, maxPriority }: Ordering,
+  { priorityField }: Ordering,
   members: ReadonlyMap<string, JsonText> | undefined,
 ): number | undefined {
   const value = priorityField === undefined ? undefined : members?.get(priorityField)
   if (value === undefined) return undefined
   const priority = Math.trunc(Number(memberText(value)))
-  if (Number.isNaN(priority)) return undefined
-  return Math.max(0, Math.min(priority, maxPriority ?? 255))
+  return Number.isNaN(priority) ? undefined : priority
+}
+
+/** Whoever has said it: higher ones are as the highest. */
+function capped(priority: number | undefined, { maxPriority }: Ordering): number | undefined {
+  return priority === undefined ? undefined : Math.max(0, Math.min(priority, maxPriority ?? MOST_PRIORITY))
 }

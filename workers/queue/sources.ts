@@ -10,6 +10,8 @@ export interface Sources {
   named(name: string): NamedQueue | undefined
   /** Names of the queues that are kept for it. */
   queuesOf(name: string): readonly string[]
+  /** As a topic, also where a named queue has its name: `iii::durable::publish` and `durable:subscriber` mean that one. */
+  topicQueuesOf(name: string): readonly string[]
   /** The lane of messages that wait for whoever takes them, and how they are handled. */
   open(name: string): { readonly lane: Lane; readonly tuning: Tuning }
 }
@@ -33,12 +35,14 @@ export function createSources(
     return unconfigured.has(plain) ? [namedQueue(plain)] : []
   }
 
+  const topicQueuesOf = (name: string): string[] => [topicQueue(name), ...topics.queuesOf(name)]
+
   return {
     named,
+    topicQueuesOf,
     queuesOf(name) {
       const queue = named(name)
-      if (queue !== undefined) return [namedQueue(queue.name)]
-      return [topicQueue(name), ...topics.queuesOf(name), ...left(name)]
+      return queue === undefined ? [...topicQueuesOf(name), ...left(name)] : [namedQueue(queue.name)]
     },
     open(name) {
       const queue = named(name)

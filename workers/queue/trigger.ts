@@ -3,6 +3,8 @@ import { HandlerError } from '../../sdk/typescript/src/errors.ts'
 import type { Binding, TriggerTypeDefinition } from '../../sdk/typescript/src/worker.ts'
 import type { DeliveryOptions } from '../../src/delivery/deliveries.ts'
 import { deliveryProperties, readDeliveryOptions, unknownKeys } from '../../src/delivery/options.ts'
+import { nearestName } from '../../src/log/nearest.ts'
+import { shortened } from '../../src/log/notices.ts'
 import { fromJsonText } from '../../src/protocol/jsonText.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { type Ordering, perKeyOf, type Tuning } from './tuning.ts'
@@ -125,8 +127,12 @@ export function parseQueueTrigger(binding: Binding, usualOf: (source: string) =>
   const own = camelCased(given as Config)
   const warnings = unknownKeys(config, Object.keys(properties))
   const known = Object.keys(tuningProperties)
-  for (const key of Object.keys(own))
-    if (!known.includes(key)) warnings.push(`unknown key 'queue_config.${key.slice(0, 80)}' has no effect`)
+  for (const key of Object.keys(own)) {
+    if (known.includes(key)) continue
+    const nearest = nearestName(key, known)
+    const advice = nearest === undefined ? '' : `; did you mean '${nearest}'?`
+    warnings.push(`unknown key 'queue_config.${shortened(key)}' has no effect${advice}`)
+  }
   const names = binding.trigger_type === 'queue' ? ['queue', 'source', 'topic'] : ['topic', 'queue', 'source']
   const source = names.map(name => text(config, name)).find(name => name !== undefined) ?? ''
   if (source === '') warnings.unshift('it names no topic, so that it never fires')

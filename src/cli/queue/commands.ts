@@ -1,11 +1,19 @@
 /** The commands below `iii queue`. */
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { limits } from '../../protocol/limits.ts'
+import { usageError } from '../commandError.ts'
 import { actionOf, addCommandGroup } from '../commandGroup.ts'
 import type { CommandParts } from '../commandParts.ts'
 import type * as run from './run.ts'
 
-const STATES = 'ready, delayed, leased, parked, behind, dead'
+const STATES = ['ready', 'delayed', 'leased', 'parked', 'behind', 'dead']
+const PURGED = ['ready', 'delayed', 'behind', 'dead']
+
+/** Functions that are looked for among the commands, and how they are called. */
+const CALLED = {
+  push: ['trigger queue::push queue=NAME data=VALUE', 'trigger FUNCTION key=value … --enqueue NAME'],
+  pop: ['trigger queue::pop queue=NAME'],
+} as const
 
 export function addQueueCommands(program: Command, parts: CommandParts): void {
   const { wholeNumber } = parts
@@ -23,10 +31,18 @@ export function addQueueCommands(program: Command, parts: CommandParts): void {
     .option('--cursor <cursor>', 'where the page before has ended')
     .action((flags: run.ListFlags) => act((commands, more) => commands.listQueues(flags, more)))
   add('peek <queue>', 'show messages, each with the reason why it is not handled now')
-    .option('--state <state>', `only those that are ${STATES} (default: all that are not dead)`)
+    .addOption(new Option('--state <state>', 'only those (default: all that are not dead)').choices(STATES))
     .option('--limit <number>', 'messages to look at (default: 20)', wholeNumber(1, limits.queuePage))
     .option('--cursor <cursor>', 'where the page before has ended')
     .action((name: string, flags: run.PeekFlags) => act((commands, more) => commands.peek(name, flags, more)))
+  // There is no command for what workers do: who looks for one is told how to call it.
+  for (const [name, words] of Object.entries(CALLED))
+    add(`${name} [words...]`, 'is no command', true)
+      .allowUnknownOption()
+      .action(() => {
+        const { iii } = parts.terminal.command
+        throw usageError(`'queue ${name}' is not a command`, words.map(each => iii(each)).join(', or '))
+      })
   add('message <id>', 'show all that is known of a message, its data and its failures too').action(
     (id: string, flags: run.QueueFlags) => act((commands, more) => commands.showMessage(id, flags, more)),
   )
@@ -59,7 +75,7 @@ export function addQueueCommands(program: Command, parts: CommandParts): void {
     act((commands, more) => commands.resume(name, flags, more)),
   )
   add('purge <queue>', 'remove messages; they are gone for good')
-    .option('--state <state>', 'only those that are ready, delayed, behind or dead (default: all)')
+    .addOption(new Option('--state <state>', 'only those (default: all)').choices(PURGED))
     .option('--yes', 'do not ask')
     .action((name: string, flags: run.PurgeFlags) =>
       act((commands, more) => commands.purge(name, flags, more)),

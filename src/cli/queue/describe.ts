@@ -16,7 +16,8 @@ const QUEUES: Row = [
   'CONSUMERS',
 ]
 const FIRST_NUMBER = 3
-const MESSAGES: Row = ['ID', 'REASON', 'ATTEMPT', 'AGE', 'DUE', 'GROUP', 'FUNCTION', 'DATA']
+const MESSAGES: Row = ['ID', 'REASON', 'ATTEMPT', 'AGE', 'DUE', 'PRIORITY', 'GROUP', 'FUNCTION', 'DATA']
+const PRIORITY = MESSAGES.indexOf('PRIORITY')
 const DEAD: Row = ['ID', 'DIED', 'ATTEMPTS', 'ERROR', 'DATA']
 /** Of data and errors in a table. */
 const MOST_CHARACTERS = 60
@@ -69,13 +70,13 @@ export function describeQueues(answer: unknown, colours: boolean): string {
       count('leased'),
       count('behind'),
       dead === '0' || dead === UNKNOWN ? dead : { text: dead, colour: 'red' },
-      count('consumer_count'),
+      count('functions'),
     ]
   })
   return lines(table([QUEUES, ...rows], { right: FIRST_NUMBER, colours }))
 }
 
-/** The answer of `queue::messages`. */
+/** The answer of `queue::messages`. Priorities are shown if they are not all the same. */
 export function describeMessages(answer: unknown, nowMs: number, colours: boolean): string {
   const messages = listIn(answer, 'messages')
   if (messages.length === 0) return lines(['There are no such messages.'])
@@ -87,12 +88,15 @@ export function describeMessages(answer: unknown, nowMs: number, colours: boolea
       textIn(message, 'attempt'),
       age(message, 'enqueued_at', nowMs),
       due === undefined ? UNKNOWN : due <= nowMs ? 'now' : `in ${duration(due - nowMs)}`,
+      textIn(message, 'priority'),
       textIn(message, 'group'),
       textIn(message, 'function_id'),
       dataOf(message, 'data'),
     ]
   })
-  return lines(table([MESSAGES, ...rows], { colours }))
+  const all = [MESSAGES, ...rows]
+  const isOne = new Set(messages.map(message => numberIn(message, 'priority'))).size === 1
+  return lines(table(isOne ? all.map(row => row.toSpliced(PRIORITY, 1)) : all, { colours }))
 }
 
 /** The answer of `engine::queue::dlq_messages`, which has seconds. */

@@ -1,5 +1,6 @@
 /** What a queue may hold: checked where messages come and die. */
 import { limits } from '../../protocol/limits.ts'
+import { withoutPrefix } from '../../protocol/queueNames.ts'
 import { StorageError } from '../storageError.ts'
 import type { QueueContext } from './context.ts'
 import { removeWaiting } from './leave.ts'
@@ -51,5 +52,5 @@ export function boundDead({ tables }: QueueContext, queue: string): void {
 const queueFull = (queue: string, has: string, most: number): StorageError =>
   new StorageError(
     'queue_full',
-    `The queue ${JSON.stringify(queue)} has ${has}, the most are ${most}. Publish again when some are done, or raise its bound.`,
+    `The queue ${JSON.stringify(withoutPrefix(queue))} has ${has}, the most are ${most}. Publish again when some are done, or raise its bound.`,
   )

@@ -150,7 +150,7 @@ describe('expressions', () => {
     ['* * *', 'it has 3 fields'],
     ['@reboot', 'the shorthands are'],
     ['a * * * *', 'field `minute`'],
-    ['2026-01-01T00:00:00', 'it has 1 fields'],
+    ['2026-01-01T00:00:00', 'it has 1 field;'],
   ] as const) {
     test(`'${expression}' is refused, and says where`, () => {
       expect(() => parseExpression(expression)).toThrow(`Invalid cron expression '${expression}': `)

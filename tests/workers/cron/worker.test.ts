@@ -332,6 +332,27 @@ describe('functions', () => {
       ],
     })
   })
+  test('a key of a trigger that nobody knows is told in the log, with the nearest one', async () => {
+    const world = await createCron()
+    await world.bind('t', { expression: '@hourly', Timezone: 'Europe/Berlin' })
+    expect(world.log.lines.map(({ message }) => message)).toContain(
+      "cron trigger: unknown config key 'Timezone' has no effect; did you mean 'timezone'?",
+    )
+  })
+
+  test('refuse what they do not know', async () => {
+    const world = await createCron()
+    await world.bind('t', { expression: '@hourly' })
+    const { error } = await world.ask('history', { id: 't', limit: 2 })
+    expect(error).toMatchObject({
+      code: 'deserialization_error',
+      message: expect.stringContaining('cron::history: unknown field `limit`; known are id'),
+    })
+    expect((await world.ask('next', { id: 't', counts: 2 })).error?.message).toContain(
+      'did you mean `count`?',
+    )
+  })
+
   test('say when a schedule or an expression fires next', async () => {
     const world = await createCron()
     await world.bind('t', minutely)
@@ -348,7 +369,7 @@ describe('functions', () => {
       instants: ['2026-05-01T11:30:00+00:00'],
       local: ['2026-05-01T09:00:00-02:30'],
     })
-    expect((await world.ask('next', { expression: '1' })).error?.message).toContain('it has 1 fields')
+    expect((await world.ask('next', { expression: '1' })).error?.message).toContain('it has 1 field;')
   })
   test('run a schedule now and answer what it does', async () => {
     const world = await createCron()

@@ -86,7 +86,7 @@ test('lanes without messages are forgotten if nobody has said that messages of t
   expect(parked.get(own)).toBe('no_worker')
   consumers.idle([own, laneOf('f')])
   expect(parked.size).toBe(0)
-  expect(consumers.consumersOf('q')).toEqual({ consumers: 1, running: 0 })
+  expect(consumers.consumersOf('q')).toEqual({ consumers: 1, running: 0, functions: 1 })
   // Told of messages, both go on as before.
   consumers.ready([own, laneOf('f')])
   await settled()
@@ -104,5 +104,5 @@ test('a lane is not forgotten while it is looked for messages', async () => {
   await settled()
   looks[0]!.resolve([])
   await settled()
-  expect(consumers.consumersOf('q')).toEqual({ consumers: 0, running: 0 })
+  expect(consumers.consumersOf('q')).toEqual({ consumers: 0, running: 0, functions: 0 })
 })

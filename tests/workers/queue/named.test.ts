@@ -248,7 +248,10 @@ describe('a queue with a maximum', () => {
   test('refuses what is too much', async () => {
     const world = await createQueues({ queue_configs: { q: { max_messages: 2 } } })
     for (const n of [1, 2]) await world.done('queue::push', { queue: 'q', data: n })
-    expect((await world.ask('queue::push', { queue: 'q', data: 3 })).error?.code).toBe('queue_full')
+    expect((await world.ask('queue::push', { queue: 'q', data: 3 })).error).toMatchObject({
+      code: 'queue_full',
+      message: expect.stringContaining('The queue "q" has '),
+    })
     expect((await world.enqueue('q', 'mail', 3)).error?.message).toContain('queue_full')
   })
 

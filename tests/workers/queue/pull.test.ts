@@ -225,6 +225,83 @@ describe('queue::push and queue::pop', () => {
   })
 })
 
+describe('what the functions of queues do not know', () => {
+  const refusal = async (world: QueueWorld, id: string, input: object) => (await world.ask(id, input)).error
+
+  test('is refused, with the nearest name, and nothing is done', async () => {
+    const world = await createQueues()
+    const refused = async (id: string, input: object, why: string) =>
+      expect(await refusal(world, id, input)).toMatchObject({
+        code: 'deserialization_error',
+        message: expect.stringContaining(`${id}: ${why}`),
+      })
+    const push = { queue: 'default', data: 1 }
+    await refused('queue::push', { ...push, delay: 2000 }, 'unknown field `delay`; did you mean `delay_ms`?')
+    await refused(
+      'queue::push',
+      { ...push, function: 'f' },
+      'unknown field `function`; did you mean `function_id`?',
+    )
+    await refused(
+      'queue::push',
+      { ...push, dedupKey: 'f' },
+      'unknown field `dedupKey`; did you mean `dedupe_key`?',
+    )
+    await refused(
+      'queue::push',
+      { messages: [{ ...push, delayMs: 1 }] },
+      'messages[0]: unknown field `delayMs`;',
+    )
+    await refused(
+      'queue::ack',
+      { messages: [{ id: 'm', lease: 'l' }] },
+      'messages[0]: unknown field `lease`;',
+    )
+    await refused('queue::pause', { name: 'default' }, 'unknown field `name`; known are queue, topic')
+    await refused(
+      'queue::pop',
+      { queue: 'default', count: 1 },
+      'unknown field `count`; known are queue, topic, max',
+    )
+    expect(await world.done('queue::stats', { queue: 'default' })).toMatchObject({ depth: 0 })
+  })
+
+  test('beside many messages is refused, too', async () => {
+    const world = await createQueues()
+    const messages = [{ data: 1 }]
+    for (const more of [{ metadata: {} }, { data: 1 }, { result: true }])
+      expect(await refusal(world, 'queue::push', { queue: 'default', messages, ...more })).toMatchObject({
+        message: expect.stringContaining('does not go with `messages`'),
+      })
+    expect(await refusal(world, 'queue::ack', { id: 'm', messages: [] })).toMatchObject({
+      message: expect.stringContaining('field `id` does not go with `messages`'),
+    })
+  })
+
+  test('passes by where the function is not of ours alone', async () => {
+    const world = await createQueues()
+    await world.done('iii::durable::publish', { topic: 't', data: 1, other: 1 })
+    await world.done('engine::queue::topic_stats', { topic: 't', other: 1 })
+    expect(await world.done('iii::queue::redrive', { queue: 't', other: 1 })).toMatchObject({ redriven: 0 })
+  })
+
+  test('a run_at that must be seconds is refused, with what to write', async () => {
+    const world = await createQueues()
+    await world.pass(1e9)
+    const push = { queue: 'default', data: 1 }
+    const seconds = Math.floor(world.clock.now() / 1000)
+    expect(await refusal(world, 'queue::push', { ...push, run_at: seconds })).toMatchObject({
+      code: 'deserialization_error',
+      message: expect.stringContaining(
+        `\`run_at\`: ${seconds} milliseconds since 1970 are over long ago; if they are seconds, write ${seconds}000`,
+      ),
+    })
+    await world.done('queue::push', { ...push, run_at: 0 })
+    await world.done('queue::push', { ...push, run_at: Math.floor(world.clock.now()) - 9e8 })
+    expect(await pop(world, { max: 5 })).toHaveLength(2)
+  })
+})
+
 describe('control', () => {
   test('a queue that is paused hands out nothing, also after a restart, and says so', async () => {
     const world = await createQueues()

@@ -320,77 +320,11 @@ describe('a trigger of type queue', () => {
   })
 })
 
-describe('the functions of the page', () => {
-  test('have its texts for what is empty, and refuse what is missing', async () => {
-    const world = await createQueues()
-    const told = async (id: string, input: object) => {
-      const { error } = await world.ask(id, input)
-      return [error?.code, error?.message]
-    }
-    expect(await told('iii::durable::publish', { topic: '', data: 1 })).toEqual([
-      'topic_not_set',
-      'Topic is not set',
-    ])
-    expect(await told('iii::queue::redrive', { queue: '' })).toEqual([
-      'queue_not_set',
-      'Queue name is required',
-    ])
-    expect(await told('iii::queue::redrive_message', { topic: 'q', message_id: '' })).toEqual([
-      'message_id_not_set',
-      'Message ID is required',
-    ])
-    for (const name of ['topic_stats', 'dlq_messages'])
-      expect(await told(`engine::queue::${name}`, { topic: '' })).toEqual([
-        'topic_required',
-        'topic is required',
-      ])
-    for (const id of ['iii::durable::publish', 'iii::queue::redrive', 'engine::queue::topic_stats'])
-      expect((await told(id, {}))[0]).toBe('deserialization_error')
-  })
-
-  test('answer for names that nobody knows: nothing', async () => {
-    const world = await createQueues()
-    expect(await world.done('iii::queue::redrive', { queue: 'x' })).toEqual({ queue: 'x', redriven: 0 })
-    expect(
-      await world.done('iii::queue::discard_message', { queue: 'x', message_id: crypto.randomUUID() }),
-    ).toMatchObject({ redriven: 0 })
-    expect(await world.done('engine::queue::topic_stats', { topic: 'x' })).toMatchObject({
-      depth: 0,
-      consumer_count: 0,
-      dlq_depth: 0,
-      config: null,
-    })
-    expect(await world.done('engine::queue::dlq_messages', { topic: 'x' })).toEqual([])
-  })
-
-  test('list named queues and topics', async () => {
-    const world = await createQueues({ queue_configs: { mails: { concurrency: 3 } } })
-    const worker = await world.worker('work')
-    await world.bind(worker, 't1', 'durable:subscriber', 'work', { topic: 'orders' })
-    expect(await world.done('engine::queue::list_topics', {})).toEqual([
-      { name: 'default', broker_type: 'builtin', subscriber_count: 10 },
-      { name: 'mails', broker_type: 'builtin', subscriber_count: 3 },
-      { name: 'orders', broker_type: 'builtin', subscriber_count: 1 },
-    ])
-    expect(await world.done('engine::queue::dlq_topics', {})).toEqual([
-      { topic: '__fn_queue::default', broker_type: 'builtin', message_count: 0 },
-      { topic: '__fn_queue::mails', broker_type: 'builtin', message_count: 0 },
-    ])
-  })
-
-  test('say how old the oldest message is, what happens in a second, and what is parked', async () => {
-    const world = await createQueues()
-    await world.enqueue('default', 'away', 1)
-    await world.pass(5000)
-    const stats = { oldest_ms: 5000, parked: 1, parked_for: [{ reason: 'no_worker', function_id: 'away' }] }
-    expect(await world.done('queue::stats', { queue: 'default' })).toMatchObject({
-      ...stats,
-      rates: { published: 1 / 60, done: 0, failed: 0 },
-    })
-    expect(await world.done('queue::list', {})).toMatchObject({ queues: [{ queue: 'default', ...stats }] })
-    expect(await world.done('engine::queue::topic_stats', { topic: 'nobody' })).toMatchObject({
-      oldest_ms: null,
-      parked: 0,
-    })
-  })
+test('a key of queue_config that nobody knows is told in the log, with the nearest one', async () => {
+  const world = await createQueues()
+  const worker = await world.worker('work')
+  await world.bind(worker, 't1', 'durable:subscriber', 'work', { topic: 'q', queue_config: { batchsize: 3 } })
+  expect(world.log.lines.map(({ message }) => message)).toContain(
+    "durable:subscriber trigger: unknown key 'queue_config.batchsize' has no effect; did you mean 'batchSize'?",
+  )
 })

@@ -49,7 +49,9 @@ function placeOf(cursor: string, refuse: (why: string) => never): Place {
   return { passed: Number(passed), after: after === '' ? undefined : after }
 }
 
-const hasMessages = ({ counts: { waiting, dead } }: QueueRow): boolean => waiting + dead > 0
+/** It has messages; or nobody would find it to let it go on. */
+const isWorthRow = ({ counts: { waiting, dead }, isPaused }: QueueRow): boolean =>
+  isPaused || waiting + dead > 0
 
 export function registerLists(register: Register, parts: ListParts): void {
   const { backend, current, topics, clock, statsOf } = parts
@@ -65,13 +67,13 @@ export function registerLists(register: Register, parts: ListParts): void {
     }
   }
 
-  /** Topics that have subscriptions, and those whose messages wait for one; named queues that are not configured and have messages. No more than `most`. */
+  /** Topics that have subscriptions, and those whose messages wait for one; named queues that are not configured and have messages; what is paused. No more than `most`. */
   async function topicNames(most: number): Promise<string[]> {
     const names = new Set(topics.all().keys())
     if (names.size < most) {
       await eachQueue(undefined, row => {
         const parsed = parseQueue(row.name)
-        if (!hasMessages(row)) return true
+        if (!isWorthRow(row)) return true
         if (parsed.kind !== 'named') names.add(parsed.topic)
         else if (!current().named.has(parsed.name)) names.add(parsed.name)
         return names.size < most
@@ -93,6 +95,8 @@ export function registerLists(register: Register, parts: ListParts): void {
       }))
       const all = topics.all()
       for (const name of await topicNames(limit)) {
+        // Such a name means the queue.
+        if (current().named.has(name)) continue
         const triggers = (all.get(name) ?? []).reduce((sum, each) => sum + each.triggers, 0)
         rows.push({ name, broker_type: BROKER, subscriber_count: triggers })
       }
@@ -129,7 +133,7 @@ export function registerLists(register: Register, parts: ListParts): void {
     async run({ limit = limits.queuePage, cursor }, _, refuse) {
       const { names, next } = await pageOf(limit, cursor === undefined ? START : placeOf(cursor, refuse))
       const queues: object[] = []
-      for (const { name, kind } of names) queues.push({ queue: name, kind, ...(await statsOf(name)) })
+      for (const { name, kind } of names) queues.push({ queue: name, kind, ...(await statsOf(name, kind)) })
       return { queues, ...(next && { cursor: cursorOf(next) }) }
     },
   })
@@ -173,11 +177,11 @@ function createNameAt(topics: Topics, current: CurrentSettings): (row: QueueRow)
   return row => {
     const parsed = parseQueue(row.name)
     if (parsed.kind === 'named') {
-      const isHere = hasMessages(row) && !current().named.has(parsed.name)
+      const isHere = isWorthRow(row) && !current().named.has(parsed.name)
       return isHere ? { name: parsed.name, kind: 'queue' } : undefined
     }
     const first = firstOf(parsed.topic)
-    const isHere = first === undefined ? hasMessages(row) : first === row.name
+    const isHere = first === undefined ? isWorthRow(row) : first === row.name
     return isHere ? { name: parsed.topic, kind: 'topic' } : undefined
   }
 }

@@ -19,7 +19,7 @@ import {
 import type { Publish, Published } from '../backend.ts'
 import { createBatch } from '../batch.ts'
 import type { Publishing, Push } from '../publishing.ts'
-import type { Register } from './register.ts'
+import { type Register, refuseBeside } from './register.ts'
 
 const pushFields = {
   queue: text('a named queue, or a topic'),
@@ -41,7 +41,9 @@ const pushFields = {
   result: flag('what its handler returns is kept for a time: `queue::result`; of named queues'),
 } as const
 
-const pushShape = shape(pushFields)
+const pushShape = shape(pushFields, { isExact: true })
+/** In a list with other operations. */
+const operationShape = shape(pushFields)
 
 type Cause = Pick<CallContext, 'traceparent' | 'baggage'>
 
@@ -118,13 +120,18 @@ export function registerPublishing(
       refuse('`debounce_key` goes with none of `delay_ms`, `run_at`, `dedupe_key`')
     if (input.result && debounce_ms !== undefined)
       refuse('`result` does not go with `debounce_key`: its message is replaced')
+    const nowMs = Math.floor(wallClock())
+    if (run_at !== undefined && run_at > 0 && run_at < nowMs / limits.queueSecondsRatio)
+      refuse(
+        `field \`run_at\`: ${run_at} milliseconds since 1970 are over long ago; if they are seconds, write ${run_at * 1000}`,
+      )
     const waitMs = debounce_ms ?? delay_ms
     return {
       name: requireName(queue ?? topic, 'queue_not_set', 'Queue name is required'),
       data,
       functionId: input.function_id,
       namespace: input.namespace,
-      dueAtMs: run_at ?? (waitMs === undefined ? undefined : Math.floor(wallClock()) + waitMs),
+      dueAtMs: run_at ?? (waitMs === undefined ? undefined : nowMs + waitMs),
       replaces: debounce_key,
       priority: input.priority,
       group: input.group,
@@ -157,6 +164,7 @@ export function registerPublishing(
         const [published] = await publish(publishing.messagesOf(push))
         return new RawJson(receiptAnswer(published!))
       }
+      refuseBeside(input, ['messages', 'queue', 'topic'], refuse)
       if (input.messages.length === 0) return new RawJson(asJsonText('{"receipts":[]}'))
       if (input.messages.length > limits.queueBatch)
         refuse(`field \`messages\` has ${input.messages.length} messages, the most are ${limits.queueBatch}`)
@@ -185,5 +193,5 @@ export function registerPublishing(
   })
 
   return (members, refuse, context) =>
-    publishing.messagesOf(pushOf(pushShape.read(members, refuse), context, refuse))
+    publishing.messagesOf(pushOf(operationShape.read(members, refuse), context, refuse))
 }

@@ -13,7 +13,7 @@ import type { Pull } from '../pull.ts'
 import type { Tuning } from '../tuning.ts'
 import { lost, tokenOf } from './leases.ts'
 import { requireName } from './publish.ts'
-import type { Register } from './register.ts'
+import { type Register, refuseBeside } from './register.ts'
 
 export interface PullFunctionParts {
   readonly backend: QueueBackend
@@ -42,6 +42,9 @@ function popped(lease: Lease): string {
     '}'
   )
 }
+
+/** Who ends a message may show all of it, as it was popped. */
+const POPPED = ['data', 'attempt', 'lease_until', 'queue', 'enqueued_at', 'group', 'metadata', 'traceparent']
 
 const ends = {
   id: text('of the message'),
@@ -89,7 +92,7 @@ export function registerPull(register: Register, parts: PullFunctionParts): void
     end: (input: ReturnType<ReturnType<typeof shape<Fields & typeof ends>>['read']>) => Promise<string>,
   ): void {
     const all = { ...ends, ...fields } as Fields & typeof ends
-    const one = shape(all)
+    const one = shape(all, { isExact: true, ignored: POPPED })
     register({
       id,
       description,
@@ -97,9 +100,11 @@ export function registerPull(register: Register, parts: PullFunctionParts): void
         messages: list(`many of them, each as the input of \`${id}\``, { type: 'object' }),
         ...all,
       } as never,
+      ignored: POPPED,
       failure: `${id.slice(id.lastIndexOf(':') + 1)}_failed`,
       async run(input: { messages?: JsonText[] }, _, refuse) {
         if (input.messages === undefined) return new RawJson(asJsonText(await end(input as never)))
+        refuseBeside(input, ['messages'], refuse)
         if (input.messages.length > limits.queueBatch)
           refuse(
             `field \`messages\` has ${input.messages.length} messages, the most are ${limits.queueBatch}`,

@@ -10,6 +10,8 @@ export interface FunctionDefinition<Of extends Fields> {
   readonly id: string
   readonly description: string
   readonly fields: Of
+  /** Fields that are not refused and say nothing to it. */
+  readonly ignored?: readonly string[]
   /** Code of what goes wrong and has none of its own. */
   readonly failure: string
   readonly run: (input: Read<Of>, context: CallContext, refuse: Refuse) => unknown
@@ -31,8 +33,9 @@ export function createRegister(client: BuiltInClient): { register: Register; idl
   const { track, idle } = createUnderWay()
 
   function register<Of extends Fields>(definition: FunctionDefinition<Of>): void {
-    const { id, description, fields, failure, run, isInternal, needsCaller = false } = definition
-    const { format, read } = shape(fields)
+    const { id, description, fields, ignored, failure, run, isInternal, needsCaller = false } = definition
+    // The others are of the reference engine, which ignores what it does not know.
+    const { format, read } = shape(fields, { isExact: id.startsWith('queue::'), ignored: ignored ?? [] })
     const refuse = refusing(id)
     const failed = (error: unknown): never => {
       throw meant(error, failure)
@@ -58,4 +61,15 @@ export function createRegister(client: BuiltInClient): { register: Register; idl
   }
 
   return { register, idle }
+}
+
+/** Beside `messages`, each of which says all of this itself. */
+export function refuseBeside(
+  input: Readonly<Record<string, unknown>>,
+  meant: readonly string[],
+  refuse: Refuse,
+): void {
+  for (const [name, value] of Object.entries(input))
+    if (value !== undefined && value !== false && !meant.includes(name))
+      refuse(`field \`${name}\` does not go with \`messages\`: write it in each of them`)
 }
