@@ -64,6 +64,17 @@ test('what is synced after it takes it along', async () => {
   expect(stage.disk.syncs).toBe(1)
 })
 
+test('what waits for the disk and writes nothing is no sync for it', async () => {
+  await using stage = await setSoonStage()
+  void stage.finish(1)
+  stage.endTurn()
+  const nothing = stage.partition.submit([finishing(99)])
+  stage.endTurn()
+  await nothing
+  stage.clock.advance(limits.syncSoonMs)
+  expect(stage.disk.syncs).toBe(1)
+})
+
 test('in one turn with what waits for the disk it waits, too', async () => {
   await using stage = await setSoonStage()
   const ended = stage.finish(1)

@@ -152,6 +152,16 @@ describe.each(queueTables)('queues in %s', (_, open) => {
       expect(stage.run({ command: 'enqueue', queue: 'q', data: '2' as never, dedupe }).isDuplicate).toBe(true)
     })
 
+    test('of a queue that takes over the messages of another holds', () => {
+      using opened = open()
+      const stage = setQueueStage(opened.tables)
+      stage.finish(stage.publish('a', { dedupe }))
+      stage.publish('b', { queue: 'topic' })
+      expect(stage.run({ command: 'adopt', from: 'topic', to: 'q', limit: 10 }).count).toBe(1)
+      expect(stage.ready()).toEqual(['b'])
+      expect(stage.run({ command: 'enqueue', queue: 'q', data: '2' as never, dedupe }).isDuplicate).toBe(true)
+    })
+
     test('is forgotten when its time has passed', () => {
       using opened = open()
       const stage = setQueueStage(opened.tables)

@@ -319,3 +319,16 @@ test('whatever is moved while somebody has it: all messages come to an end, each
     }
   }
 }, 60_000)
+
+test('a message that was cancelled while somebody had it stays so, whatever becomes of its queue', () => {
+  using stage = setDispatchStage()
+  const number = stage.queue.publish('a')
+  const [lease] = stage.take()
+  stage.queue.run({ command: 'cancel', number })
+  stage.queue.publish('b')
+  stage.commit()
+  rename(stage)
+  expect(dataOf(takeOf(stage))).toEqual(['b'])
+  stage.dispatch.giveBack(lease!.token)
+  expect(takeOf(stage)).toEqual([])
+})
