@@ -482,8 +482,8 @@ export const limits = {
   expiriesPerTurn: 1000,
   /** Longest wait before it is looked for expired entries again: the clock of the machine may be set. */
   expiryLookMs: 60_000,
-  /** If the clock on the wall and the other one come so far apart, it was set. */
-  clockSetMs: 500,
+  /** If the clock on the wall and the other one come so far apart between two looks, it was set: both tell whole milliseconds at best. */
+  clockSetMs: 2,
   /** How long something that is told before it is on disk may wait for a sync of others. */
   syncSoonMs: 10,
   /** How often a partition that could not write tries whether it can again. */

@@ -313,7 +313,12 @@ export function createPartitionBackend(parts: PartitionBackendParts): QueueBacke
         return leases
       }
       const nowMs = Math.floor(onWall())
-      if (!dispatch.isFilled(lane, nowMs)) return leasing(nowMs => take(nowMs, true))
+      if (!dispatch.isFilled(lane, nowMs))
+        return leasing(nowMs => {
+          // The clock may have been set while the store could not be read.
+          onWall()
+          return take(nowMs, true)
+        })
       const leases = take(nowMs, false)
       // There may be more than is known.
       if (leases.length < request.max && !dispatch.isFilled(lane, nowMs))

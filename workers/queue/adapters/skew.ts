@@ -7,9 +7,8 @@ export function createSkew(clock: Clock, wallClock: () => number): () => number 
   let distance = wallClock() - clock.now()
   return () => {
     const before = distance
-    const now = wallClock() - clock.now()
-    if (Math.abs(now - before) < limits.clockSetMs) return 0
-    distance = now
-    return Math.round(now - before)
+    distance = wallClock() - clock.now()
+    const setMs = distance - before
+    return Math.abs(setMs) < limits.clockSetMs ? 0 : Math.round(setMs)
   }
 }
