@@ -1,6 +1,7 @@
 /**
  * What `npm test` runs, and on engines of which threads. Everything once on one thread; what starts engines, or drives
- * one without sockets, again on shards, by the variables that `tests/support/shape.ts` reads.
+ * one without sockets, again on two shards, and the core of that on one and on four, by the variables that
+ * `tests/support/shape.ts` reads.
  */
 
 export interface Shape {
@@ -28,6 +29,9 @@ const processes = [
   'stream',
 ]
 
+/** What depends on how many shards there are, and not only on that there are several. */
+const counted = ['cli', 'compat', 'faults/engineKilled.test.ts']
+
 function onShards(shards: number, acceptor: 'kernel' | 'thread', paths: readonly string[]): Shape {
   const where = `${shards} ${shards === 1 ? 'shard' : 'shards'}`
   return {
@@ -39,7 +43,9 @@ function onShards(shards: number, acceptor: 'kernel' | 'thread', paths: readonly
 
 export const shapes: readonly Shape[] = [
   { name: 'one thread', env: { III_TEST_SHARDS: '0', III_TEST_ACCEPTOR: 'kernel' } },
-  ...[2, 1, 4].map(shards => onShards(shards, 'kernel', [...inProcess, ...processes])),
+  onShards(2, 'kernel', [...inProcess, ...processes]),
+  ...[1, 4].map(shards => onShards(shards, 'kernel', ['engine', ...counted])),
   // An engine in the process of the test has no sockets, and no acceptor.
-  ...[2, 1, 4].map(shards => onShards(shards, 'thread', [...processes, 'threads'])),
+  onShards(2, 'thread', [...processes, 'threads']),
+  ...[1, 4].map(shards => onShards(shards, 'thread', counted)),
 ]
