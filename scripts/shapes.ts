@@ -29,8 +29,18 @@ const processes = [
   'stream',
 ]
 
-/** What depends on how many shards there are, and not only on that there are several. */
-const counted = ['cli', 'compat', 'faults/engineKilled.test.ts']
+/** Clients of all languages, with what depends on how many shards there are, and not only on that there are several. */
+const clients = [
+  'acrossLanguages',
+  'crate',
+  'npm',
+  'pubsub',
+  'pypi',
+  'queue',
+  'reconnectRace',
+  'state',
+  'stream',
+].map(name => `compat/${name}.test.ts`)
 
 function onShards(shards: number, acceptor: 'kernel' | 'thread', paths: readonly string[]): Shape {
   const where = `${shards} ${shards === 1 ? 'shard' : 'shards'}`
@@ -44,8 +54,10 @@ function onShards(shards: number, acceptor: 'kernel' | 'thread', paths: readonly
 export const shapes: readonly Shape[] = [
   { name: 'one thread', env: { III_TEST_SHARDS: '0', III_TEST_ACCEPTOR: 'kernel' } },
   onShards(2, 'kernel', [...inProcess, ...processes]),
-  ...[1, 4].map(shards => onShards(shards, 'kernel', ['engine', ...counted])),
+  ...[1, 4].map(shards =>
+    onShards(shards, 'kernel', ['engine', 'cli', 'faults/engineKilled.test.ts', ...clients]),
+  ),
   // An engine in the process of the test has no sockets, and no acceptor.
   onShards(2, 'thread', [...processes, 'threads']),
-  ...[1, 4].map(shards => onShards(shards, 'thread', counted)),
+  ...[1, 4].map(shards => onShards(shards, 'thread', clients)),
 ]
